@@ -1,0 +1,76 @@
+// Package atomicfile replaces files so that a reader, or a machine that loses
+// power, finds either the whole old file or the whole new one.
+package atomicfile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// bufferSize joins a writer's small writes into pages worth a system call.
+const bufferSize = 1 << 18
+
+// WriteFile replaces the file at path with what write produces. The bytes go
+// to a temporary file beside path, which is synced and renamed over path, and
+// the directory is synced after that. Until the rename the old file is
+// untouched: when write, or any later step, fails, the temporary file is
+// removed and path is as it was.
+//
+// The result has the permissions of the file it replaces, or 0644. A symbolic
+// link is followed: the file that it names is replaced, the link stays.
+func WriteFile(path string, write func(io.Writer) error) (err error) {
+	if target, linkErr := filepath.EvalSymlinks(path); linkErr == nil {
+		path = target
+	}
+	mode := os.FileMode(0o644)
+	if info, statErr := os.Stat(path); statErr == nil {
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("write %s: not a regular file", path)
+		}
+		mode = info.Mode().Perm()
+	}
+	dir := filepath.Dir(path)
+	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	temporary := file.Name()
+	renamed := false
+	defer func() {
+		if renamed {
+			return
+		}
+		// The first failure is the one to report; closing twice is harmless. A
+		// panic in write passes through here too and leaves nothing behind.
+		_ = file.Close()
+		_ = os.Remove(temporary)
+	}()
+
+	buffered := bufio.NewWriterSize(file, bufferSize)
+	if err := write(buffered); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := errors.Join(buffered.Flush(), file.Chmod(mode), file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	renamed = true
+	if err := syncDir(dir); err != nil {
+		return fmt.Errorf("write %s: sync directory: %w", path, err)
+	}
+	return nil
+}
+
+// WriteBytes is [WriteFile] for contents already in memory.
+func WriteBytes(path string, contents []byte) error {
+	return WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(contents)
+		return err
+	})
+}
