@@ -1,0 +1,63 @@
+package kernel
+
+// Attention is scaled dot-product attention over a batch of queries, each with its own choice of keys and values:
+//
+//	scores[b,h,i,j] = Scale·q[b,i,h]·k[b,j,h/group] + Bias        masked keys get weight exactly 0
+//	out[b,i,h]      = Σ_j softmax_j(scores)·v[b,j,h/group]
+//
+// Heads lie side by side in a row (head h is columns h·D…(h+1)·D); KVHeads divides Heads (grouped queries). The keys of a
+// batch of queries are those of its Segments one after another: the queries' own keys before the text's (BLIP-2's
+// generation pass), a cache before what is new. A row whose keys are all masked gives zeros.
+type Attention struct {
+	Batch, Tq         int
+	Heads, KVHeads, D int
+	Q                 []float32 // [Batch, Tq, Heads·D], rows QStride elements apart
+	QStride           int
+	Segments          []Segment
+	Scale             float32
+	KeyMask           []uint8 // nil, or [Batch, Tk]: 0 hides a key from every query
+	Mask              []uint8 // nil, or [Batch, Tq, Tk] ([1, Tq, Tk] if MaskShared): 0 hides
+	MaskShared        bool
+	Causal            bool      // key j ≥ CausalFrom is seen by query i only if j − CausalFrom ≤ i + CausalOffset
+	CausalFrom        int       // keys before it are seen by all
+	CausalOffset      int       // how many keys from CausalFrom on precede the first query's own
+	Bias              []float32 // nil, or [Heads, Tq, Tk], added to the scores (T5's relative positions)
+	Out               []float32 // [Batch, Tq, Heads·D], rows OutStride elements apart
+	OutStride         int
+	LSE               []float32 // nil, or [Batch, Heads, Tq]: log Σ exp(scores), kept for the backward (−Inf for a row without keys)
+	Probs             []float32 // nil, or [Batch, Heads, Tq, Tk]: the weights themselves, for those who look
+	Compute           DType     // F32: nothing rounded; BF16: operands of both products may be rounded to bf16
+}
+
+// Segment is a stretch of Len keys and values for each batch of queries. K and V are matrices of stored rows
+// (KVHeads·D columns, f32, f16 or bf16): queries b read rows Index[b]·Len … Index[b]·Len+Len−1 (Index nil: b itself),
+// so that a picture read by five passes is projected once.
+type Segment struct {
+	K, V  Mat
+	Len   int
+	Index []int32
+}
+
+// Keys is the number of keys each batch of queries sees before masking: the sum of the segments' lengths.
+func (a *Attention) Keys() int {
+	n := 0
+	for i := range a.Segments {
+		n += a.Segments[i].Len
+	}
+	return n
+}
+
+// AttentionGrad asks for the gradients of an Attention whose LSE was kept. Gradients are added to what the slices hold;
+// where several batches of queries read the same rows of a segment, their gradients are summed there, in the order of b.
+type AttentionGrad struct {
+	Attention            // as in the forward, with Out and LSE
+	DOut      []float32  // like Out
+	DQ        []float32  // nil, or like Q
+	DK, DV    []GradRows // one a segment; Data nil where no gradient is wanted
+}
+
+// GradRows is where the gradient of a segment's keys or values is summed: rows Stride elements apart.
+type GradRows struct {
+	Data   []float32
+	Stride int
+}
