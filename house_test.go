@@ -1,0 +1,119 @@
+package dragoman_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+)
+
+// floors orders the house from the ground up, as ARCHITECTURE.md draws it: a package imports only from lower floors, and
+// within a floor only what sameFloor allows.
+var floors = []struct {
+	floor    int
+	patterns []string
+}{
+	{0, []string{"kernel"}},
+	{1, []string{"tensor"}},
+	{2, []string{"weights", "hub"}},
+	{3, []string{"nn", "generate", "tokenizer", "picture", "data"}},
+	{4, []string{"vision", "vision/*", "bridge", "bridge/*", "language", "language/*"}},
+	{5, []string{"model/*"}},
+	{6, []string{"train", "eval"}},
+	{7, []string{"."}},
+	{8, []string{"serve", "inspect", "search", "batch", "bench"}},
+	{9, []string{"cmd/*"}},
+}
+
+// sameFloor lists imports within a floor: a room's implementations import what the room has in common, and no other room's.
+func sameFloor(from, to string) bool {
+	switch {
+	case path.Dir(from) == to: // vision/efficientnet → vision
+		return true
+	case from == "data" && to == "picture", from == "generate" && to == "tokenizer", from == "generate" && to == "nn":
+		return true
+	case from == "train" && to == "eval": // the held-out report at the end of a run
+		return true
+	case strings.HasPrefix(from, "model/") && strings.HasPrefix(to, "model/"):
+		return false
+	}
+	return false
+}
+
+func floorOf(pkg string) int {
+	for _, f := range floors {
+		for _, p := range f.patterns {
+			if ok, _ := path.Match(p, pkg); ok {
+				return f.floor
+			}
+		}
+	}
+	return -1
+}
+
+// TestFloors checks that imports only go down.
+func TestFloors(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	type listed struct {
+		ImportPath string
+		Imports    []string
+	}
+	seen := 0
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		from := short(p.ImportPath)
+		if strings.HasPrefix(from, "internal/") {
+			for _, imp := range p.Imports {
+				if strings.HasPrefix(imp, "dragoman") && !strings.HasPrefix(imp, "dragoman/internal/") {
+					t.Errorf("%s imports %s: internal packages stand below the house and import nothing of it", from, imp)
+				}
+			}
+			continue
+		}
+		ff := floorOf(from)
+		if from == "mini" {
+			ff = 1 // beside the floors: files only
+		}
+		if ff < 0 {
+			t.Errorf("%s is on no floor: give it one here and in ARCHITECTURE.md", from)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if imp != "dragoman" && !strings.HasPrefix(imp, "dragoman/") || strings.HasPrefix(imp, "dragoman/internal/") {
+				continue
+			}
+			to := short(imp)
+			switch {
+			case to == "mini":
+				if !strings.HasPrefix(from, "cmd/") {
+					t.Errorf("%s imports mini: only the command carries weights", from)
+				}
+			case floorOf(to) > ff, floorOf(to) == ff && !sameFloor(from, to):
+				t.Errorf("%s (floor %d) imports %s (floor %d)", from, ff, to, floorOf(to))
+			}
+		}
+	}
+	if seen < 5 {
+		t.Fatalf("only %d packages listed", seen)
+	}
+}
+
+func short(importPath string) string {
+	if importPath == "dragoman" {
+		return "."
+	}
+	return strings.TrimPrefix(importPath, "dragoman/")
+}
