@@ -1,0 +1,21 @@
+# What is built from packages rather than committed. `build/` is ignored by git.
+
+PAIRS := build/pairs
+
+.PHONY: pairs
+
+# The pictures and captions that the built-in model is trained and tested on: tools/pairs/README.md.
+pairs: $(PAIRS)/node/node_modules $(PAIRS)/venv/bin/python
+	tools/pairs/fetch.sh $(PAIRS)
+	$(PAIRS)/venv/bin/python tools/pairs/build.py $(PAIRS)
+
+$(PAIRS)/node/node_modules: tools/pairs/package.json
+	mkdir -p $(PAIRS)/node
+	cp tools/pairs/package.json $(PAIRS)/node/
+	npm install --silent --no-audit --no-fund --prefix $(PAIRS)/node
+	touch $@
+
+$(PAIRS)/venv/bin/python: tools/pairs/requirements.txt
+	python3 -m venv $(PAIRS)/venv
+	$(PAIRS)/venv/bin/pip install --quiet --requirement tools/pairs/requirements.txt
+	touch $@
