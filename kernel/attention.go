@@ -1,5 +1,7 @@
 package kernel
 
+import "fmt"
+
 // Attention is scaled dot-product attention over a batch of queries, each with its own choice of keys and values:
 //
 //	scores[b,h,i,j] = Scale·q[b,i,h]·k[b,j,h/group] + Bias        masked keys get weight exactly 0
@@ -60,4 +62,86 @@ type AttentionGrad struct {
 type GradRows struct {
 	Data   []float32
 	Stride int
+}
+
+// check panics where an attention's shapes do not fit together: the programmer's mistake.
+func (a *Attention) check() {
+	switch {
+	case a.KVHeads <= 0 || a.Heads%a.KVHeads != 0:
+		panic(fmt.Sprintf("kernel: attention with %d heads over %d of keys", a.Heads, a.KVHeads))
+	case a.QStride < a.Heads*a.D || a.OutStride < a.Heads*a.D:
+		panic(fmt.Sprintf("kernel: attention rows of %d and %d elements for %d heads of %d", a.QStride, a.OutStride, a.Heads, a.D))
+	}
+	keys := a.Keys()
+	for _, m := range [...]struct {
+		name       string
+		have, want int
+	}{
+		{"key mask", len(a.KeyMask), a.Batch * keys},
+		{"mask", len(a.Mask), a.masks() * a.Tq * keys},
+		{"bias", len(a.Bias), a.Heads * a.Tq * keys},
+		{"log-sum-exp", len(a.LSE), a.Batch * a.Heads * a.Tq},
+		{"weights", len(a.Probs), a.Batch * a.Heads * a.Tq * keys},
+	} {
+		if m.have != 0 && m.have < m.want {
+			panic(fmt.Sprintf("kernel: attention %s of %d for a batch of %d, %d queries, %d keys: %d", m.name, m.have, a.Batch, a.Tq, keys, m.want))
+		}
+	}
+	for i := range a.Segments {
+		s := &a.Segments[i]
+		if s.K.Cols != a.KVHeads*a.D || s.V.Cols != s.K.Cols {
+			panic(fmt.Sprintf("kernel: attention segment %d has rows of %d and %d for %d heads of %d", i, s.K.Cols, s.V.Cols, a.KVHeads, a.D))
+		}
+		if s.Index != nil && len(s.Index) < a.Batch {
+			panic(fmt.Sprintf("kernel: attention segment %d has an index of %d for a batch of %d", i, len(s.Index), a.Batch))
+		}
+	}
+}
+
+func (a *Attention) masks() int {
+	if a.MaskShared {
+		return 1
+	}
+	return a.Batch
+}
+
+// first is the first row of the segment that queries b read.
+func (s *Segment) first(b int) int {
+	if s.Index != nil {
+		b = int(s.Index[b])
+	}
+	return b * s.Len
+}
+
+// maskRow sets the scores of the keys that query i of batch b does not see to −Inf.
+func (a *Attention) maskRow(scores []float32, b, i int) {
+	keys := len(scores)
+	if a.Causal {
+		if from := a.CausalFrom + max(i+a.CausalOffset+1, 0); from < keys {
+			fill(scores[from:], negInf)
+		}
+	}
+	if a.KeyMask != nil {
+		hide(scores, a.KeyMask[b*keys:])
+	}
+	if a.Mask != nil {
+		if a.MaskShared {
+			b = 0
+		}
+		hide(scores, a.Mask[(b*a.Tq+i)*keys:])
+	}
+}
+
+func hide(scores []float32, mask []uint8) {
+	for j, m := range mask[:len(scores)] {
+		if m == 0 {
+			scores[j] = negInf
+		}
+	}
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
 }
