@@ -36,3 +36,5 @@ require (
 	google.golang.org/protobuf v1.34.2 // indirect
 	pgregory.net/rapid v1.3.0 // indirect
 )
+
+ignore ./build
