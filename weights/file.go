@@ -1,0 +1,218 @@
+package weights
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Format is the container that a [File] was read from.
+type Format string
+
+// The containers that [Open] reads.
+const (
+	Safetensors Format = "safetensors"
+	GGUF        Format = "gguf"
+	TorchZip    Format = "torch"
+	TorchLegacy Format = "torch-legacy" // PyTorch before 1.6
+)
+
+// File is an open checkpoint. Its tensors view the mapped file and are valid
+// until Close. It may be used by many goroutines at once.
+type File struct {
+	// Meta is what the file says besides its tensors: GGUF's keys, or
+	// safetensors' __metadata__ as strings.
+	Meta Meta
+	// Format is the container, of the first shard where there are several.
+	Format Format
+
+	path    string
+	names   []string
+	tensors map[string]entry
+	close   []func() error
+}
+
+// entry is a tensor of a file. Where strides is set, data holds the storage
+// from the tensor's first element on and Lookup gathers the elements.
+type entry struct {
+	Tensor
+	strides []int // in elements
+}
+
+// Path is the file or directory that was opened.
+func (f *File) Path() string { return f.path }
+
+// Names lists the tensors in the file's own order, shard after shard.
+func (f *File) Names() []string { return f.names }
+
+// Lookup finds a tensor. Its data views the mapped file, except where PyTorch
+// stored a view whose elements are not in order: those are gathered into memory
+// at each call.
+func (f *File) Lookup(name string) (Tensor, bool) {
+	e, ok := f.tensors[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	if e.strides != nil {
+		return e.gather(), true
+	}
+	return e.Tensor, true
+}
+
+// Close unmaps the file; no tensor of it may be used afterwards.
+func (f *File) Close() error {
+	var errs []error
+	for _, unmap := range f.close {
+		errs = append(errs, unmap())
+	}
+	f.close, f.tensors, f.names = nil, nil, nil
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// Open opens a checkpoint: a file of any supported container, told apart by its
+// content, a shard index (*.index.json), or a directory that holds one of
+// those. Close the result when its tensors are no longer used.
+func Open(path string) (*File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("open weights: %w", err)
+	}
+	if info.IsDir() {
+		return openDir(path)
+	}
+	if isIndex(path) {
+		return openIndex(path)
+	}
+	return openFile(path)
+}
+
+// openFile opens one file that holds tensors itself.
+func openFile(path string) (*File, error) {
+	data, unmap, err := mapFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open weights: %w", err)
+	}
+	f, err := OpenBytes(path, data)
+	if err != nil {
+		return nil, errors.Join(err, unmap())
+	}
+	f.close = append(f.close, unmap)
+	return f, nil
+}
+
+// OpenBytes reads a checkpoint that is in memory already, as a file embedded in
+// the program is. The bytes are not copied; name stands for them in errors.
+func OpenBytes(name string, data []byte) (*File, error) {
+	f := &File{path: name, tensors: map[string]entry{}}
+	parse := parser(data)
+	if parse == nil {
+		what := "not safetensors, GGUF or a PyTorch checkpoint"
+		if len(data) == 0 {
+			what = "the file is empty"
+		}
+		return nil, fmt.Errorf("open weights: %s: %s", name, what)
+	}
+	if err := parse(f, data); err != nil {
+		return nil, fmt.Errorf("read %s: %s: %w", f.Format, name, err)
+	}
+	return f, nil
+}
+
+// OpenFS opens one file of fsys: mapped where fsys gives files of the operating
+// system, read into memory otherwise (embed.FS cannot be viewed without a copy;
+// embed a []byte and use [OpenBytes] for that).
+func OpenFS(fsys fs.FS, path string) (*File, error) {
+	handle, err := fsys.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open weights: %w", err)
+	}
+	defer handle.Close()
+	if file, ok := handle.(*os.File); ok {
+		return Open(file.Name())
+	}
+	data, err := io.ReadAll(handle)
+	if err != nil {
+		return nil, fmt.Errorf("open weights: %w", err)
+	}
+	return OpenBytes(path, data)
+}
+
+// parser tells the containers apart by their first bytes; nil if none fits. A
+// safetensors file starts with the length of its header and a brace.
+func parser(data []byte) func(*File, []byte) error {
+	switch {
+	case bytes.HasPrefix(data, []byte("GGUF")):
+		return parseGGUF
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		return parseTorchZip
+	case isTorchLegacy(data):
+		return parseTorchLegacy
+	case len(data) > 8 && data[8] == '{':
+		return parseSafetensors
+	}
+	return nil
+}
+
+// add enters a tensor whose data has been checked against its shape.
+func (f *File) add(e entry) error {
+	if err := checkName(e.Name); err != nil {
+		return err
+	}
+	if _, twice := f.tensors[e.Name]; twice {
+		return fmt.Errorf("tensor %s: listed twice", quote(e.Name))
+	}
+	if len(f.names) == maxTensors {
+		return fmt.Errorf("more than %d tensors", maxTensors)
+	}
+	f.tensors[e.Name] = e
+	f.names = append(f.names, e.Name)
+	return nil
+}
+
+// checkName refuses names that no checkpoint has.
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("a tensor without a name")
+	case len(name) > maxName:
+		return fmt.Errorf("tensor %s: a name of %d bytes", quote(name), len(name))
+	}
+	return nil
+}
+
+// mapFile maps a regular file, or reads it where mapping is not to be had.
+func mapFile(path string) (data []byte, unmap func() error, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	if info.Size() == 0 {
+		return nil, func() error { return nil }, nil
+	}
+	if info.Size() != int64(int(info.Size())) {
+		return nil, nil, fmt.Errorf("%s: %d bytes do not fit this machine's addresses", path, info.Size())
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	if data, unmap, err = mapping(file, int(info.Size())); err == nil {
+		return data, unmap, nil
+	}
+	data = make([]byte, info.Size())
+	if _, err := io.ReadFull(file, data); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", filepath.Clean(path), err)
+	}
+	return data, func() error { return nil }, nil
+}
