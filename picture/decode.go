@@ -1,0 +1,252 @@
+package picture
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"os"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+)
+
+// DefaultMaxPixels is the size at which Pillow calls a picture a decompression bomb: twice a quarter of a gigabyte of
+// 3-byte pixels.
+const DefaultMaxPixels = 2 * (1024 * 1024 * 1024 / 4 / 3)
+
+// Options says how a file becomes a picture. The zero value is ready.
+type Options struct {
+	MaxPixels int   // the most pixels a picture may have; 0 means DefaultMaxPixels
+	Alpha     Alpha // what becomes of transparency
+}
+
+func (o Options) maxPixels() int {
+	if o.MaxPixels <= 0 {
+		return DefaultMaxPixels
+	}
+	return o.MaxPixels
+}
+
+// format is one file format: how it is known, how its size is read from the header, and how it is decoded.
+type format struct {
+	name   string
+	is     func(data []byte) bool
+	config func(data []byte) (w, h int, err error)
+	decode func(data []byte) (*RGBA, error)
+	// orientation is the EXIF orientation, 1 to 8, or 0 where there is none.
+	orientation func(data []byte) int
+	// least is a number of bytes below which no whole file of that size can be; nil where nothing is known.
+	least func(w, h int) int
+}
+
+var formats = []format{
+	{"PNG", prefixed("\x89PNG\r\n\x1a\n"), pngConfig, pngDecode, pngOrientation, pngLeast},
+	{"JPEG", prefixed("\xff\xd8"), jpegConfig, jpegDecode, jpegOrientation, jpegLeast},
+	{"GIF", prefixed("GIF87a", "GIF89a"), goConfig(gif.DecodeConfig), gifDecode, nil, nil},
+	{"WebP", isWebP, webpConfig, webpDecode, webpOrientation, nil},
+	{"BMP", prefixed("BM"), goConfig(bmp.DecodeConfig), goDecode(bmp.Decode), nil, nil},
+	{"TIFF", prefixed("II*\x00", "MM\x00*"), goConfig(tiff.DecodeConfig), goDecode(tiff.Decode), tiffOrientation, nil},
+}
+
+// Decode reads an opaque picture: PNG, JPEG, GIF (its first frame), WebP (its first frame), BMP or TIFF, turned the way
+// its EXIF data says. Errors are of the classes ErrNotPicture, ErrTooLarge and ErrBroken, and may have a Hint.
+func Decode(data []byte, o Options) (*Image, error) {
+	m, err := DecodeRGBA(data, o)
+	if err != nil {
+		return nil, err
+	}
+	return m.Flatten(o.Alpha), nil
+}
+
+// DecodeRGBA is Decode with the transparency kept.
+func DecodeRGBA(data []byte, o Options) (m *RGBA, err error) {
+	if len(data) == 0 {
+		return nil, &decodeError{kind: ErrNotPicture, text: "the file is empty (0 bytes)"}
+	}
+	f, err := sniff(data)
+	if err != nil {
+		return nil, err
+	}
+	// A decoder that is not ours may yet panic on hostile bytes; the user then gets the same line as for any broken file.
+	defer func() {
+		if r := recover(); r != nil {
+			m, err = nil, brokenError(f.name, fmt.Errorf("decoder failed: %v", r))
+		}
+	}()
+	w, h, err := f.config(data)
+	if err != nil {
+		return nil, brokenError(f.name, err)
+	}
+	if w <= 0 || h <= 0 {
+		return nil, brokenError(f.name, fmt.Errorf("size is %d×%d", w, h))
+	}
+	if limit := o.maxPixels(); w > limit/h {
+		return nil, tooLargeError(f.name, w, h, limit)
+	}
+	if f.least != nil && len(data) < f.least(w, h) {
+		return nil, brokenError(f.name, fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(data), w, h))
+	}
+	m, err = f.decode(data)
+	if err != nil {
+		return nil, brokenError(f.name, err)
+	}
+	if f.orientation != nil {
+		m = m.orient(f.orientation(data))
+	}
+	return m, nil
+}
+
+// Read decodes the picture that r holds, up to its end.
+func Read(r io.Reader, o Options) (*Image, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read picture: %w", err)
+	}
+	return Decode(data, o)
+}
+
+// Open decodes the picture in a file.
+func Open(path string, o Options) (*Image, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Decode(data, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// readFile reads a whole file; the error names it once.
+func readFile(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err == nil {
+		return data, nil
+	}
+	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return nil, fmt.Errorf("%s: %w", path, err)
+}
+
+// Format returns the name of the format that the bytes begin like, such as "PNG", or "".
+func Format(data []byte) string {
+	f, err := sniff(data)
+	if err != nil {
+		return ""
+	}
+	return f.name
+}
+
+func sniff(data []byte) (*format, error) {
+	for i := range formats {
+		if formats[i].is(data) {
+			return &formats[i], nil
+		}
+	}
+	e := &decodeError{kind: ErrNotPicture, text: "not a picture in a known format", hint: "PNG, JPEG, GIF, WebP, BMP and TIFF are read"}
+	if name := foreign(data); name != "" {
+		e.text = "a " + name + " file is not read here"
+	}
+	return nil, e
+}
+
+// foreign names a few formats that people do have and that are not read here.
+func foreign(data []byte) string {
+	switch {
+	case len(data) >= 12 && string(data[4:8]) == "ftyp":
+		switch string(data[8:12]) {
+		case "avif", "avis":
+			return "AVIF"
+		case "heic", "heix", "hevc", "mif1", "msf1":
+			return "HEIC"
+		}
+		return "MP4 or QuickTime"
+	case bytes.HasPrefix(data, []byte("\x00\x00\x00\x0cjP  ")):
+		return "JPEG 2000"
+	case bytes.HasPrefix(data, []byte("\xff\x0a")), bytes.HasPrefix(data, []byte("\x00\x00\x00\x0cJXL ")):
+		return "JPEG XL"
+	case bytes.HasPrefix(data, []byte("%PDF")):
+		return "PDF"
+	case bytes.HasPrefix(data, []byte("<svg")), bytes.HasPrefix(data, []byte("<?xml")):
+		return "SVG or XML"
+	}
+	return ""
+}
+
+func prefixed(magic ...string) func([]byte) bool {
+	return func(data []byte) bool {
+		for _, m := range magic {
+			if bytes.HasPrefix(data, []byte(m)) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func goConfig(f func(io.Reader) (image.Config, error)) func([]byte) (int, int, error) {
+	return func(data []byte) (int, int, error) {
+		c, err := f(bytes.NewReader(data))
+		return c.Width, c.Height, err
+	}
+}
+
+func goDecode(f func(io.Reader) (image.Image, error)) func([]byte) (*RGBA, error) {
+	return func(data []byte) (*RGBA, error) {
+		img, err := f(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		return fromImage(img), nil
+	}
+}
+
+var (
+	pngConfig  = goConfig(png.DecodeConfig)
+	pngDecode  = goDecode(png.Decode)
+	jpegConfig = goConfig(jpeg.DecodeConfig)
+	webpConfig = goConfig(webp.DecodeConfig)
+)
+
+// pngLeast: deflate makes at most 1032 bytes out of one, and a pixel has at least one bit.
+func pngLeast(w, h int) int { return w * h / 8 / 1032 }
+
+// jpegLeast: every block of 8×8 samples has at least one bit in its first scan.
+func jpegLeast(w, h int) int { return w * h / 64 / 8 }
+
+// gifDecode draws the first frame where it lies on the file's canvas, which is transparent elsewhere.
+func gifDecode(data []byte) (*RGBA, error) {
+	c, err := gif.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	img, err := gif.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return fromImage(img).placed(img.Bounds().Min.X, img.Bounds().Min.Y, c.Width, c.Height), nil
+}
+
+// placed returns the picture at (x, y) of a transparent canvas, cut at the canvas's edges.
+func (m *RGBA) placed(x, y, w, h int) *RGBA {
+	if x == 0 && y == 0 && m.W == w && m.H == h {
+		return m
+	}
+	out := NewRGBA(w, h)
+	x0, x1 := max(x, 0), min(x+m.W, w)
+	if x0 >= x1 {
+		return out
+	}
+	for row := max(y, 0); row < min(y+m.H, h); row++ {
+		copy(out.Pix[4*(row*w+x0):4*(row*w+x1)], m.Pix[4*((row-y)*m.W+x0-x):])
+	}
+	return out
+}

@@ -1,0 +1,130 @@
+package picture
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+const orientationTag = 0x0112
+
+// tiffOrientation finds the orientation in the first directory of a TIFF file, which is also what EXIF data is.
+// It returns 0 where there is none or the bytes make no sense: a broken note does not spoil a good picture.
+func tiffOrientation(data []byte) int {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(data, []byte("II*\x00")):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(data, []byte("MM\x00*")):
+		order = binary.BigEndian
+	default:
+		return 0
+	}
+	if len(data) < 8 {
+		return 0
+	}
+	at := uint64(order.Uint32(data[4:]))
+	if at+2 > uint64(len(data)) {
+		return 0
+	}
+	entries := int(order.Uint16(data[at:]))
+	rest := data[at+2:]
+	for range entries {
+		if len(rest) < 12 {
+			return 0
+		}
+		const short, long = 3, 4
+		if order.Uint16(rest) == orientationTag {
+			switch order.Uint16(rest[2:]) {
+			case short:
+				return int(order.Uint16(rest[8:]))
+			case long:
+				return int(order.Uint32(rest[8:]))
+			}
+			return 0
+		}
+		rest = rest[12:]
+	}
+	return 0
+}
+
+// exifOrientation is tiffOrientation for data that may have EXIF's own mark in front.
+func exifOrientation(data []byte) int {
+	return tiffOrientation(bytes.TrimPrefix(data, []byte("Exif\x00\x00")))
+}
+
+// jpegOrientation walks the segments before the first scan.
+func jpegOrientation(data []byte) int {
+	const app1, startOfScan = 0xe1, 0xda
+	for i := 2; i+4 <= len(data); {
+		if data[i] != 0xff {
+			return 0
+		}
+		marker := data[i+1]
+		if marker == 0xff { // fill byte
+			i++
+			continue
+		}
+		if marker == startOfScan {
+			return 0
+		}
+		n := int(binary.BigEndian.Uint16(data[i+2:]))
+		if n < 2 || i+2+n > len(data) {
+			return 0
+		}
+		if segment := data[i+4 : i+2+n]; marker == app1 && bytes.HasPrefix(segment, []byte("Exif\x00\x00")) {
+			return exifOrientation(segment)
+		}
+		i += 2 + n
+	}
+	return 0
+}
+
+// pngOrientation looks for the eXIf chunk.
+func pngOrientation(data []byte) int {
+	for i := 8; i+8 <= len(data); {
+		n := int64(binary.BigEndian.Uint32(data[i:]))
+		if n > int64(len(data)-i-8) {
+			return 0
+		}
+		if string(data[i+4:i+8]) == "eXIf" {
+			return exifOrientation(data[i+8 : i+8+int(n)])
+		}
+		i += 8 + int(n) + 4
+	}
+	return 0
+}
+
+// orient turns the picture as an EXIF orientation of 1 to 8 asks; other values leave it alone.
+func (m *RGBA) orient(o int) *RGBA {
+	if o < 2 || o > 8 {
+		return m
+	}
+	w, h := m.W, m.H
+	if o >= 5 {
+		w, h = h, w
+	}
+	out := NewRGBA(w, h)
+	for y := range h {
+		for x := range w {
+			var sx, sy int
+			switch o {
+			case 2:
+				sx, sy = w-1-x, y
+			case 3:
+				sx, sy = w-1-x, h-1-y
+			case 4:
+				sx, sy = x, h-1-y
+			case 5:
+				sx, sy = y, x
+			case 6:
+				sx, sy = y, w-1-x
+			case 7:
+				sx, sy = h-1-y, w-1-x
+			case 8:
+				sx, sy = h-1-y, x
+			}
+			copy(out.Pix[4*(y*w+x):4*(y*w+x)+4], m.Pix[4*(sy*m.W+sx):])
+		}
+	}
+	return out
+}

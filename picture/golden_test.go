@@ -1,0 +1,139 @@
+package picture
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+func readJSON(t testing.TB, name string, v any) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// noise repeats the generator of tools/oracle/picture.py.
+func noise(n int, seed uint64) []uint8 {
+	out := make([]uint8, n)
+	for i := range out {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		out[i] = uint8(seed >> 56)
+	}
+	return out
+}
+
+func noiseImage(w, h int, seed uint64) *Image {
+	return &Image{W: w, H: h, Pix: noise(3*w*h, seed)}
+}
+
+// TestDecodeAgainstPillow compares every committed file with what Pillow read from it: to the bit.
+func TestDecodeAgainstPillow(t *testing.T) {
+	var cases []struct {
+		File   string
+		W, H   int
+		SHA256 string
+		Close  bool
+	}
+	readJSON(t, "decode.json", &cases)
+	if len(cases) < 40 {
+		t.Fatalf("only %d cases", len(cases))
+	}
+	for _, c := range cases {
+		t.Run(c.File, func(t *testing.T) {
+			m, err := Open(filepath.Join("testdata/decode", c.File), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.W != c.W || m.H != c.H {
+				t.Fatalf("size %d×%d, Pillow has %d×%d", m.W, m.H, c.W, c.H)
+			}
+			if hash(m.Pix) == c.SHA256 {
+				return
+			}
+			if !c.Close {
+				t.Fatalf("pixels differ from Pillow's")
+			}
+			want, err := Open(filepath.Join("testdata/decode", c.File+".want.png"), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			worst, differ, sum := difference(m.Pix, want.Pix)
+			if mean := sum / float64(len(m.Pix)); worst > 3 || mean > 0.1 {
+				t.Errorf("%d of %d samples differ, by at most %d, mean %.4f", differ, len(m.Pix), worst, mean)
+			}
+		})
+	}
+}
+
+func difference(a, b []uint8) (worst, differ int, sum float64) {
+	for i := range a {
+		d := int(a[i]) - int(b[i])
+		d = max(d, -d)
+		if d > 0 {
+			differ++
+		}
+		worst = max(worst, d)
+		sum += float64(d)
+	}
+	return worst, differ, sum
+}
+
+// twoHalves is a Parallel that really runs at the same time.
+func twoHalves(n int, body func(lo, hi int)) {
+	var wg sync.WaitGroup
+	wg.Go(func() { body(0, n/2) })
+	wg.Go(func() { body(n/2, n) })
+	wg.Wait()
+}
+
+func TestResizeAgainstPillow(t *testing.T) {
+	var cases []struct {
+		W, H, Channels int
+		Seed           uint64
+		Filter         Filter
+		To             [2]int
+		SHA256         string
+	}
+	readJSON(t, "resize.json", &cases)
+	if len(cases) < 90 {
+		t.Fatalf("only %d cases", len(cases))
+	}
+	for _, c := range cases {
+		pix := noise(c.W*c.H*c.Channels, c.Seed)
+		resize := func(par Parallel) []uint8 {
+			if c.Channels == 3 {
+				return (&Image{W: c.W, H: c.H, Pix: pix}).Resize(c.To[0], c.To[1], c.Filter, par).Pix
+			}
+			return (&RGBA{W: c.W, H: c.H, Pix: pix}).Resize(c.To[0], c.To[1], c.Filter, par).Pix
+		}
+		got := resize(nil)
+		if hash(got) != c.SHA256 {
+			t.Errorf("%d×%d×%d to %v by %v differs from Pillow", c.W, c.H, c.Channels, c.To, c.Filter)
+		}
+		if !bytes.Equal(got, resize(twoHalves)) {
+			t.Errorf("%d×%d×%d to %v by %v depends on how rows are split", c.W, c.H, c.Channels, c.To, c.Filter)
+		}
+	}
+}
+
+func BenchmarkResize(b *testing.B) {
+	m := noiseImage(640, 480, 1)
+	for b.Loop() {
+		m.Resize(224, 224, Bicubic, nil)
+	}
+}

@@ -1,0 +1,176 @@
+package picture
+
+import "math"
+
+// Fit says how a picture of any shape comes to a fixed size.
+type Fit int
+
+const (
+	// Squash scales both axes to the size, whatever that does to the aspect ratio: BLIP-2.
+	Squash Fit = iota
+	// Crop scales the shortest edge to Edge, and cuts (or pads with black) the middle to the size: CLIP.
+	Crop
+	// Pad scales the longest edge into the size and centres the picture on white.
+	Pad
+)
+
+// Rounding is how a centre crop treats an odd margin: transformers floors the half, torchvision rounds it to even.
+type Rounding int
+
+// The two roundings.
+const (
+	RoundFloor Rounding = iota
+	RoundEven
+)
+
+// Processor turns a picture into the numbers an image encoder was trained on: fitted to Size, times Rescale,
+// less Mean, over Std, with transformers' order of roundings.
+type Processor struct {
+	Size     [2]int // height, width of the result
+	Resample Filter
+	Fit      Fit
+	Edge     int // for Crop: the shortest edge before the cut
+	Rounding Rounding
+	Rescale  float64
+	Mean     [3]float32 // of red, green, blue, in rescaled units
+	Std      [3]float32
+	Alpha    Alpha
+}
+
+// BLIP2Processor is the processor of the released BLIP-2 models at a square size of 224 or 364.
+func BLIP2Processor(size int) Processor {
+	return Processor{
+		Size: [2]int{size, size}, Resample: Bicubic, Rescale: 1.0 / 255,
+		Mean: [3]float32{0.48145466, 0.4578275, 0.40821073},
+		Std:  [3]float32{0.26862954, 0.26130258, 0.27577711},
+	}
+}
+
+// EfficientNetLiteProcessor is the processor of EfficientNet-Lite: (x − 127) / 128 at 224 (lite0), 260 (lite2) and so on.
+// The encoder was trained on crops; Fit is the caller's choice, Squash here.
+func EfficientNetLiteProcessor(size int) Processor {
+	return Processor{
+		Size: [2]int{size, size}, Resample: Bicubic, Rescale: 1,
+		Mean: [3]float32{127, 127, 127}, Std: [3]float32{128, 128, 128},
+	}
+}
+
+// Len is the number of values that a picture becomes: 3 × height × width.
+func (p *Processor) Len() int { return 3 * p.Size[0] * p.Size[1] }
+
+// Apply returns the picture as [3,height,width].
+func (p *Processor) Apply(m *Image, par Parallel) []float32 {
+	out := make([]float32, p.Len())
+	p.ApplyTo(out, m, par)
+	return out
+}
+
+// ApplyTo writes the picture as [3,height,width] to dst. It panics if dst has another length than Len.
+func (p *Processor) ApplyTo(dst []float32, m *Image, par Parallel) {
+	if len(dst) != p.Len() {
+		panic("picture: destination's length is not 3·height·width")
+	}
+	fitted := p.FitTo(m, par)
+	// A sample has 256 values, so the arithmetic is done once for each: float64 product, rounded, then float32.
+	var table [3][256]float32
+	for c := range table {
+		for v := range table[c] {
+			x := float32(float64(v) * p.Rescale)
+			table[c][v] = float32(x-p.Mean[c]) / p.Std[c]
+		}
+	}
+	plane := p.Size[0] * p.Size[1]
+	par.do(plane, func(lo, hi int) {
+		r, g, b := dst[lo:hi], dst[plane+lo:plane+hi], dst[2*plane+lo:2*plane+hi]
+		pix := fitted.Pix[3*lo : 3*hi]
+		for i := range r {
+			p := pix[3*i : 3*i+3 : 3*i+3]
+			r[i], g[i], b[i] = table[0][p[0]], table[1][p[1]], table[2][p[2]]
+		}
+	})
+}
+
+// FitTo returns the picture as the encoder sees it, still in 8 bits.
+func (p *Processor) FitTo(m *Image, par Parallel) *Image {
+	h, w := p.Size[0], p.Size[1]
+	switch p.Fit {
+	case Crop:
+		rw, rh := shortestEdge(m.W, m.H, p.Edge)
+		return p.centreCrop(m, rw, rh, par)
+	case Pad:
+		scale := min(float64(w)/float64(m.W), float64(h)/float64(m.H))
+		rw := min(max(int(math.Round(float64(m.W)*scale)), 1), w)
+		rh := min(max(int(math.Round(float64(m.H)*scale)), 1), h)
+		out := New(w, h)
+		for i := range out.Pix {
+			out.Pix[i] = 255
+		}
+		paste(out, m.Resize(rw, rh, p.Resample, par), (w-rw)/2, (h-rh)/2)
+		return out
+	}
+	return m.Resize(w, h, p.Resample, par)
+}
+
+// shortestEdge scales so that the shorter side is edge; the longer is truncated, as both libraries do.
+func shortestEdge(w, h, edge int) (int, int) {
+	if w <= h {
+		return edge, longEdge(h, w, edge)
+	}
+	return longEdge(w, h, edge), edge
+}
+
+func longEdge(long, short, edge int) int { return int(float64(edge*long) / float64(short)) }
+
+// centreCrop resizes to rw by rh and keeps the middle. Of a very long picture only the part that the cut can see is
+// resized: a strip of 1×100,000 would otherwise become 224×22,400,000.
+func (p *Processor) centreCrop(m *Image, rw, rh int, par Parallel) *Image {
+	h, w := p.Size[0], p.Size[1]
+	m, rw, rh = middle(m, rw, rh, 8*max(w, h, p.Edge))
+	resized := m.Resize(rw, rh, p.Resample, par)
+	out := New(w, h)
+	paste(out, resized, -p.margin(rw, w), -p.margin(rh, h))
+	return out
+}
+
+// margin is what is cut off before the middle; negative where the picture is smaller and is padded.
+func (p *Processor) margin(have, want int) int {
+	if have < want {
+		// transformers puts the odd pixel of padding in front.
+		return -((want - have + 1) / 2)
+	}
+	if p.Rounding == RoundEven {
+		return int(math.RoundToEven(float64(have-want) / 2))
+	}
+	return (have - want) / 2
+}
+
+// middle cuts a picture whose resized length would pass limit down to the part around its centre.
+func middle(m *Image, rw, rh, limit int) (*Image, int, int) {
+	cut := func(have, resized int) (from, keep, becomes int) {
+		if resized <= limit {
+			return 0, have, resized
+		}
+		keep = max(have*limit/resized, 1)
+		keep += (have - keep) & 1
+		return (have - keep) / 2, keep, max(resized*keep/have, 1)
+	}
+	x, kw, bw := cut(m.W, rw)
+	y, kh, bh := cut(m.H, rh)
+	if kw == m.W && kh == m.H {
+		return m, rw, rh
+	}
+	part := New(kw, kh)
+	paste(part, m, -x, -y)
+	return part, bw, bh
+}
+
+// paste copies src to (x, y) of dst, cut at dst's edges.
+func paste(dst, src *Image, x, y int) {
+	x0, x1 := max(x, 0), min(x+src.W, dst.W)
+	if x0 >= x1 {
+		return
+	}
+	for row := max(y, 0); row < min(y+src.H, dst.H); row++ {
+		copy(dst.Pix[3*(row*dst.W+x0):3*(row*dst.W+x1)], src.Pix[3*((row-y)*src.W+x0-x):])
+	}
+}

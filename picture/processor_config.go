@@ -1,0 +1,208 @@
+package picture
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// sizeLimit is far above any encoder's input and keeps a wrong number in a file from becoming an allocation.
+const sizeLimit = 8192
+
+// LoadProcessor reads the processor of a model's folder: preprocessor_config.json, or processor_config.json with an
+// image_processor inside, as transformers 5 writes it.
+func LoadProcessor(dir string) (Processor, error) {
+	names := []string{"preprocessor_config.json", "processor_config.json"}
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Processor{}, fmt.Errorf("read processor: %w", err)
+		}
+		p, err := ParseProcessor(data)
+		if errors.Is(err, errNoImageProcessor) {
+			continue
+		}
+		if err != nil {
+			return Processor{}, fmt.Errorf("read processor: %s: %w", path, err)
+		}
+		return p, nil
+	}
+	return Processor{}, fmt.Errorf("read processor: %s has neither %s nor %s with an image processor: %w", dir, names[0], names[1], fs.ErrNotExist)
+}
+
+var errNoImageProcessor = errors.New("no image processor in it")
+
+// imageProcessor has the keys of transformers' image processors. A pointer is nil where the key is absent or null.
+type imageProcessor struct {
+	Type         string          `json:"image_processor_type"`
+	FeatureType  string          `json:"feature_extractor_type"`
+	DoResize     *bool           `json:"do_resize"`
+	DoCenterCrop *bool           `json:"do_center_crop"`
+	DoRescale    *bool           `json:"do_rescale"`
+	DoNormalize  *bool           `json:"do_normalize"`
+	Size         json.RawMessage `json:"size"`
+	CropSize     json.RawMessage `json:"crop_size"`
+	ImageSize    json.RawMessage `json:"image_size"` // IDEFICS
+	Resample     *int            `json:"resample"`
+	Rescale      *float64        `json:"rescale_factor"`
+	Mean         []float32       `json:"image_mean"`
+	Std          []float32       `json:"image_std"`
+}
+
+// ParseProcessor reads either layout of a processor's configuration. What a file leaves out has the default of its class.
+func ParseProcessor(data []byte) (Processor, error) {
+	var nested struct {
+		ImageProcessor json.RawMessage `json:"image_processor"`
+	}
+	if err := json.Unmarshal(data, &nested); err != nil {
+		return Processor{}, err
+	}
+	if len(nested.ImageProcessor) > 0 && string(nested.ImageProcessor) != "null" {
+		data = nested.ImageProcessor
+	}
+	var c imageProcessor
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Processor{}, err
+	}
+	if c.Type == "" && c.FeatureType == "" && c.Size == nil && c.ImageSize == nil && c.Mean == nil {
+		return Processor{}, errNoImageProcessor
+	}
+	return c.processor()
+}
+
+func (c *imageProcessor) processor() (Processor, error) {
+	isCLIP := strings.HasPrefix(cmp.Or(c.Type, c.FeatureType), "CLIP")
+	p := BLIP2Processor(384)
+	if isCLIP {
+		p.Fit, p.Edge, p.Size = Crop, 224, [2]int{224, 224}
+	}
+	size := c.Size
+	if size == nil {
+		size = c.ImageSize
+	}
+	dim, err := parseSize(size)
+	if err != nil {
+		return p, fmt.Errorf("size: %w", err)
+	}
+	crop, err := parseSize(c.CropSize)
+	if err != nil {
+		return p, fmt.Errorf("crop_size: %w", err)
+	}
+	square := dim.edge > 0 && !dim.named && !isCLIP && !isTrue(c.DoCenterCrop)
+	switch {
+	case square:
+		p.Fit, p.Size = Squash, [2]int{dim.edge, dim.edge}
+	case dim.edge > 0:
+		p.Fit, p.Edge, p.Size = Crop, dim.edge, [2]int{dim.edge, dim.edge}
+	case dim.h > 0:
+		p.Fit, p.Size = Squash, [2]int{dim.h, dim.w}
+	}
+	cut := p.Size
+	switch {
+	case crop.edge > 0:
+		cut = [2]int{crop.edge, crop.edge}
+	case crop.h > 0:
+		cut = [2]int{crop.h, crop.w}
+	}
+	switch {
+	case p.Fit == Crop && c.DoCenterCrop != nil && !*c.DoCenterCrop:
+		return p, errors.New("shortest_edge without a centre crop gives no fixed size")
+	case p.Fit == Crop:
+		p.Size = cut
+	case isTrue(c.DoCenterCrop) && cut != p.Size:
+		return p, errors.New("a crop_size that differs from height and width is not supported")
+	}
+	if c.DoResize != nil && !*c.DoResize {
+		return p, errors.New("do_resize false is not supported")
+	}
+	return p, c.numbers(&p)
+}
+
+// numbers reads what happens to the values once the picture has its size.
+func (c *imageProcessor) numbers(p *Processor) error {
+	if c.Resample != nil {
+		p.Resample = Filter(*c.Resample)
+		if !p.Resample.valid() {
+			return fmt.Errorf("resample: no filter has the number %d", *c.Resample)
+		}
+	}
+	if c.Rescale != nil {
+		p.Rescale = *c.Rescale
+	}
+	if c.DoRescale != nil && !*c.DoRescale {
+		p.Rescale = 1
+	}
+	if err := three(&p.Mean, c.Mean); err != nil {
+		return fmt.Errorf("image_mean: %w", err)
+	}
+	if err := three(&p.Std, c.Std); err != nil {
+		return fmt.Errorf("image_std: %w", err)
+	}
+	if c.DoNormalize != nil && !*c.DoNormalize {
+		p.Mean, p.Std = [3]float32{}, [3]float32{1, 1, 1}
+	}
+	for _, s := range p.Std {
+		if !(s > 0) {
+			return fmt.Errorf("image_std: %v is not above 0", s)
+		}
+	}
+	return nil
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
+
+func three(to *[3]float32, from []float32) error {
+	switch len(from) {
+	case 0:
+	case 3:
+		copy(to[:], from)
+	default:
+		return fmt.Errorf("has %d numbers, not 3", len(from))
+	}
+	return nil
+}
+
+// dimensions is a size as a file may give it: one number, height and width, or a shortest edge.
+type dimensions struct {
+	h, w, edge int
+	named      bool // edge was given as shortest_edge
+}
+
+func parseSize(raw json.RawMessage) (d dimensions, err error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return d, nil
+	}
+	if raw[0] == '{' {
+		var o struct {
+			Height       int `json:"height"`
+			Width        int `json:"width"`
+			ShortestEdge int `json:"shortest_edge"`
+		}
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return d, err
+		}
+		d = dimensions{h: o.Height, w: o.Width, edge: o.ShortestEdge, named: true}
+		if d.edge > 0 {
+			d.h, d.w = 0, 0
+		} else if d.h < 1 || d.w < 1 {
+			return d, fmt.Errorf("%s has neither height and width nor shortest_edge", raw)
+		}
+	} else if err := json.Unmarshal(raw, &d.edge); err != nil {
+		return d, err
+	} else if d.edge < 1 {
+		return d, fmt.Errorf("%s is not a size", raw)
+	}
+	if max(d.h, d.w, d.edge) > sizeLimit {
+		return d, fmt.Errorf("%s is more than %d", raw, sizeLimit)
+	}
+	return d, nil
+}

@@ -1,0 +1,135 @@
+package picture
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestProcessorAgainstTransformers compares every float, by hash, with transformers' PIL processors.
+func TestProcessorAgainstTransformers(t *testing.T) {
+	var cases []struct {
+		Name   string
+		Config json.RawMessage
+		W, H   int
+		Shape  [3]int
+		At     []int
+		Values []float32
+		SHA256 string
+	}
+	readJSON(t, "processor.json", &cases)
+	for _, c := range cases {
+		nested := []byte(`{"processor_class":"P","image_processor":` + string(c.Config) + `}`)
+		for _, config := range [][]byte{c.Config, nested} {
+			p, err := ParseProcessor(config)
+			if err != nil {
+				t.Fatalf("%s: %v", c.Name, err)
+			}
+			if p.Size != [2]int{c.Shape[1], c.Shape[2]} {
+				t.Fatalf("%s: size %v, want %v", c.Name, p.Size, c.Shape)
+			}
+			got := p.Apply(noiseImage(c.W, c.H, uint64(c.W)), twoHalves)
+			for i, at := range c.At {
+				if math.Abs(float64(got[at]-c.Values[i])) > 1e-6 {
+					t.Fatalf("%s of %d×%d: value %d is %v, want %v", c.Name, c.W, c.H, at, got[at], c.Values[i])
+				}
+			}
+			raw := make([]byte, 0, 4*len(got))
+			for _, v := range got {
+				raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+			}
+			if hash(raw) != c.SHA256 {
+				t.Errorf("%s of %d×%d: some float differs from transformers", c.Name, c.W, c.H)
+			}
+		}
+	}
+}
+
+func TestProcessorConfigs(t *testing.T) {
+	for _, c := range []struct {
+		json, wantErr string
+		check         func(Processor) bool
+	}{
+		{`{"image_processor_type":"BlipImageProcessor"}`, "", func(p Processor) bool { return p.Size == [2]int{384, 384} && p.Fit == Squash }},
+		{`{"feature_extractor_type":"CLIPFeatureExtractor","size":336,"crop_size":336}`, "", func(p Processor) bool { return p.Size == [2]int{336, 336} && p.Fit == Crop && p.Edge == 336 }},
+		{`{"image_processor_type":"IdeficsImageProcessor","image_size":224,"image_mean":[0.5,0.5,0.5]}`, "", func(p Processor) bool { return p.Size == [2]int{224, 224} && p.Fit == Squash && p.Mean[1] == 0.5 }},
+		{`{"image_processor_type":"X","size":{"height":8,"width":9},"do_normalize":false,"do_rescale":false}`, "", func(p Processor) bool { return p.Rescale == 1 && p.Std == [3]float32{1, 1, 1} && p.Mean[0] == 0 }},
+		{`{"size":{"height":0,"width":9}}`, "neither height", nil},
+		{`{"size":1000000000}`, "more than", nil},
+		{`{"size":-3}`, "not a size", nil},
+		{`{"size":"big"}`, "size", nil},
+		{`{"size":224,"resample":17}`, "no filter", nil},
+		{`{"size":224,"image_std":[0,1,1]}`, "not above 0", nil},
+		{`{"size":224,"image_mean":[1]}`, "not 3", nil},
+		{`{"tokenizer":1}`, "no image processor", nil},
+		{`[]`, "cannot unmarshal", nil},
+		{`{"size":`, "unexpected end", nil},
+	} {
+		p, err := ParseProcessor([]byte(c.json))
+		switch {
+		case c.wantErr != "":
+			if err == nil || !strings.Contains(err.Error(), c.wantErr) {
+				t.Errorf("%s: error %v, want %q in it", c.json, err, c.wantErr)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", c.json, err)
+		case !c.check(p):
+			t.Errorf("%s: read as %+v", c.json, p)
+		}
+	}
+}
+
+func TestLoadProcessor(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := LoadProcessor(dir); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Fatalf("empty folder: %v", err)
+	}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("processor_config.json", `{"image_processor":{"image_processor_type":"BlipImageProcessor","size":{"height":30,"width":40}},"num_query_tokens":32}`)
+	p, err := LoadProcessor(dir)
+	if err != nil || p.Size != [2]int{30, 40} {
+		t.Fatalf("nested: %v %v", p.Size, err)
+	}
+	// The other file wins where both have an image processor, and a broken one is not passed over.
+	write("preprocessor_config.json", `{"size":`)
+	if _, err := LoadProcessor(dir); err == nil || !strings.Contains(err.Error(), "preprocessor_config.json") {
+		t.Fatalf("broken file: %v", err)
+	}
+}
+
+// TestFits checks the ways to a fixed size on shapes that tempt to divide by zero or to allocate without end.
+func TestFits(t *testing.T) {
+	for _, size := range [][2]int{{1, 1}, {1, 5000}, {5000, 1}, {2, 3}, {224, 224}, {500, 20}} {
+		m := noiseImage(size[0], size[1], 9)
+		for _, fit := range []Fit{Squash, Crop, Pad} {
+			p := EfficientNetLiteProcessor(224)
+			p.Fit, p.Edge = fit, 256
+			for i, v := range p.Apply(m, nil) {
+				if v < -1 || v > 1 {
+					t.Fatalf("%v by fit %d: value %d is %v", size, fit, i, v)
+				}
+			}
+		}
+	}
+}
+
+// TestPadIsCentredOnWhite checks that a black bar stays a bar of its own shape.
+func TestPadIsCentredOnWhite(t *testing.T) {
+	p := EfficientNetLiteProcessor(100)
+	p.Fit = Pad
+	m := p.FitTo(New(50, 10), nil)
+	for y := range 100 {
+		r, _, _ := m.At(50, y)
+		if inside := y >= 40 && y < 60; inside != (r == 0) || !inside && r != 255 {
+			t.Fatalf("row %d is %d", y, r)
+		}
+	}
+}

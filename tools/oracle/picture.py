@@ -1,0 +1,207 @@
+"""Writes picture/testdata: files in every format with Pillow's reading of them, resizes and processors as hashes.
+
+Run from the repository's root with pillow, numpy, torch and transformers installed.
+"""
+import hashlib
+import io
+import json
+import pathlib
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps, ImageSequence
+
+OUT = pathlib.Path("picture/testdata")
+
+
+def noise(n, seed):
+    """The generator that the Go test repeats: bytes 24..31 of a 64-bit linear congruence."""
+    out = np.empty(n, np.uint8)
+    s = seed
+    for i in range(n):
+        s = (s * 6364136223846793005 + 1442695040888963407) & (1 << 64) - 1
+        out[i] = s >> 56
+    return out
+
+
+def noise_image(w, h, channels, seed):
+    a = noise(w * h * channels, seed).reshape(h, w, channels)
+    return Image.fromarray(a, {3: "RGB", 4: "RGBA"}[channels])
+
+
+def scene(w, h, mode="RGB"):
+    """A smooth picture with edges and some noise, so that chroma and the block edges show."""
+    y, x = np.mgrid[0:h, 0:w].astype(np.float64)
+    r = 128 + 100 * np.sin(x / 5 + y / 11)
+    g = 255 * (x / max(w - 1, 1))
+    b = 255 * (y / max(h - 1, 1))
+    disc = (x - w / 2) ** 2 + (y - h / 2) ** 2 < (min(w, h) / 3) ** 2
+    a = np.stack([np.where(disc, 230, r), np.where(disc, 30, g), b], -1)
+    a += np.random.default_rng(w * 1000 + h).normal(0, 6, a.shape)
+    im = Image.fromarray(np.clip(a, 0, 255).astype(np.uint8), "RGB")
+    if mode == "RGBA":
+        alpha = np.clip(255 * (1.2 - np.hypot(x - w / 2, y - h / 2) / (min(w, h) / 2)), 0, 255)
+        im.putalpha(Image.fromarray(alpha.astype(np.uint8), "L"))
+        return im
+    return im.convert(mode)
+
+
+def rgb(im):
+    """What the reader should give: oriented, on white."""
+    im = ImageOps.exif_transpose(im)
+    if im.mode in ("RGBA", "LA", "P", "PA") or "transparency" in im.info:
+        im = im.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", im.size, (255, 255, 255)), im).convert("RGB")
+    return im.convert("RGB")
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def interlaced_png(im):
+    """Pillow does not write Adam7, so it is done by hand."""
+    a = np.asarray(im)
+    raw = b""
+    for x0, y0, dx, dy in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]:
+        part = a[y0::dy, x0::dx]
+        if part.size:
+            raw += b"".join(b"\0" + row.tobytes() for row in part)
+    head = struct.pack(">IIBBBBB", im.width, im.height, 8, 2, 0, 0, 1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+
+
+def rgb16_png(im):
+    a = np.asarray(im).astype(np.uint16) * 256 + 200
+    raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in a)
+    head = struct.pack(">IIBBBBB", im.width, im.height, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+
+
+def exif(orientation):
+    e = Image.Exif()
+    e[0x0112] = orientation
+    return e.tobytes()
+
+
+def save(im, fmt, **kw):
+    f = io.BytesIO()
+    im.save(f, fmt, **kw)
+    return f.getvalue()
+
+
+def files():
+    s, rgba = scene(45, 31), scene(45, 31, "RGBA")
+    yield "rgb.png", save(s, "PNG"), "exact"
+    yield "grey.png", save(s.convert("L"), "PNG"), "exact"
+    yield "palette.png", save(s.quantize(32), "PNG"), "exact"
+    yield "palette-transparent.png", save(s.quantize(16), "PNG", transparency=3), "exact"
+    yield "one-bit.png", save(s.convert("1"), "PNG"), "exact"
+    yield "alpha.png", save(rgba, "PNG"), "exact"
+    yield "grey-alpha.png", save(rgba.convert("LA"), "PNG"), "exact"
+    yield "interlaced.png", interlaced_png(s), "exact"
+    yield "rgb16.png", rgb16_png(s), "exact"
+    yield "exif6.png", save(s, "PNG", exif=exif(6)), "exact"
+    yield "one-pixel.png", save(scene(1, 1), "PNG"), "exact"
+    yield "thin.png", save(scene(1, 300), "PNG"), "exact"
+    for name, sub in [("444", 0), ("422", 1), ("420", 2)]:
+        yield f"{name}.jpg", save(s, "JPEG", quality=85, subsampling=sub), "close"
+        yield f"{name}-progressive.jpg", save(s, "JPEG", quality=60, subsampling=sub, progressive=True), "close"
+    yield "turned-420.jpg", save(s.rotate(90, expand=True), "JPEG", quality=85, subsampling=2), "close"
+    yield "narrow-420.jpg", save(scene(3, 21), "JPEG", subsampling=2), "close"
+    yield "tiny-420.jpg", save(scene(5, 5), "JPEG", subsampling=2), "close"
+    yield "one-pixel.jpg", save(scene(1, 1), "JPEG", subsampling=2), "close"
+    yield "large-420.jpg", save(scene(160, 120), "JPEG", quality=75, subsampling=2), "close"
+    yield "coarse-420.jpg", save(scene(64, 48), "JPEG", quality=8, subsampling=2), "close"
+    yield "grey.jpg", save(s.convert("L"), "JPEG"), "close"
+    yield "restart.jpg", save(s, "JPEG", subsampling=2, restart_marker_blocks=2), "close"
+    yield "cmyk.jpg", save(s.convert("CMYK"), "JPEG", quality=90), "close"
+    yield "rgb.jpg", save(s, "JPEG", quality=90, keep_rgb=True), "close"
+    for o in range(2, 9):
+        yield f"exif{o}.jpg", save(scene(23, 14), "JPEG", quality=90, subsampling=0, exif=exif(o)), "close"
+    yield "plain.gif", save(s.quantize(64), "GIF"), "exact"
+    yield "transparent.gif", save(s.quantize(16), "GIF", transparency=2), "exact"
+    yield "animated.gif", save(s, "GIF", save_all=True, append_images=[ImageOps.invert(s)]), "exact"
+    yield "interlaced.gif", save(s.quantize(64), "GIF", interlace=1), "exact"
+    yield "lossless.webp", save(s, "WEBP", lossless=True), "exact"
+    yield "lossless-alpha.webp", save(rgba, "WEBP", lossless=True, exact=True), "exact"
+    yield "lossy.webp", save(s, "WEBP", quality=70), "exact"
+    yield "lossy-even.webp", save(scene(64, 48), "WEBP", quality=50), "exact"
+    yield "lossy-alpha.webp", save(rgba, "WEBP", quality=80), "exact"
+    yield "one-pixel.webp", save(scene(1, 1), "WEBP"), "exact"
+    yield "exif6.webp", save(s, "WEBP", lossless=True, exif=exif(6)), "exact"
+    yield "animated.webp", save(rgba, "WEBP", save_all=True, append_images=[ImageOps.invert(s).convert("RGBA")], duration=100), "exact"
+    yield "rgb.bmp", save(s, "BMP"), "exact"
+    yield "palette.bmp", save(s.quantize(16), "BMP"), "exact"
+    yield "grey.bmp", save(s.convert("L"), "BMP"), "exact"
+    yield "rgb.tiff", save(s, "TIFF"), "exact"
+    yield "lzw.tiff", save(s, "TIFF", compression="tiff_lzw"), "exact"
+    yield "deflate.tiff", save(s.convert("L"), "TIFF", compression="tiff_adobe_deflate"), "exact"
+    yield "alpha.tiff", save(rgba, "TIFF"), "exact"
+    yield "palette.tiff", save(s.quantize(16), "TIFF"), "exact"
+    yield "exif3.tiff", save(s, "TIFF", tiffinfo={0x0112: 3}), "exact"
+
+
+def write_decode():
+    folder = OUT / "decode"
+    folder.mkdir(parents=True, exist_ok=True)
+    cases = []
+    for name, data, agreement in files():
+        (folder / name).write_bytes(data)
+        im = next(ImageSequence.Iterator(Image.open(io.BytesIO(data))))
+        want = rgb(im)
+        case = {"file": name, "w": want.width, "h": want.height, "sha256": hashlib.sha256(want.tobytes()).hexdigest()}
+        if agreement == "close":
+            want.save(folder / (name + ".want.png"), optimize=True)
+            case["close"] = True
+        cases.append(case)
+    (OUT / "decode.json").write_text(json.dumps(cases, indent=0) + "\n")
+
+
+def write_resize():
+    cases = []
+    sizes = [(1, 1, 7, 5), (7, 5, 1, 1), (3, 2, 224, 224), (97, 61, 31, 17), (31, 17, 97, 61), (64, 64, 224, 224),
+             (300, 40, 224, 224), (40, 300, 224, 224), (224, 100, 224, 224), (100, 224, 224, 224), (224, 224, 224, 224),
+             (401, 299, 260, 260), (500, 333, 64, 48), (13, 700, 5, 300)]
+    for channels in (3, 4):
+        for i, (w, h, ow, oh) in enumerate(sizes):
+            im = noise_image(w, h, channels, i + 1)
+            for f in range(6):
+                if f in (1, 4, 5) and (channels == 4 or i % 3):
+                    continue
+                got = im.resize((ow, oh), Image.Resampling(f))
+                cases.append({"w": w, "h": h, "channels": channels, "seed": i + 1, "filter": f, "to": [ow, oh],
+                              "sha256": hashlib.sha256(got.tobytes()).hexdigest()})
+    (OUT / "resize.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
+
+
+def write_processors():
+    from transformers import BlipImageProcessorPil, CLIPImageProcessorPil
+
+    import tempfile
+    cases = []
+    for name, p in [
+        ("blip2-224", BlipImageProcessorPil(size={"height": 224, "width": 224})),
+        ("blip2-oblong", BlipImageProcessorPil(size={"height": 32, "width": 48}, resample=2)),
+        ("clip-224", CLIPImageProcessorPil()),
+        ("clip-33", CLIPImageProcessorPil(size={"shortest_edge": 36}, crop_size={"height": 33, "width": 33})),
+        ("clip-pad", CLIPImageProcessorPil(size={"shortest_edge": 24}, crop_size={"height": 33, "width": 31})),
+    ]:
+        with tempfile.TemporaryDirectory() as d:
+            p.save_pretrained(d)
+            config = json.loads((pathlib.Path(d) / "preprocessor_config.json").read_text())
+        for w, h in [(61, 97), (300, 211), (224, 224), (225, 300)]:
+            im = noise_image(w, h, 3, w)
+            px = p(images=im, return_tensors="np")["pixel_values"][0].astype(np.float32)
+            flat = px.reshape(-1)
+            at = list(range(0, flat.size, max(flat.size // 50, 1)))
+            cases.append({"name": name, "config": config, "w": w, "h": h, "shape": list(px.shape), "at": at,
+                          "values": [float(v) for v in flat[at]], "sha256": hashlib.sha256(px.tobytes()).hexdigest()})
+    (OUT / "processor.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
+
+
+if __name__ == "__main__":
+    write_decode()
+    write_resize()
+    write_processors()
