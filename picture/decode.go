@@ -2,14 +2,12 @@ package picture
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"image"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
-	"os"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -104,7 +102,7 @@ func DecodeRGBA(data []byte, o Options) (m *RGBA, err error) {
 
 // Read decodes the picture that r holds, up to its end.
 func Read(r io.Reader, o Options) (*Image, error) {
-	data, err := io.ReadAll(r)
+	data, err := readAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read picture: %w", err)
 	}
@@ -115,25 +113,13 @@ func Read(r io.Reader, o Options) (*Image, error) {
 func Open(path string, o Options) (*Image, error) {
 	data, err := readFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, bare(err))
 	}
 	m, err := Decode(data, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
-}
-
-// readFile reads a whole file; the error names it once.
-func readFile(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if err == nil {
-		return data, nil
-	}
-	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return nil, fmt.Errorf("%s: %w", path, err)
 }
 
 // Format returns the name of the format that the bytes begin like, such as "PNG", or "".

@@ -1,0 +1,211 @@
+package picture
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// maxFile is the largest file that is read into memory, so that an endless one ends in an error.
+const maxFile = 1 << 30
+
+// Item is one picture that an argument named.
+type Item struct {
+	Name string                 // the argument as it was given; for a folder or a pattern, the path found with it
+	Read func() ([]byte, error) // the file's bytes; errors do not repeat Name
+	Err  error                  // why the argument names nothing; Read is then nil
+}
+
+// Source says where arguments may lead.
+type Source struct {
+	Stdin io.Reader                        // what "-" means; nil refuses it
+	Fetch func(url string) ([]byte, error) // reads http and https addresses; nil refuses them
+}
+
+// Expand is Source.Expand with a standard input and without a network.
+func Expand(args []string, stdin io.Reader) iter.Seq[Item] { return Source{Stdin: stdin}.Expand(args) }
+
+// Expand turns arguments into pictures, in order: a file's path; a folder, for the pictures below it in the order of their
+// names; a pattern as of filepath.Match, where no file has that name; "-", standard input, once; a data: URL; an http or
+// https address. Nothing is read before an item's Read is called. An argument that leads nowhere is an item with an error.
+func (s Source) Expand(args []string) iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		stdinUsed := false
+		for _, arg := range args {
+			if arg == "-" {
+				item := s.stdinItem(stdinUsed)
+				stdinUsed = true
+				if !yield(item) {
+					return
+				}
+				continue
+			}
+			if !s.expandOne(arg, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (s Source) stdinItem(used bool) Item {
+	switch {
+	case s.Stdin == nil:
+		return Item{Name: "-", Err: errors.New("standard input is not read here")}
+	case used:
+		return Item{Name: "-", Err: errors.New("standard input can be read only once")}
+	}
+	return Item{Name: "-", Read: func() ([]byte, error) { return readAll(s.Stdin) }}
+}
+
+// expandOne reports whether the caller wants to go on.
+func (s Source) expandOne(arg string, yield func(Item) bool) bool {
+	switch scheme, _, _ := strings.Cut(strings.ToLower(arg), ":"); {
+	case arg == "":
+		return yield(Item{Err: errors.New("the name of a picture is empty")})
+	case scheme == "data" && strings.Contains(arg, ","):
+		return yield(Item{Name: arg, Read: func() ([]byte, error) { return dataURL(arg) }})
+	case (scheme == "http" || scheme == "https") && strings.Contains(arg, "://"):
+		if s.Fetch == nil {
+			return yield(Item{Name: arg, Err: &decodeError{
+				kind: fs.ErrPermission, text: "addresses on the network are not read",
+				hint: "fetch the picture first, or allow it with --allow-net where the command has that option",
+			}})
+		}
+		return yield(Item{Name: arg, Read: func() ([]byte, error) { return s.Fetch(arg) }})
+	}
+	info, err := os.Stat(arg)
+	switch {
+	case err == nil && info.IsDir():
+		return expandFolder(arg, yield)
+	case err == nil:
+		return yield(fileItem(arg))
+	case strings.ContainsAny(arg, `*?[`):
+		return expandPattern(arg, err, yield)
+	}
+	return yield(Item{Name: arg, Err: bare(err)})
+}
+
+func fileItem(path string) Item {
+	return Item{Name: path, Read: func() ([]byte, error) {
+		data, err := readFile(path)
+		return data, bare(err)
+	}}
+}
+
+// bare takes the operation and the path off an error, because an item has its name beside it.
+func bare(err error) error {
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// pictureExtensions are the names that count as pictures in a folder.
+var pictureExtensions = []string{".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+
+// HasExtension says whether a file's name ends as a picture's does.
+func HasExtension(name string) bool {
+	return slices.Contains(pictureExtensions, strings.ToLower(filepath.Ext(name)))
+}
+
+func expandFolder(root string, yield func(Item) bool) bool {
+	found, stopped := false, false
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			found = true
+			if !yield(Item{Name: path, Err: bare(err)}) {
+				stopped = true
+				return fs.SkipAll
+			}
+			return nil
+		}
+		if path != root && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() || !HasExtension(path) {
+			return nil
+		}
+		found = true
+		if !yield(fileItem(path)) {
+			stopped = true
+			return fs.SkipAll
+		}
+		return nil
+	})
+	switch {
+	case stopped:
+		return false
+	case err != nil:
+		return yield(Item{Name: root, Err: bare(err)})
+	case !found:
+		return yield(Item{Name: root, Err: errors.New("the folder holds no pictures")})
+	}
+	return true
+}
+
+func expandPattern(pattern string, statErr error, yield func(Item) bool) bool {
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return yield(Item{Name: pattern, Err: bare(statErr)})
+	}
+	if len(paths) == 0 {
+		return yield(Item{Name: pattern, Err: fmt.Errorf("no file matches the pattern: %w", fs.ErrNotExist)})
+	}
+	for _, p := range paths {
+		if !yield(fileItem(p)) {
+			return false
+		}
+	}
+	return true
+}
+
+// dataURL reads data:[type][;base64],content. The type is not looked at, because the content says what it is.
+func dataURL(s string) ([]byte, error) {
+	head, content, _ := strings.Cut(s, ",")
+	text, err := url.PathUnescape(content)
+	if err != nil {
+		return nil, fmt.Errorf("data URL: %w", err)
+	}
+	if !strings.HasSuffix(strings.ToLower(head), ";base64") {
+		return []byte(text), nil
+	}
+	// Padding is optional and the URL-safe alphabet is met too.
+	text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "").Replace(text), "=")
+	data, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("data URL: %w", err)
+	}
+	return data, nil
+}
+
+// readFile reads a whole file, up to maxFile.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f)
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, &decodeError{kind: ErrTooLarge, text: fmt.Sprintf("the file is larger than %d bytes", maxFile)}
+	}
+	return data, nil
+}
