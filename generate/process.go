@@ -1,0 +1,84 @@
+package generate
+
+import (
+	"math"
+	"slices"
+
+	"dragoman/kernel"
+)
+
+var minusInf = float32(math.Inf(-1))
+
+// history is which ids a row has seen, for the repetition penalty.
+type history struct {
+	order []int32
+	seen  map[int32]struct{}
+}
+
+func newHistory(prompt []int32) *history {
+	h := &history{seen: make(map[int32]struct{}, len(prompt)+32)}
+	for _, id := range prompt {
+		h.add(id)
+	}
+	return h
+}
+
+func (h *history) add(id int32) {
+	if _, ok := h.seen[id]; !ok {
+		h.seen[id] = struct{}{}
+		h.order = append(h.order, id)
+	}
+}
+
+func (h *history) clone() *history {
+	c := &history{order: slices.Clone(h.order), seen: make(map[int32]struct{}, len(h.order)+8)}
+	for _, id := range h.order {
+		c.seen[id] = struct{}{}
+	}
+	return c
+}
+
+// penalise applies the repetition penalty and the ban on stop ids to scores, which may be logits or log-probabilities.
+func (o *Options) penalise(scores []float32, h *history, made int) {
+	if theta := float32(o.RepetitionPenalty); theta != 0 && theta != 1 {
+		for _, id := range h.order {
+			if int(id) >= len(scores) || id < 0 {
+				continue // the id of a picture's placeholder
+			}
+			if scores[id] > 0 {
+				scores[id] /= theta
+			} else {
+				scores[id] *= theta
+			}
+		}
+	}
+	if made < o.MinTokens {
+		for _, id := range o.StopIDs {
+			if id >= 0 && int(id) < len(scores) {
+				scores[id] = minusInf
+			}
+		}
+	}
+}
+
+// changes says whether penalise can change anything.
+func (o *Options) changes(made int) bool {
+	return o.RepetitionPenalty != 0 && o.RepetitionPenalty != 1 || made < o.MinTokens && len(o.StopIDs) > 0
+}
+
+// logSumExp is log Σ exp(logits); scratch has their length.
+func logSumExp(logits, scratch []float32) float32 {
+	copy(scratch, logits)
+	return kernel.Default().Softmax(scratch)
+}
+
+// argmax is the first of the largest; NaN is never larger.
+func argmax(x []float32) int {
+	best, at := minusInf, 0
+	for i, v := range x {
+		if v > best {
+			best, at = v, i
+		}
+	}
+	return at
+}
