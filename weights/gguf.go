@@ -111,6 +111,9 @@ func parseGGUF(f *File, data []byte) error {
 	}
 	tensors := r.count("tensors", 8+4+4+8)
 	keys := r.count("metadata keys", 8+4+1)
+	if r.err != nil {
+		return r.err
+	}
 	f.Meta = make(Meta, min(keys, 1024))
 	for range keys {
 		key := r.name()

@@ -84,10 +84,11 @@ func (d *pickleDict) get(key string) any {
 	return nil
 }
 
-// unpickler interprets the opcodes above. It builds plain values and calls
-// reduce and persistent for the two things that mean something to PyTorch; no
-// name in the file ever selects code.
+// unpickler interprets the opcodes above. It builds plain values, and calls
+// reduce and persistent for the two things that mean something to PyTorch. A
+// global that is not known is refused where it is named.
 type unpickler struct {
+	known      func(global pickleGlobal) bool
 	reduce     func(callable pickleGlobal, args pickleTuple) (any, error)
 	persistent func(id pickleTuple) (any, error)
 
@@ -376,8 +377,15 @@ func (u *unpickler) object(code byte) error {
 			return err
 		}
 		name, err := u.line()
-		u.push(pickleGlobal(module + "." + name))
-		return err
+		if err != nil {
+			return err
+		}
+		global := pickleGlobal(module + "." + name)
+		if !u.known(global) {
+			return fmt.Errorf("it names %s: only state dicts are read, and nothing in the file is run", quote(string(global)))
+		}
+		u.push(global)
+		return nil
 	}
 	argument, err := u.pop()
 	if err != nil {

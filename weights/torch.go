@@ -47,7 +47,23 @@ type torchReader struct {
 // unpickler is an unpickler for this reader's storages.
 func (r *torchReader) unpickler() *unpickler {
 	r.storages = map[string]*torchStorage{}
-	return &unpickler{reduce: r.reduce, persistent: r.storage}
+	return &unpickler{known: knownGlobal, reduce: r.reduce, persistent: r.storage}
+}
+
+// knownGlobal is the allow-list: the names that tensors, and the plain values
+// around them in a training checkpoint, are pickled with.
+func knownGlobal(global pickleGlobal) bool {
+	if _, ok := torchStorages[global]; ok {
+		return true
+	}
+	switch global {
+	case "collections.OrderedDict", "torch.Size",
+		"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
+		"torch.float32", "torch.float64", "torch.float16", "torch.bfloat16",
+		"torch.int64", "torch.int32", "torch.int16", "torch.int8", "torch.uint8", "torch.bool":
+		return true
+	}
+	return false
 }
 
 // storage answers a persistent id: ("storage", class, key, device, elements),
@@ -107,7 +123,7 @@ func (r *torchReader) reduce(callable pickleGlobal, args pickleTuple) (any, erro
 		}
 		return nil, errors.New("a parameter without a tensor")
 	}
-	return nil, fmt.Errorf("it calls %s: only state dicts are read, and nothing in the file is run", quote(string(callable)))
+	return nil, fmt.Errorf("it calls %s, which makes no tensor", quote(string(callable)))
 }
 
 // rebuildTensor checks (storage, offset, size, stride, …).
