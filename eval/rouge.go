@@ -1,0 +1,40 @@
+package eval
+
+// rougeBeta weighs recall against precision in ROUGE-L, as COCO's evaluation does.
+const rougeBeta = 1.2
+
+// rougeL is the F-measure of the longest common subsequence: the best precision and the best recall over the references.
+func rougeL(caption []string, references [][]string) float64 {
+	var precision, recall float64
+	for _, r := range references {
+		common := float64(longestCommon(r, caption))
+		if len(caption) > 0 {
+			precision = max(precision, common/float64(len(caption)))
+		}
+		if len(r) > 0 {
+			recall = max(recall, common/float64(len(r)))
+		}
+	}
+	if precision == 0 || recall == 0 {
+		return 0
+	}
+	return (1 + rougeBeta*rougeBeta) * precision * recall / (recall + rougeBeta*rougeBeta*precision)
+}
+
+// longestCommon is the length of the longest common subsequence.
+func longestCommon(a, b []string) int {
+	row := make([]int, len(b)+1)
+	for _, x := range a {
+		diagonal := 0
+		for j, y := range b {
+			above := row[j+1]
+			if x == y {
+				row[j+1] = diagonal + 1
+			} else {
+				row[j+1] = max(above, row[j])
+			}
+			diagonal = above
+		}
+	}
+	return row[len(b)]
+}
