@@ -46,7 +46,7 @@ func (a *Attention) headGeneric(e *Engine, s *scratch, b, h int) {
 			}
 		}
 		a.maskRow(scores, b, i)
-		lse := softmaxRow(scores)
+		lse := e.Softmax(scores)
 		at := (b*a.Heads+h)*a.Tq + i
 		if a.LSE != nil {
 			a.LSE[at] = lse

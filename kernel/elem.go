@@ -7,55 +7,117 @@ import "math"
 
 // Apply computes dst = act(x); dst may be x.
 func (e *Engine) Apply(act Act, dst, x []float32) {
-	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] = actOf(act, v)
-	}
+	e.loops().act[act](dst[:len(x)], x)
 }
 
 // ApplyBackward computes dx += dy·act'(x).
 func (e *Engine) ApplyBackward(act Act, dx, dy, x []float32) {
-	dx, dy = dx[:len(x)], dy[:len(x)]
-	for i, v := range x {
-		dx[i] += dy[i] * actSlope(act, v)
-	}
+	e.loops().slope[act](dx[:len(x)], dy[:len(x)], x)
 }
 
 // Dot is Σ a·b.
-func (e *Engine) Dot(a, b []float32) float32 {
-	return dot(a, b)
-}
+func (e *Engine) Dot(a, b []float32) float32 { return e.loops().dot(a, b[:len(a)]) }
 
 // Axpy computes y += alpha·x.
-func (e *Engine) Axpy(alpha float32, x, y []float32) {
-	axpy(alpha, x, y)
-}
+func (e *Engine) Axpy(alpha float32, x, y []float32) { e.loops().axpy(alpha, x, y[:len(x)]) }
 
 // Add computes dst = a + b; dst may be a or b.
-func (e *Engine) Add(dst, a, b []float32) {
-	dst, b = dst[:len(a)], b[:len(a)]
-	for i, v := range a {
-		dst[i] = v + b[i]
-	}
-}
+func (e *Engine) Add(dst, a, b []float32) { e.loops().add(dst[:len(a)], a, b[:len(a)]) }
 
 // Mul computes dst = a·b; dst may be a or b.
-func (e *Engine) Mul(dst, a, b []float32) {
-	dst, b = dst[:len(a)], b[:len(a)]
-	for i, v := range a {
-		dst[i] = v * b[i]
-	}
-}
+func (e *Engine) Mul(dst, a, b []float32) { e.loops().mul(dst[:len(a)], a, b[:len(a)]) }
 
 // Scale computes x *= s.
-func (e *Engine) Scale(s float32, x []float32) {
-	for i := range x {
-		x[i] *= s
-	}
-}
+func (e *Engine) Scale(s float32, x []float32) { e.loops().scale(s, x) }
+
+// Sum is Σ x.
+func (e *Engine) Sum(x []float32) float32 { return e.loops().sum(x) }
 
 // SumSquares is Σ x², summed in float64.
-func (e *Engine) SumSquares(x []float32) float64 {
+func (e *Engine) SumSquares(x []float32) float64 { return e.loops().squares(x) }
+
+// loops are a family's elementwise loops. Slices of one call have one length, but for those that may be nil.
+type loops struct {
+	act       [numActs]func(dst, x []float32)               // dst = act(x)
+	slope     [numActs]func(dx, dy, x []float32)            // dx += dy·act'(x)
+	add       func(dst, a, b []float32)                     // dst = a + b
+	mul       func(dst, a, b []float32)                     // dst = a·b
+	scale     func(s float32, x []float32)                  // x *= s
+	axpy      func(alpha float32, x, y []float32)           // y += alpha·x
+	dot       func(a, b []float32) float32                  // Σ a·b
+	sum       func(x []float32) float32                     // Σ x
+	squares   func(x []float32) float64                     // Σ x²
+	spread    func(x []float32, mean float32) float32       // Σ (x − mean)²
+	rowMax    func(x []float32) float32                     // the largest, −Inf of none; it may overlook a NaN
+	expSum    func(dst, x []float32, shift float32) float32 // dst = exp(x − shift), Σ dst
+	norm      func(dst, x, w, b []float32, mean, rstd float32)
+	normSums  func(dy, x, w, dw, db []float32, mean, rstd float32) (a, b float32)
+	normSlope func(dx, dy, x, w []float32, mean, rstd, a, b float32)
+	adamW     func(o adamStep, p, m, v, g []float32)
+}
+
+const numActs = Sigmoid + 1
+
+// loops are those of the engine's family.
+func (e *Engine) loops() *loops { return loopsOf[e.family] }
+
+// genericLoops is the reference: float64 inside, rounded once an element.
+var genericLoops = makeGenericLoops()
+
+func makeGenericLoops() *loops {
+	l := &loops{
+		add: func(dst, a, b []float32) {
+			for i, v := range a {
+				dst[i] = v + b[i]
+			}
+		},
+		mul: func(dst, a, b []float32) {
+			for i, v := range a {
+				dst[i] = v * b[i]
+			}
+		},
+		scale: func(s float32, x []float32) {
+			for i := range x {
+				x[i] *= s
+			}
+		},
+		axpy: axpy,
+		dot:  dot,
+		sum: func(x []float32) float32 {
+			var s float64
+			for _, v := range x {
+				s += float64(v)
+			}
+			return float32(s)
+		},
+		squares: squares,
+		spread: func(x []float32, mean float32) float32 {
+			var s float64
+			for _, v := range x {
+				s += float64(v-mean) * float64(v-mean)
+			}
+			return float32(s)
+		},
+		rowMax: rowMax, expSum: expSum,
+		norm: norm, normSums: normSums, normSlope: normSlope,
+		adamW: adamW,
+	}
+	for act := range numActs {
+		l.act[act] = func(dst, x []float32) {
+			for i, v := range x {
+				dst[i] = actOf(act, v)
+			}
+		}
+		l.slope[act] = func(dx, dy, x []float32) {
+			for i, v := range x {
+				dx[i] += dy[i] * actSlope(act, v)
+			}
+		}
+	}
+	return l
+}
+
+func squares(x []float32) float64 {
 	var s float64
 	for _, v := range x {
 		s += float64(v) * float64(v)
