@@ -32,11 +32,12 @@ type Attention struct {
 }
 
 // Segment is a stretch of Len keys and values for each batch of queries. K and V are matrices of stored rows
-// (KVHeads·D columns, f32, f16 or bf16): queries b read rows Index[b]·Len … Index[b]·Len+Len−1 (Index nil: b itself),
-// so that a picture read by five passes is projected once.
+// (KVHeads·D columns, f32, f16 or bf16): queries b read the Len rows from Index[b]·Pitch on (Index nil: b itself; Pitch 0:
+// Len), so that a picture read by five passes is projected once, and a cache may have room for more than it holds.
 type Segment struct {
 	K, V  Mat
 	Len   int
+	Pitch int
 	Index []int32
 }
 
@@ -109,6 +110,9 @@ func (a *Attention) masks() int {
 func (s *Segment) first(b int) int {
 	if s.Index != nil {
 		b = int(s.Index[b])
+	}
+	if s.Pitch != 0 {
+		return b * s.Pitch
 	}
 	return b * s.Len
 }
