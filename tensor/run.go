@@ -1,6 +1,9 @@
 package tensor
 
 import (
+	"reflect"
+	"slices"
+
 	"dragoman/kernel"
 )
 
@@ -32,8 +35,21 @@ type Run struct {
 	eng   *kernel.Engine
 	pool  *Pool
 	arena arena
-	tape  []func()
+	tape  []operation
 	draws uint64 // how often the seeded dropout was asked
+
+	tensors slab[Tensor]
+	ints    list[int]
+	slabs   map[reflect.Type]resetter // of operations, by their type
+
+	gemms     []kernel.Gemm
+	products  []*kernel.Gemm
+	scratches [][]float32 // one a worker
+	split     struct {
+		work    spanner
+		n, span int
+		do      func(task, worker int)
+	}
 }
 
 // NewRun makes a run.
@@ -42,8 +58,77 @@ func NewRun(opt Options) *Run {
 	if eng == nil {
 		eng = kernel.Default()
 	}
-	return &Run{opt: opt, eng: eng, pool: DefaultPool()}
+	r := &Run{opt: opt, eng: eng, pool: DefaultPool(), slabs: map[reflect.Type]resetter{}}
+	r.arena.poison = poison
+	r.split.do = func(task, worker int) {
+		from := task * r.split.span
+		r.split.work.span(r, worker, from, min(from+r.split.span, r.split.n))
+	}
+	return r
 }
+
+// poison makes every run overwrite the memory that it takes back with NaN; tests set it.
+var poison bool
+
+// Reset ends the pass: its activations are gone, its memory is kept.
+func (r *Run) Reset() {
+	clear(r.tape)
+	r.tape = r.tape[:0]
+	r.arena.reset()
+	r.tensors.reset()
+	r.ints.reset()
+	for _, s := range r.slabs {
+		s.reset()
+	}
+}
+
+// Mark is a point of a pass to go back to; see Release.
+type Mark struct{ mark mark }
+
+// Mark notes how much memory the pass uses.
+func (r *Run) Mark() Mark { return Mark{r.arena.mark()} }
+
+// Release gives back what was made since the mark, except x, which it moves there and returns, so that a long encoder needs
+// the memory of one block. Under a tape it does nothing, because the backward needs it all.
+func (r *Run) Release(m Mark, x *Tensor) *Tensor {
+	if r.opt.Grad {
+		return x
+	}
+	data := x.data
+	if poison {
+		data = slices.Clone(data)
+	}
+	r.arena.rewind(m.mark)
+	y := r.New(x.shape...)
+	copy(y.data, data)
+	return y
+}
+
+// New makes an activation whose values are not set.
+func (r *Run) New(shape ...int) *Tensor {
+	t := r.view(shape)
+	t.data = r.arena.alloc(Count(shape))
+	t.run = true
+	return t
+}
+
+// Zeros makes an activation of zeros.
+func (r *Run) Zeros(shape ...int) *Tensor {
+	t := r.New(shape...)
+	clear(t.data)
+	return t
+}
+
+// view makes a tensor without memory.
+func (r *Run) view(shape []int) *Tensor {
+	t := r.tensors.take()
+	t.shape = r.ints.take(len(shape))
+	copy(t.shape, shape)
+	return t
+}
+
+// like makes an activation of x's shape.
+func (r *Run) like(x *Tensor) *Tensor { return r.New(x.shape...) }
 
 // Options returns how the run computes.
 func (r *Run) Options() Options { return r.opt }

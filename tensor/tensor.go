@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"dragoman/kernel"
 )
@@ -10,13 +11,16 @@ import (
 // for a gradient), or a frozen weight as its file stores it (any kernel.DType, mapped, never copied).
 type Tensor struct {
 	shape []int
-	data  []float32  // nil for a stored weight
-	mat   kernel.Mat // a stored weight, seen as [product of the leading axes, last axis]
-	grad  []float32  // the gradient, allocated when first written
-	needs bool       // a gradient is wanted, for this or for something before it
-	param bool       // lives beyond a run
-	name  string     // parameters and weights: the name in the checkpoint
-	slot  *gradSlot  // activations under a tape: where the gradient's memory comes from
+	data  []float32                 // nil for a stored weight
+	mat   kernel.Mat                // a stored weight, seen as [product of the leading axes, last axis]
+	grad  []float32                 // the gradient, allocated when first written
+	needs bool                      // a gradient is wanted, for this or for something before it
+	param bool                      // lives beyond a run
+	name  string                    // parameters and weights: the name in the checkpoint
+	run   bool                      // an activation: the gradient's memory comes from the run, too
+	base  *Tensor                   // a view: whose values and gradient these are
+	at    int                       // a view: where its values begin in the base's
+	cache atomic.Pointer[[]float32] // a weight's values in the layout that a convolution or a norm wants
 }
 
 // FromFloats wraps values, which the tensor then shares, in a shape. It needs no gradient.
@@ -117,4 +121,31 @@ func (t *Tensor) String() string {
 		return fmt.Sprintf("%s %v %v", t.name, t.DType(), t.shape)
 	}
 	return fmt.Sprintf("%v %v", t.DType(), t.shape)
+}
+
+// floats is the values of a small weight (a bias, a norm) as float32, decoded once if it is stored otherwise.
+func (t *Tensor) floats() []float32 {
+	if t == nil || t.data != nil {
+		if t == nil {
+			return nil
+		}
+		return t.data
+	}
+	return t.cached(func() []float32 {
+		x := make([]float32, t.Len())
+		for i := range t.mat.Rows {
+			kernel.Decode(t.mat.DType, x[i*t.mat.Cols:(i+1)*t.mat.Cols], t.mat.Row(i))
+		}
+		return x
+	})
+}
+
+// cached keeps what f makes of a weight whose values do not change.
+func (t *Tensor) cached(f func() []float32) []float32 {
+	if p := t.cache.Load(); p != nil {
+		return *p
+	}
+	x := f()
+	t.cache.Store(&x)
+	return x
 }

@@ -1,0 +1,252 @@
+package tensor
+
+import "fmt"
+
+// layerNormOp is y = (x−mean)/√(var+eps)·w + b over the last axis, where x may be the sum of two tensors. It keeps x (or the
+// sum), and mean and 1/√(var+eps) of each row.
+type layerNormOp struct {
+	x, residual, w, b, y *Tensor
+	sum                  []float32 // x, or x + residual
+	stats                []float32 // mean and 1/√(var+eps), row by row
+	eps                  float32
+}
+
+// LayerNorm normalises the last axis: w, b [d]; b may be nil.
+func (r *Run) LayerNorm(x, w, b *Tensor, eps float32) *Tensor {
+	return r.AddLayerNorm(x, nil, w, b, eps)
+}
+
+// AddLayerNorm is LayerNorm(x + residual), fused (BERT's post-norm).
+func (r *Run) AddLayerNorm(x, residual, w, b *Tensor, eps float32) *Tensor {
+	d := x.Dim(-1)
+	if w.Len() != d || b != nil && b.Len() != d || residual != nil && residual.Len() != x.Len() {
+		panic(fmt.Sprintf("tensor: layer norm of %v (+ %v) with %v and %v", x.shape, shapeOf(residual), w.shape, shapeOf(b)))
+	}
+	o := op[layerNormOp](r)
+	o.x, o.residual, o.w, o.b, o.y, o.eps = x, residual, w, b, r.like(x), eps
+	record := r.wants(x, residual, w, b)
+	if record {
+		o.stats = r.arena.alloc(2 * x.Rows())
+		o.sum = x.data
+		if residual != nil {
+			o.sum = r.arena.alloc(x.Len())
+		}
+	}
+	r.each(x.Rows(), 4*d, o)
+	if record {
+		r.record(o)
+	}
+	return o.y
+}
+
+func (o *layerNormOp) span(r *Run, worker, from, to int) {
+	d := o.x.Dim(-1)
+	w, b := o.w.floats(), o.b.floats()
+	for i := from; i < to; i++ {
+		x := o.x.data[i*d : (i+1)*d]
+		if o.residual != nil {
+			sum := r.scratch(worker, d)
+			if o.sum != nil {
+				sum = o.sum[i*d : (i+1)*d]
+			}
+			r.eng.Add(sum, x, o.residual.data[i*d:(i+1)*d])
+			x = sum
+		}
+		mean, rstd := r.eng.LayerNorm(o.y.data[i*d:(i+1)*d], x, w, b, o.eps)
+		if o.stats != nil {
+			o.stats[2*i], o.stats[2*i+1] = mean, rstd
+		}
+	}
+}
+
+func (o *layerNormOp) result() *Tensor { return o.y }
+
+// normParts is how many stretches of rows the gradients of a norm's weights are summed in, before the stretches are: a
+// number that does not depend on the workers'.
+const normParts = 32
+
+func (o *layerNormOp) backward(r *Run, dy []float32) {
+	d, rows := o.x.Dim(-1), o.x.Rows()
+	b := op[layerNormBackward](r)
+	b.o, b.dy, b.w = o, dy, o.w.floats()
+	b.dx, b.dxFresh = r.grad(o.x)
+	if o.residual != nil {
+		if o.residual.root() == o.x.root() && b.dxFresh {
+			clear(b.dx)
+			b.dxFresh = false
+		}
+		b.dres, b.dresFresh = r.grad(o.residual)
+	}
+	dw, db := r.addGrad(o.w), r.addGrad(o.b)
+	b.size = (rows + normParts - 1) / normParts
+	parts := (rows + b.size - 1) / b.size
+	if dw != nil || db != nil {
+		b.parts = r.arena.alloc(parts * 2 * d)
+		clear(b.parts)
+	}
+	r.each(parts, b.size*d*8, b)
+	if b.parts != nil {
+		for p := range parts {
+			part := b.parts[p*2*d : (p+1)*2*d]
+			if dw != nil {
+				r.eng.Add(dw, dw, part[:d])
+			}
+			if db != nil {
+				r.eng.Add(db, db, part[d:])
+			}
+		}
+		r.arena.free(b.parts)
+	}
+	r.arena.free(o.stats)
+	if o.residual != nil {
+		r.arena.free(o.sum)
+	}
+}
+
+type layerNormBackward struct {
+	o                  *layerNormOp
+	dy, w, dx, dres    []float32
+	dxFresh, dresFresh bool
+	parts              []float32 // for each stretch of rows the sums of dw and db
+	size               int       // rows of a stretch
+}
+
+func (b *layerNormBackward) span(r *Run, worker, from, to int) {
+	o := b.o
+	d := o.x.Dim(-1)
+	buffer := r.scratch(worker, 3*d)
+	xhat, g, t := buffer[:d], buffer[d:2*d], buffer[2*d:]
+	for i := from * b.size; i < min(to*b.size, o.x.Rows()); i++ {
+		dy := b.dy[i*d : (i+1)*d]
+		mean, rstd := o.stats[2*i], o.stats[2*i+1]
+		for j, x := range o.sum[i*d : (i+1)*d] {
+			xhat[j] = (x - mean) * rstd
+		}
+		if b.parts != nil {
+			part := b.parts[i/b.size*2*d:][:2*d]
+			r.eng.Mul(t, dy, xhat)
+			r.eng.Add(part[:d], part[:d], t)
+			r.eng.Add(part[d:], part[d:], dy)
+		}
+		if b.dx == nil && b.dres == nil {
+			continue
+		}
+		r.eng.Mul(g, dy, b.w)
+		var sum float32
+		for _, v := range g {
+			sum += v
+		}
+		c1, c2 := sum/float32(d), r.eng.Dot(g, xhat)/float32(d)
+		for j, v := range g {
+			g[j] = rstd * (v - c1 - xhat[j]*c2)
+		}
+		store(r, b.dx, g, i*d, b.dxFresh)
+		store(r, b.dres, g, i*d, b.dresFresh)
+	}
+}
+
+// store writes a row of a gradient, or adds it to what is there.
+func store(r *Run, dst, row []float32, at int, fresh bool) {
+	if dst == nil {
+		return
+	}
+	dst = dst[at : at+len(row)]
+	if fresh {
+		copy(dst, row)
+		return
+	}
+	r.eng.Add(dst, dst, row)
+}
+
+// rmsNormOp is y = x·rstd·w, where rstd is 1/√(mean(x²)+eps); it keeps x and rstd of each row.
+type rmsNormOp struct {
+	x, w, y *Tensor
+	rstd    []float32
+	eps     float32
+}
+
+// RMSNorm is x/√(mean(x²)+eps)·w over the last axis.
+func (r *Run) RMSNorm(x, w *Tensor, eps float32) *Tensor {
+	d := x.Dim(-1)
+	if w.Len() != d {
+		panic(fmt.Sprintf("tensor: RMS norm of %v with %v", x.shape, w.shape))
+	}
+	o := op[rmsNormOp](r)
+	o.x, o.w, o.y, o.eps = x, w, r.like(x), eps
+	record := r.wants(x, w)
+	if record {
+		o.rstd = r.arena.alloc(x.Rows())
+	}
+	r.each(x.Rows(), 3*d, o)
+	if record {
+		r.record(o)
+	}
+	return o.y
+}
+
+func (o *rmsNormOp) span(r *Run, _, from, to int) {
+	d := o.x.Dim(-1)
+	w := o.w.floats()
+	for i := from; i < to; i++ {
+		rstd := r.eng.RMSNorm(o.y.data[i*d:(i+1)*d], o.x.data[i*d:(i+1)*d], w, o.eps)
+		if o.rstd != nil {
+			o.rstd[i] = rstd
+		}
+	}
+}
+
+func (o *rmsNormOp) result() *Tensor { return o.y }
+
+func (o *rmsNormOp) backward(r *Run, dy []float32) {
+	d, rows := o.x.Dim(-1), o.x.Rows()
+	b := op[rmsNormBackward](r)
+	b.o, b.dy, b.w = o, dy, o.w.floats()
+	b.dx, b.fresh = r.grad(o.x)
+	b.size = (rows + normParts - 1) / normParts
+	parts := (rows + b.size - 1) / b.size
+	dw := r.addGrad(o.w)
+	if dw != nil {
+		b.parts = r.arena.alloc(parts * d)
+		clear(b.parts)
+	}
+	r.each(parts, b.size*d*6, b)
+	if dw != nil {
+		for p := range parts {
+			r.eng.Add(dw, dw, b.parts[p*d:(p+1)*d])
+		}
+		r.arena.free(b.parts)
+	}
+	r.arena.free(o.rstd)
+}
+
+type rmsNormBackward struct {
+	o         *rmsNormOp
+	dy, w, dx []float32
+	fresh     bool
+	parts     []float32
+	size      int
+}
+
+func (b *rmsNormBackward) span(r *Run, worker, from, to int) {
+	o := b.o
+	d := o.x.Dim(-1)
+	buffer := r.scratch(worker, 2*d)
+	g, t := buffer[:d], buffer[d:]
+	for i := from * b.size; i < min(to*b.size, o.x.Rows()); i++ {
+		dy, x, rstd := b.dy[i*d:(i+1)*d], o.x.data[i*d:(i+1)*d], o.rstd[i]
+		if b.parts != nil {
+			part := b.parts[i/b.size*d:][:d]
+			r.eng.Mul(t, dy, x)
+			r.eng.Axpy(rstd, t, part)
+		}
+		if b.dx == nil {
+			continue
+		}
+		r.eng.Mul(g, dy, b.w)
+		c := r.eng.Dot(g, x) * rstd * rstd / float32(d)
+		for j, v := range g {
+			g[j] = rstd * (v - x[j]*c)
+		}
+		store(r, b.dx, g, i*d, b.fresh)
+	}
+}
