@@ -1,0 +1,257 @@
+// Package data reads image-text pairs, from whatever people keep them in: JSONL and JSON, CSV and TSV, a folder with
+// captions beside the pictures, tar shards in the manner of webdataset, and parquet with the pictures inside.
+//
+// A dataset is opened once, which builds an index (some bytes a row), and then gives any row in any order, so that a
+// seeded shuffle or a resumed run reads exactly the rows it means to. Pictures stay where they are until Row.Bytes or
+// Row.Decode. A row that cannot be used is named, counted and left out; it never stops the others.
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"dragoman/picture"
+)
+
+// Dataset is a list of rows. All methods may be called from several goroutines at once.
+type Dataset interface {
+	// Len is the number of rows that looked usable when the index was built.
+	Len() int
+	// Row returns row i, 0 ≤ i < Len. An error is a *RowError, and concerns this row alone.
+	Row(i int) (Row, error)
+	// Report tells what was found when the index was built.
+	Report() Report
+	// Close gives back the open files. Rows that were returned can no longer be decoded.
+	Close() error
+}
+
+// Row is one picture with what is said about it.
+type Row struct {
+	ID    string         // the row's own name where it has one; Where otherwise
+	Where string         // file:line, or shard:key, for messages
+	Texts []string       // one or more captions, trimmed, none empty; none at all only under Options.NoText
+	Tags  []string       // further words that belong to the picture
+	Extra map[string]any // the other fields: string, bool, int64, float64, []any, map[string]any or nil
+
+	image     image
+	maxPixels int
+}
+
+// image is a picture that has not been read.
+type image interface {
+	bytes() ([]byte, error)
+}
+
+// Bytes reads the file that holds the row's picture.
+func (r *Row) Bytes() ([]byte, error) {
+	b, err := r.image.bytes()
+	if err != nil {
+		return nil, &RowError{r.Where, err}
+	}
+	return b, nil
+}
+
+// Decode reads the row's picture, with its transparency.
+func (r *Row) Decode() (*picture.RGBA, error) {
+	b, err := r.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	m, err := picture.DecodeRGBA(b, picture.Options{MaxPixels: r.maxPixels})
+	if err != nil {
+		return nil, &RowError{r.Where, err}
+	}
+	return m, nil
+}
+
+// RowError says which row cannot be used, and why.
+type RowError struct {
+	Where string
+	Err   error
+}
+
+func (e *RowError) Error() string { return e.Where + ": " + e.Err.Error() }
+
+func (e *RowError) Unwrap() error { return e.Err }
+
+// Options says how files are read. The zero value is ready.
+type Options struct {
+	Format    string // jsonl, json, csv, tsv, folder, tar, parquet; by the name where empty
+	ImageKey  string // the field or column of the picture; one of the usual names where empty
+	TextKey   string // the field or column of the text; one of the usual names where empty
+	NoText    bool   // rows without a text are rows too
+	MaxPixels int    // the most pixels a picture may have; 0 means picture.DefaultMaxPixels
+}
+
+// Report counts what an index found.
+type Report struct {
+	Rows     int         // usable
+	Broken   int         // left out
+	Examples []*RowError // the first few that were left out
+}
+
+// maxExamples is how many broken rows a report names.
+const maxExamples = 10
+
+func (r *Report) broken(where string, err error) {
+	r.Broken++
+	if len(r.Examples) < maxExamples {
+		r.Examples = append(r.Examples, &RowError{where, err})
+	}
+}
+
+func (r *Report) add(o Report) {
+	r.Rows += o.Rows
+	r.Broken += o.Broken
+	r.Examples = append(r.Examples, o.Examples...)
+	r.Examples = r.Examples[:min(len(r.Examples), maxExamples)]
+}
+
+// String is one line: how many rows, and how many were left out with the first of them.
+func (r Report) String() string {
+	if r.Broken == 0 {
+		return fmt.Sprintf("%d rows", r.Rows)
+	}
+	return fmt.Sprintf("%d rows, %d left out, the first: %v", r.Rows, r.Broken, r.Examples[0])
+}
+
+// ErrNoRows is wrapped where a dataset opens and has nothing usable in it.
+var ErrNoRows = errors.New("no usable row")
+
+// Open opens a file, a folder, or several files of one format by a pattern: braces as in shards/{000..012}.tar or
+// {train,val}.jsonl, and *, ? and [ as in filepath.Match. Paths of pictures are relative to the file that names them.
+func Open(spec string, o Options) (Dataset, error) {
+	d, err := open(spec, o)
+	if err != nil {
+		return nil, fmt.Errorf("open data: %w", err)
+	}
+	if r := d.Report(); r.Rows == 0 {
+		d.Close()
+		if r.Broken > 0 {
+			return nil, fmt.Errorf("open data: %s: %w: %d left out, the first: %w", spec, ErrNoRows, r.Broken, r.Examples[0])
+		}
+		return nil, fmt.Errorf("open data: %s: %w", spec, ErrNoRows)
+	}
+	return d, nil
+}
+
+func open(spec string, o Options) (Dataset, error) {
+	paths, err := expand(spec)
+	if err != nil {
+		return nil, err
+	}
+	var parts []Dataset
+	for _, p := range paths {
+		d, err := openOne(p, o)
+		if err != nil {
+			for _, d := range parts {
+				d.Close()
+			}
+			return nil, err
+		}
+		parts = append(parts, d)
+	}
+	return Concat(parts...), nil
+}
+
+func opener(format string) func(path string, o Options) (Dataset, error) {
+	switch format {
+	case "jsonl":
+		return openJSONL
+	case "json":
+		return openJSON
+	case "csv":
+		return openCSV
+	case "tsv":
+		return openTSV
+	case "folder":
+		return openFolder
+	case "tar":
+		return openTar
+	case "parquet":
+		return openParquet
+	}
+	return nil
+}
+
+func openOne(path string, o Options) (Dataset, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	format := o.Format
+	if format == "" {
+		format = formatOf(path, info)
+	}
+	f := opener(format)
+	if f == nil {
+		return nil, fmt.Errorf("%s: the name does not say which format it is, of jsonl, json, csv, tsv, folder, tar and parquet", path)
+	}
+	if info.IsDir() != (format == "folder") {
+		return nil, fmt.Errorf("%s: it cannot be read as %s", path, format)
+	}
+	return f(path, o)
+}
+
+func formatOf(path string, info fs.FileInfo) string {
+	if info.IsDir() {
+		return "folder"
+	}
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".jsonl", ".ndjson":
+		return "jsonl"
+	case ".json", ".csv", ".tsv", ".tar", ".parquet":
+		return ext[1:]
+	}
+	return ""
+}
+
+// Concat is several datasets one after the other. It takes them over: closing it closes them.
+func Concat(parts ...Dataset) Dataset {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	c := &concat{parts: parts}
+	for _, p := range parts {
+		c.ends = append(c.ends, c.n+p.Len())
+		c.n += p.Len()
+	}
+	return c
+}
+
+type concat struct {
+	parts []Dataset
+	ends  []int // of each part, in rows of the whole
+	n     int
+}
+
+func (c *concat) Len() int { return c.n }
+
+func (c *concat) Row(i int) (Row, error) {
+	part, _ := slices.BinarySearch(c.ends, i+1)
+	if part > 0 {
+		i -= c.ends[part-1]
+	}
+	return c.parts[part].Row(i)
+}
+
+func (c *concat) Report() Report {
+	var r Report
+	for _, p := range c.parts {
+		r.add(p.Report())
+	}
+	return r
+}
+
+func (c *concat) Close() error {
+	var errs []error
+	for _, p := range c.parts {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(errs...)
+}

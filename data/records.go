@@ -1,0 +1,159 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// maxRecord is the longest record that is read; pictures may be inside as base64.
+const maxRecord = 64 << 20
+
+var errLongRecord = fmt.Errorf("the record is longer than %d bytes", maxRecord)
+
+// recordAt is where one record lies in its file.
+type recordAt struct {
+	offset int64
+	length int32
+	line   int32 // of its first line, from 1
+}
+
+// recordFile is a dataset in a text file: the index holds 16 bytes a row, and a row is read and parsed when it is asked for.
+type recordFile struct {
+	path    string
+	options Options
+	file    *os.File
+	index   []recordAt
+	report  Report
+	parse   func(record []byte) (map[string]any, error)
+}
+
+// openRecords builds the index: split finds the records, and parse makes fields of one.
+func openRecords(path string, o Options, split splitter, parse func([]byte) (map[string]any, error)) (Dataset, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &recordFile{path: path, options: o, file: f, parse: parse}
+	if err := d.build(split); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return d, nil
+}
+
+// splitter calls yield for each record of a file: where it is, what it holds (good until the next call), and why it is
+// broken, if it is.
+type splitter func(r io.Reader, yield func(at recordAt, record []byte, err error)) error
+
+func (d *recordFile) build(split splitter) error {
+	err := split(d.file, func(at recordAt, record []byte, err error) {
+		if err == nil {
+			_, err = d.row(at, record)
+		}
+		if err != nil {
+			d.report.broken(d.where(at), err)
+			return
+		}
+		d.index = append(d.index, at)
+	})
+	d.report.Rows = len(d.index)
+	return err
+}
+
+func (d *recordFile) where(at recordAt) string { return fmt.Sprintf("%s:%d", d.path, at.line) }
+
+func (d *recordFile) row(at recordAt, record []byte) (Row, error) {
+	fields, err := d.parse(record)
+	if err != nil {
+		return Row{}, err
+	}
+	return rowFrom(fields, d.where(at), filepath.Dir(d.path), d.options)
+}
+
+func (d *recordFile) Len() int { return len(d.index) }
+
+func (d *recordFile) Row(i int) (Row, error) {
+	at := d.index[i]
+	record := make([]byte, at.length)
+	if _, err := d.file.ReadAt(record, at.offset); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("the file became shorter since it was opened")
+		}
+		return Row{}, &RowError{d.where(at), err}
+	}
+	row, err := d.row(at, record)
+	if err != nil {
+		return Row{}, &RowError{d.where(at), err}
+	}
+	return row, nil
+}
+
+func (d *recordFile) Report() Report { return d.report }
+
+func (d *recordFile) Close() error { return d.file.Close() }
+
+// lineReader gives lines with where they begin, and holds no more than maxRecord bytes of any.
+type lineReader struct {
+	r      *bufio.Reader
+	offset int64 // of the next line
+	number int32 // of the last line
+	buf    []byte
+	again  []byte // lines that were given back
+}
+
+func newLineReader(r io.Reader) *lineReader {
+	return &lineReader{r: bufio.NewReaderSize(r, 1<<16)}
+}
+
+// unread gives back the last lines, which must be whole and not longer than what was read.
+func (l *lineReader) unread(lines []byte) {
+	l.number -= int32(bytes.Count(lines, []byte{'\n'}))
+	if len(lines) > 0 && lines[len(lines)-1] != '\n' {
+		l.number--
+	}
+	l.offset -= int64(len(lines))
+	l.again = append(append([]byte(nil), lines...), l.again...)
+}
+
+// next returns the next line with its line break, and io.EOF after the last. Of a line that is too long the beginning is
+// returned with errLongRecord.
+func (l *lineReader) next() (line []byte, err error) {
+	l.number++
+	if len(l.again) > 0 {
+		end := bytes.IndexByte(l.again, '\n') + 1
+		if end == 0 {
+			end = len(l.again)
+		}
+		line, l.again = l.again[:end], l.again[end:]
+		l.offset += int64(end)
+		return line, nil
+	}
+	l.buf = l.buf[:0]
+	long := false
+	for {
+		part, err := l.r.ReadSlice('\n')
+		l.offset += int64(len(part))
+		if len(l.buf)+len(part) > maxRecord {
+			long = true
+		} else {
+			l.buf = append(l.buf, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && (len(l.buf) > 0 || long), err == nil:
+			if long {
+				return l.buf, errLongRecord
+			}
+			return l.buf, nil
+		default:
+			l.number--
+			return nil, err
+		}
+	}
+}
