@@ -96,7 +96,8 @@ func (o *attentionOp) prepare(a *AttentionArgs, compute kernel.DType) {
 	segments := o.args.Segments[:0]
 	for _, kv := range a.KV {
 		k, v := kv.K.shape, kv.V.shape
-		ok := len(k) == 3 && len(v) == 3 && k[0] == v[0] && k[1] == v[1] && k[2] == kvHeads*d && v[2] == k[2] && a.Heads%kvHeads == 0
+		ok := len(k) == 3 && len(v) == 3 && k[0] == v[0] && k[1] == v[1] && k[2] == kvHeads*d && v[2] == k[2] && a.Heads%kvHeads == 0 &&
+			kv.Len >= 0 && kv.Len <= k[1]
 		if kv.Index == nil {
 			ok = ok && k[0] == batch
 		} else {

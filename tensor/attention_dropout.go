@@ -31,9 +31,9 @@ func (o *attentionOp) pairs(b int, f func(h, i, at int, s *kernel.Segment, segme
 			at := ((b*a.Heads+h)*a.Tq + i) * a.Keys()
 			for n := range a.Segments {
 				s := &a.Segments[n]
-				first := b * s.Len
+				first := b * s.Pitch
 				if s.Index != nil {
-					first = int(s.Index[b]) * s.Len
+					first = int(s.Index[b]) * s.Pitch
 				}
 				for j := range s.Len {
 					f(h, i, at, s, n, first+j)

@@ -43,7 +43,7 @@ func (r *Run) Conv2D(x, w, b *Tensor, a ConvArgs) *Tensor {
 type convOp struct {
 	geometry
 	x, w, b, y *Tensor
-	sum        []float32 // the result before the activation, if that is kept; else the result
+	sum        []float32  // the result before the activation, if that is kept; else the result
 	act, fused kernel.Act // fused: what is applied at once
 }
 

@@ -74,7 +74,12 @@ func (t *Tensor) Dim(i int) int {
 func (t *Tensor) Len() int { return Count(t.shape) }
 
 // Rows is the number of rows of the last axis.
-func (t *Tensor) Rows() int { return t.Len() / max(1, t.Dim(-1)) }
+func (t *Tensor) Rows() int {
+	if len(t.shape) == 0 {
+		return 1
+	}
+	return t.Len() / max(1, t.Dim(-1))
+}
 
 // Data is the float32 values, shared; nil for a weight that is stored otherwise.
 func (t *Tensor) Data() []float32 { return t.data }
@@ -110,8 +115,9 @@ func (t *Tensor) DType() kernel.DType {
 // Mat is the tensor as a matrix of [product of the leading axes, last axis].
 func (t *Tensor) Mat() kernel.Mat {
 	if t.data != nil {
-		c := t.Dim(-1)
-		return kernel.MatF32(t.data, t.Rows(), c, c)
+		rows := t.Rows()
+		c := t.Len() / max(1, rows)
+		return kernel.MatF32(t.data, rows, c, c)
 	}
 	return t.mat
 }
