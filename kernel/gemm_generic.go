@@ -2,21 +2,6 @@ package kernel
 
 import "fmt"
 
-// Gemm computes products, as Gemm's comment says. The products of one call must not write what another reads.
-func (e *Engine) Gemm(w Workers, gs ...*Gemm) {
-	for _, g := range gs {
-		g.check()
-		if g.M == 0 || g.N == 0 {
-			continue
-		}
-		if g.M <= rowsMax && !g.B.Trans {
-			e.rows(w, g)
-			continue
-		}
-		gemmGeneric(w, g)
-	}
-}
-
 // check panics where the operands, C or Bias are too small for M, N and K.
 func (g *Gemm) check() {
 	g.A.check("A", g.M, g.K)

@@ -1,0 +1,53 @@
+package kernel
+
+import "unsafe"
+
+// panel is how many rows of the V side lie side by side in a packed panel.
+const panel = 32
+
+// kit is one micro-kernel with what packs its operands. A micro-kernel multiplies two sides that it sees as 32-bit lanes
+// along k: a lane is one f32, two bf16 or four int8.
+//
+//	R, the rows side: lanes along k one after another, from which the kernel broadcasts (or which are AMX's A tiles)
+//	V, the vector side: panels of 32 rows, [lanes of k][32], of which the kernel loads vectors (or AMX's B tiles)
+//
+// k is counted in units: the fewest elements that are packed together. An int8 unit is a block of 32 with its scales behind
+// the eight lanes of values.
+type kit struct {
+	unit   int // elements of k in a unit
+	rLanes int // lanes of a unit on the R side
+	vLanes int // lanes of a unit on the V side
+	pad    int // a chunk of k is padded with zeros to a multiple of this many units
+	step   int // rows of R that the micro-kernel takes at a time; blocks of R are multiples of it
+	chunk  int // units of k that are contracted before the next are packed
+	block  int // most rows of R in a task
+	swap   bool
+
+	// direct says that R is read as it lies where it is stored so, row-major, and k is a multiple of pad units.
+	direct DType
+
+	// mul adds R·Vᵀ to acc [rows][32] (or sets it, if first): rows of R rStride bytes apart, one panel of V of which cols
+	// columns are wanted, over units of k.
+	mul func(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool)
+
+	// rows turns n stored elements along k into lanes: R's are rRows, V's vRows (they differ for int8 alone).
+	rRows, vRows func(dst *uint32, d DType, src *byte, n int)
+
+	// zip turns k stored rows, stride bytes apart, of cols ≤ 32 elements into lanes [units][32]: for operands that are
+	// stored with k down the columns. Columns from cols on, and what is missing of the last unit, are zero.
+	zip func(dst *uint32, d DType, src *byte, stride, k, cols int)
+
+	// transpose writes dst[lane][row] = src[row][lane] for 16 rows of src; lanes is rounded up to 16 for dst, whose rows
+	// from words/2 on are zero. Strides are bytes; a lane is two words of 16 bits, and only words of them are read.
+	transpose func(dst *uint32, dstStride int, src *byte, srcStride, words int)
+
+	// store moves a finished acc [rows][32] to C: C[row][col] = scale·acc + bias[col], or added to C. storeT is the same for
+	// a product computed with its sides swapped: C[col][row] = scale·acc[row][col] + bias[row].
+	store, storeT func(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool)
+}
+
+// panelLanes is how many lanes of k a packed panel of so many units has: whole squares of transpose.
+func (k *kit) panelLanes(units int) int { return roundUp(roundUp(units, k.pad)*k.vLanes, 16) }
+
+// rowLanes is how many lanes a packed row of R has.
+func (k *kit) rowLanes(units int) int { return roundUp(roundUp(units, k.pad)*k.rLanes, 16) }

@@ -1,0 +1,112 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "unsafe"
+
+// kit chooses how a product is computed; nil is the generic loop. The families differ so:
+//
+//	              F32            BF16                          Q8_0 (a quantised weight, stored [out,in])
+//	AMX           f32 AVX-512    tiles of bf16                 tiles of bf16, weights dequantised while they are packed
+//	AVX512BF16    f32 AVX-512    VDPBF16PS, if identity.dotBF16    VPDPBUSD, blocks of 32
+//	AVX512        f32 AVX-512    f32 AVX-512                   f32 AVX-512
+//	AVX2          f32 AVX2       f32 AVX2                      f32 AVX2
+//
+// Tiles of int8 are left out: the scales of blocks of 32 ask for the sums of every 32 products in f32, and moving a tile of
+// sums to vectors costs more than twice what the tile instruction gains over bf16.
+func (e *Engine) kit(g *Gemm) *kit {
+	if e.family < AVX2 || (g.A.Trans && g.A.DType.BlockLen() > 1) {
+		return nil
+	}
+	if g.Compute != F32 {
+		switch {
+		case e.family == AMX:
+			return &tilesBF16
+		case e.family == AVX512BF16 && e.cpu.dotBF16:
+			return &avx512BF16
+		}
+	}
+	if e.family >= AVX512 {
+		return &avx512F32
+	}
+	return nil
+}
+
+// none is the type of an operand that no kit reads as it lies.
+const none = numDTypes
+
+var avx512F32 = kit{
+	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 516,
+	direct: F32, mul: mulF32AVX512,
+	rRows: rowsToF32, vRows: rowsToF32, zip: zipToF32, transpose: transposeAVX512,
+	store: storeAVX512, storeT: storeTAVX512,
+}
+
+var avx512BF16 = kit{
+	unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 516,
+	direct: BF16, mul: mulBF16AVX512,
+	rRows: rowsToBF16, vRows: rowsToBF16, zip: zipToBF16, transpose: transposeAVX512,
+	store: storeAVX512, storeT: storeTAVX512,
+}
+
+var tilesBF16 = kit{
+	unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 512, block: 256, swap: true,
+	direct: BF16, mul: mulTilesBF16,
+	rRows: rowsToBF16, vRows: rowsToBF16, zip: zipToBF16, transpose: transposeAVX512,
+	store: storeAVX512, storeT: storeTAVX512,
+}
+
+func rowsToF32(dst *uint32, d DType, src *byte, n int) {
+	Decode(d, unsafe.Slice((*float32)(unsafe.Pointer(dst)), n), unsafe.Slice(src, d.RowBytes(n)))
+}
+
+func zipToF32(dst *uint32, _ DType, src *byte, stride, k, cols int) {
+	zip32F32AVX512(dst, src, stride, k, cols)
+}
+
+func rowsToBF16(dst *uint32, d DType, src *byte, n int) {
+	switch d {
+	case F32:
+		f32ToBF16(dst, src, n)
+	case F16:
+		f16ToBF16(dst, src, n)
+	case BF16:
+		words := unsafe.Slice((*byte)(unsafe.Pointer(dst)), 2*n+n%2*2)
+		words[2*n-1+n%2*2] = 0
+		words[2*n-2+n%2*2] = 0
+		copy(words, unsafe.Slice(src, 2*n))
+	case Q8_0:
+		q8ToBF16(dst, src, n)
+	case Q4_0:
+		q40ToBF16(dst, src, n)
+	case Q4_1:
+		q41ToBF16(dst, src, n)
+	}
+}
+
+func zipToBF16(dst *uint32, d DType, src *byte, stride, k, cols int) {
+	if d == BF16 {
+		zip32BF16AVX512(dst, src, stride, k, cols)
+		return
+	}
+	zip32PairsAVX512(dst, src, stride, k, cols)
+}
+
+// tileShapes are the configurations of AMX's tiles for 1–32 rows of R: sums and rows as many as there are, panels whole.
+var tileShapes = func() *[33][64]byte {
+	shapes := new([33][64]byte)
+	for rows := 1; rows <= 32; rows++ {
+		s := &shapes[rows]
+		s[0] = 1 // palette
+		top, low := min(rows, 16), max(rows-16, 1)
+		for tile, n := range [8]int{top, top, low, low, top, low, 16, 16} {
+			s[16+2*tile] = 64 // bytes a row
+			s[48+tile] = byte(n)
+		}
+	}
+	return shapes
+}()
+
+func mulTilesBF16(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool) {
+	mulTiles(acc, r, rStride, v, units, rows, cols, first, tileShapes)
+}

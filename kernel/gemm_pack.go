@@ -1,0 +1,88 @@
+package kernel
+
+import "unsafe"
+
+// packRows packs rows r0…r0+rows−1 of R over units of k to dst, ld lanes a row; dst has room for a multiple of rowsAtOnce rows.
+func (p *product) packRows(s *workerScratch, dst []uint32, ld, r0, rows, from, units int) {
+	kit, o := p.kit, p.r
+	k := min(p.K-from*kit.unit, units*kit.unit)
+	if !o.Trans {
+		used, whole := units*kit.rLanes, roundUp(units, kit.pad)*kit.rLanes
+		at := o.DType.RowBytes(from * kit.unit)
+		for i := range rows {
+			row := dst[i*ld : i*ld+whole]
+			kit.rRows(&row[0], o.DType, &o.Data[(r0+i)*o.Stride+at], k)
+			clear(row[used:])
+		}
+		return
+	}
+	whole := kit.panelLanes(units)
+	tmp := s.tmp.take(whole * panel)
+	clear(tmp[units*panel:])
+	for i := 0; i < rows; i += rowsAtOnce {
+		cols := min(panel, rows-i)
+		p.zip(s, tmp, o, r0+i, cols, from*kit.unit, k)
+		for lane := 0; lane < whole; lane += 16 {
+			for half := 0; half < panel; half += 16 {
+				kit.transpose(&dst[(i+half)*ld+lane], 4*ld, (*byte)(unsafe.Pointer(&tmp[lane*panel+half])), 4*panel, 32)
+			}
+		}
+	}
+}
+
+// packPanel packs panel n of V over units of k.
+func (p *product) packPanel(s *workerScratch, dst []uint32, n, from, units int) {
+	kit, o := p.kit, p.v
+	k := min(p.K-from*kit.unit, units*kit.unit)
+	row := n * panel
+	rows := min(panel, p.vn-row)
+	if o.Trans {
+		p.zip(s, dst, o, row, rows, from*kit.unit, k)
+		clear(dst[units*panel : kit.panelLanes(units)*panel])
+		return
+	}
+	lie := o.DType == kit.direct // the rows are lanes already
+	at := o.DType.RowBytes(from * kit.unit)
+	lanes := units * kit.vLanes
+	ld := roundUp(lanes, 16) + 16
+	for half := 0; half < panel; half += 16 {
+		have := min(16, rows-half)
+		if lie && have == 16 {
+			src := &o.Data[(row+half)*o.Stride+at]
+			kit.transpose(&dst[half], 4*panel, src, o.Stride, k*o.DType.BlockBytes()/2)
+		} else {
+			tmp := s.tmp.take(16 * ld)
+			for i := range 16 {
+				if i >= have {
+					clear(tmp[i*ld : i*ld+lanes])
+					continue
+				}
+				kit.vRows(&tmp[i*ld], o.DType, &o.Data[(row+half+i)*o.Stride+at], k)
+			}
+			kit.transpose(&dst[half], 4*panel, (*byte)(unsafe.Pointer(&tmp[0])), 4*ld, 2*lanes)
+		}
+	}
+}
+
+// zip packs columns c0…c0+cols−1 of the stored rows k0…k0+k−1 to lanes [units][32]. Types that the kit's zip does not read
+// are widened to f32 before.
+func (p *product) zip(s *workerScratch, dst []uint32, o *Operand, c0, cols, k0, k int) {
+	kit, d := p.kit, o.DType
+	at := d.RowBytes(c0)
+	if d == F32 || d == kit.direct {
+		kit.zip(&dst[0], d, &o.Data[k0*o.Stride+at], o.Stride, k, cols)
+		return
+	}
+	const some = 64 // rows widened at a time; whole units
+	if cap(s.floats) < some*panel {
+		s.floats = make([]float32, some*panel)
+	}
+	wide := roundUp(cols, d.BlockLen())
+	for i := 0; i < k; i += some {
+		n := min(some, k-i)
+		for r := range n {
+			Decode(d, s.floats[r*panel:r*panel+wide], o.Data[(k0+i+r)*o.Stride+at:])
+		}
+		kit.zip(&dst[i/kit.unit*panel], F32, (*byte)(unsafe.Pointer(&s.floats[0])), 4*panel, n, cols)
+	}
+}
