@@ -1,42 +1,275 @@
 package nn
 
 import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"dragoman/kernel"
 	"dragoman/tensor"
+	"dragoman/weights"
 )
 
-// Init says how a fresh parameter starts.
-type Init struct {
-	Kind InitKind
-	Std  float32
+// BuilderOptions say how a Builder binds and what a fresh parameter starts from.
+type BuilderOptions struct {
+	// Seed is what fresh parameters are drawn from; each depends on it and on its name alone.
+	Seed uint64
+	// Store converts the matrices of frozen parts; nil leaves them as the checkpoint has them, mapped and not copied.
+	Store *kernel.DType
+	// Fresh makes what the checkpoint lacks a fresh parameter instead of an error.
+	Fresh bool
+	// Finite makes a NaN or an infinity in the checkpoint an error, at the cost of reading it.
+	Finite bool
 }
 
-// InitKind is a way to start.
-type InitKind uint8
-
-// Zero, One; Normal(0, Std); TorchLinear (uniform in ±1/√fan-in, PyTorch's default for Linear weights and biases).
-const (
-	Zero InitKind = iota
-	One
-	Normal
-	TorchLinear
-)
-
 // Builder walks the names of a checkpoint and binds its tensors, or makes fresh parameters where there is no checkpoint. It
-// remembers every error (missing, misshapen) instead of failing at the first, and every name that was asked for.
-//
-// Exported methods, implemented in this package:
-//
-//	NewBuilder(src weights.Source, opt BuilderOptions) *Builder     // src nil: all parameters are fresh
-//	(b *Builder) Sub(parts ...any) *Builder                          // "encoder", "layer", 3 → prefix "encoder.layer.3."
-//	(b *Builder) Path() string                                       // the prefix without the last dot, a module path
-//	(b *Builder) Tensor(name string, init Init, shape ...int) *tensor.Tensor  // bound as stored if frozen, as f32 parameter if Trainable
-//	(b *Builder) Optional(name string, shape ...int) *tensor.Tensor  // nil where the checkpoint lacks it
-//	(b *Builder) Has(name string) bool
-//	(b *Builder) ShapeOf(name string) ([]int, bool)
-//	(b *Builder) Trainable(on bool) *Builder                         // what is made below is a parameter (f32, with gradient)
-//	(b *Builder) Err() error                                         // all errors in one, nil if none
-//	(b *Builder) Unused() []string                                   // names of the source that nobody asked for
-//	(b *Builder) Params() []*tensor.Tensor                           // every trainable parameter made, in order
+// remembers every error (missing, misshapen) instead of failing at the first, and every name that was asked for. Where there
+// is an error, what it returns has the right shape, so that a constructor can go on; Err then says that nothing is to be used.
 type Builder struct {
-	_ *tensor.Tensor
+	shared    *shared
+	prefix    string // with the last dot
+	trainable bool
+}
+
+// shared is what all builders of one walk have in common.
+type shared struct {
+	source weights.Source
+	opt    BuilderOptions
+	made   map[string]*tensor.Tensor
+	asked  map[string]bool
+	params []*tensor.Tensor
+	fresh  []string
+	errs   []error
+}
+
+// NewBuilder walks a checkpoint; without one (nil) all tensors are fresh.
+func NewBuilder(source weights.Source, opt BuilderOptions) *Builder {
+	return &Builder{shared: &shared{
+		source: source, opt: opt, made: map[string]*tensor.Tensor{}, asked: map[string]bool{},
+	}}
+}
+
+// Sub goes down: Sub("encoder", "layer", 3) has the prefix "encoder.layer.3.".
+func (b *Builder) Sub(parts ...any) *Builder {
+	sub := *b
+	for _, p := range parts {
+		sub.prefix += fmt.Sprint(p) + "."
+	}
+	return &sub
+}
+
+// Path is the module path: the prefix without its last dot.
+func (b *Builder) Path() string { return strings.TrimSuffix(b.prefix, ".") }
+
+// Trainable says whether what is made below is a parameter: float32, with a gradient. Without it a tensor is frozen.
+func (b *Builder) Trainable(on bool) *Builder {
+	sub := *b
+	sub.trainable = on
+	return &sub
+}
+
+// Has says whether the checkpoint has the tensor.
+func (b *Builder) Has(name string) bool {
+	_, ok := b.ShapeOf(name)
+	return ok
+}
+
+// ShapeOf is the tensor's shape in the checkpoint.
+func (b *Builder) ShapeOf(name string) ([]int, bool) {
+	if b.shared.source == nil {
+		return nil, false
+	}
+	t, ok := b.shared.source.Lookup(b.prefix + name)
+	return t.Shape, ok
+}
+
+// Optional is Tensor, or nil where the checkpoint lacks it.
+func (b *Builder) Optional(name string, shape ...int) *tensor.Tensor {
+	if !b.Has(name) {
+		return nil
+	}
+	return b.Tensor(name, Init{}, shape...)
+}
+
+// Tensor binds the checkpoint's tensor of that name below the prefix: as it is stored if it is frozen (vectors as float32),
+// as a float32 parameter of its own if it is trainable. Without a checkpoint it is fresh. Asked twice for a name, it
+// returns the same tensor (tied weights).
+func (b *Builder) Tensor(name string, init Init, shape ...int) *tensor.Tensor {
+	s, full := b.shared, b.prefix+name
+	if t := s.made[full]; t != nil {
+		if !slices.Equal(t.Shape(), shape) {
+			s.fail(full, fmt.Errorf("asked for as %v and as %v", t.Shape(), shape))
+			return standIn(full, shape)
+		}
+		return t
+	}
+	shape = slices.Clone(shape)
+	t, err := b.make(full, init, shape)
+	if err != nil {
+		s.fail(full, err)
+		t = standIn(full, shape)
+	} else if t.NeedsGrad() {
+		s.params = append(s.params, t)
+	}
+	s.made[full] = t
+	return t
+}
+
+func (b *Builder) make(full string, init Init, shape []int) (*tensor.Tensor, error) {
+	s := b.shared
+	if err := checkShape(shape); err != nil {
+		return nil, err
+	}
+	if s.source == nil {
+		return b.start(full, init, shape), nil
+	}
+	s.asked[full] = true
+	stored, ok := s.source.Lookup(full)
+	if !ok {
+		if s.opt.Fresh {
+			return b.start(full, init, shape), nil
+		}
+		return nil, errors.New("not in the checkpoint")
+	}
+	if !slices.Equal(stored.Shape, shape) {
+		return nil, fmt.Errorf("shape %v in the checkpoint, want %v", stored.Shape, shape)
+	}
+	if err := stored.Check(); err != nil {
+		return nil, err
+	}
+	if s.opt.Finite {
+		if err := finite(stored); err != nil {
+			return nil, err
+		}
+	}
+	return b.bind(full, stored)
+}
+
+// bind makes a tensor of what the checkpoint has.
+func (b *Builder) bind(full string, stored weights.Tensor) (*tensor.Tensor, error) {
+	shape := slices.Clone(stored.Shape)
+	d, direct := stored.Kernel()
+	if b.trainable || !direct || len(shape) < 2 {
+		values, err := stored.Float32()
+		if err != nil {
+			return nil, err
+		}
+		t := tensor.NewParamOf(full, values, shape...)
+		t.SetTrainable(b.trainable)
+		if b.trainable || len(shape) < 2 {
+			return t, nil
+		}
+		return b.store(t), nil
+	}
+	cols := shape[len(shape)-1]
+	return b.store(tensor.NewWeight(full, kernel.MatOf(d, stored.Len()/max(1, cols), cols, stored.Data), shape...)), nil
+}
+
+// store converts a frozen matrix to the type that the options ask for, where its rows allow that.
+func (b *Builder) store(t *tensor.Tensor) *tensor.Tensor {
+	want := b.shared.opt.Store
+	if want == nil || len(t.Shape()) != 2 || t.DType() == *want || t.Dim(1)%want.BlockLen() != 0 {
+		return t
+	}
+	from := t.Mat()
+	to := kernel.MatOf(*want, from.Rows, from.Cols, make([]byte, from.Rows*want.RowBytes(from.Cols)))
+	row := make([]float32, from.Cols)
+	for i := range from.Rows {
+		kernel.Decode(from.DType, row, from.Row(i))
+		kernel.Encode(to.DType, to.Row(i), row)
+	}
+	return tensor.NewWeight(t.Name(), to, t.Shape()...)
+}
+
+// start makes a fresh tensor.
+func (b *Builder) start(full string, init Init, shape []int) *tensor.Tensor {
+	s := b.shared
+	s.fresh = append(s.fresh, full)
+	t := tensor.NewParam(full, shape...)
+	fanIn := tensor.Count(shape[min(1, len(shape)):])
+	if init.Kind == TorchLinear && len(shape) < 2 {
+		// A bias has its weight's fan-in.
+		if w := s.made[strings.TrimSuffix(full, "bias")+"weight"]; w != nil && len(w.Shape()) > 1 {
+			fanIn = tensor.Count(w.Shape()[1:])
+		}
+	}
+	init.fill(t.Data(), fanIn, s.opt.Seed, full)
+	t.SetTrainable(b.trainable)
+	return t
+}
+
+// Err is all errors in one, nil if there are none.
+func (b *Builder) Err() error {
+	const most = 8
+	errs := b.shared.errs
+	if len(errs) > most {
+		errs = append(slices.Clone(errs[:most]), fmt.Errorf("and %d more", len(errs)-most))
+	}
+	return errors.Join(errs...)
+}
+
+// Unused lists the names of the checkpoint that nobody asked for, in its order.
+func (b *Builder) Unused() []string {
+	if b.shared.source == nil {
+		return nil
+	}
+	var names []string
+	for _, name := range b.shared.source.Names() {
+		if !b.shared.asked[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// FreshNames lists what was made fresh, in the order it was asked for.
+func (b *Builder) FreshNames() []string { return slices.Clone(b.shared.fresh) }
+
+// Params lists every trainable parameter, in the order it was asked for.
+func (b *Builder) Params() []*tensor.Tensor { return slices.Clone(b.shared.params) }
+
+func (s *shared) fail(name string, err error) {
+	s.errs = append(s.errs, fmt.Errorf("bind tensor %s: %w", name, err))
+}
+
+// maxElements is the size of a tensor that a configuration may ask for.
+const maxElements = 1 << 33
+
+// checkShape refuses shapes that a configuration cannot mean.
+func checkShape(shape []int) error {
+	n := 1
+	for _, d := range shape {
+		if d < 0 || d > 0 && n > maxElements/d {
+			return fmt.Errorf("a shape of %v is out of range", shape)
+		}
+		n *= d
+	}
+	return nil
+}
+
+// standIn has the shape that was asked for, and zeros if that is not too large.
+func standIn(name string, shape []int) *tensor.Tensor {
+	const large = 1 << 28
+	if checkShape(shape) == nil && tensor.Count(shape) <= large {
+		t := tensor.NewParam(name, shape...)
+		t.SetTrainable(false)
+		return t
+	}
+	return tensor.NewParam(name, make([]int, len(shape))...)
+}
+
+// finite says where a stored tensor has a value that is none.
+func finite(t weights.Tensor) error {
+	values, err := t.Float32()
+	if err != nil {
+		return err
+	}
+	for i, v := range values {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return fmt.Errorf("element %d is %v", i, v)
+		}
+	}
+	return nil
 }

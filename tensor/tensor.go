@@ -36,6 +36,13 @@ func NewParam(name string, shape ...int) *Tensor {
 	return &Tensor{shape: shape, data: make([]float32, Count(shape)), needs: true, param: true, name: name}
 }
 
+// NewParamOf makes a parameter of values, which it then owns.
+func NewParamOf(name string, x []float32, shape ...int) *Tensor {
+	t := FromFloats(x, shape...)
+	t.needs, t.param, t.name = true, true, name
+	return t
+}
+
 // NewWeight wraps a stored weight: frozen, read as it lies. The shape's leading axes are the matrix's rows.
 func NewWeight(name string, m kernel.Mat, shape ...int) *Tensor {
 	if n := Count(shape); n != m.Rows*m.Cols {

@@ -1,0 +1,177 @@
+package nn
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"dragoman/kernel"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+func checkpoint() weights.Source {
+	values := make([]float32, 2*64)
+	for i := range values {
+		values[i] = float32(i) / 16
+	}
+	half := make([]byte, 2*64*2)
+	kernel.Encode(kernel.BF16, half, values)
+	return weights.NewMemory(
+		weights.FromFloat32("block.0.dense.weight", []int{2, 64}, values),
+		weights.Tensor{Name: "block.0.half.weight", Type: weights.BF16, Shape: []int{2, 64}, Data: half},
+		weights.FromFloat32("block.0.dense.bias", []int{2}, []float32{1, 2}),
+		weights.FromFloat32("bad", []int{2}, []float32{1, float32(math.NaN())}),
+		weights.FromFloat32("left.over", []int{1}, []float32{1}),
+	)
+}
+
+func TestBinding(t *testing.T) {
+	b := NewBuilder(checkpoint(), BuilderOptions{})
+	block := b.Sub("block", 0)
+	if got := block.Path(); got != "block.0" {
+		t.Errorf("path %q", got)
+	}
+	dense := block.Sub("dense")
+	frozen := dense.Tensor("weight", Init{}, 2, 64)
+	if frozen.NeedsGrad() || frozen.DType() != kernel.F32 || frozen.Name() != "block.0.dense.weight" || frozen.Data()[17] != 17./16 {
+		t.Errorf("frozen weight %v, %v", frozen, frozen.Data()[17])
+	}
+	if again := dense.Tensor("weight", Init{}, 2, 64); again != frozen {
+		t.Error("a name asked for twice is two tensors")
+	}
+	half := block.Tensor("half.weight", Init{}, 2, 64)
+	if half.DType() != kernel.BF16 || half.Data() != nil {
+		t.Errorf("a frozen bf16 weight became %v", half)
+	}
+	if !b.Has("bad") || b.Has("worse") || b.Optional("worse", 1) != nil {
+		t.Error("Has or Optional is wrong about what there is")
+	}
+	bias := dense.Trainable(true).Tensor("bias", Init{}, 2)
+	if !bias.NeedsGrad() || bias.Data()[1] != 2 {
+		t.Errorf("trainable bias %v", bias)
+	}
+	bias.Data()[1] = 3 // its own memory
+	if err := b.Err(); err != nil {
+		t.Error(err)
+	}
+	if got := b.Params(); !slices.Equal(got, []*tensor.Tensor{bias}) {
+		t.Errorf("parameters %v", got)
+	}
+	if got := b.Unused(); !slices.Equal(got, []string{"bad", "left.over"}) {
+		t.Errorf("unused %v", got)
+	}
+}
+
+func TestTrainableIsACopy(t *testing.T) {
+	source := checkpoint()
+	b := NewBuilder(source, BuilderOptions{}).Trainable(true)
+	for _, name := range []string{"block.0.dense.weight", "block.0.half.weight"} {
+		p := b.Tensor(name, Init{}, 2, 64)
+		before, _ := source.Lookup(name)
+		bytes := slices.Clone(before.Data)
+		for i := range p.Data() {
+			p.Data()[i] = -1
+		}
+		if after, _ := source.Lookup(name); !slices.Equal(after.Data, bytes) {
+			t.Errorf("training %s writes into the checkpoint", name)
+		}
+	}
+}
+
+func TestStore(t *testing.T) {
+	q8 := kernel.Q8_0
+	b := NewBuilder(checkpoint(), BuilderOptions{Store: &q8})
+	if w := b.Tensor("block.0.half.weight", Init{}, 2, 64); w.DType() != kernel.Q8_0 {
+		t.Errorf("stored as %v", w.DType())
+	}
+	if w := b.Trainable(true).Tensor("block.0.dense.weight", Init{}, 2, 64); w.DType() != kernel.F32 {
+		t.Errorf("a parameter is stored as %v", w.DType())
+	}
+}
+
+func TestErrors(t *testing.T) {
+	b := NewBuilder(checkpoint(), BuilderOptions{Finite: true})
+	missing := b.Tensor("missing", Init{}, 3, 4)
+	if missing.Len() != 12 {
+		t.Errorf("a missing tensor stands in as %v", missing.Shape())
+	}
+	b.Tensor("block.0.dense.bias", Init{}, 3)
+	b.Tensor("bad", Init{}, 2)
+	b.Tensor("huge", Init{}, math.MaxInt, 3)
+	b.Tensor("negative", Init{}, -1)
+	err := b.Err()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"missing: not in the checkpoint", "block.0.dense.bias: shape [2] in the checkpoint, want [3]", "bad: element 1 is NaN",
+		"huge: a shape of", "negative: a shape of",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\n lacks %q", err, want)
+		}
+	}
+	for range 100 {
+		b.Tensor(strings.Repeat("x", len(b.shared.errs)), Init{}, 1)
+	}
+	if n := strings.Count(b.Err().Error(), "\n"); n > 10 {
+		t.Errorf("%d lines of errors", n)
+	}
+}
+
+func TestFreshParametersDependOnSeedAndName(t *testing.T) {
+	start := func(seed uint64, names ...string) []float32 {
+		b := NewBuilder(nil, BuilderOptions{Seed: seed}).Trainable(true)
+		var last *tensor.Tensor
+		for _, name := range names {
+			last = b.Tensor(name, Init{Kind: Normal, Std: 0.02}, 40, 50)
+		}
+		return last.Data()
+	}
+	a := start(1, "a")
+	if !slices.Equal(a, start(1, "b", "c", "a")) {
+		t.Error("a parameter depends on what was made before it")
+	}
+	if slices.Equal(a, start(2, "a")) || slices.Equal(a, start(1, "b")) {
+		t.Error("the seed or the name does not matter")
+	}
+	var square float64
+	for _, v := range a {
+		square += float64(v) * float64(v)
+	}
+	if std := math.Sqrt(square / float64(len(a))); math.Abs(std-0.02) > 0.002 {
+		t.Errorf("standard deviation %g, want 0.02", std)
+	}
+}
+
+func TestTorchLinear(t *testing.T) {
+	b := NewBuilder(nil, BuilderOptions{}).Trainable(true).Sub("dense")
+	w := b.Tensor("weight", Init{Kind: TorchLinear}, 300, 100)
+	bias := b.Tensor("bias", Init{Kind: TorchLinear}, 300)
+	for _, p := range []*tensor.Tensor{w, bias} {
+		low, high := slices.Min(p.Data()), slices.Max(p.Data())
+		if high > 0.1 || low < -0.1 || high < 0.095 || low > -0.095 {
+			t.Errorf("%v lies in %g…%g, want ±0.1", p, low, high)
+		}
+	}
+	if one := b.Tensor("norm.weight", Init{Kind: One}, 3); one.Data()[2] != 1 {
+		t.Error("One is not one")
+	}
+	if zero := b.Trainable(false).Tensor("still", Init{}, 3); zero.NeedsGrad() || len(b.Params()) != 3 {
+		t.Error("a frozen tensor is among the parameters")
+	}
+}
+
+func TestFreshWhereTheCheckpointLacksIt(t *testing.T) {
+	b := NewBuilder(checkpoint(), BuilderOptions{Fresh: true}).Trainable(true)
+	b.Tensor("block.0.dense.bias", Init{}, 2)
+	b.Tensor("temp", Init{Kind: One})
+	if err := b.Err(); err != nil {
+		t.Error(err)
+	}
+	if got := b.FreshNames(); !slices.Equal(got, []string{"temp"}) {
+		t.Errorf("fresh: %v", got)
+	}
+}
