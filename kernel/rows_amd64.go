@@ -1,0 +1,84 @@
+package kernel
+
+import "unsafe"
+
+// floatRows are the row kernels of each stored type that compute in float32; nil for one that is left to the generic loop.
+func (e *Engine) floatRows() [numDTypes]rowKernel {
+	switch {
+	case e.family >= AVX512:
+		return [...]rowKernel{
+			F32: rowsF32AVX512, F16: rowsF16AVX512, BF16: rowsBF16AVX512,
+			Q8_0: rowsQ80AVX512, Q4_0: rowsQ40AVX512, Q4_1: rowsQ41AVX512,
+		}
+	case e.family == AVX2:
+		return [...]rowKernel{
+			F32: rowsF32AVX2, F16: rowsF16AVX2, BF16: rowsBF16AVX2, Q8_0: rowsQ80AVX2, Q4_0: rowsQ40AVX2, Q4_1: rowsQ41AVX2,
+		}
+	}
+	return [numDTypes]rowKernel{}
+}
+
+// int8Rows are the row kernels that take inputs rounded to int8.
+func (e *Engine) int8Rows() [numDTypes]rowKernel {
+	if e.family >= AVX512BF16 {
+		return [...]rowKernel{Q8_0: rowsQ80VNNI, Q4_0: rowsQ40VNNI, Q4_1: rowsQ41VNNI}
+	}
+	return [numDTypes]rowKernel{}
+}
+
+// nibbleValues are the sixteen values of a nibble in Q4_0, then in Q4_1.
+var nibbleValues = [32]float32{
+	-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7,
+	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+}
+
+// spreadTwo and spreadFour give each lane of 16 the scale of its block, of two and of four blocks.
+var (
+	spreadTwo  = [16]uint32{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}
+	spreadFour = [16]uint32{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}
+)
+
+//go:noescape
+func rowsF32AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsF16AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsBF16AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ80AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ40AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ41AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsF32AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsF16AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsBF16AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ80AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ40AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ41AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ80VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ40VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+
+//go:noescape
+func rowsQ41VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)

@@ -1,0 +1,128 @@
+// Products of stored rows with one row of inputs in float32, for AVX2: the loops are in rows_amd64.h.
+
+#include "go_asm.h"
+#include "textflag.h"
+
+#define V0 Y0
+#define V1 Y1
+#define V2 Y2
+#define V3 Y3
+#define V4 Y4
+#define V5 Y5
+#define V6 Y6
+#define V7 Y7
+#define V8 Y8
+#define V9 Y9
+#define V10 Y10
+#define V11 Y11
+#define V12 Y12
+#define V13 Y13
+#define V14 Y14
+#define V15 Y15
+
+#define VBYTES 32
+#define LANES 8
+
+#define HSUM(v) \
+	VPERM2F128 $1, v, v, V15; \
+	VADDPS     V15, v, v; \
+	VPERMILPS  $0x4e, v, V15; \
+	VADDPS     V15, v, v; \
+	VPERMILPS  $0xb1, v, V15; \
+	VADDPS     V15, v, v
+
+#include "rows_amd64.h"
+
+// SCALE_F16 is the half at p in all lanes of v, widened; x is the lower half of v.
+#define SCALE_F16(p, x, v) \
+	VPBROADCASTW p, x; \
+	VCVTPH2PS    x, v
+
+// Y6 += the product of eight signed bytes at w with inputs at x
+#define EIGHT(w, x) \
+	VPMOVSXBD   w, Y7; \
+	VCVTDQ2PS   Y7, Y7; \
+	VFMADD231PS x, Y7, Y6
+
+// acc += d·Σ q·x of a block of Q8_0
+#define STEP_Q8_0(p, acc) \
+	VXORPS Y6, Y6, Y6; \
+	EIGHT(2(p), (BX)); \
+	EIGHT(10(p), 32(BX)); \
+	EIGHT(18(p), 64(BX)); \
+	EIGHT(26(p), 96(BX)); \
+	SCALE_F16((p), X8, Y8); \
+	VFMADD231PS Y8, Y6, acc; \
+	PREFETCHT0  PREFETCH(p)
+
+// Y14 is 15 and Y13 is 8 in all lanes. Y6 += the products of the eight bytes' nibbles at w, less 8.
+#define NIBBLES(w, lo, hi) \
+	VPMOVZXBD   w, Y7; \
+	VPSRLD      $4, Y7, Y8; \
+	VPAND       Y14, Y7, Y7; \
+	VPSUBD      Y13, Y7, Y7; \
+	VPSUBD      Y13, Y8, Y8; \
+	VCVTDQ2PS   Y7, Y7; \
+	VCVTDQ2PS   Y8, Y8; \
+	VFMADD231PS lo, Y7, Y6; \
+	VFMADD231PS hi, Y8, Y6
+
+#define STEP_Q4_0(p, acc) \
+	VXORPS Y6, Y6, Y6; \
+	NIBBLES(2(p), (BX), 64(BX)); \
+	NIBBLES(10(p), 32(BX), 96(BX)); \
+	SCALE_F16((p), X8, Y8); \
+	VFMADD231PS Y8, Y6, acc; \
+	PREFETCHT0  PREFETCH(p)
+
+// acc += the products of the eight bytes' weights d·q + m at w; d in Y9, m in Y10.
+#define WEIGHTS(w, lo, hi, acc) \
+	VPMOVZXBD   w, Y7; \
+	VPSRLD      $4, Y7, Y8; \
+	VPAND       Y14, Y7, Y7; \
+	VCVTDQ2PS   Y7, Y7; \
+	VCVTDQ2PS   Y8, Y8; \
+	VFMADD213PS Y10, Y9, Y7; \
+	VFMADD213PS Y10, Y9, Y8; \
+	VFMADD231PS lo, Y7, acc; \
+	VFMADD231PS hi, Y8, acc
+
+#define STEP_Q4_1(p, acc) \
+	SCALE_F16((p), X9, Y9); \
+	SCALE_F16(2(p), X10, Y10); \
+	WEIGHTS(4(p), (BX), 64(BX), acc); \
+	WEIGHTS(12(p), 32(BX), 96(BX), acc); \
+	PREFETCHT0  PREFETCH(p)
+
+// func rowsF32AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsF32AVX2(SB), NOSPLIT, $0-32
+	ROWS(WIDEN_F32, 4)
+
+// func rowsF16AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsF16AVX2(SB), NOSPLIT, $0-32
+	ROWS(WIDEN_F16, 2)
+
+// func rowsBF16AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsBF16AVX2(SB), NOSPLIT, $0-32
+	ROWS(WIDEN_BF16, 2)
+
+// func rowsQ80AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ80AVX2(SB), NOSPLIT, $0-32
+	BLOCKROWS(STEP_Q8_0, 34)
+
+// func rowsQ40AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-32
+	MOVL $15, AX
+	VMOVD AX, X14
+	VPBROADCASTD X14, Y14
+	MOVL $8, AX
+	VMOVD AX, X13
+	VPBROADCASTD X13, Y13
+	BLOCKROWS(STEP_Q4_0, 18)
+
+// func rowsQ41AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ41AVX2(SB), NOSPLIT, $0-32
+	MOVL $15, AX
+	VMOVD AX, X14
+	VPBROADCASTD X14, Y14
+	BLOCKROWS(STEP_Q4_1, 20)

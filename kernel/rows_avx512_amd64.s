@@ -1,0 +1,105 @@
+// Products of stored rows with one row of inputs in float32, for AVX-512: the loops are in rows_amd64.h.
+
+#include "go_asm.h"
+#include "textflag.h"
+
+#define V0 Z0
+#define V1 Z1
+#define V2 Z2
+#define V3 Z3
+#define V4 Z4
+#define V5 Z5
+#define V6 Z6
+#define V7 Z7
+#define V8 Z8
+#define V9 Z9
+#define V10 Z10
+#define V11 Z11
+#define V12 Z12
+#define V13 Z13
+#define V14 Z14
+#define V15 Z15
+
+#define VBYTES 64
+#define LANES 16
+
+#define HSUM(v) \
+	VSHUFF32X4 $0x4e, v, v, V15; \
+	VADDPS     V15, v, v; \
+	VSHUFF32X4 $0xb1, v, v, V15; \
+	VADDPS     V15, v, v; \
+	VPERMILPS  $0x4e, v, V15; \
+	VADDPS     V15, v, v; \
+	VPERMILPS  $0xb1, v, V15; \
+	VADDPS     V15, v, v
+
+#include "rows_amd64.h"
+
+// SCALE_F16 is the half at p in all lanes of v, widened; y is the lower half of v.
+#define SCALE_F16(p, y, v) \
+	VPBROADCASTW p, y; \
+	VCVTPH2PS    y, v
+
+// acc += d·Σ q·x of a block of Q8_0
+#define STEP_Q8_0(p, acc) \
+	SCALE_F16((p), Y8, Z8); \
+	VPMOVSXBD   2(p), Z6; \
+	VCVTDQ2PS   Z6, Z6; \
+	VMULPS      (BX), Z6, Z6; \
+	VPMOVSXBD   18(p), Z7; \
+	VCVTDQ2PS   Z7, Z7; \
+	VFMADD231PS 64(BX), Z7, Z6; \
+	VFMADD231PS Z8, Z6, acc; \
+	PREFETCHT0  PREFETCH(p)
+
+// Z14 holds −8 … 7: the value of each nibble, looked up by the lowest four bits of an index.
+#define STEP_Q4_0(p, acc) \
+	SCALE_F16((p), Y8, Z8); \
+	VPMOVZXBD   2(p), Z6; \
+	VPSRLD      $4, Z6, Z7; \
+	VPERMPS     Z14, Z6, Z6; \
+	VPERMPS     Z14, Z7, Z7; \
+	VMULPS      (BX), Z6, Z6; \
+	VFMADD231PS 64(BX), Z7, Z6; \
+	VFMADD231PS Z8, Z6, acc; \
+	PREFETCHT0  PREFETCH(p)
+
+// Z14 holds 0 … 15; a weight is d·q + m.
+#define STEP_Q4_1(p, acc) \
+	SCALE_F16((p), Y8, Z8); \
+	SCALE_F16(2(p), Y9, Z9); \
+	VPMOVZXBD   4(p), Z6; \
+	VPSRLD      $4, Z6, Z7; \
+	VPERMPS     Z14, Z6, Z6; \
+	VPERMPS     Z14, Z7, Z7; \
+	VFMADD213PS Z9, Z8, Z6; \
+	VFMADD213PS Z9, Z8, Z7; \
+	VFMADD231PS (BX), Z6, acc; \
+	VFMADD231PS 64(BX), Z7, acc; \
+	PREFETCHT0  PREFETCH(p)
+
+// func rowsF32AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsF32AVX512(SB), NOSPLIT, $0-32
+	ROWS(WIDEN_F32, 4)
+
+// func rowsF16AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsF16AVX512(SB), NOSPLIT, $0-32
+	ROWS(WIDEN_F16, 2)
+
+// func rowsBF16AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsBF16AVX512(SB), NOSPLIT, $0-32
+	ROWS(WIDEN_BF16, 2)
+
+// func rowsQ80AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ80AVX512(SB), NOSPLIT, $0-32
+	BLOCKROWS(STEP_Q8_0, 34)
+
+// func rowsQ40AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ40AVX512(SB), NOSPLIT, $0-32
+	VMOVDQU32 ·nibbleValues(SB), Z14
+	BLOCKROWS(STEP_Q4_0, 18)
+
+// func rowsQ41AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ41AVX512(SB), NOSPLIT, $0-32
+	VMOVDQU32 ·nibbleValues+64(SB), Z14
+	BLOCKROWS(STEP_Q4_1, 20)

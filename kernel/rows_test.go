@@ -1,0 +1,198 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"testing"
+)
+
+// team is Workers for tests: tasks go to whoever is free.
+type team int
+
+func (n team) Size() int { return int(n) }
+
+func (n team) Do(tasks int, f func(task, worker int)) {
+	if n == 1 {
+		for i := range tasks {
+			f(i, 0)
+		}
+		return
+	}
+	next := make(chan int, tasks)
+	for i := range tasks {
+		next <- i
+	}
+	close(next)
+	var wg sync.WaitGroup
+	for w := range int(n) {
+		wg.Go(func() {
+			for i := range next {
+				f(i, w)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// storedMat makes a matrix of a stored type from normal values, off bytes away from where memory was allocated and with pad
+// bytes between its rows, and what it stands for.
+func storedMat(r *rand.Rand, d DType, rows, cols, off, pad int) (Mat, []float32) {
+	x := make([]float32, rows*cols)
+	m := Mat{DType: d, Rows: rows, Cols: cols, Stride: d.RowBytes(cols) + pad}
+	m.Data = make([]byte, off+rows*m.Stride+pad)[off:]
+	for i := range rows {
+		row := x[i*cols : (i+1)*cols]
+		newGuarded(0, 0)
+		for k := range row {
+			row[k] = float32(r.NormFloat64())
+		}
+		Encode(d, m.Row(i), row)
+		Decode(d, row, m.Row(i))
+	}
+	return m, x
+}
+
+var allDTypes = []DType{F32, F16, BF16, Q8_0, Q4_0, Q4_1}
+
+func TestRowsMatchReference(t *testing.T) {
+	for _, e := range Engines() {
+		for _, d := range allDTypes {
+			for _, compute := range []DType{F32, BF16, Q8_0} {
+				t.Run(fmt.Sprintf("%v/%v/%v", e.Family(), d, compute), func(t *testing.T) {
+					r := rand.New(rand.NewPCG(1, uint64(d)))
+					for _, shape := range [][3]int{{1, 1, 32}, {1, 5, 64}, {2, 7, 96}, {3, 9, 160}, {4, 133, 576}, {1, 6, 17}, {2, 3, 47}, {1, 2, 5}, {1, 4, 0}} {
+						testRows(t, r, e, d, compute, shape[0], shape[1], shape[2]/d.BlockLen()*d.BlockLen())
+					}
+				})
+			}
+		}
+	}
+}
+
+func testRows(t *testing.T, r *rand.Rand, e *Engine, d, compute DType, m, n, k int) {
+	t.Helper()
+	b, weights := storedMat(r, d, n, k, r.IntN(3), r.IntN(2)*d.BlockBytes())
+	x := newGuarded(m*k, r.IntN(16)).of(normal(r, 1)).x
+	c := newGuarded((m-1)*(n+3)+n, r.IntN(16)).of(normal(r, 1))
+	was := append([]float32(nil), c.x...)
+	bias := newGuarded(n, 0).of(normal(r, 1)).x
+	g := &Gemm{M: m, N: n, K: k, A: Operand{Mat: MatF32(x, m, k, k)}, B: Operand{Mat: b}, C: c.x, LDC: n + 3, Compute: compute}
+	switch r.IntN(3) {
+	case 0:
+		g.Bias, g.Act, g.Scale = bias, SiLU, 0.5
+	case 1:
+		g.Accumulate = true
+	}
+	e.rows(team(2), g)
+	c.check(t, "rows")
+	scale := 1.0
+	if g.Scale != 0 {
+		scale = float64(g.Scale)
+	}
+	for i := range m {
+		for j := range n + 3 {
+			if i*(n+3)+j >= len(c.x) {
+				continue
+			}
+			got := c.x[i*(n+3)+j]
+			if j >= n {
+				if got != was[i*(n+3)+j] {
+					t.Fatalf("%d×%d×%d wrote between the rows of C", m, n, k)
+				}
+				continue
+			}
+			var want, norm float64
+			for l := range k {
+				p := float64(x[i*k+l]) * float64(weights[j*k+l])
+				want += p
+				norm += p * p
+			}
+			want *= scale
+			if g.Bias != nil {
+				want += float64(bias[j])
+			}
+			if g.Act == SiLU {
+				want *= 1 / (1 + math.Exp(-want))
+			}
+			if g.Accumulate {
+				want += float64(was[i*(n+3)+j])
+			}
+			tol := 3e-6 * (1 + math.Sqrt(norm))
+			if compute == Q8_0 && d >= Q8_0 {
+				tol = 0.02 * (1 + math.Sqrt(norm)) // the inputs' own rounding
+			}
+			if math.Abs(float64(got)-want) > tol {
+				t.Fatalf("%d×%d×%d: c[%d,%d] is %g, want %g", m, n, k, i, j, got, want)
+			}
+		}
+	}
+}
+
+// The int8 kernels against sums of the rounded inputs, which leave only the order of additions.
+func TestInt8RowsMatchRoundedInputs(t *testing.T) {
+	for _, e := range Engines() {
+		if e.int8Rows()[Q8_0] == nil {
+			continue
+		}
+		for _, d := range []DType{Q8_0, Q4_0, Q4_1} {
+			r := rand.New(rand.NewPCG(2, uint64(d)))
+			for _, k := range []int{32, 64, 96, 128, 160, 192, 224, 256, 576, 1536} {
+				b, weights := storedMat(r, d, 6, k, 1, 0)
+				x := newGuarded(k, 0).of(normal(r, 1)).x
+				c := make([]float32, 6)
+				e.rows(team(1), &Gemm{M: 1, N: 6, K: k, A: Operand{Mat: MatF32(x, 1, k, k)}, B: Operand{Mat: b}, C: c, LDC: 6, Compute: Q8_0})
+				for n := range c {
+					var want float64
+					for i := 0; i < k; i += 32 {
+						var q int8Block
+						q.round(x[i : i+32])
+						for l := range 32 {
+							want += float64(q.scale) * float64(q.q[l]) * float64(weights[n*k+i+l])
+						}
+					}
+					if math.Abs(float64(c[n])-want) > 2e-5*math.Sqrt(float64(k)) {
+						t.Errorf("%v %v: %d columns: row %d gives %g, want %g", e.Family(), d, k, n, c[n], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRowsAreTheSameForAnyWorkers(t *testing.T) {
+	for _, e := range Engines() {
+		for _, d := range allDTypes {
+			r := rand.New(rand.NewPCG(3, uint64(d)))
+			const m, n, k = 3, 301, 1024
+			b, _ := storedMat(r, d, n, k, 0, 0)
+			x := newGuarded(m*k, 0).of(normal(r, 1)).x
+			var first []float32
+			for workers := 1; workers <= 7; workers++ {
+				c := make([]float32, m*n)
+				e.rows(team(workers), &Gemm{M: m, N: n, K: k, A: Operand{Mat: MatF32(x, m, k, k)}, B: Operand{Mat: b}, C: c, LDC: n, Compute: Q8_0})
+				if first == nil {
+					first = c
+				}
+				for i := range c {
+					if math.Float32bits(c[i]) != math.Float32bits(first[i]) {
+						t.Fatalf("%v %v: element %d differs with %d workers", e.Family(), d, i, workers)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRowsDoNotAllocate(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	b, _ := storedMat(r, Q4_1, 64, 512, 0, 0)
+	x, c := make([]float32, 512), make([]float32, 64)
+	g := &Gemm{M: 1, N: 64, K: 512, A: Operand{Mat: MatF32(x, 1, 512, 512)}, B: Operand{Mat: b}, C: c, LDC: 64, Compute: Q8_0}
+	for _, e := range Engines() {
+		if n := testing.AllocsPerRun(20, func() { e.rows(team(1), g) }); n > 0 {
+			t.Errorf("%v: %g allocations a product", e.Family(), n)
+		}
+	}
+}

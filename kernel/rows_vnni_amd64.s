@@ -1,0 +1,196 @@
+// Products of stored rows with one row of int8 inputs, for AVX-512 with VNNI. The groups of inputs at (BX) are laid out as
+// rowsJob.quantise says; the loop steps over whole groups, and the rows' blocks that the last one lacks are read from its first
+// block instead, against inputs of 0.
+
+#include "textflag.h"
+
+#define V0 Z0
+#define V1 Z1
+#define V2 Z2
+#define V3 Z3
+#define V4 Z4
+#define V5 Z5
+#define V6 Z6
+#define V7 Z7
+#define V8 Z8
+#define V9 Z9
+#define V10 Z10
+#define V11 Z11
+#define V12 Z12
+#define V13 Z13
+#define V14 Z14
+#define V15 Z15
+
+#define VBYTES 64
+#define LANES 16
+
+#define HSUM(v) \
+	VSHUFF32X4 $0x4e, v, v, V15; \
+	VADDPS     V15, v, v; \
+	VSHUFF32X4 $0xb1, v, v, V15; \
+	VADDPS     V15, v, v; \
+	VPERMILPS  $0x4e, v, V15; \
+	VADDPS     V15, v, v; \
+	VPERMILPS  $0xb1, v, V15; \
+	VADDPS     V15, v, v
+
+#include "rows_amd64.h"
+
+// acc += the products of two blocks of Q8_0 at p and p+R9: Z12 holds 128 in every byte, Z13 spreads a scale over its block's lanes,
+// Z4 the inputs, X5 their scales.
+#define GROUP_Q8_0(p, acc) \
+	VMOVDQU       2(p), Y6; \
+	VINSERTI64X4  $1, 2(p)(R9*1), Z6, Z6; \
+	VPXORD        Z12, Z6, Z6; \
+	VMOVDQU32     64(BX), Z7; \
+	VPDPBUSD      Z4, Z6, Z7; \
+	VCVTDQ2PS     Z7, Z7; \
+	VMOVD         (p), X8; \
+	VMOVD         (p)(R9*1), X9; \
+	VPUNPCKLWD    X9, X8, X8; \
+	VCVTPH2PS     X8, X8; \
+	VMULPS        X5, X8, X8; \
+	VPERMPS       Z8, Z13, Z8; \
+	VFMADD231PS   Z8, Z7, acc; \
+	PREFETCHT0    PREFETCH(p); \
+	ADDQ          $68, p
+
+// The nibbles of four blocks whose quants lie Q bytes into blocks at p, p+R9, p+R10 and p+R11 times the inputs in Z4 (first
+// halves) and Z5 (second halves), as float32 in Z7. Z12 holds 15 in every byte.
+#define NIBBLES(p, Q) \
+	VMOVDQU      Q(p), X6; \
+	VINSERTI128  $1, Q(p)(R9*1), Y6, Y6; \
+	VINSERTI32X4 $2, Q(p)(R10*1), Z6, Z6; \
+	VINSERTI32X4 $3, Q(p)(R11*1), Z6, Z6; \
+	VPSRLW       $4, Z6, Z8; \
+	VPANDD       Z12, Z6, Z6; \
+	VPANDD       Z12, Z8, Z8; \
+	VMOVDQU32    128(BX), Z7; \
+	VPDPBUSD     Z4, Z6, Z7; \
+	VPDPBUSD     Z5, Z8, Z7; \
+	VCVTDQ2PS    Z7, Z7
+
+// X8 is the words that the four blocks begin with: their scales, then for Q4_1 their minima.
+#define HEADS(p) \
+	VMOVD      (p), X8; \
+	VMOVD      (p)(R9*1), X9; \
+	VMOVD      (p)(R10*1), X10; \
+	VMOVD      (p)(R11*1), X11; \
+	VPUNPCKLWD X9, X8, X8; \
+	VPUNPCKLWD X11, X10, X10; \
+	VPUNPCKLDQ X10, X8, X8
+
+// acc += the products of four blocks of Q4_0
+#define GROUP_Q4_0(p, acc, least) \
+	NIBBLES(p, 2); \
+	HEADS(p); \
+	VCVTPH2PS   X8, X8; \
+	VMULPS      192(BX), X8, X8; \
+	VPERMPS     Z8, Z13, Z8; \
+	VFMADD231PS Z8, Z7, acc; \
+	PREFETCHT0  PREFETCH(p); \
+	ADDQ        $72, p
+
+// acc += d·scale·Σq·q, and the upper half of least += m·scale·Σq, of four blocks of Q4_1
+#define GROUP_Q4_1(p, acc, least) \
+	NIBBLES(p, 4); \
+	HEADS(p); \
+	VCVTPH2PS   X8, Y8; \
+	VMULPS      192(BX), Y8, Y8; \
+	VADDPS      Y8, least, least; \
+	VPERMPS     Z8, Z13, Z8; \
+	VFMADD231PS Z8, Z7, acc; \
+	PREFETCHT0  PREFETCH(p); \
+	PREFETCHT0  (PREFETCH+64)(p); \
+	ADDQ        $80, p
+
+// FOURS is the loop over groups of four blocks of SIZE bytes.
+#define FOURS(GROUP, SIZE) \
+	ROWARGS; \
+	MOVQ  $SIZE, R9; \
+	MOVQ  $(2*SIZE), R10; \
+	MOVQ  $(3*SIZE), R11; \
+loop: \
+	SUBQ $4, CX; \
+	JLT  part; \
+body: \
+	VMOVDQU32 (BX), Z4; \
+	VMOVDQU32 64(BX), Z5; \
+	GROUP(SI, Z0, Y16); \
+	GROUP(DI, Z1, Y17); \
+	GROUP(R12, Z2, Y18); \
+	GROUP(R13, Z3, Y19); \
+	ADDQ $224, BX; \
+	JMP  loop; \
+part: \
+	ADDQ    $4, CX; \
+	JLE     done; \
+	XORL    AX, AX; \
+	XORL    R11, R11; \
+	CMPQ    CX, $3; \
+	CMOVQLT AX, R10; \
+	CMPQ    CX, $2; \
+	CMOVQLT AX, R9; \
+	XORL    CX, CX; \
+	JMP     body; \
+done:
+
+// func rowsQ80VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ80VNNI(SB), NOSPLIT, $0-32
+	ROWARGS
+	MOVL         $0x80, AX
+	VPBROADCASTB AX, Z12
+	VMOVDQU32    ·spreadTwo(SB), Z13
+	MOVQ         $34, R9
+
+loop:
+	SUBQ $2, CX
+	JLT  part
+
+body:
+	VMOVDQU32 (BX), Z4
+	VMOVSD    128(BX), X5
+	GROUP_Q8_0(SI, Z0)
+	GROUP_Q8_0(DI, Z1)
+	GROUP_Q8_0(R12, Z2)
+	GROUP_Q8_0(R13, Z3)
+	ADDQ      $144, BX
+	JMP       loop
+
+part:
+	ADDQ $2, CX
+	JLE  done
+	XORL R9, R9
+	XORL CX, CX
+	JMP  body
+
+done:
+	ROWSUMS
+
+// func rowsQ40VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ40VNNI(SB), NOSPLIT, $0-32
+	MOVL         $15, AX
+	VPBROADCASTB AX, Z12
+	VMOVDQU32    ·spreadFour(SB), Z13
+	FOURS(GROUP_Q4_0, 18)
+	ROWSUMS
+
+// func rowsQ41VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+TEXT ·rowsQ41VNNI(SB), NOSPLIT, $0-32
+	MOVL         $15, AX
+	VPBROADCASTB AX, Z12
+	VMOVDQU32    ·spreadFour(SB), Z13
+	VPXORD       Z16, Z16, Z16
+	VPXORD       Z17, Z17, Z17
+	VPXORD       Z18, Z18, Z18
+	VPXORD       Z19, Z19, Z19
+	FOURS(GROUP_Q4_1, 20)
+	VEXTRACTF32X4 $1, Y16, X4
+	VADDPS        Z4, Z0, Z0
+	VEXTRACTF32X4 $1, Y17, X4
+	VADDPS        Z4, Z1, Z1
+	VEXTRACTF32X4 $1, Y18, X4
+	VADDPS        Z4, Z2, Z2
+	VEXTRACTF32X4 $1, Y19, X4
+	VADDPS        Z4, Z3, Z3
+	ROWSUMS
