@@ -1,0 +1,106 @@
+package qformer
+
+import (
+	"fmt"
+
+	"dragoman/nn"
+	"dragoman/tensor"
+)
+
+// QFormer holds the parameters: the learned queries, the layers, and the words where there is a text stream.
+type QFormer struct {
+	Config    Config
+	Latents   *tensor.Tensor // [1, queries, width], the learned queries
+	words     *tensor.Tensor // [vocab, width], nil without a text stream
+	positions *tensor.Tensor // [positions, width], nil without a text stream
+	norm      norm           // of what goes in, queries and embedded words alike
+	layers    []*layer
+	path      string
+}
+
+// New binds the Q-Former of a checkpoint, or makes a fresh one: b stands where query_tokens, embeddings and qformer are.
+// InstructBLIP keeps the embeddings and the norm inside qformer; both places are understood.
+func New(b *nn.Builder, c Config) *QFormer {
+	normal := nn.Init{Kind: nn.Normal, Std: c.InitStd}
+	inside := b.Sub("qformer")
+	words, entry := b.Sub("embeddings"), inside.Sub("layernorm")
+	if inside.Has("embeddings.layernorm.weight") {
+		words, entry = inside.Sub("embeddings"), inside.Sub("embeddings", "layernorm")
+	}
+	q := &QFormer{
+		Config:  c,
+		Latents: b.Tensor("query_tokens", normal, 1, c.Queries, c.Width),
+		norm:    newNorm(entry, c),
+		path:    inside.Path(),
+	}
+	if c.Text {
+		q.words = words.Tensor("word_embeddings.weight", normal, c.Vocab, c.Width)
+		q.positions = words.Tensor("position_embeddings.weight", normal, c.Positions, c.Width)
+	}
+	for i := range c.Layers {
+		q.layers = append(q.layers, newLayer(inside.Sub("encoder", "layer", i), c, i))
+	}
+	return q
+}
+
+// Words is the table of word embeddings [vocab, width], nil without a text stream.
+func (q *QFormer) Words() *tensor.Tensor { return q.words }
+
+// Picture is what the layers that look at a picture remember of a batch of them: keys and values, made once.
+type Picture struct {
+	memories []tensor.KV // a layer's; empty in layers that do not look
+	features *tensor.Tensor
+}
+
+// Len is the number of pictures.
+func (p *Picture) Len() int { return p.features.Dim(0) }
+
+// Look reads features [pictures, tokens, feature width] for all passes to come.
+func (q *QFormer) Look(run *tensor.Run, features *tensor.Tensor) *Picture {
+	p := &Picture{features: features, memories: make([]tensor.KV, len(q.layers))}
+	for i, l := range q.layers {
+		if l.cross != nil {
+			p.memories[i] = l.cross.remember(run, features)
+		}
+	}
+	return p
+}
+
+// of is a picture's memory in one layer as a batch reads it: its row b looks at picture rows[b] (nil: at picture b).
+func (p *Picture) of(layer int, rows []int32) memory {
+	kv := p.memories[layer]
+	kv.Index = rows
+	return memory{stretches: []tensor.KV{kv}}
+}
+
+// Text is a batch of tokenised texts of one length, shorter ones padded behind.
+type Text struct {
+	IDs  []int32 // [batch, length]
+	Mask []uint8 // [batch, length], 0 where a token is padding; nil where there is none
+	Len  int
+}
+
+// Batch is the number of texts.
+func (t Text) Batch() int { return len(t.IDs) / t.Len }
+
+// embed turns words into hidden states [batch, length, width]; positions count from 0 whatever stands in front.
+func (q *QFormer) embed(run *tensor.Run, t Text) *tensor.Tensor {
+	if q.words == nil {
+		panic("qformer: this Q-Former has no text stream")
+	}
+	if t.Len > q.Config.Positions {
+		panic(fmt.Sprintf("qformer: a text of %d tokens, there are %d positions", t.Len, q.Config.Positions))
+	}
+	x := run.Embedding(q.words, t.IDs, t.Batch(), t.Len)
+	return q.enter(run, run.Add(x, run.Slice(q.positions, 0, 0, t.Len)))
+}
+
+// ask gives a batch of the learned queries as hidden states [batch, queries, width].
+func (q *QFormer) ask(run *tensor.Run, batch int) *tensor.Tensor {
+	return run.Expand(q.enter(run, q.Latents), batch)
+}
+
+// enter is what every token passes before the first layer.
+func (q *QFormer) enter(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	return run.Dropout(q.norm.forward(run, x), q.Config.HiddenDropout)
+}

@@ -1,0 +1,213 @@
+package blip2
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"dragoman/bridge/qformer"
+	"dragoman/kernel"
+	"dragoman/nn"
+)
+
+// Config is a config.json of model_type "blip-2". Besides Hugging Face's keys it may have an object "dragoman" with what their
+// models have no name for (Extras); vision_config and text_config may be those of any encoder and language model that loads.
+type Config struct {
+	Vision   Part           // vision_config
+	Language Part           // text_config
+	QFormer  qformer.Config // qformer_config, with num_query_tokens
+	Shared   int            // image_text_hidden_size: width of the space that pictures and texts share
+	ImageID  int32          // image_token_index: stands for a query in input_ids; −1 where there is none
+	Extras   Extras
+}
+
+// Part is the configuration of a frozen part, as its own package reads it.
+type Part struct {
+	Type string          // model_type
+	JSON json.RawMessage // all of it
+}
+
+// Extras is the object "dragoman" of a config.json.
+type Extras struct {
+	// TextPooling is what of a text is compared with pictures: "cls", its first token (BLIP-2), or "mean" of all (MiniLM).
+	TextPooling string `json:"text_pooling,omitempty"`
+	// DecoderStart is the id of [DEC], with which texts to be generated begin; 0 stands for the last of the vocabulary.
+	DecoderStart int32 `json:"decoder_start_token_id,omitempty"`
+	// Features are the kinds that the queries attend to: "tokens" (alone if empty), "fine", "pooled", "classes".
+	// Where it is not "tokens" alone, each has a projection feature_projection.KIND to encoder_hidden_size.
+	Features []string `json:"features,omitempty"`
+	// SoftPromptNorm puts a layer norm, language_norm, behind language_projection.
+	SoftPromptNorm bool `json:"soft_prompt_norm,omitempty"`
+	// Prompt stands between the soft prompt and the caption.
+	Prompt string `json:"prompt,omitempty"`
+}
+
+// featureKinds are the values of Extras.Features.
+var featureKinds = []string{"tokens", "fine", "pooled", "classes"}
+
+// configJSON is the file, with the keys that matter here. Pointers tell a key that is absent from one that is zero.
+type configJSON struct {
+	ModelType       string          `json:"model_type"`
+	Vision          json.RawMessage `json:"vision_config"`
+	Text            json.RawMessage `json:"text_config"`
+	QFormer         qformerJSON     `json:"qformer_config"`
+	NumQueryTokens  *int            `json:"num_query_tokens"`
+	SharedWidth     *int            `json:"image_text_hidden_size"`
+	ImageTokenIndex *int32          `json:"image_token_index"`
+	ImageTokenID    *int32          `json:"image_token_id"`
+	Dragoman        *Extras         `json:"dragoman"`
+}
+
+type qformerJSON struct {
+	VocabSize         *int     `json:"vocab_size"`
+	HiddenSize        *int     `json:"hidden_size"`
+	Layers            *int     `json:"num_hidden_layers"`
+	Heads             *int     `json:"num_attention_heads"`
+	Intermediate      *int     `json:"intermediate_size"`
+	HiddenAct         string   `json:"hidden_act"`
+	HiddenDropout     *float32 `json:"hidden_dropout_prob"`
+	AttentionDropout  *float32 `json:"attention_probs_dropout_prob"`
+	Positions         *int     `json:"max_position_embeddings"`
+	InitializerRange  *float32 `json:"initializer_range"`
+	Eps               *float32 `json:"layer_norm_eps"`
+	CrossFrequency    *int     `json:"cross_attention_frequency"`
+	EncoderHiddenSize *int     `json:"encoder_hidden_size"`
+	UseTextInput      *bool    `json:"use_qformer_text_input"`
+	TextInput         *bool    `json:"qformer_text_input"` // how an early release spelt it
+}
+
+// ParseConfig reads a config.json; keys that are absent have Hugging Face's defaults.
+func ParseConfig(raw []byte) (Config, error) {
+	var j configJSON
+	if err := json.Unmarshal(raw, &j); err != nil {
+		return Config{}, fmt.Errorf("config.json: %w", err)
+	}
+	if j.ModelType != "blip-2" {
+		return Config{}, fmt.Errorf("config.json: model_type is %q, not blip-2", j.ModelType)
+	}
+	c := Config{QFormer: qformer.Defaults(), Shared: 256, ImageID: -1}
+	var err error
+	if c.Vision, err = parsePart(j.Vision, "blip_2_vision_model"); err != nil {
+		return Config{}, fmt.Errorf("config.json: vision_config: %w", err)
+	}
+	if c.Language, err = parsePart(j.Text, "opt"); err != nil {
+		return Config{}, fmt.Errorf("config.json: text_config: %w", err)
+	}
+	q := &c.QFormer
+	set(&q.Queries, j.NumQueryTokens)
+	set(&c.Shared, j.SharedWidth)
+	set(&c.ImageID, j.ImageTokenIndex)
+	set(&c.ImageID, j.ImageTokenID)
+	set(&q.Vocab, j.QFormer.VocabSize)
+	set(&q.Width, j.QFormer.HiddenSize)
+	set(&q.Layers, j.QFormer.Layers)
+	set(&q.Heads, j.QFormer.Heads)
+	set(&q.FeedForward, j.QFormer.Intermediate)
+	set(&q.HiddenDropout, j.QFormer.HiddenDropout)
+	set(&q.AttentionDropout, j.QFormer.AttentionDropout)
+	set(&q.Positions, j.QFormer.Positions)
+	set(&q.InitStd, j.QFormer.InitializerRange)
+	set(&q.Eps, j.QFormer.Eps)
+	set(&q.CrossEvery, j.QFormer.CrossFrequency)
+	set(&q.FeatureWidth, j.QFormer.EncoderHiddenSize)
+	set(&q.Text, j.QFormer.TextInput)
+	set(&q.Text, j.QFormer.UseTextInput)
+	if j.QFormer.HiddenAct != "" {
+		if q.Act, err = nn.ParseAct(j.QFormer.HiddenAct); err != nil {
+			return Config{}, fmt.Errorf("config.json: qformer_config: %w", err)
+		}
+	}
+	if j.Dragoman != nil {
+		c.Extras = *j.Dragoman
+	}
+	return c, c.Validate()
+}
+
+// Validate says what is wrong with sizes and names.
+func (c Config) Validate() error {
+	if err := c.QFormer.Validate(); err != nil {
+		return fmt.Errorf("config.json: %w", err)
+	}
+	if c.Shared < 1 || c.Shared > 1<<20 {
+		return fmt.Errorf("config.json: image_text_hidden_size is %d", c.Shared)
+	}
+	switch c.Extras.TextPooling {
+	case "", "cls", "mean":
+	default:
+		return fmt.Errorf("config.json: text_pooling is %q, neither cls nor mean", c.Extras.TextPooling)
+	}
+	for _, kind := range c.Extras.Features {
+		if !slices.Contains(featureKinds, kind) {
+			return fmt.Errorf("config.json: features: %q is none of %v", kind, featureKinds)
+		}
+	}
+	if d := c.Extras.DecoderStart; d < 0 || c.QFormer.Text && int(d) >= c.QFormer.Vocab {
+		return fmt.Errorf("config.json: decoder_start_token_id %d is not in the vocabulary of %d", d, c.QFormer.Vocab)
+	}
+	return nil
+}
+
+// decoderStart is the id of [DEC].
+func (c Config) decoderStart() int32 {
+	if c.Extras.DecoderStart != 0 {
+		return c.Extras.DecoderStart
+	}
+	return int32(c.QFormer.Vocab - 1)
+}
+
+// MarshalJSON writes the file that ParseConfig reads.
+func (c Config) MarshalJSON() ([]byte, error) {
+	q := c.QFormer
+	j := configJSON{
+		ModelType: "blip-2", Vision: c.Vision.JSON, Text: c.Language.JSON,
+		NumQueryTokens: &q.Queries, SharedWidth: &c.Shared, Dragoman: &c.Extras,
+		QFormer: qformerJSON{
+			VocabSize: &q.Vocab, HiddenSize: &q.Width, Layers: &q.Layers, Heads: &q.Heads, Intermediate: &q.FeedForward,
+			HiddenAct: actName(q.Act), HiddenDropout: &q.HiddenDropout, AttentionDropout: &q.AttentionDropout,
+			Positions: &q.Positions, InitializerRange: &q.InitStd, Eps: &q.Eps, CrossFrequency: &q.CrossEvery,
+			EncoderHiddenSize: &q.FeatureWidth, UseTextInput: &q.Text,
+		},
+	}
+	if c.ImageID >= 0 {
+		j.ImageTokenIndex = &c.ImageID
+	}
+	return json.Marshal(j)
+}
+
+func parsePart(raw json.RawMessage, fallback string) (Part, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		raw = json.RawMessage("{}")
+	}
+	var head struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return Part{}, err
+	}
+	if head.ModelType == "" {
+		head.ModelType = fallback
+	}
+	return Part{Type: head.ModelType, JSON: raw}, nil
+}
+
+// set writes a value that the file has.
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// actName is how Hugging Face spells an activation.
+func actName(a kernel.Act) string {
+	switch a {
+	case kernel.GELUTanh:
+		return "gelu_new"
+	case kernel.GELUQuick:
+		return "quick_gelu"
+	case kernel.ReLU:
+		return "relu"
+	case kernel.SiLU:
+		return "silu"
+	}
+	return "gelu"
+}

@@ -1,0 +1,285 @@
+package blip2
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"dragoman/bridge/qformer"
+	"dragoman/tensor"
+)
+
+// Pairs is a batch of pictures with a caption each, as the first stage learns from them.
+type Pairs struct {
+	Features *tensor.Tensor // [batch, tokens, feature width]
+	Text     qformer.Text   // [CLS] caption [SEP], padded behind
+	Same     []int32        // nil, or a number a pair: pairs of one number have equal captions and are not each other's negatives
+	// NegativeImages and NegativeTexts are, for each pair, the index of a picture that its text does not fit and of a text
+	// that its picture does not; nil: drawn, by similarity, from Rand.
+	NegativeImages, NegativeTexts []int32
+	Rand                          *rand.Rand
+}
+
+// Objective weighs the three losses; one that weighs nothing is not computed.
+type Objective struct {
+	Contrast, Matching, Generation float32
+	Smoothing                      float32 // of the labels of contrast and generation
+	RandomNegatives                bool    // matching's negatives are drawn uniformly: what to begin with
+}
+
+// PaperObjective is the first stage as BLIP-2 trains it.
+func PaperObjective() Objective {
+	return Objective{Contrast: 1, Matching: 1, Generation: 1, Smoothing: 0.1}
+}
+
+// Stage1Losses are the first stage's losses of a batch; those not computed are nil.
+type Stage1Losses struct {
+	ITC, ITM, ITG *tensor.Tensor // each of one element, not weighted
+	Total         *tensor.Tensor // what to go back from
+	Similarity    *tensor.Tensor // [pictures, texts], the cosine of the best query divided by the temperature
+	MatchLogits   *tensor.Tensor // [3·batch, 2]
+}
+
+// Stage1 computes image-text contrast, matching and generation (Li et al. 2023, section 3.1). The pictures' keys and values are
+// made once; contrast and generation share one pass of the queries, matching looks at the same pictures in another order.
+func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
+	n := p.Text.Batch()
+	if p.Features.Dim(0) != n {
+		panic(fmt.Sprintf("blip2: %d pictures for %d texts", p.Features.Dim(0), n))
+	}
+	picture := b.QFormer.Look(run, p.Features)
+	answer := b.QFormer.Query(run, picture, nil)
+	var l Stage1Losses
+	var parts []*tensor.Tensor
+	if o.Contrast != 0 || (o.Matching != 0 && !o.RandomNegatives && p.NegativeImages == nil) {
+		l.Similarity = b.similarity(run, b.EmbedImages(run, answer), b.EmbedTexts(run, p.Text))
+	}
+	if o.Contrast != 0 {
+		l.ITC = contrast(run, l.Similarity, p.Same, o.Smoothing)
+		parts = append(parts, weighed(run, l.ITC, o.Contrast))
+	}
+	if o.Matching != 0 && n > 1 {
+		images, texts := p.NegativeImages, p.NegativeTexts
+		if images == nil || texts == nil {
+			images, texts = drawNegatives(l.Similarity, n, p.Same, o.RandomNegatives, p.Rand)
+		}
+		l.MatchLogits, l.ITM = b.matching(run, picture, p.Text, images, texts)
+		parts = append(parts, weighed(run, l.ITM, o.Matching))
+	}
+	if o.Generation != 0 {
+		l.ITG = b.generation(run, answer, p.Text, o.Smoothing)
+		parts = append(parts, weighed(run, l.ITG, o.Generation))
+	}
+	l.Total = parts[0]
+	if len(parts) > 1 {
+		l.Total = run.AddN(parts...)
+	}
+	return l
+}
+
+func weighed(run *tensor.Run, loss *tensor.Tensor, weight float32) *tensor.Tensor {
+	if weight == 1 {
+		return loss
+	}
+	return run.Scale(loss, weight)
+}
+
+// EmbedImages projects the queries' answers into the shared space: [pictures, queries, shared], each of length 1.
+func (b *Bridge) EmbedImages(run *tensor.Run, a *qformer.Answer) *tensor.Tensor {
+	return run.Normalize(b.Heads.Vision.Forward(run, a.Hidden))
+}
+
+// EmbedTexts projects texts into the shared space: [texts, shared], each of length 1.
+func (b *Bridge) EmbedTexts(run *tensor.Run, t qformer.Text) *tensor.Tensor {
+	x := b.QFormer.Text(run, t)
+	if b.Config.Extras.TextPooling == "mean" {
+		mask := t.Mask
+		if mask == nil {
+			mask = ones(len(t.IDs))
+		}
+		x = run.MaskedMean(x, mask)
+	} else {
+		x = run.Reshape(run.Slice(x, 1, 0, 1), t.Batch(), -1)
+	}
+	return run.Normalize(b.Heads.Text.Forward(run, x))
+}
+
+// Cosines is how near each picture's nearest query is to each text: [pictures, texts].
+func Cosines(run *tensor.Run, images, texts *tensor.Tensor) *tensor.Tensor {
+	n, queries, width := images.Dim(0), images.Dim(1), images.Dim(2)
+	all := run.MatMul(run.Reshape(images, n*queries, width), texts, true)
+	return run.MaxAxis(run.Reshape(all, n, queries, texts.Dim(0)), 1)
+}
+
+func (b *Bridge) similarity(run *tensor.Run, images, texts *tensor.Tensor) *tensor.Tensor {
+	cos := Cosines(run, images, texts)
+	if b.Heads.Temp == nil {
+		return run.Scale(cos, 1/defaultTemperature)
+	}
+	return run.DivBy(cos, b.Heads.Temp)
+}
+
+// contrast is the mean of both directions' cross-entropies: which text fits the picture, which picture fits the text.
+func contrast(run *tensor.Run, similarity *tensor.Tensor, same []int32, smoothing float32) *tensor.Tensor {
+	n := similarity.Dim(0)
+	other := run.Transpose(similarity, 0, 1)
+	if same == nil {
+		targets := make([]int32, n)
+		for i := range targets {
+			targets[i] = int32(i)
+		}
+		return run.Scale(run.AddN(
+			run.CrossEntropy(similarity, targets, smoothing),
+			run.CrossEntropy(other, targets, smoothing)), 0.5)
+	}
+	targets := sharedTargets(same, smoothing)
+	return run.Scale(run.AddN(
+		run.SoftCrossEntropy(similarity, targets),
+		run.SoftCrossEntropy(other, targets)), 0.5)
+}
+
+// sharedTargets [n, n] spreads each row over all pairs with an equal caption, then smooths.
+func sharedTargets(same []int32, smoothing float32) []float32 {
+	n := len(same)
+	count := make(map[int32]int, n)
+	for _, s := range same {
+		count[s]++
+	}
+	targets := make([]float32, n*n)
+	for i := range n {
+		share := (1 - smoothing) / float32(count[same[i]])
+		for j := range n {
+			targets[i*n+j] = smoothing / float32(n)
+			if same[i] == same[j] {
+				targets[i*n+j] += share
+			}
+		}
+	}
+	return targets
+}
+
+// matching asks of 3·batch pairs whether they belong together: texts [own, own, negative] with pictures [own, negative, own].
+func (b *Bridge) matching(run *tensor.Run, picture *qformer.Picture, t qformer.Text, images, texts []int32) (logits, loss *tensor.Tensor) {
+	n := t.Batch()
+	rows, labels := make([]int32, 3*n), make([]int32, 3*n)
+	triple := qformer.Text{Len: t.Len, IDs: make([]int32, 3*n*t.Len)}
+	if t.Mask != nil {
+		triple.Mask = make([]uint8, 3*n*t.Len)
+	}
+	for i := range 3 * n {
+		own := i % n
+		text := own
+		rows[i] = int32(own)
+		switch {
+		case i < n:
+			labels[i] = 1
+		case i < 2*n:
+			rows[i] = images[own]
+		default:
+			text = int(texts[own])
+		}
+		copy(triple.IDs[i*t.Len:(i+1)*t.Len], t.IDs[text*t.Len:(text+1)*t.Len])
+		if t.Mask != nil {
+			copy(triple.Mask[i*t.Len:(i+1)*t.Len], t.Mask[text*t.Len:(text+1)*t.Len])
+		}
+	}
+	logits = b.MatchLogits(run, picture, rows, triple)
+	return logits, run.CrossEntropy(logits, labels, 0)
+}
+
+// MatchLogits are the matching head's logits [batch, 2] (index 1: they match) of text i with picture rows[i] (nil: i).
+func (b *Bridge) MatchLogits(run *tensor.Run, p *qformer.Picture, rows []int32, t qformer.Text) *tensor.Tensor {
+	return run.MeanAxis(b.Heads.Match.Forward(run, b.QFormer.Match(run, p, rows, t)), 1)
+}
+
+// generation predicts every next token of the captions, which begin with [DEC] in place of [CLS].
+func (b *Bridge) generation(run *tensor.Run, a *qformer.Answer, t qformer.Text, smoothing float32) *tensor.Tensor {
+	n, length := t.Batch(), t.Len
+	decoder := qformer.Text{Len: length - 1, IDs: make([]int32, 0, n*(length-1))}
+	targets := make([]int32, 0, n*(length-1))
+	for i := range n {
+		ids := t.IDs[i*length : (i+1)*length]
+		decoder.IDs = append(append(decoder.IDs, b.Config.decoderStart()), ids[1:length-1]...)
+		for j := 1; j < length; j++ {
+			target := ids[j]
+			if t.Mask != nil && t.Mask[i*length+j] == 0 {
+				target = -100
+			}
+			targets = append(targets, target)
+		}
+		if t.Mask != nil {
+			decoder.Mask = append(decoder.Mask, t.Mask[i*length:(i+1)*length-1]...)
+		}
+	}
+	logits := b.Heads.Language.Forward(run, b.QFormer.Generate(run, a, nil, decoder))
+	return run.CrossEntropy(logits, targets, smoothing)
+}
+
+// drawNegatives picks a picture for each text and a text for each picture that do not belong together: by similarity, so
+// that the hard ones are picked most, or uniformly. similarity is [pictures, texts].
+func drawNegatives(similarity *tensor.Tensor, n int, same []int32, uniform bool, rng *rand.Rand) (images, texts []int32) {
+	images, texts = make([]int32, n), make([]int32, n)
+	logits := make([]float64, n)
+	draw := func(own int, at func(other int) float64) int32 {
+		strangers := 0
+		for j := range n {
+			logits[j] = math.Inf(-1)
+			if j != own && (same == nil || same[j] != same[own]) {
+				logits[j] = at(j)
+				strangers++
+			}
+		}
+		if strangers == 0 { // a batch of one caption: whatever is not the pair itself
+			for j := range n {
+				if j != own {
+					logits[j] = 0
+				}
+			}
+		}
+		return int32(drawLogits(logits, rng))
+	}
+	var s []float32
+	if !uniform {
+		s = similarity.Data()
+	}
+	for i := range n {
+		if uniform {
+			images[i] = draw(i, func(int) float64 { return 0 })
+			texts[i] = draw(i, func(int) float64 { return 0 })
+			continue
+		}
+		images[i] = draw(i, func(j int) float64 { return float64(s[j*n+i]) })
+		texts[i] = draw(i, func(j int) float64 { return float64(s[i*n+j]) })
+	}
+	return images, texts
+}
+
+// drawLogits draws an index with the probabilities of a softmax; −Inf is never drawn.
+func drawLogits(logits []float64, rng *rand.Rand) int {
+	highest := math.Inf(-1)
+	for _, v := range logits {
+		highest = max(highest, v)
+	}
+	var sum float64
+	for _, v := range logits {
+		sum += math.Exp(v - highest)
+	}
+	u, last := rng.Float64()*sum, 0
+	for i, v := range logits {
+		if p := math.Exp(v - highest); p > 0 {
+			if last = i; u < p {
+				return i
+			}
+			u -= p
+		}
+	}
+	return last
+}
+
+func ones(n int) []uint8 {
+	m := make([]uint8, n)
+	for i := range m {
+		m[i] = 1
+	}
+	return m
+}
