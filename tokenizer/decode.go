@@ -1,0 +1,95 @@
+package tokenizer
+
+import (
+	"strconv"
+	"strings"
+)
+
+// decoders apply one after the other.
+type decoders []decoder
+
+func (list decoders) decode(tokens []string) []string {
+	for _, d := range list {
+		tokens = d.decode(tokens)
+	}
+	return tokens
+}
+
+// fuse joins the pieces into one.
+type fuse struct{}
+
+func (fuse) decode(tokens []string) []string { return []string{join(tokens, "")} }
+
+// byteFallback turns runs of <0x0A> into the text that their bytes spell, or
+// into one U+FFFD a byte where they spell none.
+type byteFallback struct{}
+
+func (byteFallback) decode(tokens []string) []string {
+	var out []string
+	var bytes []byte
+	flush := func() {
+		text := string(bytes)
+		if toValid(text) != text {
+			text = strings.Repeat("\ufffd", len(bytes))
+		}
+		if text != "" {
+			out = append(out, text)
+		}
+		bytes = bytes[:0]
+	}
+	for _, token := range tokens {
+		if b, ok := byteToken(token); ok {
+			bytes = append(bytes, b)
+			continue
+		}
+		flush()
+		out = append(out, token)
+	}
+	flush()
+	return out
+}
+
+// byteToken is the byte that <0x0A> stands for.
+func byteToken(token string) (byte, bool) {
+	if len(token) != 6 || token[:3] != "<0x" || token[5] != '>' {
+		return 0, false
+	}
+	b, err := strconv.ParseUint(token[3:5], 16, 8)
+	return byte(b), err == nil
+}
+
+// stripDecoder drops up to so many of a character at the ends of each piece.
+type stripDecoder struct {
+	content     string
+	start, stop int
+}
+
+func (s stripDecoder) decode(tokens []string) []string {
+	out := make([]string, len(tokens))
+	for i, token := range tokens {
+		for n := 0; n < s.start && s.content != "" && strings.HasPrefix(token, s.content); n++ {
+			token = token[len(s.content):]
+		}
+		for n := 0; n < s.stop && s.content != "" && strings.HasSuffix(token, s.content); n++ {
+			token = token[:len(token)-len(s.content)]
+		}
+		out[i] = token
+	}
+	return out
+}
+
+// suffixDecoder turns the mark at the end of a word into a space, and drops it
+// at the end of the text.
+type suffixDecoder string
+
+func (suffix suffixDecoder) decode(tokens []string) []string {
+	out := make([]string, len(tokens))
+	for i, token := range tokens {
+		space := " "
+		if i == len(tokens)-1 {
+			space = ""
+		}
+		out[i] = strings.ReplaceAll(token, string(suffix), space)
+	}
+	return out
+}
