@@ -1,0 +1,229 @@
+package language
+
+import (
+	"fmt"
+
+	"dragoman/kernel"
+	"dragoman/tensor"
+)
+
+// Cache holds the keys and values of what a model has read, for a batch of rows. Rows stand in slots, so that a beam that is
+// continued once moves without a copy. Keys are stored as bf16, or f32 where the run computes in it.
+type Cache struct {
+	dtype    kernel.DType
+	width    int // of a row of keys
+	layers   []cacheLayer
+	index    []int32 // the slot of each row
+	slots    int
+	capacity int // positions a slot has room for
+	length   int // positions that are filled
+	pending  int // positions that the pass under way adds
+
+	mask   []uint8 // [slots, capacity]: 0 for padding; nil while there is none
+	next   []int32 // the position of each row's next token
+	keep   []int32 // the positions of the pass under way
+	keyMsk []uint8
+	spare  []int32
+}
+
+type cacheLayer struct {
+	k, v   []byte
+	kt, vt *tensor.Tensor // [slots, capacity, width] over them
+}
+
+// NewCache makes an empty cache for rows rows of a model under a run's options.
+func NewCache(c Config, rows int, compute kernel.DType) *Cache {
+	cache := &Cache{dtype: kernel.BF16, width: c.KVHeads * c.HeadDim, layers: make([]cacheLayer, c.Layers), slots: rows}
+	if compute == kernel.F32 {
+		cache.dtype = kernel.F32
+	}
+	cache.next = make([]int32, rows)
+	for b := range rows {
+		cache.index = append(cache.index, int32(b))
+	}
+	return cache
+}
+
+// Rows is how many rows there are.
+func (c *Cache) Rows() int { return len(c.index) }
+
+// Len is how many positions are filled, padding included.
+func (c *Cache) Len() int { return c.length }
+
+// Last is the longest row's number of tokens.
+func (c *Cache) Last() int {
+	n := int32(0)
+	for _, p := range c.next {
+		n = max(n, p)
+	}
+	return int(n)
+}
+
+// Begin makes room for length more positions of every row, of which mask (nil: all) says which are tokens, and returns
+// those tokens' positions. Every layer must then Extend once, and End closes the pass.
+func (c *Cache) Begin(mask []uint8, length int) []int32 {
+	rows := len(c.index)
+	if mask != nil && len(mask) != rows*length {
+		panic(fmt.Sprintf("language: a mask of %d for %d rows of %d", len(mask), rows, length))
+	}
+	c.reserve(c.length + length)
+	c.keep = Positions(c.keep, mask, c.next, rows, length)
+	c.pending = length
+	padded := false
+	for _, m := range mask {
+		padded = padded || m == 0
+	}
+	if padded && c.mask == nil {
+		c.mask = make([]uint8, c.slots*c.capacity)
+		for i := range c.mask {
+			c.mask[i] = 1
+		}
+	}
+	if c.mask != nil {
+		for b, slot := range c.index {
+			row := c.mask[int(slot)*c.capacity+c.length:][:length]
+			for t := range row {
+				row[t] = 1
+				if mask != nil {
+					row[t] = mask[b*length+t]
+				}
+			}
+		}
+		c.gatherMask()
+	}
+	return c.keep
+}
+
+// gatherMask makes the key mask [rows, length + pending] of the pass under way.
+func (c *Cache) gatherMask() {
+	n := c.length + c.pending
+	c.keyMsk = c.keyMsk[:0]
+	for _, slot := range c.index {
+		c.keyMsk = append(c.keyMsk, c.mask[int(slot)*c.capacity:][:n]...)
+	}
+}
+
+// Extend stores a layer's keys and values [rows, pending, width] of the pass under way and returns all there are of it, as
+// attention reads them: under a causal mask whose offset is Len.
+func (c *Cache) Extend(layer int, k, v *tensor.Tensor) (kv tensor.KV, keyMask []uint8) {
+	l := &c.layers[layer]
+	size := c.dtype.RowBytes(c.width)
+	n := c.pending * c.width
+	for b, slot := range c.index {
+		at := (int(slot)*c.capacity + c.length) * size
+		kernel.Encode(c.dtype, l.k[at:][:c.pending*size], k.Data()[b*n:(b+1)*n])
+		kernel.Encode(c.dtype, l.v[at:][:c.pending*size], v.Data()[b*n:(b+1)*n])
+	}
+	if c.mask != nil {
+		keyMask = c.keyMsk
+	}
+	return tensor.KV{K: l.kt, V: l.vt, Index: c.index, Len: c.length + c.pending}, keyMask
+}
+
+// End closes a pass that Begin opened.
+func (c *Cache) End() {
+	for b, slot := range c.index {
+		tokens := c.pending
+		if c.mask != nil {
+			tokens = 0
+			for _, m := range c.mask[int(slot)*c.capacity+c.length:][:c.pending] {
+				tokens += int(min(m, 1))
+			}
+		}
+		c.next[b] += int32(tokens)
+	}
+	c.length += c.pending
+	c.pending = 0
+}
+
+// Select makes row i what row parents[i] was. A row may be taken several times, or not at all.
+func (c *Cache) Select(parents []int) {
+	taken := make([]bool, c.slots)
+	c.spare = c.spare[:0]
+	next := make([]int32, 0, len(parents))
+	for _, p := range parents {
+		slot := c.index[p]
+		if taken[slot] {
+			slot = -1
+		} else {
+			taken[slot] = true
+		}
+		c.spare = append(c.spare, slot)
+		next = append(next, c.next[p])
+	}
+	free := 0
+	for i, p := range parents {
+		if c.spare[i] >= 0 {
+			continue
+		}
+		for free < c.slots && taken[free] {
+			free++
+		}
+		if free == c.slots {
+			c.resize(c.slots+len(parents)-i, c.capacity)
+			taken = append(taken, make([]bool, c.slots-len(taken))...)
+		}
+		taken[free] = true
+		c.copySlot(free, int(c.index[p]))
+		c.spare[i] = int32(free)
+	}
+	c.index, c.spare = c.spare, c.index
+	c.next = next
+}
+
+// copySlot copies what is filled of a slot.
+func (c *Cache) copySlot(to, from int) {
+	size := c.dtype.RowBytes(c.width)
+	for i := range c.layers {
+		l := &c.layers[i]
+		copy(l.k[to*c.capacity*size:][:c.length*size], l.k[from*c.capacity*size:])
+		copy(l.v[to*c.capacity*size:][:c.length*size], l.v[from*c.capacity*size:])
+	}
+	if c.mask != nil {
+		copy(c.mask[to*c.capacity:][:c.length], c.mask[from*c.capacity:])
+	}
+}
+
+// Truncate forgets all but the first length positions, of rows without padding.
+func (c *Cache) Truncate(length int) {
+	if length < 0 || length > c.length || c.mask != nil {
+		panic(fmt.Sprintf("language: a cache of %d positions cut to %d", c.length, length))
+	}
+	c.length = length
+	for b := range c.next {
+		c.next[b] = int32(length)
+	}
+}
+
+// reserve makes room for n positions.
+func (c *Cache) reserve(n int) {
+	if n <= c.capacity {
+		return
+	}
+	c.resize(c.slots, max((n+63)/64*64, c.capacity*3/2))
+}
+
+// resize gives the cache another number of slots and positions and keeps what is filled.
+func (c *Cache) resize(slots, capacity int) {
+	size := c.dtype.RowBytes(c.width)
+	old, oldCapacity, oldSlots := c.layers, c.capacity, c.slots
+	mask := c.mask
+	c.layers = make([]cacheLayer, len(old))
+	c.capacity, c.slots = capacity, slots
+	if mask != nil {
+		c.mask = make([]uint8, slots*capacity)
+		for s := range oldSlots {
+			copy(c.mask[s*capacity:], mask[s*oldCapacity:][:c.length])
+		}
+	}
+	for i := range c.layers {
+		l := &c.layers[i]
+		l.k, l.v = make([]byte, slots*capacity*size), make([]byte, slots*capacity*size)
+		for s := range oldSlots {
+			copy(l.k[s*capacity*size:], old[i].k[min(s*oldCapacity*size, len(old[i].k)):][:c.length*size])
+			copy(l.v[s*capacity*size:], old[i].v[min(s*oldCapacity*size, len(old[i].v)):][:c.length*size])
+		}
+		l.kt = tensor.NewWeight("cache", kernel.MatOf(c.dtype, slots*capacity, c.width, l.k), slots, capacity, c.width)
+		l.vt = tensor.NewWeight("cache", kernel.MatOf(c.dtype, slots*capacity, c.width, l.v), slots, capacity, c.width)
+	}
+}

@@ -1,0 +1,157 @@
+package language
+
+import (
+	"fmt"
+
+	"dragoman/generate"
+	"dragoman/tensor"
+)
+
+// Decoder reads prompts into a cache and continues them: the generate.Sequences of a model.
+type Decoder struct {
+	Model Model
+	Hook  Hook // nil, or what is done before each block
+
+	run    *tensor.Run
+	cache  *Cache
+	logits *tensor.Tensor // [rows, Vocab]
+}
+
+var _ generate.Sequences = (*Decoder)(nil)
+
+// NewDecoder makes a decoder that computes under opt; the run's tape stays off.
+func NewDecoder(m Model, opt tensor.Options) *Decoder {
+	opt.Grad, opt.Train = false, false
+	return &Decoder{Model: m, run: tensor.NewRun(opt)}
+}
+
+// Run is the decoder's own run, for embeddings that Prefill is to read. Its activations are gone after the next Advance.
+func (d *Decoder) Run() *tensor.Run { return d.run }
+
+// Reset forgets everything that was read.
+func (d *Decoder) Reset() {
+	d.cache, d.logits = nil, nil
+	d.run.Reset()
+}
+
+// Tokens is how many tokens the longest row has, soft prompts included.
+func (d *Decoder) Tokens() int {
+	if d.cache == nil {
+		return 0
+	}
+	return d.cache.Last()
+}
+
+// Prefill reads embeddings [B, T, Width], behind what was read before; mask [B, T] is 0 for padding (nil: none). The last
+// column is a token in every row: pad on the left, or in the middle. Logits are then those of the next token.
+func (d *Decoder) Prefill(embeds *tensor.Tensor, mask []uint8) error {
+	rows, length := embeds.Dim(0), embeds.Dim(1)
+	if d.cache == nil {
+		d.cache = NewCache(d.Model.Config(), rows, d.run.Options().Compute)
+	}
+	if d.cache.Rows() != rows {
+		return fmt.Errorf("language: %d rows behind %d", rows, d.cache.Rows())
+	}
+	if err := d.fits(length); err != nil {
+		return err
+	}
+	h := d.Model.Forward(d.run, Input{Embeds: embeds, Mask: mask, Cache: d.cache, Hook: d.Hook})
+	last := h
+	if length > 1 {
+		last = d.run.Slice(h, 1, length-1, length)
+	}
+	d.logits = d.run.Reshape(d.Model.Logits(d.run, last), rows, d.Model.Config().Vocab)
+	return nil
+}
+
+// fits says whether so many more tokens fit into the model's context.
+func (d *Decoder) fits(more int) error {
+	if limit, n := d.Model.Config().Context, d.cache.Last()+more; limit > 0 && n > limit {
+		return fmt.Errorf("language: %d tokens: %w of %d", n, ErrContext, limit)
+	}
+	return nil
+}
+
+// Read reads prompts of any lengths, padded on the left.
+func (d *Decoder) Read(prompts ...[]int32) error {
+	for i, p := range prompts {
+		if len(p) == 0 {
+			return fmt.Errorf("language: prompt %d is empty", i)
+		}
+	}
+	ids, mask, length := PadLeft(prompts, max(0, d.Model.Config().Pad))
+	if err := CheckIDs(ids, d.Model.Config().Vocab); err != nil {
+		return err
+	}
+	return d.Prefill(d.Model.Embed(d.run, ids, len(prompts), length), mask)
+}
+
+// Logits implements generate.Sequences.
+func (d *Decoder) Logits(row int) []float32 {
+	v := d.logits.Dim(-1)
+	return d.logits.Data()[row*v : (row+1)*v]
+}
+
+// Advance implements generate.Sequences.
+func (d *Decoder) Advance(parents []int, tokens []int32) error {
+	if err := CheckIDs(tokens, d.Model.Config().Vocab); err != nil {
+		return err
+	}
+	if !identity(parents, d.cache.Rows()) {
+		d.cache.Select(parents)
+	}
+	d.run.Reset()
+	return d.Prefill(d.Model.Embed(d.run, tokens, len(tokens), 1), nil)
+}
+
+func identity(parents []int, rows int) bool {
+	if len(parents) != rows {
+		return false
+	}
+	for i, p := range parents {
+		if i != p {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckIDs is an error for ids that a vocabulary does not have.
+func CheckIDs(ids []int32, vocab int) error {
+	for _, id := range ids {
+		if id < 0 || int(id) >= vocab {
+			return fmt.Errorf("language: token %d is not among the model's %d", id, vocab)
+		}
+	}
+	return nil
+}
+
+// PadLeft lays prompts of different lengths side by side, ends aligned: ids and mask [len(prompts), length]; the mask is nil
+// if no padding is needed.
+func PadLeft(prompts [][]int32, pad int32) (ids []int32, mask []uint8, length int) {
+	padded := false
+	for _, p := range prompts {
+		padded = padded || len(p) != len(prompts[0])
+		length = max(length, len(p))
+	}
+	ids = make([]int32, 0, len(prompts)*length)
+	if padded {
+		mask = make([]uint8, 0, len(prompts)*length)
+	}
+	for _, p := range prompts {
+		for range length - len(p) {
+			ids = append(ids, pad)
+		}
+		ids = append(ids, p...)
+		if padded {
+			for t := range length {
+				m := uint8(0)
+				if t >= length-len(p) {
+					m = 1
+				}
+				mask = append(mask, m)
+			}
+		}
+	}
+	return ids, mask, length
+}

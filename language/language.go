@@ -1,0 +1,70 @@
+// Package language says what a language model is to the rest of the house: token embeddings in, hidden states and logits
+// out, with a cache of keys and values for decoding, and a hook before each block through which gated cross-attention comes
+// in. Each architecture is a package below this one.
+package language
+
+import (
+	"errors"
+
+	"dragoman/tensor"
+)
+
+// Model is a decoder-only language model. It may be used by many runs at a time.
+type Model interface {
+	Config() Config
+	// Embed looks up token embeddings: [shape..., Width].
+	Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor
+	// Forward runs embeddings through all blocks: the last hidden states [B, T, Width], normed for Logits.
+	Forward(r *tensor.Run, in Input) *tensor.Tensor
+	// Logits scores every id as the next token: hidden [..., Width] to [..., Vocab].
+	Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor
+}
+
+// Config is what others need to know of a model.
+type Config struct {
+	Architecture string // as GGUF and transformers call it: "llama"
+	Vocab        int
+	Width        int // of an embedding and of a hidden state
+	Layers       int
+	KVHeads      int // heads of keys and values
+	HeadDim      int
+	Context      int     // most positions that it was made for
+	BOS          int32   // −1: none
+	EOS          []int32 // ids that end a text; may be empty
+	Pad          int32   // −1: none
+}
+
+// Input is what a forward pass reads.
+type Input struct {
+	Embeds *tensor.Tensor // [B, T, Width]: tokens' embeddings, soft prompts, or both
+	Mask   []uint8        // [B, T], 0 for padding, wherever it stands; nil: none is
+	Cache  *Cache         // nil, or what came before; the pass adds to it
+	Hook   Hook           // nil, or what is done before each block
+}
+
+// Hook is given the hidden states [B, T, Width] that come into a block and returns what the block is to read.
+type Hook func(r *tensor.Run, layer int, hidden *tensor.Tensor) *tensor.Tensor
+
+// ErrContext is wrapped where a text would become longer than the model's context.
+var ErrContext = errors.New("longer than the model's context")
+
+// Positions numbers the tokens that the mask shows, from first[b] on (nil: 0), row by row; padding has the position before
+// it, or 0.
+func Positions(dst []int32, mask []uint8, first []int32, rows, length int) []int32 {
+	dst = dst[:0]
+	for b := range rows {
+		next := int32(0)
+		if first != nil {
+			next = first[b]
+		}
+		for t := range length {
+			if mask == nil || mask[b*length+t] != 0 {
+				dst = append(dst, next)
+				next++
+			} else {
+				dst = append(dst, max(next-1, 0))
+			}
+		}
+	}
+	return dst
+}

@@ -1,0 +1,242 @@
+package llama
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/nn"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// Config is a LLaMA's size.
+type Config struct {
+	Vocab, Width, FeedForward int
+	Layers                    int
+	Heads, KVHeads, HeadDim   int // Heads of queries share KVHeads of keys and values
+	Context                   int
+	Rope                      tensor.Rope
+	Eps                       float32 // of the RMS norms
+	Act                       kernel.Act
+	Tied                      bool // the output head is the embedding
+	BOS, Pad                  int32
+	EOS                       []int32
+}
+
+// limit is far above any model's sizes and keeps a wrong number in a file from becoming an allocation.
+const limit = 1 << 24
+
+func (c *Config) check() error {
+	for _, v := range []struct {
+		name  string
+		value int
+	}{
+		{"vocabulary", c.Vocab},
+		{"width", c.Width},
+		{"feed-forward width", c.FeedForward},
+		{"number of layers", c.Layers},
+		{"number of heads", c.Heads},
+		{"number of key and value heads", c.KVHeads},
+		{"size of a head", c.HeadDim},
+		{"context", c.Context},
+	} {
+		if v.value < 1 || v.value > limit {
+			return fmt.Errorf("llama: %s of %d is out of range", v.name, v.value)
+		}
+	}
+	switch {
+	case c.Heads%c.KVHeads != 0:
+		return fmt.Errorf("llama: %d heads do not share %d of keys and values evenly", c.Heads, c.KVHeads)
+	case c.Rope.Dim < 2 || c.Rope.Dim > c.HeadDim || c.Rope.Dim%2 != 0:
+		return fmt.Errorf("llama: rotation of %d columns of heads of %d", c.Rope.Dim, c.HeadDim)
+	case !(c.Rope.Base > 0) || !(c.Eps >= 0):
+		return fmt.Errorf("llama: rotation base %v, norm epsilon %v", c.Rope.Base, c.Eps)
+	}
+	return nil
+}
+
+// ids is one id, several, or null.
+type ids []int32
+
+func (x *ids) UnmarshalJSON(data []byte) error {
+	var one int32
+	if json.Unmarshal(data, &one) == nil {
+		*x = ids{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]int32)(x))
+}
+
+type ropeParameters struct {
+	Theta    float32 `json:"rope_theta"`
+	Type     string  `json:"rope_type"`
+	TypeOld  string  `json:"type"`
+	Fraction float32 `json:"partial_rotary_factor"`
+}
+
+// ParseConfig reads the config.json of a LlamaForCausalLM, or a text_config. What is left out has transformers' default.
+func ParseConfig(data []byte) (Config, error) {
+	j := struct {
+		Vocab       int             `json:"vocab_size"`
+		Width       int             `json:"hidden_size"`
+		FeedForward int             `json:"intermediate_size"`
+		Layers      int             `json:"num_hidden_layers"`
+		Heads       int             `json:"num_attention_heads"`
+		KVHeads     int             `json:"num_key_value_heads"`
+		HeadDim     int             `json:"head_dim"`
+		Context     int             `json:"max_position_embeddings"`
+		Act         string          `json:"hidden_act"`
+		Eps         float32         `json:"rms_norm_eps"`
+		Theta       float32         `json:"rope_theta"`
+		Scaling     *ropeParameters `json:"rope_scaling"`
+		Rope        *ropeParameters `json:"rope_parameters"`
+		Tied        bool            `json:"tie_word_embeddings"`
+		BOS         ids             `json:"bos_token_id"`
+		EOS         ids             `json:"eos_token_id"`
+		Pad         ids             `json:"pad_token_id"`
+	}{
+		Vocab: 32000, Width: 4096, FeedForward: 11008, Layers: 32, Heads: 32, Context: 2048, Act: "silu", Eps: 1e-6,
+		Theta: 10000, BOS: ids{1}, EOS: ids{2},
+	}
+	if err := json.Unmarshal(data, &j); err != nil {
+		return Config{}, fmt.Errorf("llama: config: %w", err)
+	}
+	if j.KVHeads == 0 {
+		j.KVHeads = j.Heads
+	}
+	if j.HeadDim == 0 && j.Heads > 0 {
+		j.HeadDim = j.Width / j.Heads
+	}
+	for _, r := range []*ropeParameters{j.Scaling, j.Rope} {
+		if r == nil {
+			continue
+		}
+		for _, kind := range []string{r.Type, r.TypeOld} {
+			if kind != "" && kind != "default" {
+				return Config{}, fmt.Errorf("llama: config: rotation of type %q is not supported", kind)
+			}
+		}
+		if r.Fraction != 0 && r.Fraction != 1 {
+			return Config{}, fmt.Errorf("llama: config: partial rotation of %v is not supported", r.Fraction)
+		}
+		if r.Theta != 0 {
+			j.Theta = r.Theta
+		}
+	}
+	act, err := nn.ParseAct(j.Act)
+	if err != nil {
+		return Config{}, fmt.Errorf("llama: config: hidden_act: %w", err)
+	}
+	c := Config{
+		Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, KVHeads: j.KVHeads,
+		HeadDim: j.HeadDim, Context: j.Context, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta}, Eps: j.Eps, Act: act,
+		Tied: j.Tied, BOS: first(j.BOS), EOS: j.EOS, Pad: first(j.Pad),
+	}
+	return c, c.check()
+}
+
+func first(x ids) int32 {
+	if len(x) == 0 {
+		return -1
+	}
+	return x[0]
+}
+
+// GGUFConfig reads a GGUF file's metadata. Files of architecture llama store the rows of queries and keys in the order of
+// interleaved rotary pairs. The vocabulary is as large as the embedding has rows.
+func GGUFConfig(meta weights.Meta, src weights.Source) (Config, error) {
+	if arch := meta.Architecture(); arch != "llama" {
+		return Config{}, fmt.Errorf("llama: gguf: architecture %q is not llama", arch)
+	}
+	if kind, ok := meta.String("llama.rope.scaling.type"); ok && kind != "none" {
+		return Config{}, fmt.Errorf("llama: gguf: rotation scaled by %q is not supported", kind)
+	}
+	integer := func(key string, otherwise int) int {
+		if n, ok := meta.Int(key); ok {
+			return n
+		}
+		return otherwise
+	}
+	number := func(key string, otherwise float64) float32 {
+		if x, ok := meta.Float(key); ok {
+			return float32(x)
+		}
+		return float32(otherwise)
+	}
+	id := func(key string) int32 {
+		if n, ok := meta.Int(key); ok && n < limit {
+			return int32(n)
+		}
+		return -1
+	}
+	c := Config{
+		Width: integer("llama.embedding_length", 0), FeedForward: integer("llama.feed_forward_length", 0),
+		Layers: integer("llama.block_count", 0), Heads: integer("llama.attention.head_count", 0),
+		Context: integer("llama.context_length", 0),
+		Eps:     number("llama.attention.layer_norm_rms_epsilon", 1e-5),
+		Act:     kernel.SiLU,
+		BOS:     id("tokenizer.ggml.bos_token_id"),
+		Pad:     id("tokenizer.ggml.padding_token_id"),
+	}
+	c.KVHeads = integer("llama.attention.head_count_kv", c.Heads)
+	if c.Heads > 0 {
+		c.HeadDim = integer("llama.attention.key_length", c.Width/c.Heads)
+	}
+	c.Rope = tensor.Rope{
+		Dim: integer("llama.rope.dimension_count", c.HeadDim), Base: number("llama.rope.freq_base", 10000), Interleaved: true,
+	}
+	if eos := id("tokenizer.ggml.eos_token_id"); eos >= 0 {
+		c.EOS = []int32{eos}
+	}
+	if embed, ok := src.Lookup("token_embd.weight"); ok && len(embed.Shape) == 2 {
+		c.Vocab = embed.Shape[0]
+	}
+	_, untied := src.Lookup("output.weight")
+	c.Tied = !untied
+	return c, c.check()
+}
+
+// ggufNames are the names of a llama GGUF file and transformers' names for them.
+var ggufNames = []weights.Rule{
+	{From: "token_embd.weight", To: "model.embed_tokens.weight"},
+	{From: "output_norm.weight", To: "model.norm.weight"},
+	{From: "output.weight", To: "lm_head.weight"},
+	{From: "blk.*.attn_norm.weight", To: "model.layers.*.input_layernorm.weight"},
+	{From: "blk.*.ffn_norm.weight", To: "model.layers.*.post_attention_layernorm.weight"},
+	{From: "blk.*.attn_q.*", To: "model.layers.*.self_attn.q_proj.*"},
+	{From: "blk.*.attn_k.*", To: "model.layers.*.self_attn.k_proj.*"},
+	{From: "blk.*.attn_v.*", To: "model.layers.*.self_attn.v_proj.*"},
+	{From: "blk.*.attn_output.*", To: "model.layers.*.self_attn.o_proj.*"},
+	{From: "blk.*.ffn_gate.*", To: "model.layers.*.mlp.gate_proj.*"},
+	{From: "blk.*.ffn_up.*", To: "model.layers.*.mlp.up_proj.*"},
+	{From: "blk.*.ffn_down.*", To: "model.layers.*.mlp.down_proj.*"},
+	{From: "rope_freqs.weight", To: ""},
+}
+
+// FromGGUF binds a model to a GGUF file: its metadata, names and layout of rows.
+func FromGGUF(f *weights.File) (*Model, error) {
+	cfg, err := GGUFConfig(f.Meta, f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path(), err)
+	}
+	src, err := weights.Rename(f, ggufNames...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path(), err)
+	}
+	b := nn.NewBuilder(src, nn.BuilderOptions{})
+	m := New(b, cfg)
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path(), err)
+	}
+	return m, nil
+}
+
+// shared is what the rest of the house knows of the model.
+func (c *Config) shared() language.Config {
+	return language.Config{
+		Architecture: "llama", Vocab: c.Vocab, Width: c.Width, Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
+		Context: c.Context, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
+	}
+}

@@ -1,0 +1,109 @@
+package llama
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"slices"
+	"testing"
+
+	"dragoman/generate"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/tensor"
+)
+
+// options translates transformers' arguments.
+func options(t *testing.T, args map[string]any) generate.Options {
+	t.Helper()
+	data, err := json.Marshal(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := struct {
+		MaxTokens     int     `json:"max_new_tokens"`
+		MinTokens     int     `json:"min_new_tokens"`
+		Repetition    float64 `json:"repetition_penalty"`
+		Beams         int     `json:"num_beams"`
+		LengthPenalty float64 `json:"length_penalty"`
+		Early         any     `json:"early_stopping"`
+		EOS           ids     `json:"eos"`
+	}{LengthPenalty: 1, EOS: ids{2}}
+	if err := json.Unmarshal(data, &a); err != nil {
+		t.Fatal(err)
+	}
+	o := generate.Options{
+		MaxTokens: a.MaxTokens, MinTokens: a.MinTokens, RepetitionPenalty: a.Repetition, Beams: a.Beams,
+		LengthPenalty: a.LengthPenalty, StopIDs: a.EOS,
+	}
+	switch a.Early {
+	case true:
+		o.EarlyStopping = generate.Early
+	case "never":
+		o.EarlyStopping = generate.Never
+	}
+	return o
+}
+
+func decode(t testing.TB, m language.Model, compute kernel.DType, o generate.Options, prompts ...[]int32) []generate.Result {
+	t.Helper()
+	d := language.NewDecoder(m, tensor.Options{Compute: compute})
+	if err := d.Read(prompts...); err != nil {
+		t.Fatal(err)
+	}
+	got, err := generate.Run(context.Background(), d, prompts, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// TestGenerateAgainstTransformers compares ids and beam scores of every way to choose tokens, prompts of different lengths
+// together and one at a time.
+func TestGenerateAgainstTransformers(t *testing.T) {
+	var want tinyGolden
+	readJSON(t, "testdata/tiny/golden.json", &want)
+	m := tiny(t)
+	for _, c := range want.Generate {
+		o := options(t, c.Args)
+		together := decode(t, m, kernel.F32, o, want.Prompts...)
+		for b, p := range want.Prompts {
+			alone := decode(t, m, kernel.F32, o, p)[0]
+			for how, got := range map[string]generate.Result{"together": together[b], "alone": alone} {
+				if !slices.Equal(got.Tokens, c.New[b]) {
+					t.Errorf("%v, prompt %d %s: %v, want %v", c.Args, b, how, got.Tokens, c.New[b])
+				}
+				if c.Scores != nil && math.Abs(got.Score-c.Scores[b]) > 1e-4 {
+					t.Errorf("%v, prompt %d %s: score %v, want %v", c.Args, b, how, got.Score, c.Scores[b])
+				}
+			}
+		}
+	}
+}
+
+// TestSmolLM2Greedy compares the built-in model's greedy words and their log-probabilities; a step whose two best words are
+// as good as equal may go either way and ends the comparison.
+func TestSmolLM2Greedy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("decodes four prompts")
+	}
+	var want []smolGolden
+	readJSON(t, "testdata/smollm2.json", &want)
+	m := smol(t)
+	for _, w := range want {
+		got := decode(t, m, kernel.F32, generate.Options{MaxTokens: 16, StopIDs: m.Config().EOS}, w.IDs)[0]
+		for i, id := range w.Greedy {
+			if w.Margins[i] < 1e-3 {
+				t.Logf("%q: step %d is a tie", w.Prompt, i)
+				break
+			}
+			if i >= len(got.Tokens) || got.Tokens[i] != id {
+				t.Errorf("%q continues with %v, want %v", w.Prompt, got.Tokens, w.Greedy)
+				break
+			}
+			if d := math.Abs(float64(got.LogProbs[i]) - w.LogProbs[i]); d > 2e-3 {
+				t.Errorf("%q: log-probability %d is %v, want %v", w.Prompt, i, got.LogProbs[i], w.LogProbs[i])
+			}
+		}
+	}
+}

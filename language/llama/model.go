@@ -1,0 +1,164 @@
+// Package llama is the LLaMA architecture (Touvron et al., 2023, section 2.2) with grouped queries, as SmolLM2 and Vicuna
+// are: token embeddings, pre-norm blocks
+//
+//	h ← h + O(attention(rotary(Q·x), rotary(K·x), V·x)),  x = RMSNorm(h)
+//	h ← h + Down(act(Gate·x) ⊙ Up·x),                     x = RMSNorm(h)
+//
+// a last norm, and a head that may be the embedding itself. Hidden states are [B, T, width], logits [B, T, vocabulary].
+// Tensor names are transformers' (LlamaForCausalLM); GGUF files are read through a table of renames.
+package llama
+
+import (
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/nn"
+	"dragoman/tensor"
+)
+
+// Model is a LLaMA with its weights. It may be used by many runs at a time.
+type Model struct {
+	cfg    Config
+	path   string
+	embed  *tensor.Tensor // [vocabulary, width]
+	blocks []block
+	norm   *tensor.Tensor // [width]
+	head   *tensor.Tensor // [vocabulary, width]
+}
+
+var _ language.Model = (*Model)(nil)
+
+type block struct {
+	path                   string
+	attentionNorm, mlpNorm *tensor.Tensor // [width]
+	query, key, value, out projection
+	gate, up, down         projection
+	attentionPath, mlpPath string
+}
+
+// projection is a linear map whose bias most models lack.
+type projection struct {
+	weight, bias *tensor.Tensor
+}
+
+func (p projection) of() tensor.Projection { return tensor.Projection{W: p.weight, B: p.bias} }
+
+// New binds a model to the tensors below b. Errors are b's.
+func New(b *nn.Builder, cfg Config) *Model {
+	m := &Model{cfg: cfg, path: b.Sub("model").Path()}
+	normal := nn.Init{Kind: nn.Normal, Std: 0.02}
+	inner := b.Sub("model")
+	m.embed = inner.Tensor("embed_tokens.weight", normal, cfg.Vocab, cfg.Width)
+	for i := range cfg.Layers {
+		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
+	}
+	m.norm = inner.Tensor("norm.weight", nn.Init{Kind: nn.One}, cfg.Width)
+	m.head = m.embed
+	if !cfg.Tied {
+		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.Width)
+	}
+	return m
+}
+
+func newBlock(b *nn.Builder, c *Config) block {
+	one := nn.Init{Kind: nn.One}
+	linear := func(name string, in, out int) projection {
+		return projection{
+			weight: b.Tensor(name+".weight", nn.Init{Kind: nn.Normal, Std: 0.02}, out, in),
+			bias:   b.Optional(name+".bias", out),
+		}
+	}
+	return block{
+		path:          b.Path(),
+		attentionPath: b.Sub("self_attn").Path(),
+		mlpPath:       b.Sub("mlp").Path(),
+		attentionNorm: b.Tensor("input_layernorm.weight", one, c.Width),
+		query:         linear("self_attn.q_proj", c.Width, c.Heads*c.HeadDim),
+		key:           linear("self_attn.k_proj", c.Width, c.KVHeads*c.HeadDim),
+		value:         linear("self_attn.v_proj", c.Width, c.KVHeads*c.HeadDim),
+		out:           linear("self_attn.o_proj", c.Heads*c.HeadDim, c.Width),
+		mlpNorm:       b.Tensor("post_attention_layernorm.weight", one, c.Width),
+		gate:          linear("mlp.gate_proj", c.Width, c.FeedForward),
+		up:            linear("mlp.up_proj", c.Width, c.FeedForward),
+		down:          linear("mlp.down_proj", c.FeedForward, c.Width),
+	}
+}
+
+// Config implements language.Model.
+func (m *Model) Config() language.Config { return m.cfg.shared() }
+
+// Embed implements language.Model.
+func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
+	return r.Embedding(m.embed, ids, shape...)
+}
+
+// Logits implements language.Model.
+func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
+	return r.Linear(hidden, m.head, nil, kernel.NoAct)
+}
+
+// Forward implements language.Model.
+func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
+	p := pass{model: m, run: r, cache: in.Cache, rows: in.Embeds.Dim(0), length: in.Embeds.Dim(1)}
+	if p.cache != nil {
+		p.positions = p.cache.Begin(in.Mask, p.length)
+	} else {
+		p.positions = language.Positions(nil, in.Mask, nil, p.rows, p.length)
+		p.keyMask = in.Mask
+	}
+	h := in.Embeds
+	for i := range m.blocks {
+		if in.Hook != nil {
+			h = in.Hook(r, i, h)
+		}
+		h = p.block(i, h)
+	}
+	if p.cache != nil {
+		p.cache.End()
+	}
+	h = r.RMSNorm(h, m.norm, m.cfg.Eps)
+	r.Observe(m.path, h)
+	return h
+}
+
+// pass is what the blocks of one forward share.
+type pass struct {
+	model        *Model
+	run          *tensor.Run
+	cache        *language.Cache
+	positions    []int32 // [rows, length]
+	keyMask      []uint8 // [rows, keys], or nil
+	rows, length int
+}
+
+func (p *pass) block(i int, h *tensor.Tensor) *tensor.Tensor {
+	r, b, c := p.run, &p.model.blocks[i], &p.model.cfg
+	h = r.Add(h, p.attention(i, r.RMSNorm(h, b.attentionNorm, c.Eps)))
+	x := r.RMSNorm(h, b.mlpNorm, c.Eps)
+	var wide [2]*tensor.Tensor
+	r.Linears(wide[:], x, b.gate.of(), b.up.of())
+	x = r.Linear(r.GLU(wide[0], wide[1], c.Act), b.down.weight, b.down.bias, kernel.NoAct)
+	r.Observe(b.mlpPath, x)
+	h = r.Add(h, x)
+	r.Observe(b.path, h)
+	return h
+}
+
+func (p *pass) attention(i int, x *tensor.Tensor) *tensor.Tensor {
+	r, b, c := p.run, &p.model.blocks[i], &p.model.cfg
+	var qkv [3]*tensor.Tensor
+	r.Linears(qkv[:], x, b.query.of(), b.key.of(), b.value.of())
+	query := r.Rotary(qkv[0], p.positions, c.Heads, c.Rope)
+	key := r.Rotary(qkv[1], p.positions, c.KVHeads, c.Rope)
+	args := tensor.AttentionArgs{
+		Q: query, Heads: c.Heads, KVHeads: c.KVHeads, KeyMask: p.keyMask, Causal: true, Path: b.attentionPath,
+	}
+	kv := tensor.KV{K: key, V: qkv[2]}
+	if p.cache != nil {
+		args.CausalOffset = p.cache.Len()
+		kv, args.KeyMask = p.cache.Extend(i, key, qkv[2])
+	}
+	args.KV = []tensor.KV{kv}
+	y := r.Linear(r.Attention(args), b.out.weight, b.out.bias, kernel.NoAct)
+	r.Observe(b.attentionPath, y)
+	return y
+}

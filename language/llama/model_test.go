@@ -1,0 +1,145 @@
+package llama
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/tensor"
+)
+
+type tinyGolden struct {
+	Prompts [][]int32
+	Logits  []golden
+	Soft    struct {
+		Embeds []float32
+		Mask   [][]uint8
+		Labels [][]int32
+		Loss   float64
+		Grad   golden
+	}
+	Generate []struct {
+		Args   map[string]any
+		New    [][]int32
+		Scores []float64
+	}
+}
+
+func exact() *tensor.Run { return tensor.NewRun(tensor.Options{Compute: kernel.F32}) }
+
+func TestTinyAgainstTransformers(t *testing.T) {
+	var want tinyGolden
+	readJSON(t, "testdata/tiny/golden.json", &want)
+	m := tiny(t)
+	for i, ids := range want.Prompts {
+		r := exact()
+		h := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, 1, len(ids))})
+		want.Logits[i].check(t, "logits", m.Logits(r, h).Data(), 1e-5)
+	}
+}
+
+// TestSoftPromptGradient compares the loss, and its gradient at given embeddings, through the frozen blocks.
+func TestSoftPromptGradient(t *testing.T) {
+	var want tinyGolden
+	readJSON(t, "testdata/tiny/golden.json", &want)
+	m := tiny(t)
+	s := want.Soft
+	rows, length := s.Grad.Shape[0], s.Grad.Shape[1]
+	soft := tensor.NewParam("soft", s.Grad.Shape...)
+	copy(soft.Data(), s.Embeds)
+	r := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true})
+	h := m.Forward(r, language.Input{Embeds: soft, Mask: slices.Concat(s.Mask...)})
+	logits := m.Logits(r, h)
+	targets := make([]int32, 0, rows*length)
+	for b := range rows {
+		targets = append(append(targets, s.Labels[b][1:]...), -100)
+	}
+	loss := r.CrossEntropy(r.Reshape(logits, rows*length, logits.Dim(-1)), targets, 0)
+	if got := float64(loss.Data()[0]); math.Abs(got-s.Loss) > 1e-5 {
+		t.Errorf("loss %v, want %v", got, s.Loss)
+	}
+	r.Backward(loss, 1)
+	s.Grad.check(t, "gradient", soft.Grad(), 1e-5)
+}
+
+// TestPaddingChangesNothing runs prompts together, padded on either side, and alone.
+func TestPaddingChangesNothing(t *testing.T) {
+	var want tinyGolden
+	readJSON(t, "testdata/tiny/golden.json", &want)
+	m := tiny(t)
+	ids, mask, length := language.PadLeft(want.Prompts, 0)
+	flip := func(b, at, n int) int { // the place of token at of n, padded on the right
+		return b*length + at - (length - n)
+	}
+	rightIDs, rightMask := make([]int32, len(ids)), make([]uint8, len(mask))
+	for b, p := range want.Prompts {
+		for at := length - len(p); at < length; at++ {
+			rightIDs[flip(b, at, len(p))], rightMask[flip(b, at, len(p))] = ids[b*length+at], 1
+		}
+	}
+	r := exact()
+	left := m.Logits(r, m.Forward(r, language.Input{Embeds: m.Embed(r, ids, len(want.Prompts), length), Mask: mask}))
+	right := m.Logits(r, m.Forward(r, language.Input{Embeds: m.Embed(r, rightIDs, len(want.Prompts), length), Mask: rightMask}))
+	vocab := left.Dim(-1)
+	for b, p := range want.Prompts {
+		from := (b*length + length - len(p)) * vocab
+		want.Logits[b].check(t, "padded on the left", left.Data()[from:from+len(p)*vocab], 1e-5)
+		from = b * length * vocab
+		want.Logits[b].check(t, "padded on the right", right.Data()[from:from+len(p)*vocab], 1e-5)
+	}
+}
+
+// TestHook sees that a hook is asked before each block, and that what it returns is read.
+func TestHook(t *testing.T) {
+	m := tiny(t)
+	r := exact()
+	ids := []int32{5, 6, 7}
+	plain := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, 1, 3)})
+	var layers []int
+	same := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, 1, 3), Hook: func(_ *tensor.Run, layer int, h *tensor.Tensor) *tensor.Tensor {
+		layers = append(layers, layer)
+		return h
+	}})
+	if !slices.Equal(layers, []int{0, 1}) || !slices.Equal(plain.Data(), same.Data()) {
+		t.Errorf("a hook that does nothing, asked before layers %v, changes the output", layers)
+	}
+	other := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, 1, 3), Hook: func(r *tensor.Run, layer int, h *tensor.Tensor) *tensor.Tensor {
+		if layer == 1 {
+			return r.Scale(h, 2)
+		}
+		return h
+	}})
+	if slices.Equal(plain.Data(), other.Data()) {
+		t.Error("what the hook returns is not read")
+	}
+}
+
+type smolGolden struct {
+	Prompt               string
+	IDs                  []int32
+	Logits, Last, Hidden golden
+	Greedy               []int32
+	LogProbs             []float64
+	Margins              []float64
+}
+
+// TestSmolLM2AgainstTransformers compares the built-in model, read as it is stored, with transformers' reading of the same
+// file, dequantised.
+func TestSmolLM2AgainstTransformers(t *testing.T) {
+	var want []smolGolden
+	readJSON(t, "testdata/smollm2.json", &want)
+	m := smol(t)
+	for i, w := range want {
+		if testing.Short() && i > 0 {
+			break
+		}
+		r := exact()
+		h := m.Forward(r, language.Input{Embeds: m.Embed(r, w.IDs, 1, len(w.IDs))})
+		w.Hidden.check(t, w.Prompt+": hidden", h.Data(), 1e-4)
+		logits := m.Logits(r, h).Data()
+		w.Logits.check(t, w.Prompt+": logits", logits, 1e-4)
+		w.Last.check(t, w.Prompt+": last logits", logits[len(logits)-49152:], 1e-4)
+	}
+}
