@@ -88,7 +88,7 @@ func (a *Augment) ground(d *dice) [3]uint8 {
 		return [3]uint8{255, 255, 255}
 	case kind < a.White+a.Pale:
 		for c := range colour {
-			colour[c] = 200 + colour[c]*55/255
+			colour[c] = uint8(200 + int(colour[c])*55/255)
 		}
 	}
 	return colour

@@ -30,8 +30,8 @@ func (m *RGBA) outline() {
 			across := at(x+1, y-1) + 2*at(x+1, y) + at(x+1, y+1) - at(x-1, y-1) - 2*at(x-1, y) - at(x-1, y+1)
 			down := at(x-1, y+1) + 2*at(x, y+1) + at(x+1, y+1) - at(x-1, y-1) - 2*at(x, y-1) - at(x+1, y-1)
 			p := m.Pix[4*(y*m.W+x):]
-			// The sum of absolute slopes is no worse than their length for a drawing.
-			v := clamp8(250 - max(across, -across) - max(down, -down))
+			// The sum of absolute slopes is no worse than their length for a drawing; twice it, because enlarged edges are soft.
+			v := clamp8(250 - 2*(max(across, -across)+max(down, -down)))
 			p[0], p[1], p[2] = v, v, v
 		}
 	}

@@ -52,6 +52,7 @@ func TestGrounds(t *testing.T) {
 	a := DefaultAugment(64)
 	a.Scale, a.CutOut = [2]float64{0.5, 0.6}, 0
 	white, pale, other := 0, 0, 0
+	pales := map[uint8]bool{}
 	m := badge(40)
 	for row := range uint64(1000) {
 		v := a.View(m, true, 3, 0, row)
@@ -61,12 +62,16 @@ func TestGrounds(t *testing.T) {
 			white++
 		case low >= 200:
 			pale++
+			pales[g] = true
 		default:
 			other++
 		}
 	}
 	if math.Abs(float64(white)-450) > 60 || math.Abs(float64(pale)-305) > 60 || math.Abs(float64(other)-245) > 60 {
 		t.Errorf("%d white, %d pale, %d other grounds of 1000", white, pale, other)
+	}
+	if len(pales) < 40 {
+		t.Errorf("the pale grounds have %d levels of green", len(pales))
 	}
 }
 
