@@ -22,14 +22,16 @@ var (
 	visionFile string
 )
 
-// Name is what the model is registered under.
-const Name = "mini"
+// prefix is what the names of built-in files begin with.
+const prefix = "mini:"
 
 func init() {
-	builtin.Register(Name, map[string][]byte{
-		"SmolLM2-135M-Instruct.Q4_1.gguf": view(languageFile),
-		"efficientnet-lite0-57934424.pth": view(visionFile),
-	})
+	for name, data := range map[string]string{
+		"SmolLM2-135M-Instruct.Q4_1.gguf": languageFile,
+		"efficientnet-lite0-57934424.pth": visionFile,
+	} {
+		builtin.Add(prefix+name, func() ([]byte, error) { return view(data), nil })
+	}
 }
 
 // view is the bytes of an embedded file. They cannot be written to.

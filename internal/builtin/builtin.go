@@ -1,40 +1,49 @@
-// Package builtin is where a package that carries a model's files (mini) leaves them, and where those who open models find
-// them, as time finds time/tzdata: importing the carrier is all that a program does.
+// Package builtin is where a package that carries files inside the program (dragoman/mini) leaves them for those who open
+// models, so that neither imports the other. A file is called "mini:NAME".
 package builtin
 
 import (
-	"maps"
+	"fmt"
+	"io/fs"
 	"slices"
+	"strings"
 	"sync"
 )
 
 var (
-	mu     sync.RWMutex
-	models = map[string]map[string][]byte{}
+	mu    sync.RWMutex
+	files = map[string]func() ([]byte, error){}
 )
 
-// Register makes a model's files available under a name. The bytes are shared and must not change. It panics when the name
-// is taken: two packages carry the same model.
-func Register(model string, files map[string][]byte) {
+// Add leaves a file; open is called each time that it is read, and what it returns is not written to.
+func Add(name string, open func() ([]byte, error)) {
 	mu.Lock()
 	defer mu.Unlock()
-	if _, taken := models[model]; taken {
-		panic("builtin: model " + model + " is registered twice")
+	files[name] = open
+}
+
+// Is says whether a name is one of a built-in file, there or not.
+func Is(name string) bool { return strings.HasPrefix(name, "mini:") }
+
+// ReadFile gives a file's bytes; the error is fs.ErrNotExist where the program carries no such file.
+func ReadFile(name string) ([]byte, error) {
+	mu.RLock()
+	open := files[name]
+	mu.RUnlock()
+	if open == nil {
+		return nil, fmt.Errorf("%s is not built into this program: %w", name, fs.ErrNotExist)
 	}
-	models[model] = files
+	return open()
 }
 
-// Files are a registered model's, by name; ok is false where no package carries it. They must not be written to.
-func Files(model string) (files map[string][]byte, ok bool) {
+// Names lists the files.
+func Names() []string {
 	mu.RLock()
 	defer mu.RUnlock()
-	files, ok = models[model]
-	return files, ok
-}
-
-// Models lists the registered names.
-func Models() []string {
-	mu.RLock()
-	defer mu.RUnlock()
-	return slices.Sorted(maps.Keys(models))
+	var names []string
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }

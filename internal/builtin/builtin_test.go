@@ -1,23 +1,22 @@
 package builtin
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"testing"
 )
 
-func TestRegister(t *testing.T) {
-	if _, ok := Files("absent"); ok {
-		t.Error("a model that nobody registered is found")
+func TestFiles(t *testing.T) {
+	if _, err := ReadFile("mini:absent"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that nobody left: %v", err)
 	}
-	Register("small", map[string][]byte{"a.txt": []byte("x")})
-	files, ok := Files("small")
-	if !ok || string(files["a.txt"]) != "x" || !slices.Contains(Models(), "small") {
-		t.Errorf("registered, but found %v among %v", files, Models())
+	Add("mini:a.txt", func() ([]byte, error) { return []byte("x"), nil })
+	data, err := ReadFile("mini:a.txt")
+	if err != nil || string(data) != "x" || !slices.Contains(Names(), "mini:a.txt") {
+		t.Errorf("left, but found %q, %v among %v", data, err, Names())
 	}
-	defer func() {
-		if recover() == nil {
-			t.Error("a name was registered twice")
-		}
-	}()
-	Register("small", nil)
+	if !Is("mini:a.txt") || !Is("mini:absent") || Is("a.txt") {
+		t.Error("names of built-in files are not told from others")
+	}
 }

@@ -2,7 +2,6 @@ package llama
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -106,5 +105,3 @@ func smol(t testing.TB) *Model {
 	}
 	return m
 }
-
-func sameShape(a, b []int) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
