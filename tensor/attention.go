@@ -15,7 +15,14 @@ type KV struct {
 	Len   int // how many of a row's keys count; 0: all (a cache has room for more than it holds)
 }
 
-// AttentionArgs are the arguments of Attention; see kernel.Attention for what each means. Slices must stay as they are until
+// KVs makes the list of stretches for AttentionArgs in the run's memory, where a literal would be garbage.
+func (r *Run) KVs(kvs ...KV) []KV {
+	list := r.kvs.take(len(kvs))
+	copy(list, kvs)
+	return list
+}
+
+// AttentionArgs are the arguments of Attention; see kernel.Attention for what each means. All slices must stay as they are until
 // the backward pass is over.
 type AttentionArgs struct {
 	Q              *Tensor // [B, Tq, heads·d]
@@ -46,7 +53,8 @@ type attentionOp struct {
 // Attention is multi-head scaled dot-product attention: [B, Tq, heads·d].
 func (r *Run) Attention(a AttentionArgs) *Tensor {
 	o := op[attentionOp](r)
-	o.q, o.kv = a.Q, append(o.kv[:0], a.KV...)
+	o.q, o.kv = a.Q, a.KV
+	o.args.Segments = r.segments.take(len(a.KV))[:0]
 	o.prepare(&a, r.opt.Compute)
 	o.y = r.like(a.Q)
 	k := &o.args
@@ -142,7 +150,7 @@ func (o *attentionOp) backward(r *Run, dy []float32) {
 	g := &o.grad
 	g.Attention, g.DOut = o.args, dy
 	g.DQ = r.addGrad(o.q)
-	g.DK, g.DV = g.DK[:0], g.DV[:0]
+	g.DK, g.DV = r.gradRows.take(len(o.kv))[:0], r.gradRows.take(len(o.kv))[:0]
 	for _, kv := range o.kv {
 		stride := kv.K.Dim(-1)
 		g.DK = append(g.DK, kernel.GradRows{Data: r.addGrad(kv.K), Stride: stride})

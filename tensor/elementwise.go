@@ -330,7 +330,8 @@ func (r *Run) AddN(xs ...*Tensor) *Tensor {
 	}
 	if r.wants(xs...) {
 		o := op[addNOp](r)
-		o.xs, o.y = append(o.xs[:0], xs...), y
+		o.xs, o.y = r.operands.take(len(xs)), y
+		copy(o.xs, xs)
 		r.record(o)
 	}
 	return y

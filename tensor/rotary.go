@@ -39,7 +39,10 @@ func (r *Run) Rotary(x *Tensor, positions []int32, heads int, rope Rope) *Tensor
 	}
 	o := op[rotaryOp](r)
 	o.x, o.y, o.positions, o.heads, o.rope = x, r.like(x), positions, heads, rope
-	o.turns = turnTable(rope, int(last))
+	if r.turnsOf != rope || len(r.turns) < (int(last)+1)*rope.Dim {
+		r.turns, r.turnsOf = turnTable(rope, int(last)), rope
+	}
+	o.turns = r.turns
 	r.each(x.Rows(), 2*x.Dim(-1), o)
 	if r.wants(x) {
 		r.record(o)

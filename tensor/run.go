@@ -38,13 +38,19 @@ type Run struct {
 	tape  []operation
 	draws uint64 // how often the seeded dropout was asked
 
-	tensors slab[Tensor]
-	ints    list[int]
-	slabs   map[reflect.Type]resetter // of operations, by their type
+	tensors  slab[Tensor]
+	ints     list[int]
+	operands list[*Tensor]
+	kvs      list[KV]
+	segments list[kernel.Segment]
+	gradRows list[kernel.GradRows]
+	slabs    map[reflect.Type]resetter // of operations, by their type
 
 	gemms     []kernel.Gemm
 	products  []*kernel.Gemm
 	scratches [][]float32 // one a worker
+	turns     []float32   // the table of the last Rope, turnsOf
+	turnsOf   Rope
 	split     struct {
 		work    spanner
 		n, span int
@@ -77,6 +83,10 @@ func (r *Run) Reset() {
 	r.arena.reset()
 	r.tensors.reset()
 	r.ints.reset()
+	r.operands.reset()
+	r.kvs.reset()
+	r.segments.reset()
+	r.gradRows.reset()
 	for _, s := range r.slabs {
 		s.reset()
 	}

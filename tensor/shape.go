@@ -124,7 +124,8 @@ func (r *Run) Concat(axis int, xs ...*Tensor) *Tensor {
 	}
 	if r.wants(xs...) {
 		o := op[concatOp](r)
-		o.xs, o.y, o.axis = append(o.xs[:0], xs...), y, axis
+		o.xs, o.y, o.axis = r.operands.take(len(xs)), y, axis
+		copy(o.xs, xs)
 		r.record(o)
 	}
 	return y
