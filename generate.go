@@ -1,0 +1,48 @@
+package dragoman
+
+// Generate says how text is chosen. The zero value is greedy, at most 20 new tokens.
+type Generate struct {
+	Prompt            string   // text that the model continues, passed through as it is
+	MaxTokens         int      // most new tokens; 0 stands for 20
+	MinTokens         int      // fewest new tokens before the end
+	Beams             int      // beams of the search; 0 and 1: none
+	LengthPenalty     float64  // with beams: a hypothesis scores Σ log p / length^LengthPenalty
+	RepetitionPenalty float64  // of tokens that stand in the prompt or were said; 0 stands for 1: none
+	Temperature       float64  // 0: the likeliest token; above: drawn
+	TopK              int      // draw from the k likeliest; 0: all
+	TopP              float64  // draw from the likeliest that have this probability together; 0 stands for 1
+	Seed              uint64   // of drawing
+	Stop              []string // end before any of these
+	// Stream, if set, is handed the text in pieces as it comes, whole characters only; an error ends the generation.
+	Stream func(piece string) error
+}
+
+// Text is what a model said.
+type Text struct {
+	Text         string    `json:"text"`
+	Tokens       []int32   `json:"tokens"`   // the new tokens, the end token included where it was produced
+	Logprobs     []float32 `json:"logprobs"` // natural logarithm, one a token, before temperature and penalties
+	Finish       string    `json:"finish"`   // "stop" or "length"
+	PromptTokens int       `json:"prompt_tokens"`
+	Seconds      Seconds   `json:"seconds"`
+}
+
+// Seconds is where the time went.
+type Seconds struct {
+	Load    float64 `json:"load"`
+	Vision  float64 `json:"vision"` // decoding the picture, image encoder and bridge
+	Prefill float64 `json:"prefill"`
+	Decode  float64 `json:"decode"`
+}
+
+// Score says how well a picture and a text go together.
+type Score struct {
+	ITM float64 `json:"itm"` // probability of a match, by the head that reads both at once
+	ITC float64 `json:"itc"` // cosine of the best query with the text, −1…1
+}
+
+// Message is a turn of a conversation.
+type Message struct {
+	Role    string `json:"role"` // "system", "user" or "assistant"
+	Content string `json:"content"`
+}

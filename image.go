@@ -1,0 +1,78 @@
+package dragoman
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"os"
+
+	"dragoman/picture"
+)
+
+// Image is a picture on its way into a model. It is read when it is used, so that an error belongs to the call that used it.
+type Image struct {
+	name string
+	load func(picture.Options) (*picture.Image, error)
+}
+
+// ImageFile is the picture in a file: PNG, JPEG, GIF (first frame), WebP, BMP or TIFF, turned as its EXIF data says.
+func ImageFile(path string) Image {
+	return ImageFunc(path, func() ([]byte, error) {
+		b, err := os.ReadFile(path)
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err // the caller names the file
+		}
+		return b, err
+	})
+}
+
+// ImageBytes is the picture that the bytes of a file hold.
+func ImageBytes(b []byte) Image {
+	return ImageFunc("picture", func() ([]byte, error) { return b, nil })
+}
+
+// ImageFunc is the picture whose file's bytes read gives when they are needed; name is what errors call it by.
+func ImageFunc(name string, read func() ([]byte, error)) Image {
+	return Image{name, func(o picture.Options) (*picture.Image, error) {
+		b, err := read()
+		if err != nil {
+			return nil, err
+		}
+		return picture.Decode(b, o)
+	}}
+}
+
+// ImageReader is the picture that r holds, up to its end. It can be used once.
+func ImageReader(r io.Reader) Image {
+	return Image{"picture", func(o picture.Options) (*picture.Image, error) { return picture.Read(r, o) }}
+}
+
+// ImageOf is a decoded picture of the standard library.
+func ImageOf(img image.Image) Image {
+	return Image{"picture", func(o picture.Options) (*picture.Image, error) {
+		if b := img.Bounds(); b.Empty() {
+			return nil, fmt.Errorf("%w: it has no pixels", picture.ErrBroken)
+		}
+		return picture.FromImage(img, o.Alpha), nil
+	}}
+}
+
+// Named gives the picture the name that errors call it by.
+func (i Image) Named(name string) Image {
+	i.name = name
+	return i
+}
+
+// Decode reads the picture.
+func (i Image) Decode(o picture.Options) (*picture.Image, error) {
+	if i.load == nil {
+		return nil, errors.New("no picture was given")
+	}
+	img, err := i.load(o)
+	if err != nil {
+		return nil, fmt.Errorf("reading a picture: %s: %w", i.name, err)
+	}
+	return img, nil
+}
