@@ -43,7 +43,6 @@ func newAddedTokens(tokens []addedToken, norm normalizer) addedTokens {
 	a := addedTokens{byText: map[string]int32{}, byID: map[int32]string{}, special: map[int32]bool{}}
 	for _, t := range tokens {
 		a.byText[t.text] = t.id
-		a.byID[t.id] = t.text
 		if t.special {
 			a.special[t.id] = true
 		}
@@ -55,6 +54,8 @@ func newAddedTokens(tokens []addedToken, norm normalizer) addedTokens {
 				text = norm.normalize(text)
 			}
 		}
+		// As in the reference, an id gives back what is looked for.
+		a.byID[t.id] = text
 		if text != "" {
 			into[text[0]] = append(into[text[0]], match{text, t})
 		}
