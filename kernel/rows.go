@@ -23,9 +23,10 @@ func (e *Engine) rows(w Workers, g *Gemm) {
 	giveRowsJob(j)
 }
 
-// rowKernel computes the products of four stored rows w with one row of inputs x: sums[i] = Σ_k w[i][k]·x[k]. k is a number of
-// columns, whole steps of the kernel's; for an int8 kernel x is what quantiseRow makes and k a number of blocks.
-type rowKernel func(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+// rowKernel computes the products of 4·groups stored rows, stride bytes from one to the next, with one row of inputs x:
+// sums[i] = Σ_k w[i][k]·x[k]. k is a number of columns, whole steps of the kernel's; for an int8 kernel x is what quantise makes
+// and k a number of blocks. ahead is how many bytes ahead of a row it prefetches.
+type rowKernel func(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 // rowsJob is one such product while it is computed.
 type rowsJob struct {
@@ -36,8 +37,9 @@ type rowsJob struct {
 	count  int       // what the kernel takes as its k
 	chunk  int       // rows of B in a task, a multiple of 4
 	inputs [rowsMax]unsafe.Pointer
-	floats []float32 // inputs that had to be widened
-	int8s  []byte    // inputs as int8 blocks
+	floats []float32   // inputs that had to be widened
+	blocks []int8Block // a row of inputs rounded to int8
+	int8s  []byte      // all rows of them, as the kernel reads them
 	run    func(task, worker int)
 }
 
@@ -65,93 +67,87 @@ func giveRowsJob(j *rowsJob) {
 	spareRows.Unlock()
 }
 
-// taskBytes is about how many bytes of weights a task reads.
-const taskBytes = 64 << 10
+// A task reads about a sixteenth of the weights, within these bounds in bytes.
+const minTask, maxTask = 32 << 10, 256 << 10
 
 func (j *rowsJob) prepare(e *Engine, g *Gemm) {
 	j.e, j.g = e, g
-	j.chunk = max(4, taskBytes/max(1, g.B.DType.RowBytes(g.K))&^3)
-	if j.kernel = e.int8Rows()[g.B.DType]; j.kernel != nil && g.Compute == Q8_0 {
+	row := max(1, g.B.DType.RowBytes(g.K))
+	j.chunk = max(4, min(max(g.N*row/16, minTask), maxTask)/row&^3)
+	if j.kernel = e.int8Rows()[g.B.DType]; j.kernel != nil && g.Compute == Q8_0 && g.K > 0 {
 		j.whole, j.count = g.K, g.K/32
 		j.quantise()
 		return
 	}
-	j.kernel = e.floatRows()[g.B.DType]
-	j.whole = g.K &^ 15
-	if j.kernel == nil {
-		j.whole = 0
+	j.kernel, j.whole = e.floatRows()[g.B.DType], g.K&^15
+	if j.kernel == nil || j.whole == 0 {
+		j.kernel, j.whole = nil, 0
 	}
 	j.count = j.whole
-	if g.A.DType == F32 && !g.A.Trans && g.K > 0 {
+	if g.K > 0 {
 		for m := range g.M {
-			j.inputs[m] = unsafe.Pointer(&g.A.Row(m)[0])
+			j.inputs[m] = j.row(m)
 		}
-		return
-	}
-	if need := g.M * g.K; cap(j.floats) < need {
-		j.floats = make([]float32, need)
-	}
-	for m := range g.M {
-		row := j.floats[m*g.K : (m+1)*g.K]
-		operandRow(row, &g.A, m)
-		j.inputs[m] = unsafe.Pointer(unsafe.SliceData(row))
 	}
 }
 
 // task computes columns task·chunk … of every row of C.
 func (j *rowsJob) task(task, worker int) {
-	g := j.g
+	g, loops := j.g, j.e.loops()
 	from, to := task*j.chunk, min((task+1)*j.chunk, g.N)
 	s := borrow()
-	scale := g.Scale
-	if scale == 0 {
-		scale = 1
-	}
-	for n := from; n < to; n += 4 {
-		rows := min(4, to-n)
-		for i := range 4 { // a last row stands in for those that are not there
-			s.rows[i] = unsafe.Pointer(unsafe.SliceData(g.B.Data[(n+min(i, rows-1))*g.B.Stride:]))
+	buf := s.take(j.chunk + max(g.K, 4))
+	sums := buf[:to-from]
+	for m := range g.M {
+		j.products(sums, buf[j.chunk:], from, m)
+		if g.Scale != 0 && g.Scale != 1 {
+			loops.scale(g.Scale, sums)
 		}
-		for m := range g.M {
-			if j.kernel != nil {
-				j.kernel(&s.sums, &s.rows, j.inputs[m], j.count)
-			} else {
-				s.sums = [4]float32{}
-			}
-			if j.whole < g.K {
-				j.rest(s, n, rows, m)
-			}
-			c := g.C[m*g.LDC+n:][:rows]
-			for i := range c {
-				v := s.sums[i] * scale
-				if g.Bias != nil {
-					v += g.Bias[n+i]
-				}
-				if g.Accumulate {
-					v += c[i]
-				}
-				c[i] = v
-			}
+		if g.Bias != nil {
+			loops.add(sums, sums, g.Bias[from:to])
+		}
+		c := g.C[m*g.LDC+from : m*g.LDC+to]
+		if g.Accumulate {
+			loops.add(c, c, sums)
+		} else {
+			loops.act[g.Act](c, sums)
 		}
 	}
 	giveBack(s)
-	if g.Act != NoAct && !g.Accumulate {
-		for m := range g.M {
-			c := g.C[m*g.LDC+from : m*g.LDC+to]
-			j.e.Apply(g.Act, c, c)
-		}
-	}
 }
 
-// rest adds the products of the columns that the kernel left out, all of them where there is no kernel.
-func (j *rowsJob) rest(s *scratch, n, rows, m int) {
-	k := j.g.K - j.whole
-	block := j.g.B.DType
-	weight := s.take(k)
-	x := unsafe.Slice((*float32)(j.inputs[m]), j.g.K)[j.whole:]
-	for i := range rows {
-		Decode(block, weight, j.g.B.Row(n + i)[block.RowBytes(j.whole):])
-		s.sums[i] += dot(weight, x)
+// products computes the sums of row m of A with the rows of B from from on; room is for a row, or four values.
+func (j *rowsJob) products(sums, room []float32, from, m int) {
+	g, n := j.g, len(sums)
+	if j.kernel == nil {
+		clear(sums)
+	} else {
+		w := unsafe.Pointer(&g.B.Data[from*g.B.Stride])
+		if whole := n / 4; whole > 1 {
+			// The last group has nothing after it to ask for.
+			j.kernel(&sums[0], w, g.B.Stride, whole-1, j.inputs[m], j.count, 4*g.B.Stride)
+		}
+		for i := max(n/4-1, 0) * 4; i < n; {
+			row := unsafe.Pointer(&g.B.Data[(from+i)*g.B.Stride])
+			if i+4 <= n {
+				j.kernel(&sums[i], row, g.B.Stride, 1, j.inputs[m], j.count, 0)
+				i += 4
+				continue
+			}
+			j.kernel(&room[0], row, 0, 1, j.inputs[m], j.count, 0) // a row alone stands in for four
+			sums[i] = room[0]
+			i++
+		}
+	}
+	if j.whole == g.K {
+		return
+	}
+	x := unsafe.Slice((*float32)(j.inputs[m]), g.K)[j.whole:]
+	weight := room[:len(x)]
+	at := g.B.DType.RowBytes(j.whole)
+	for i := range sums {
+		Decode(g.B.DType, weight, g.B.Row(from + i)[at:])
+		sums[i] += dot(weight, x)
 	}
 }
 
@@ -175,29 +171,46 @@ func (j *rowsJob) quantise() {
 	if g.B.DType == Q8_0 {
 		size, per = 144, 2
 	}
-	groups := (blocks + per - 1) / per
-	if need := g.M*groups*size + g.K*4; cap(j.int8s) < need {
-		j.int8s = make([]byte, need)
+	row := (blocks + per - 1) / per * size
+	if cap(j.int8s) < g.M*row {
+		j.int8s = make([]byte, g.M*row)
 	}
-	clear(j.int8s[:g.M*groups*size])
-	s := borrow()
+	if cap(j.blocks) < blocks {
+		j.blocks = make([]int8Block, blocks)
+	}
 	for m := range g.M {
-		out := j.int8s[m*groups*size : (m+1)*groups*size]
+		out := j.int8s[m*row : (m+1)*row]
+		if blocks%per != 0 {
+			clear(out[row-size:])
+		}
 		j.inputs[m] = unsafe.Pointer(unsafe.SliceData(out))
-		x := s.take(g.K)
-		operandRow(x, &g.A, m)
+		roundBlocks(j.blocks[:blocks], j.row(m))
 		for i := range blocks {
-			var b int8Block
-			b.round(x[32*i : 32*i+32])
-			at, lane := out[i/per*size:(i/per+1)*size], i%per
-			if g.B.DType == Q8_0 {
-				b.placeQ8(at, lane)
-			} else {
-				b.placeQ4(at, lane, g.B.DType == Q4_0)
+			at := out[i/per*size : (i/per+1)*size]
+			switch g.B.DType {
+			case Q8_0:
+				j.blocks[i].placeQ8(at, i%per)
+			case Q4_0:
+				j.blocks[i].placeQ4(at, i%per, -8)
+			case Q4_1:
+				j.blocks[i].placeQ4(at, i%per, 0)
 			}
 		}
 	}
-	giveBack(s)
+}
+
+// row is where row m of A lies as float32: where it was, or widened.
+func (j *rowsJob) row(m int) unsafe.Pointer {
+	g := j.g
+	if g.A.DType == F32 && !g.A.Trans {
+		return unsafe.Pointer(&g.A.Row(m)[0])
+	}
+	if need := g.M * g.K; cap(j.floats) < need {
+		j.floats = make([]float32, need)
+	}
+	row := j.floats[m*g.K : (m+1)*g.K]
+	operandRow(row, &g.A, m)
+	return unsafe.Pointer(unsafe.SliceData(row))
 }
 
 func (b *int8Block) placeQ8(group []byte, lane int) {
@@ -209,7 +222,7 @@ func (b *int8Block) placeQ8(group []byte, lane int) {
 	*(*float32)(unsafe.Pointer(&group[128+4*lane])) = b.scale
 }
 
-func (b *int8Block) placeQ4(group []byte, lane int, offset bool) {
+func (b *int8Block) placeQ4(group []byte, lane int, offset int32) {
 	q := unsafe.Slice((*byte)(unsafe.Pointer(&b.q)), 32)
 	copy(group[16*lane:], q[:16])
 	copy(group[64+16*lane:], q[16:])
@@ -218,18 +231,17 @@ func (b *int8Block) placeQ4(group []byte, lane int, offset bool) {
 	for i := range 4 {
 		both := b.sums[i] + b.sums[i+4]
 		sum += both
-		if offset {
-			offsets[4*lane+i] = -8 * both
-		}
+		offsets[4*lane+i] = offset * both
 	}
 	scales := unsafe.Slice((*float32)(unsafe.Pointer(&group[192])), 8)
 	scales[lane], scales[4+lane] = b.scale, b.scale*float32(sum)
 }
 
-// round makes the block of 32 inputs: the largest becomes ±127.
+// round makes the block of 32 inputs: the largest becomes ±127. An input that is no number makes the scale none.
 func (b *int8Block) round(x []float32) {
 	b.scale = absMax(x) / 127
 	inv := inverse(b.scale)
+	b.sums = [8]int32{}
 	for i, v := range x {
 		b.q[i] = int8(math.RoundToEven(float64(v * inv)))
 		b.sums[i/4] += int32(b.q[i])

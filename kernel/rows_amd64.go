@@ -39,46 +39,56 @@ var (
 )
 
 //go:noescape
-func rowsF32AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsF32AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsF16AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsF16AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsBF16AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsBF16AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ80AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ80AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ40AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ40AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ41AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ41AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsF32AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsF32AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsF16AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsF16AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsBF16AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsBF16AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ80AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ80AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ40AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ40AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ41AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ41AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ80VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ80VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ40VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ40VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ41VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
+func rowsQ41VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+
+// quantiseVNNI: for i := range n { blocks[i].round(x[32*i:]) }
+//
+//go:noescape
+func quantiseVNNI(blocks *int8Block, x *float32, n int)
+
+// roundBlocks rounds the inputs at x; only kernels for VNNI want it.
+func roundBlocks(blocks []int8Block, x unsafe.Pointer) {
+	quantiseVNNI(&blocks[0], (*float32)(x), len(blocks))
+}

@@ -1,66 +1,73 @@
-// Products of four stored rows with one row of inputs: func(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int).
-// The rows are streams that the memory delivers side by side; each is prefetched PREFETCH bytes ahead.
+// Products of stored rows with one row of inputs, four rows at a time:
+// func(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int).
+// The four rows are streams that the memory delivers side by side; R8 bytes ahead of each, in the next group, it is asked for
+// what will be needed.
 //
-// A family's file defines V0…V15, VBYTES, LANES and HSUM as for vector_amd64.h.
+// A family's file defines V0…V15, VBYTES and LANES, and TRANSPOSEDSUMS, which makes X0 the sums of the lanes of V0…V3; V4…V7 are
+// free.
 
-#define PREFETCH 1024
-
-#define ROWARGS \
-	MOVQ w+8(FP), AX; \
-	MOVQ 0(AX), SI; \
-	MOVQ 8(AX), DI; \
-	MOVQ 16(AX), R12; \
-	MOVQ 24(AX), R13; \
-	MOVQ x+16(FP), BX; \
-	MOVQ k+24(FP), CX; \
+// NEXTGROUP begins the next group of rows: SI, DI, R12 and R13 point to them, BX to the inputs, CX is k.
+#define NEXTGROUP \
+	MOVQ w+8(FP), SI; \
+	MOVQ stride+16(FP), DX; \
+	LEAQ (SI)(DX*1), DI; \
+	LEAQ (SI)(DX*2), R12; \
+	LEAQ (DI)(DX*2), R13; \
+	LEAQ (SI)(DX*4), AX; \
+	MOVQ AX, w+8(FP); \
+	MOVQ x+32(FP), BX; \
+	MOVQ k+40(FP), CX; \
+	MOVQ ahead+48(FP), R8; \
 	XORL DX, DX; \
 	VXORPS V0, V0, V0; \
 	VXORPS V1, V1, V1; \
 	VXORPS V2, V2, V2; \
 	VXORPS V3, V3, V3
 
-#define ROWSUMS \
+// ENDGROUP stores a group's sums and goes on to the next.
+#define ENDGROUP \
+	TRANSPOSEDSUMS; \
 	MOVQ sums+0(FP), AX; \
-	HSUM(V0); \
-	HSUM(V1); \
-	HSUM(V2); \
-	HSUM(V3); \
-	VMOVSS X0, 0(AX); \
-	VMOVSS X1, 4(AX); \
-	VMOVSS X2, 8(AX); \
-	VMOVSS X3, 12(AX); \
+	VMOVUPS X0, (AX); \
+	ADDQ $16, AX; \
+	MOVQ AX, sums+0(FP); \
+	DECQ groups+24(FP); \
+	JNZ  group; \
 	VZEROUPPER; \
 	RET
 
 // ROWS is the loop over k elements of SIZE bytes: WIDEN(mem, v) reads LANES of them as float32.
 #define ROWS(WIDEN, SIZE) \
-	ROWARGS; \
+group: \
+	NEXTGROUP; \
 loop: \
 	SUBQ $LANES, CX; \
 	JLT  done; \
 	VMOVUPS (BX), V4; \
 	WIDEN((SI)(DX*1), V5); \
 	VFMADD231PS V5, V4, V0; \
-	PREFETCHT0 PREFETCH(SI)(DX*1); \
+	PREFETCHT0 (SI)(R8*1); \
 	WIDEN((DI)(DX*1), V6); \
 	VFMADD231PS V6, V4, V1; \
-	PREFETCHT0 PREFETCH(DI)(DX*1); \
+	PREFETCHT0 (DI)(R8*1); \
 	WIDEN((R12)(DX*1), V7); \
 	VFMADD231PS V7, V4, V2; \
-	PREFETCHT0 PREFETCH(R12)(DX*1); \
+	PREFETCHT0 (R12)(R8*1); \
 	WIDEN((R13)(DX*1), V8); \
 	VFMADD231PS V8, V4, V3; \
-	PREFETCHT0 PREFETCH(R13)(DX*1); \
+	PREFETCHT0 (R13)(R8*1); \
 	ADDQ $VBYTES, BX; \
 	ADDQ $(SIZE*LANES), DX; \
+	ADDQ $(SIZE*LANES), R8; \
 	JMP  loop; \
 done: \
-	ROWSUMS
+	ENDGROUP
 
 // BLOCKROWS is the loop over k elements in blocks of 32 in SIZE bytes: STEP(p, acc) adds the products of the block at p with
 // the inputs at (BX) to acc.
 #define BLOCKROWS(STEP, SIZE) \
-	ROWARGS; \
+group: \
+	NEXTGROUP; \
 loop: \
 	SUBQ $32, CX; \
 	JLT  done; \
@@ -75,7 +82,7 @@ loop: \
 	ADDQ $SIZE, R13; \
 	JMP  loop; \
 done: \
-	ROWSUMS
+	ENDGROUP
 
 #define WIDEN_F32(mem, v) \
 	VMOVUPS mem, v

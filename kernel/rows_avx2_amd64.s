@@ -23,13 +23,18 @@
 #define VBYTES 32
 #define LANES 8
 
-#define HSUM(v) \
-	VPERM2F128 $1, v, v, V15; \
-	VADDPS     V15, v, v; \
-	VPERMILPS  $0x4e, v, V15; \
-	VADDPS     V15, v, v; \
-	VPERMILPS  $0xb1, v, V15; \
-	VADDPS     V15, v, v
+#define TRANSPOSEDSUMS \
+	VUNPCKLPS     Y1, Y0, Y4; \
+	VUNPCKHPS     Y1, Y0, Y5; \
+	VADDPS       Y5, Y4, Y4; \
+	VUNPCKLPS     Y3, Y2, Y6; \
+	VUNPCKHPS     Y3, Y2, Y7; \
+	VADDPS       Y7, Y6, Y6; \
+	VUNPCKLPD     Y6, Y4, Y0; \
+	VUNPCKHPD     Y6, Y4, Y1; \
+	VADDPS       Y1, Y0, Y0; \
+	VEXTRACTF128  $1, Y0, X1; \
+	VADDPS        X1, X0, X0
 
 #include "rows_amd64.h"
 
@@ -53,7 +58,7 @@
 	EIGHT(26(p), 96(BX)); \
 	SCALE_F16((p), X8, Y8); \
 	VFMADD231PS Y8, Y6, acc; \
-	PREFETCHT0  PREFETCH(p)
+	PREFETCHT0  (p)(R8*1)
 
 // Y14 is 15 and Y13 is 8 in all lanes. Y6 += the products of the eight bytes' nibbles at w, less 8.
 #define NIBBLES(w, lo, hi) \
@@ -73,7 +78,7 @@
 	NIBBLES(10(p), 32(BX), 96(BX)); \
 	SCALE_F16((p), X8, Y8); \
 	VFMADD231PS Y8, Y6, acc; \
-	PREFETCHT0  PREFETCH(p)
+	PREFETCHT0  (p)(R8*1)
 
 // acc += the products of the eight bytes' weights d·q + m at w; d in Y9, m in Y10.
 #define WEIGHTS(w, lo, hi, acc) \
@@ -92,26 +97,26 @@
 	SCALE_F16(2(p), X10, Y10); \
 	WEIGHTS(4(p), (BX), 64(BX), acc); \
 	WEIGHTS(12(p), 32(BX), 96(BX), acc); \
-	PREFETCHT0  PREFETCH(p)
+	PREFETCHT0  (p)(R8*1)
 
-// func rowsF32AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsF32AVX2(SB), NOSPLIT, $0-32
+// func rowsF32AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsF32AVX2(SB), NOSPLIT, $0-56
 	ROWS(WIDEN_F32, 4)
 
-// func rowsF16AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsF16AVX2(SB), NOSPLIT, $0-32
+// func rowsF16AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsF16AVX2(SB), NOSPLIT, $0-56
 	ROWS(WIDEN_F16, 2)
 
-// func rowsBF16AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsBF16AVX2(SB), NOSPLIT, $0-32
+// func rowsBF16AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsBF16AVX2(SB), NOSPLIT, $0-56
 	ROWS(WIDEN_BF16, 2)
 
-// func rowsQ80AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ80AVX2(SB), NOSPLIT, $0-32
+// func rowsQ80AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ80AVX2(SB), NOSPLIT, $0-56
 	BLOCKROWS(STEP_Q8_0, 34)
 
-// func rowsQ40AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-32
+// func rowsQ40AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-56
 	MOVL $15, AX
 	VMOVD AX, X14
 	VPBROADCASTD X14, Y14
@@ -120,8 +125,8 @@ TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-32
 	VPBROADCASTD X13, Y13
 	BLOCKROWS(STEP_Q4_0, 18)
 
-// func rowsQ41AVX2(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ41AVX2(SB), NOSPLIT, $0-32
+// func rowsQ41AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ41AVX2(SB), NOSPLIT, $0-56
 	MOVL $15, AX
 	VMOVD AX, X14
 	VPBROADCASTD X14, Y14

@@ -23,15 +23,20 @@
 #define VBYTES 64
 #define LANES 16
 
-#define HSUM(v) \
-	VSHUFF32X4 $0x4e, v, v, V15; \
-	VADDPS     V15, v, v; \
-	VSHUFF32X4 $0xb1, v, v, V15; \
-	VADDPS     V15, v, v; \
-	VPERMILPS  $0x4e, v, V15; \
-	VADDPS     V15, v, v; \
-	VPERMILPS  $0xb1, v, V15; \
-	VADDPS     V15, v, v
+#define TRANSPOSEDSUMS \
+	VUNPCKLPS     Z1, Z0, Z4; \
+	VUNPCKHPS     Z1, Z0, Z5; \
+	VADDPS        Z5, Z4, Z4; \
+	VUNPCKLPS     Z3, Z2, Z6; \
+	VUNPCKHPS     Z3, Z2, Z7; \
+	VADDPS        Z7, Z6, Z6; \
+	VUNPCKLPD     Z6, Z4, Z0; \
+	VUNPCKHPD     Z6, Z4, Z1; \
+	VADDPS        Z1, Z0, Z0; \
+	VEXTRACTF64X4 $1, Z0, Y1; \
+	VADDPS        Y1, Y0, Y0; \
+	VEXTRACTF128  $1, Y0, X1; \
+	VADDPS        X1, X0, X0
 
 #include "rows_amd64.h"
 
@@ -50,7 +55,7 @@
 	VCVTDQ2PS   Z7, Z7; \
 	VFMADD231PS 64(BX), Z7, Z6; \
 	VFMADD231PS Z8, Z6, acc; \
-	PREFETCHT0  PREFETCH(p)
+	PREFETCHT0  (p)(R8*1)
 
 // Z14 holds −8 … 7: the value of each nibble, looked up by the lowest four bits of an index.
 #define STEP_Q4_0(p, acc) \
@@ -62,7 +67,7 @@
 	VMULPS      (BX), Z6, Z6; \
 	VFMADD231PS 64(BX), Z7, Z6; \
 	VFMADD231PS Z8, Z6, acc; \
-	PREFETCHT0  PREFETCH(p)
+	PREFETCHT0  (p)(R8*1)
 
 // Z14 holds 0 … 15; a weight is d·q + m.
 #define STEP_Q4_1(p, acc) \
@@ -76,30 +81,30 @@
 	VFMADD213PS Z9, Z8, Z7; \
 	VFMADD231PS (BX), Z6, acc; \
 	VFMADD231PS 64(BX), Z7, acc; \
-	PREFETCHT0  PREFETCH(p)
+	PREFETCHT0  (p)(R8*1)
 
-// func rowsF32AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsF32AVX512(SB), NOSPLIT, $0-32
+// func rowsF32AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsF32AVX512(SB), NOSPLIT, $0-56
 	ROWS(WIDEN_F32, 4)
 
-// func rowsF16AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsF16AVX512(SB), NOSPLIT, $0-32
+// func rowsF16AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsF16AVX512(SB), NOSPLIT, $0-56
 	ROWS(WIDEN_F16, 2)
 
-// func rowsBF16AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsBF16AVX512(SB), NOSPLIT, $0-32
+// func rowsBF16AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsBF16AVX512(SB), NOSPLIT, $0-56
 	ROWS(WIDEN_BF16, 2)
 
-// func rowsQ80AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ80AVX512(SB), NOSPLIT, $0-32
+// func rowsQ80AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ80AVX512(SB), NOSPLIT, $0-56
 	BLOCKROWS(STEP_Q8_0, 34)
 
-// func rowsQ40AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ40AVX512(SB), NOSPLIT, $0-32
+// func rowsQ40AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ40AVX512(SB), NOSPLIT, $0-56
 	VMOVDQU32 ·nibbleValues(SB), Z14
 	BLOCKROWS(STEP_Q4_0, 18)
 
-// func rowsQ41AVX512(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ41AVX512(SB), NOSPLIT, $0-32
+// func rowsQ41AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ41AVX512(SB), NOSPLIT, $0-56
 	VMOVDQU32 ·nibbleValues+64(SB), Z14
 	BLOCKROWS(STEP_Q4_1, 20)

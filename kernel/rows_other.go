@@ -2,6 +2,15 @@
 
 package kernel
 
+import "unsafe"
+
 // floatRows and int8Rows are the row kernels of each stored type: none where there is no assembly.
 func (e *Engine) floatRows() [numDTypes]rowKernel { return [numDTypes]rowKernel{} }
 func (e *Engine) int8Rows() [numDTypes]rowKernel  { return [numDTypes]rowKernel{} }
+
+// roundBlocks rounds the inputs at x for int8 kernels.
+func roundBlocks(blocks []int8Block, x unsafe.Pointer) {
+	for i := range blocks {
+		blocks[i].round(unsafe.Slice((*float32)(x), 32*len(blocks))[32*i : 32*i+32])
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 // team is Workers for tests: tasks go to whoever is free.
@@ -157,6 +158,32 @@ func TestInt8RowsMatchRoundedInputs(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+func TestRoundBlocksMatchesGeneric(t *testing.T) {
+	if Engines()[len(Engines())-1].Family() < AVX512BF16 {
+		t.Skip("this machine has no VNNI: its rounding of inputs was not run")
+	}
+	r := rand.New(rand.NewPCG(6, 6))
+	x := newGuarded(32*9, 1).of(normal(r, 3)).x
+	clear(x[32:64])
+	x[70], x[100], x[130] = float32(math.Inf(1)), float32(math.NaN()), 1e-42
+	for i := range 32 {
+		x[160+i] = float32(i) - 15.5
+	}
+	got := make([]int8Block, 9)
+	roundBlocks(got, unsafe.Pointer(&x[0]))
+	for i := range got {
+		var want int8Block
+		want.round(x[32*i : 32*i+32])
+		if bad := want.scale*0 != 0; bad {
+			if got[i].scale == got[i].scale && want.scale != want.scale {
+				t.Errorf("block %d: the scale %g hides a NaN", i, got[i].scale)
+			}
+		} else if got[i] != want {
+			t.Errorf("block %d: %v, want %v", i, got[i], want)
 		}
 	}
 }

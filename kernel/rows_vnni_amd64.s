@@ -24,15 +24,20 @@
 #define VBYTES 64
 #define LANES 16
 
-#define HSUM(v) \
-	VSHUFF32X4 $0x4e, v, v, V15; \
-	VADDPS     V15, v, v; \
-	VSHUFF32X4 $0xb1, v, v, V15; \
-	VADDPS     V15, v, v; \
-	VPERMILPS  $0x4e, v, V15; \
-	VADDPS     V15, v, v; \
-	VPERMILPS  $0xb1, v, V15; \
-	VADDPS     V15, v, v
+#define TRANSPOSEDSUMS \
+	VUNPCKLPS     Z1, Z0, Z4; \
+	VUNPCKHPS     Z1, Z0, Z5; \
+	VADDPS        Z5, Z4, Z4; \
+	VUNPCKLPS     Z3, Z2, Z6; \
+	VUNPCKHPS     Z3, Z2, Z7; \
+	VADDPS        Z7, Z6, Z6; \
+	VUNPCKLPD     Z6, Z4, Z0; \
+	VUNPCKHPD     Z6, Z4, Z1; \
+	VADDPS        Z1, Z0, Z0; \
+	VEXTRACTF64X4 $1, Z0, Y1; \
+	VADDPS        Y1, Y0, Y0; \
+	VEXTRACTF128  $1, Y0, X1; \
+	VADDPS        X1, X0, X0
 
 #include "rows_amd64.h"
 
@@ -52,7 +57,8 @@
 	VMULPS        X5, X8, X8; \
 	VPERMPS       Z8, Z13, Z8; \
 	VFMADD231PS   Z8, Z7, acc; \
-	PREFETCHT0    PREFETCH(p); \
+	PREFETCHT0    (p)(R8*1); \
+	PREFETCHT0    64(p)(R8*1); \
 	ADDQ          $68, p
 
 // The nibbles of four blocks whose quants lie Q bytes into blocks at p, p+R9, p+R10 and p+R11 times the inputs in Z4 (first
@@ -88,7 +94,8 @@
 	VMULPS      192(BX), X8, X8; \
 	VPERMPS     Z8, Z13, Z8; \
 	VFMADD231PS Z8, Z7, acc; \
-	PREFETCHT0  PREFETCH(p); \
+	PREFETCHT0  (p)(R8*1); \
+	PREFETCHT0  64(p)(R8*1); \
 	ADDQ        $72, p
 
 // acc += d·scale·Σq·q, and the upper half of least += m·scale·Σq, of four blocks of Q4_1
@@ -100,13 +107,18 @@
 	VADDPS      Y8, least, least; \
 	VPERMPS     Z8, Z13, Z8; \
 	VFMADD231PS Z8, Z7, acc; \
-	PREFETCHT0  PREFETCH(p); \
-	PREFETCHT0  (PREFETCH+64)(p); \
+	PREFETCHT0  (p)(R8*1); \
+	PREFETCHT0   64(p)(R8*1); \
 	ADDQ        $80, p
 
 // FOURS is the loop over groups of four blocks of SIZE bytes.
 #define FOURS(GROUP, SIZE) \
-	ROWARGS; \
+group: \
+	NEXTGROUP; \
+	VXORPS Z16, Z16, Z16; \
+	VXORPS Z17, Z17, Z17; \
+	VXORPS Z18, Z18, Z18; \
+	VXORPS Z19, Z19, Z19; \
 	MOVQ  $SIZE, R9; \
 	MOVQ  $(2*SIZE), R10; \
 	MOVQ  $(3*SIZE), R11; \
@@ -135,13 +147,15 @@ part: \
 	JMP     body; \
 done:
 
-// func rowsQ80VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ80VNNI(SB), NOSPLIT, $0-32
-	ROWARGS
+// func rowsQ80VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ80VNNI(SB), NOSPLIT, $0-56
 	MOVL         $0x80, AX
 	VPBROADCASTB AX, Z12
 	VMOVDQU32    ·spreadTwo(SB), Z13
-	MOVQ         $34, R9
+
+group:
+	NEXTGROUP
+	MOVQ $34, R9
 
 loop:
 	SUBQ $2, CX
@@ -165,25 +179,21 @@ part:
 	JMP  body
 
 done:
-	ROWSUMS
+	ENDGROUP
 
-// func rowsQ40VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ40VNNI(SB), NOSPLIT, $0-32
+// func rowsQ40VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ40VNNI(SB), NOSPLIT, $0-56
 	MOVL         $15, AX
 	VPBROADCASTB AX, Z12
 	VMOVDQU32    ·spreadFour(SB), Z13
 	FOURS(GROUP_Q4_0, 18)
-	ROWSUMS
+	ENDGROUP
 
-// func rowsQ41VNNI(sums *[4]float32, w *[4]unsafe.Pointer, x unsafe.Pointer, k int)
-TEXT ·rowsQ41VNNI(SB), NOSPLIT, $0-32
+// func rowsQ41VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ41VNNI(SB), NOSPLIT, $0-56
 	MOVL         $15, AX
 	VPBROADCASTB AX, Z12
 	VMOVDQU32    ·spreadFour(SB), Z13
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z19, Z19, Z19
 	FOURS(GROUP_Q4_1, 20)
 	VEXTRACTF32X4 $1, Y16, X4
 	VADDPS        Z4, Z0, Z0
@@ -193,4 +203,67 @@ TEXT ·rowsQ41VNNI(SB), NOSPLIT, $0-32
 	VADDPS        Z4, Z2, Z2
 	VEXTRACTF32X4 $1, Y19, X4
 	VADDPS        Z4, Z3, Z3
-	ROWSUMS
+	ENDGROUP
+
+// func quantiseVNNI(blocks *int8Block, x *float32, n int)
+TEXT ·quantiseVNNI(SB), NOSPLIT, $0-24
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         n+16(FP), CX
+	MOVL         $0x7fffffff, AX
+	VPBROADCASTD AX, Z8
+	MOVL         $0x42fe0000, AX              // 127
+	VMOVD        AX, X9
+	MOVL         $0x3f800000, AX              // 1
+	VMOVD        AX, X10
+	MOVL         $1, AX
+	VPBROADCASTB AX, Y11
+
+loop:
+	SUBQ          $1, CX
+	JLT           done
+	VMOVUPS       (SI), Z0
+	VMOVUPS       64(SI), Z1
+	VCMPPS        $3, Z1, Z0, K1              // a NaN in either
+	VPANDD        Z8, Z0, Z2
+	VPANDD        Z8, Z1, Z3
+	VMAXPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $1, Z2, Y3
+	VMAXPS        Y3, Y2, Y2
+	VEXTRACTF128  $1, Y2, X3
+	VMAXPS        X3, X2, X2
+	VPERMILPS     $0x4e, X2, X3
+	VMAXPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VMAXPS        X3, X2, X2
+	VDIVSS        X9, X2, X2
+	VDIVSS        X2, X10, X3
+	VMOVD         X2, AX
+	VMOVD         X3, DX
+	TESTL         AX, AX
+	CMOVLEQ       AX, DX                      // the inverse of 0 is 0
+	KORTESTW      K1, K1
+	JZ            number
+	MOVL          $0x7fc00000, AX
+
+number:
+	MOVL         AX, 64(DI)
+	VPBROADCASTD DX, Z4
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z4, Z1, Z1
+	VCVTPS2DQ    Z0, Z0
+	VCVTPS2DQ    Z1, Z1
+	VPMOVSDB     Z0, X0
+	VPMOVSDB     Z1, X1
+	VINSERTI128  $1, X1, Y0, Y0
+	VMOVDQU      Y0, (DI)
+	VPXOR        Y2, Y2, Y2
+	VPDPBUSD     Y0, Y11, Y2
+	VMOVDQU      Y2, 32(DI)
+	ADDQ         $128, SI
+	ADDQ         $68, DI
+	JMP          loop
+
+done:
+	VZEROUPPER
+	RET

@@ -1,16 +1,11 @@
 package kernel
 
-import (
-	"sync"
-	"unsafe"
-)
+import "sync"
 
 // scratch is memory that a task uses while it runs. The list keeps as many as ever were in use at the same time, so that
 // nothing is allocated after warm-up.
 type scratch struct {
 	floats []float32
-	sums   [4]float32        // what a row kernel computed
-	rows   [4]unsafe.Pointer // what it reads
 }
 
 var spare struct {
