@@ -78,8 +78,7 @@ func (o *crossEntropyOp) span(r *Run, worker, from, to int) {
 			continue
 		}
 		x := o.logits.data[i*v : (i+1)*v]
-		copy(p, x)
-		lse := r.eng.Softmax(p)
+		lse := r.eng.LogSumExp(x, p)
 		if o.soft != nil {
 			var loss float64
 			for j, t := range o.soft[i*v : (i+1)*v] {

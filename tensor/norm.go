@@ -39,20 +39,20 @@ func (r *Run) AddLayerNorm(x, residual, w, b *Tensor, eps float32) *Tensor {
 	return o.y
 }
 
-func (o *layerNormOp) span(r *Run, worker, from, to int) {
+func (o *layerNormOp) span(r *Run, _, from, to int) {
 	d := o.x.Dim(-1)
 	w, b := o.w.floats(), o.b.floats()
 	for i := from; i < to; i++ {
-		x := o.x.data[i*d : (i+1)*d]
+		x, y := o.x.data[i*d:(i+1)*d], o.y.data[i*d:(i+1)*d]
 		if o.residual != nil {
-			sum := r.scratch(worker, d)
+			sum := y
 			if o.sum != nil {
 				sum = o.sum[i*d : (i+1)*d]
 			}
 			r.eng.Add(sum, x, o.residual.data[i*d:(i+1)*d])
 			x = sum
 		}
-		mean, rstd := r.eng.LayerNorm(o.y.data[i*d:(i+1)*d], x, w, b, o.eps)
+		mean, rstd := r.eng.LayerNorm(y, x, w, b, o.eps)
 		if o.stats != nil {
 			o.stats[2*i], o.stats[2*i+1] = mean, rstd
 		}
@@ -114,42 +114,40 @@ type layerNormBackward struct {
 func (b *layerNormBackward) span(r *Run, worker, from, to int) {
 	o := b.o
 	d := o.x.Dim(-1)
-	buffer := r.scratch(worker, 3*d)
-	xhat, g, t := buffer[:d], buffer[d:2*d], buffer[2*d:]
+	both := r.scratch(worker, d)
 	for i := from * b.size; i < min(to*b.size, o.x.Rows()); i++ {
-		dy := b.dy[i*d : (i+1)*d]
-		mean, rstd := o.stats[2*i], o.stats[2*i+1]
-		for j, x := range o.sum[i*d : (i+1)*d] {
-			xhat[j] = (x - mean) * rstd
-		}
+		var dw, db []float32
 		if b.parts != nil {
 			part := b.parts[i/b.size*2*d:][:2*d]
-			r.eng.Mul(t, dy, xhat)
-			r.eng.Add(part[:d], part[:d], t)
-			r.eng.Add(part[d:], part[d:], dy)
+			dw, db = part[:d], part[d:]
 		}
-		if b.dx == nil && b.dres == nil {
-			continue
+		dx, fresh := rowOf(b.dx, i, d), b.dxFresh
+		if b.dx != nil && b.dres != nil {
+			dx, fresh = both, true
+		} else if b.dres != nil {
+			dx, fresh = rowOf(b.dres, i, d), b.dresFresh
 		}
-		r.eng.Mul(g, dy, b.w)
-		var sum float32
-		for _, v := range g {
-			sum += v
+		if fresh {
+			clear(dx)
 		}
-		c1, c2 := sum/float32(d), r.eng.Dot(g, xhat)/float32(d)
-		for j, v := range g {
-			g[j] = rstd * (v - c1 - xhat[j]*c2)
+		r.eng.LayerNormBackward(dx, b.dy[i*d:(i+1)*d], o.sum[i*d:(i+1)*d], b.w, dw, db, o.stats[2*i], o.stats[2*i+1])
+		if b.dx != nil && b.dres != nil {
+			store(r, b.dx, both, i*d, b.dxFresh)
+			store(r, b.dres, both, i*d, b.dresFresh)
 		}
-		store(r, b.dx, g, i*d, b.dxFresh)
-		store(r, b.dres, g, i*d, b.dresFresh)
 	}
+}
+
+// rowOf is row i of a gradient, nil if that is.
+func rowOf(x []float32, i, d int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[i*d : (i+1)*d]
 }
 
 // store writes a row of a gradient, or adds it to what is there.
 func store(r *Run, dst, row []float32, at int, fresh bool) {
-	if dst == nil {
-		return
-	}
 	dst = dst[at : at+len(row)]
 	if fresh {
 		copy(dst, row)
@@ -227,26 +225,18 @@ type rmsNormBackward struct {
 	size      int
 }
 
-func (b *rmsNormBackward) span(r *Run, worker, from, to int) {
+func (b *rmsNormBackward) span(r *Run, _, from, to int) {
 	o := b.o
 	d := o.x.Dim(-1)
-	buffer := r.scratch(worker, 2*d)
-	g, t := buffer[:d], buffer[d:]
 	for i := from * b.size; i < min(to*b.size, o.x.Rows()); i++ {
-		dy, x, rstd := b.dy[i*d:(i+1)*d], o.x.data[i*d:(i+1)*d], o.rstd[i]
+		var dw []float32
 		if b.parts != nil {
-			part := b.parts[i/b.size*d:][:d]
-			r.eng.Mul(t, dy, x)
-			r.eng.Axpy(rstd, t, part)
+			dw = b.parts[i/b.size*d:][:d]
 		}
-		if b.dx == nil {
-			continue
+		dx := rowOf(b.dx, i, d)
+		if b.fresh {
+			clear(dx)
 		}
-		r.eng.Mul(g, dy, b.w)
-		c := r.eng.Dot(g, x) * rstd * rstd / float32(d)
-		for j, v := range g {
-			g[j] = rstd * (v - x[j]*c)
-		}
-		store(r, b.dx, g, i*d, b.fresh)
+		r.eng.RMSNormBackward(dx, b.dy[i*d:(i+1)*d], o.x.data[i*d:(i+1)*d], b.w, dw, o.rstd[i])
 	}
 }

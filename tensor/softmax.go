@@ -26,12 +26,14 @@ func (o *softmaxOp) span(r *Run, worker, from, to int) {
 	d := o.x.Dim(-1)
 	for i := from; i < to; i++ {
 		x, y := o.x.data[i*d:(i+1)*d], o.y.data[i*d:(i+1)*d]
-		copy(y, x)
-		lse := r.eng.Softmax(y)
-		if o.log {
-			for j, v := range x {
-				y[j] = v - lse
-			}
+		if !o.log {
+			copy(y, x)
+			r.eng.Softmax(y)
+			continue
+		}
+		lse := r.eng.LogSumExp(x, y)
+		for j, v := range x {
+			y[j] = v - lse
 		}
 	}
 }
@@ -61,10 +63,7 @@ func (b *softmaxBackward) span(r *Run, worker, from, to int) {
 			}
 			continue
 		}
-		var sum float32
-		for _, g := range dy {
-			sum += g
-		}
+		sum := r.eng.Sum(dy)
 		p := r.scratch(worker, d)
 		copy(p, y)
 		r.eng.Softmax(p) // of logarithms of probabilities: the probabilities
