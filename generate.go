@@ -6,7 +6,7 @@ type Generate struct {
 	MaxTokens         int      // most new tokens; 0 stands for 20
 	MinTokens         int      // fewest new tokens before the end
 	Beams             int      // beams of the search; 0 and 1: none
-	LengthPenalty     float64  // with beams: a hypothesis scores Σ log p / length^LengthPenalty
+	LengthPenalty     float64  // with beams: a hypothesis scores Σ log p / length^LengthPenalty (transformers: 1)
 	RepetitionPenalty float64  // of tokens that stand in the prompt or were said; 0 stands for 1: none
 	Temperature       float64  // 0: the likeliest token; above: drawn
 	TopK              int      // draw from the k likeliest; 0: all

@@ -1,0 +1,75 @@
+package dragoman
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"dragoman/generate"
+	"dragoman/language"
+	"dragoman/tokenizer"
+)
+
+// Chat continues a conversation with the language model, without a picture.
+func (m *Model) Chat(ctx context.Context, said []Message, g *Generate) (*Text, error) {
+	if m.system.Language == nil {
+		return nil, fmt.Errorf("chatting: %w: a language model", ErrNoPart)
+	}
+	turns := make([]tokenizer.Message, len(said))
+	for i, s := range said {
+		switch s.Role {
+		case "system", "user", "assistant":
+		default:
+			return nil, fmt.Errorf("chatting: turn %d: role %q is none of system, user, assistant", i+1, s.Role)
+		}
+		turns[i] = tokenizer.Message{Role: s.Role, Text: s.Content}
+	}
+	prompt := tokenizer.ChatML(turns, tokenizer.DefaultSystem, true)
+	ids := m.system.Tokenizer.Encode(prompt, false)
+	d, done := m.decoder()
+	defer done()
+	began := time.Now()
+	if err := d.Read(ids); err != nil {
+		return nil, fmt.Errorf("chatting: %w", err)
+	}
+	prefill := time.Since(began).Seconds()
+	return m.write(ctx, d, ids, g, Seconds{Load: m.load, Prefill: prefill})
+}
+
+// write continues what a decoder has read, one row.
+func (m *Model) write(ctx context.Context, d *language.Decoder, prompt []int32, g *Generate, spent Seconds) (*Text, error) {
+	began := time.Now()
+	read := d.Tokens()
+	results, err := generate.Run(ctx, d, [][]int32{prompt}, m.options(g))
+	if err != nil {
+		return nil, fmt.Errorf("generating: %w", err)
+	}
+	spent.Decode = time.Since(began).Seconds()
+	r := results[0]
+	return &Text{
+		Text: strings.TrimSpace(r.Text), Tokens: r.Tokens, Logprobs: r.LogProbs, Finish: string(r.Finish),
+		PromptTokens: read, Seconds: spent,
+	}, nil
+}
+
+// options translates for package generate.
+func (m *Model) options(g *Generate) generate.Options {
+	if g == nil {
+		g = &Generate{}
+	}
+	tok := m.system.Tokenizer
+	o := generate.Options{
+		MaxTokens: g.MaxTokens, MinTokens: g.MinTokens, Temperature: g.Temperature, TopK: g.TopK, TopP: g.TopP, Seed: g.Seed,
+		Beams: g.Beams, LengthPenalty: g.LengthPenalty, RepetitionPenalty: g.RepetitionPenalty, Stop: g.Stop,
+		StopIDs: m.system.Language.Config().EOS,
+		Text:    func(ids []int32) string { return tok.Decode(ids, true) },
+	}
+	if o.Seed == 0 {
+		o.Seed = m.opt.seed
+	}
+	if g.Stream != nil {
+		o.OnText = func(_ int, piece string) error { return g.Stream(piece) }
+	}
+	return o
+}

@@ -1,0 +1,69 @@
+package dragoman
+
+import (
+	"errors"
+	"sync"
+
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/model/blip2"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// Model is a loaded model. It is safe for concurrent use: calls at the same time share the weights and the worker pool, and each
+// has its own activations.
+type Model struct {
+	system  *blip2.Model
+	opt     options
+	compute kernel.DType
+	extra   *weights.File
+	load    float64 // seconds
+
+	mu       sync.Mutex
+	runs     []*tensor.Run       // that no call is using
+	decoders []*language.Decoder // likewise
+}
+
+// Close gives back the model's files. No call may be under way or follow.
+func (m *Model) Close() error {
+	err := m.system.Close()
+	if m.extra != nil {
+		err = errors.Join(err, m.extra.Close())
+	}
+	return err
+}
+
+// run hands out the memory of a pass; done takes it back.
+func (m *Model) run() (r *tensor.Run, done func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := len(m.runs); n > 0 {
+		r, m.runs = m.runs[n-1], m.runs[:n-1]
+	} else {
+		r = tensor.NewRun(tensor.Options{Compute: m.compute})
+	}
+	return r, func() {
+		r.Reset()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.runs = append(m.runs, r)
+	}
+}
+
+// decoder hands out what continues a text; done takes it back.
+func (m *Model) decoder() (d *language.Decoder, done func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := len(m.decoders); n > 0 {
+		d, m.decoders = m.decoders[n-1], m.decoders[:n-1]
+	} else {
+		d = language.NewDecoder(m.system.Language, tensor.Options{Compute: m.compute})
+	}
+	return d, func() {
+		d.Reset()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.decoders = append(m.decoders, d)
+	}
+}

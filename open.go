@@ -1,0 +1,214 @@
+package dragoman
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"dragoman/internal/builtin"
+	"dragoman/internal/hint"
+	"dragoman/kernel"
+	"dragoman/model/blip2"
+	"dragoman/picture"
+	"dragoman/tokenizer"
+	"dragoman/weights"
+)
+
+// ErrNoModel is wrapped where a name leads to no model.
+var ErrNoModel = errors.New("no such model")
+
+// ErrNoPart is wrapped where a model lacks the part that a call needs: a language model to caption with, heads to match with.
+var ErrNoPart = errors.New("the model has no such part")
+
+// Option is how a model is opened.
+type Option func(*options)
+
+type options struct {
+	dtype    string
+	seed     uint64
+	pictures picture.Options
+	extra    string
+}
+
+// WithDType chooses what is computed with: "auto" (as stored, or what the processor is fast at), "f32" (nothing is rounded on
+// the way), "bf16", "f16", "q8_0", "q4_0", "q4_1" (frozen matrices are converted when they are loaded).
+func WithDType(name string) Option { return func(o *options) { o.dtype = name } }
+
+// WithSeed sets what drawing starts from where a call does not say.
+func WithSeed(seed uint64) Option { return func(o *options) { o.seed = seed } }
+
+// WithPictures sets how pictures are decoded.
+func WithPictures(p picture.Options) Option { return func(o *options) { o.pictures = p } }
+
+// WithExtra names a safetensors file in which tensors are looked for that the model's own files lack.
+func WithExtra(path string) Option { return func(o *options) { o.extra = path } }
+
+// builtinPrefix begins the paths of files that are built into the program.
+const builtinPrefix = "mini:"
+
+// resolve turns what a user calls a model into a directory or a file: nothing and "mini" are the built-in one.
+func resolve(name string) (string, error) {
+	if name == "" || name == "mini" {
+		if !builtin.Is(builtinPrefix) || len(builtin.Names()) == 0 {
+			return "", hint.Wrap(fmt.Errorf("opening a model: mini: %w in this program", ErrNoModel), "import _ \"dragoman/mini\" builds it in")
+		}
+		return builtinPrefix, nil
+	}
+	if _, err := os.Stat(name); err == nil {
+		return name, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("opening a model: %w", err)
+	}
+	if strings.Count(name, "/") == 1 && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "/") {
+		if dir, ok := cached(name); ok {
+			return dir, nil
+		}
+		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w here, nor in the Hugging Face cache", name, ErrNoModel),
+			"give the directory that holds its config.json, or leave --model out for the built-in model")
+	}
+	return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w", name, ErrNoModel), "give a directory with a config.json, a GGUF file, or leave --model out for the built-in model")
+}
+
+// cached finds the main revision of a Hub's model where huggingface_hub keeps it.
+func cached(name string) (string, bool) {
+	hub := os.Getenv("HF_HUB_CACHE")
+	if hub == "" {
+		home := os.Getenv("HF_HOME")
+		if home == "" {
+			base, err := os.UserHomeDir()
+			if err != nil {
+				return "", false
+			}
+			if xdg := os.Getenv("XDG_CACHE_HOME"); xdg != "" {
+				home = filepath.Join(xdg, "huggingface")
+			} else {
+				home = filepath.Join(base, ".cache", "huggingface")
+			}
+		}
+		hub = filepath.Join(home, "hub")
+	}
+	repo := filepath.Join(hub, "models--"+strings.ReplaceAll(name, "/", "--"))
+	revision, err := os.ReadFile(filepath.Join(repo, "refs", "main"))
+	if err != nil {
+		return "", false
+	}
+	dir := filepath.Join(repo, "snapshots", strings.TrimSpace(string(revision)))
+	_, err = os.Stat(dir)
+	return dir, err == nil
+}
+
+// Open loads a model: a directory with a config.json, a GGUF file of a language model (which then can chat only), the name of a
+// model in the Hugging Face cache, or, for "mini" and "", the model that the program was built with.
+func Open(name string, opts ...Option) (*Model, error) {
+	began := time.Now()
+	o := options{dtype: "auto"}
+	for _, f := range opts {
+		f(&o)
+	}
+	compute, store, err := computing(o.dtype)
+	if err != nil {
+		return nil, fmt.Errorf("opening a model: %w", err)
+	}
+	path, err := resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{opt: o, compute: compute}
+	if path != builtinPrefix && isLanguageModel(path) {
+		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Store: store}); err != nil {
+			return nil, err
+		}
+	} else {
+		bo := blip2.Options{Store: store}
+		if o.extra != "" {
+			extra, err := weights.Open(o.extra)
+			if err != nil {
+				return nil, err
+			}
+			m.extra, bo.Extra = extra, extra
+		}
+		if m.system, err = blip2.Open(path, bo); err != nil {
+			return nil, err
+		}
+	}
+	m.load = time.Since(began).Seconds()
+	return m, nil
+}
+
+// computing says what a dtype means: what operands may be rounded to, and what frozen matrices are converted to (nil: nothing).
+func computing(dtype string) (compute kernel.DType, store *kernel.DType, err error) {
+	if dtype == "" || dtype == "auto" {
+		return kernel.Q8_0, nil, nil
+	}
+	d, err := kernel.ParseDType(dtype)
+	if err != nil {
+		return 0, nil, err
+	}
+	switch d {
+	case kernel.F32:
+		return kernel.F32, nil, nil
+	case kernel.F16, kernel.BF16:
+		return kernel.BF16, &d, nil
+	}
+	return kernel.Q8_0, &d, nil
+}
+
+// isLanguageModel says whether a path is a language model by itself: a GGUF file.
+func isLanguageModel(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var magic [4]byte
+	n, _ := f.Read(magic[:])
+	return n == 4 && string(magic[:]) == "GGUF"
+}
+
+// OpenTokenizer loads the tokenizer of a model's language model, or of a folder that holds only a tokenizer's files.
+func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
+	path, err := resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	if path == builtinPrefix || isLanguageModel(path) {
+		m, err := Open(name)
+		if err != nil {
+			return nil, err
+		}
+		return m.system.Tokenizer, nil
+	}
+	t, err := tokenizer.FromDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening a tokenizer: %s: %w", path, err)
+	}
+	return t, nil
+}
+
+// OpenProcessor loads what turns pictures into the numbers that a model's encoder reads; a folder that holds only a processor's
+// files is enough.
+func OpenProcessor(name string) (picture.Processor, error) {
+	path, err := resolve(name)
+	if err != nil {
+		return picture.Processor{}, err
+	}
+	if path != builtinPrefix {
+		p, err := picture.LoadProcessor(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return p, err
+		}
+	}
+	m, err := Open(name)
+	if err != nil {
+		return picture.Processor{}, err
+	}
+	defer m.Close()
+	if m.system.Vision == nil {
+		return picture.Processor{}, fmt.Errorf("opening a processor: %s: %w: an image encoder", name, ErrNoPart)
+	}
+	return m.system.Vision.Processor(), nil
+}
