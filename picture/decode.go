@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"io"
 
@@ -198,7 +197,6 @@ func goDecode(f func(io.Reader) (image.Image, error)) func([]byte) (*RGBA, error
 var (
 	pngConfig  = goConfig(png.DecodeConfig)
 	pngDecode  = goDecode(png.Decode)
-	jpegConfig = goConfig(jpeg.DecodeConfig)
 	webpConfig = goConfig(webp.DecodeConfig)
 )
 

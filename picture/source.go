@@ -199,13 +199,15 @@ func readFile(path string) ([]byte, error) {
 	return readAll(f)
 }
 
-func readAll(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+func readAll(r io.Reader) ([]byte, error) { return readUpTo(r, maxFile) }
+
+func readUpTo(r io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxFile {
-		return nil, &decodeError{kind: ErrTooLarge, text: fmt.Sprintf("the file is larger than %d bytes", maxFile)}
+	if int64(len(data)) > limit {
+		return nil, &decodeError{kind: ErrTooLarge, text: fmt.Sprintf("the file is larger than %d bytes", limit)}
 	}
 	return data, nil
 }

@@ -89,31 +89,3 @@ func (u *upsampler) h2v2(here, near []uint8) {
 	}
 	dst[2*n-1] = uint8((4*sums[n-1] + 7) >> 4)
 }
-
-// Tables of libjpeg's YCbCr to RGB, 16 fractional bits: what Cr adds to red, Cb to blue, and both to green.
-var redOfCr, greenOfCr, greenOfCb, blueOfCb = func() (r, gr, gb, b [256]int32) {
-	for i := range 256 {
-		x := int32(i - 128)
-		r[i] = (91881*x + 1<<15) >> 16
-		gr[i] = -46802 * x
-		gb[i] = -22554*x + 1<<15
-		b[i] = (116130*x + 1<<15) >> 16
-	}
-	return
-}()
-
-// yccToRGB turns one pixel of full-range YCbCr into RGB as libjpeg does.
-func yccToRGB(y, cb, cr uint8) (r, g, b uint8) {
-	v := int32(y)
-	return clamp8(v + redOfCr[cr]), clamp8(v + (greenOfCb[cb]+greenOfCr[cr])>>16), clamp8(v + blueOfCb[cb])
-}
-
-func clamp8(v int32) uint8 {
-	if uint32(v) > 255 {
-		if v < 0 {
-			return 0
-		}
-		return 255
-	}
-	return uint8(v)
-}

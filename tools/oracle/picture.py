@@ -91,70 +91,94 @@ def save(im, fmt, **kw):
     return f.getvalue()
 
 
+def resampled_jpeg(data, sampling):
+    """The same blocks under another sampling of the first channel: a scrambled picture, but one that must be read alike."""
+    i = data.index(b"\xff\xc0")
+    return data[: i + 11] + bytes([sampling]) + data[i + 12 :]
+
+
+def adobe_jpeg(data, transform):
+    """Names another colour transform in Adobe's segment, or takes the segment out."""
+    i = data.index(b"\xff\xee")
+    if transform is None:
+        return data[:i] + data[i + 2 + struct.unpack(">H", data[i + 2 : i + 4])[0] :]
+    return data[: i + 15] + bytes([transform]) + data[i + 16 :]
+
+
 def files():
     s, rgba = scene(45, 31), scene(45, 31, "RGBA")
-    yield "rgb.png", save(s, "PNG"), "exact"
-    yield "grey.png", save(s.convert("L"), "PNG"), "exact"
-    yield "palette.png", save(s.quantize(32), "PNG"), "exact"
-    yield "palette-transparent.png", save(s.quantize(16), "PNG", transparency=3), "exact"
-    yield "one-bit.png", save(s.convert("1"), "PNG"), "exact"
-    yield "alpha.png", save(rgba, "PNG"), "exact"
-    yield "grey-alpha.png", save(rgba.convert("LA"), "PNG"), "exact"
-    yield "interlaced.png", interlaced_png(s), "exact"
-    yield "rgb16.png", rgb16_png(s), "exact"
-    yield "exif6.png", save(s, "PNG", exif=exif(6)), "exact"
-    yield "one-pixel.png", save(scene(1, 1), "PNG"), "exact"
-    yield "thin.png", save(scene(1, 300), "PNG"), "exact"
+    yield "rgb.png", save(s, "PNG")
+    yield "grey.png", save(s.convert("L"), "PNG")
+    yield "palette.png", save(s.quantize(32), "PNG")
+    yield "palette-transparent.png", save(s.quantize(16), "PNG", transparency=3)
+    yield "one-bit.png", save(s.convert("1"), "PNG")
+    yield "alpha.png", save(rgba, "PNG")
+    yield "grey-alpha.png", save(rgba.convert("LA"), "PNG")
+    yield "interlaced.png", interlaced_png(s)
+    yield "rgb16.png", rgb16_png(s)
+    yield "exif6.png", save(s, "PNG", exif=exif(6))
+    yield "one-pixel.png", save(scene(1, 1), "PNG")
+    yield "thin.png", save(scene(1, 300), "PNG")
     for name, sub in [("444", 0), ("422", 1), ("420", 2)]:
-        yield f"{name}.jpg", save(s, "JPEG", quality=85, subsampling=sub), "close"
-        yield f"{name}-progressive.jpg", save(s, "JPEG", quality=60, subsampling=sub, progressive=True), "close"
-    yield "turned-420.jpg", save(s.rotate(90, expand=True), "JPEG", quality=85, subsampling=2), "close"
-    yield "narrow-420.jpg", save(scene(3, 21), "JPEG", subsampling=2), "close"
-    yield "tiny-420.jpg", save(scene(5, 5), "JPEG", subsampling=2), "close"
-    yield "one-pixel.jpg", save(scene(1, 1), "JPEG", subsampling=2), "close"
-    yield "large-420.jpg", save(scene(160, 120), "JPEG", quality=75, subsampling=2), "close"
-    yield "coarse-420.jpg", save(scene(64, 48), "JPEG", quality=8, subsampling=2), "close"
-    yield "grey.jpg", save(s.convert("L"), "JPEG"), "close"
-    yield "restart.jpg", save(s, "JPEG", subsampling=2, restart_marker_blocks=2), "close"
-    yield "cmyk.jpg", save(s.convert("CMYK"), "JPEG", quality=90), "close"
-    yield "rgb.jpg", save(s, "JPEG", quality=90, keep_rgb=True), "close"
+        yield f"{name}.jpg", save(s, "JPEG", quality=85, subsampling=sub)
+        yield f"{name}-progressive.jpg", save(s, "JPEG", quality=60, subsampling=sub, progressive=True)
+    yield "turned-420.jpg", save(s.rotate(90, expand=True), "JPEG", quality=85, subsampling=2)
+    yield "narrow-420.jpg", save(scene(3, 21), "JPEG", subsampling=2)
+    yield "tiny-420.jpg", save(scene(5, 5), "JPEG", subsampling=2)
+    yield "one-pixel.jpg", save(scene(1, 1), "JPEG", subsampling=2)
+    yield "large-420.jpg", save(scene(160, 120), "JPEG", quality=75, subsampling=2)
+    yield "coarse-420.jpg", save(scene(64, 48), "JPEG", quality=8, subsampling=2)
+    big = scene(333, 257)
+    yield "large-422-progressive.jpg", save(big, "JPEG", quality=92, subsampling=1, progressive=True)
+    yield "optimised-420.jpg", save(scene(200, 99), "JPEG", quality=30, subsampling=2, optimize=True)
+    yield "noise-444.jpg", save(noise_image(40, 40, 3, 5), "JPEG", quality=100, subsampling=0)
+    yield "grey-progressive.jpg", save(s.convert("L"), "JPEG", progressive=True)
+    yield "cmyk-progressive.jpg", save(s.convert("CMYK"), "JPEG", quality=60, progressive=True)
+    yield "grey.jpg", save(s.convert("L"), "JPEG")
+    yield "restart.jpg", save(s, "JPEG", subsampling=2, restart_marker_blocks=2)
+    yield "cmyk.jpg", save(s.convert("CMYK"), "JPEG", quality=90)
+    inks = save(s.convert("CMYK"), "JPEG", quality=90)
+    yield "ycck.jpg", adobe_jpeg(inks, 2)
+    yield "cmyk-bare.jpg", adobe_jpeg(inks, None)
+    yield "440.jpg", resampled_jpeg(save(s, "JPEG", subsampling=1), 0x12)
+    wide = save(scene(64, 32), "JPEG", subsampling=2)
+    yield "411.jpg", resampled_jpeg(wide, 0x41)
+    yield "441.jpg", resampled_jpeg(wide, 0x14)
+    yield "rgb.jpg", save(s, "JPEG", quality=90, keep_rgb=True)
     for o in range(2, 9):
-        yield f"exif{o}.jpg", save(scene(23, 14), "JPEG", quality=90, subsampling=0, exif=exif(o)), "close"
-    yield "plain.gif", save(s.quantize(64), "GIF"), "exact"
-    yield "transparent.gif", save(s.quantize(16), "GIF", transparency=2), "exact"
-    yield "animated.gif", save(s, "GIF", save_all=True, append_images=[ImageOps.invert(s)]), "exact"
-    yield "interlaced.gif", save(s.quantize(64), "GIF", interlace=1), "exact"
-    yield "lossless.webp", save(s, "WEBP", lossless=True), "exact"
-    yield "lossless-alpha.webp", save(rgba, "WEBP", lossless=True, exact=True), "exact"
-    yield "lossy.webp", save(s, "WEBP", quality=70), "exact"
-    yield "lossy-even.webp", save(scene(64, 48), "WEBP", quality=50), "exact"
-    yield "lossy-alpha.webp", save(rgba, "WEBP", quality=80), "exact"
-    yield "one-pixel.webp", save(scene(1, 1), "WEBP"), "exact"
-    yield "exif6.webp", save(s, "WEBP", lossless=True, exif=exif(6)), "exact"
-    yield "animated.webp", save(rgba, "WEBP", save_all=True, append_images=[ImageOps.invert(s).convert("RGBA")], duration=100), "exact"
-    yield "rgb.bmp", save(s, "BMP"), "exact"
-    yield "palette.bmp", save(s.quantize(16), "BMP"), "exact"
-    yield "grey.bmp", save(s.convert("L"), "BMP"), "exact"
-    yield "rgb.tiff", save(s, "TIFF"), "exact"
-    yield "lzw.tiff", save(s, "TIFF", compression="tiff_lzw"), "exact"
-    yield "deflate.tiff", save(s.convert("L"), "TIFF", compression="tiff_adobe_deflate"), "exact"
-    yield "alpha.tiff", save(rgba, "TIFF"), "exact"
-    yield "palette.tiff", save(s.quantize(16), "TIFF"), "exact"
-    yield "exif3.tiff", save(s, "TIFF", tiffinfo={0x0112: 3}), "exact"
+        yield f"exif{o}.jpg", save(scene(23, 14), "JPEG", quality=90, subsampling=0, exif=exif(o))
+    yield "plain.gif", save(s.quantize(64), "GIF")
+    yield "transparent.gif", save(s.quantize(16), "GIF", transparency=2)
+    yield "animated.gif", save(s, "GIF", save_all=True, append_images=[ImageOps.invert(s)])
+    yield "interlaced.gif", save(s.quantize(64), "GIF", interlace=1)
+    yield "lossless.webp", save(s, "WEBP", lossless=True)
+    yield "lossless-alpha.webp", save(rgba, "WEBP", lossless=True, exact=True)
+    yield "lossy.webp", save(s, "WEBP", quality=70)
+    yield "lossy-even.webp", save(scene(64, 48), "WEBP", quality=50)
+    yield "lossy-alpha.webp", save(rgba, "WEBP", quality=80)
+    yield "one-pixel.webp", save(scene(1, 1), "WEBP")
+    yield "exif6.webp", save(s, "WEBP", lossless=True, exif=exif(6))
+    yield "animated.webp", save(rgba, "WEBP", save_all=True, append_images=[ImageOps.invert(s).convert("RGBA")], duration=100)
+    yield "rgb.bmp", save(s, "BMP")
+    yield "palette.bmp", save(s.quantize(16), "BMP")
+    yield "grey.bmp", save(s.convert("L"), "BMP")
+    yield "rgb.tiff", save(s, "TIFF")
+    yield "lzw.tiff", save(s, "TIFF", compression="tiff_lzw")
+    yield "deflate.tiff", save(s.convert("L"), "TIFF", compression="tiff_adobe_deflate")
+    yield "alpha.tiff", save(rgba, "TIFF")
+    yield "palette.tiff", save(s.quantize(16), "TIFF")
+    yield "exif3.tiff", save(s, "TIFF", tiffinfo={0x0112: 3})
 
 
 def write_decode():
     folder = OUT / "decode"
     folder.mkdir(parents=True, exist_ok=True)
     cases = []
-    for name, data, agreement in files():
+    for name, data in files():
         (folder / name).write_bytes(data)
         im = next(ImageSequence.Iterator(Image.open(io.BytesIO(data))))
         want = rgb(im)
         case = {"file": name, "w": want.width, "h": want.height, "sha256": hashlib.sha256(want.tobytes()).hexdigest()}
-        if agreement == "close":
-            want.save(folder / (name + ".want.png"), optimize=True)
-            case["close"] = True
         cases.append(case)
     (OUT / "decode.json").write_text(json.dumps(cases, indent=0) + "\n")
 
