@@ -118,6 +118,15 @@ func Prefix(src Source, prefix string) Source {
 	return cut
 }
 
+// Below shows every tensor with a prefix before its name.
+func Below(src Source, prefix string) Source {
+	below := &view{}
+	for _, name := range src.Names() {
+		below.add(prefix+name, func() (Tensor, bool) { return src.Lookup(name) })
+	}
+	return below
+}
+
 // Split shows the rows (the outermost dimension) of each tensor that matches
 // the pattern From as several tensors. From and the names of the parts are
 // patterns as in [Rule].

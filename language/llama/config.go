@@ -3,6 +3,7 @@ package llama
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"dragoman/kernel"
 	"dragoman/language"
@@ -216,7 +217,8 @@ var ggufNames = []weights.Rule{
 }
 
 // FromGGUF binds a model to a GGUF file: its metadata, names and layout of rows.
-func FromGGUF(f *weights.File) (*Model, error) {
+// The model's module path begins with module ("language_model", or nothing).
+func FromGGUF(f *weights.File, module string) (*Model, error) {
 	cfg, err := GGUFConfig(f.Meta, f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path(), err)
@@ -226,6 +228,9 @@ func FromGGUF(f *weights.File) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w", f.Path(), err)
 	}
 	b := nn.NewBuilder(src, nn.BuilderOptions{})
+	if module != "" {
+		b = nn.NewBuilder(weights.Below(src, module+"."), nn.BuilderOptions{}).Sub(module)
+	}
 	m := New(b, cfg)
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path(), err)

@@ -1,0 +1,192 @@
+package blip2
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/language/llama"
+	"dragoman/nn"
+	"dragoman/tokenizer"
+	"dragoman/vision"
+	"dragoman/vision/efficientnet"
+	"dragoman/vision/vit"
+	"dragoman/weights"
+)
+
+// The model types of frozen parts.
+const (
+	typeViT          = "blip_2_vision_model"
+	typeEfficientNet = "efficientnet_lite"
+	typeLlama        = "llama"
+)
+
+// Where the frozen parts stand in a whole model's checkpoint.
+const (
+	visionModule   = "vision_model"
+	languageModule = "language_model"
+)
+
+// partFile is the key that a part's configuration may have besides its own: where its weights are, if not among the model's.
+type partFile struct {
+	Weights string `json:"weights"`
+}
+
+// VisionPart describes the image encoder in a checkpoint of its own, for a config.json.
+func VisionPart(files Files, name string) (Part, error) {
+	raw, err := files.ReadFile(name + "/config.json")
+	if err == nil {
+		var whole struct {
+			Vision json.RawMessage `json:"vision_config"`
+		}
+		if err := json.Unmarshal(raw, &whole); err != nil {
+			return Part{}, fmt.Errorf("%s/config.json: %w", name, err)
+		}
+		if whole.Vision == nil {
+			return Part{}, fmt.Errorf("%s/config.json: there is no vision_config", name)
+		}
+		return withWeights(whole.Vision, typeViT, files.where(name))
+	}
+	return withWeights(nil, typeEfficientNet, files.where(name))
+}
+
+// LanguagePart describes the language model in a GGUF file or in a directory of transformers', for a config.json.
+func LanguagePart(files Files, name string) (Part, error) {
+	raw, err := files.ReadFile(name + "/config.json")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
+		return Part{}, err
+	}
+	return withWeights(raw, typeLlama, files.where(name))
+}
+
+func isNotDir(err error) bool {
+	var p *fs.PathError
+	return errors.As(err, &p) && p.Op == "stat"
+}
+
+// withWeights adds model_type and weights to a part's configuration.
+func withWeights(raw json.RawMessage, fallback, path string) (Part, error) {
+	fields := map[string]any{}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &fields); err != nil {
+			return Part{}, fmt.Errorf("config.json: %w", err)
+		}
+	}
+	if _, ok := fields["model_type"]; !ok {
+		fields["model_type"] = fallback
+	}
+	fields["weights"] = path
+	all, err := json.Marshal(fields)
+	if err != nil {
+		return Part{}, err
+	}
+	return parsePart(all, fallback)
+}
+
+// opened is what is kept open as long as a model is.
+type opened []*weights.File
+
+func (o *opened) close() error {
+	var errs []error
+	for _, f := range *o {
+		errs = append(errs, f.Close())
+	}
+	*o = nil
+	return errors.Join(errs...)
+}
+
+// source finds a part's tensors, under the prefix that they have in a whole model's checkpoint: in the model's own, or in the file
+// that the part names, where they may stand without it.
+func (o *opened) source(p Part, files Files, own weights.Source, prefix string) (weights.Source, *weights.File, error) {
+	var at partFile
+	if err := json.Unmarshal(p.JSON, &at); err != nil {
+		return nil, nil, fmt.Errorf("config.json: %w", err)
+	}
+	if at.Weights == "" {
+		if own == nil {
+			return nil, nil, fmt.Errorf("config.json: a part of type %s names no weights", p.Type)
+		}
+		return own, nil, nil
+	}
+	f, err := files.Weights(at.Weights)
+	if err != nil {
+		return nil, nil, err
+	}
+	*o = append(*o, f)
+	for _, name := range f.Names() {
+		if strings.HasPrefix(name, prefix) {
+			return f, f, nil
+		}
+	}
+	return weights.Below(f, prefix), f, nil
+}
+
+// openVision opens the image encoder that a configuration describes.
+func (o *opened) openVision(p Part, files Files, own weights.Source, store *kernel.DType) (vision.Encoder, error) {
+	src, file, err := o.source(p, files, own, "vision_model.")
+	if err != nil {
+		return nil, err
+	}
+	switch p.Type {
+	case typeEfficientNet:
+		b := nn.NewBuilder(src, nn.BuilderOptions{Store: store}).Sub(visionModule)
+		c, err := efficientnet.Detect(b)
+		if err != nil {
+			return nil, err
+		}
+		m := efficientnet.New(b, c)
+		return m, b.Err()
+	case typeViT:
+		if file != nil {
+			if _, ok := src.Lookup("embeddings.class_embedding"); !ok {
+				src = weights.Prefix(src, "vision_model.")
+			}
+		}
+		c, err := vit.ParseConfig(p.JSON)
+		if err != nil {
+			return nil, err
+		}
+		b := nn.NewBuilder(src, nn.BuilderOptions{Store: store}).Sub(visionModule)
+		m := vit.New(c, b)
+		return m, b.Err()
+	}
+	return nil, fmt.Errorf("config.json: vision_config: model_type %q is none of %s, %s", p.Type, typeViT, typeEfficientNet)
+}
+
+// openLanguage opens the language model that a configuration describes, with its tokenizer.
+func (o *opened) openLanguage(p Part, files Files, own weights.Source, store *kernel.DType) (language.Model, tokenizer.Tokenizer, error) {
+	src, file, err := o.source(p, files, own, "language_model.")
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.Type != typeLlama {
+		return nil, nil, fmt.Errorf("config.json: text_config: model_type %q is not %s", p.Type, typeLlama)
+	}
+	if file != nil && file.Format == weights.GGUF {
+		m, err := llama.FromGGUF(file, languageModule)
+		if err != nil {
+			return nil, nil, err
+		}
+		t, err := tokenizer.FromGGUF(file.Meta)
+		return m, t, err
+	}
+	c, err := llama.ParseConfig(p.JSON)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := nn.NewBuilder(src, nn.BuilderOptions{Store: store}).Sub(languageModule)
+	m := llama.New(b, c)
+	if err := b.Err(); err != nil {
+		return nil, nil, err
+	}
+	dir := files.dir
+	if file != nil {
+		dir = file.Path()
+	}
+	t, err := tokenizer.FromDir(dir)
+	return m, t, err
+}
