@@ -3,7 +3,6 @@ package llama
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"dragoman/kernel"
 	"dragoman/language"
