@@ -30,6 +30,9 @@ func NewProjection(b *nn.Builder, in, out int) *Projection {
 	}
 }
 
+// Out is the width of what comes out.
+func (p *Projection) Out() int { return p.weight.Dim(0) }
+
 // Forward projects x [..., in] to [..., out].
 func (p *Projection) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	y := p.forward(run, x, kernel.NoAct)

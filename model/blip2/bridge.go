@@ -1,6 +1,7 @@
 package blip2
 
 import (
+	"dragoman/bridge/linear"
 	"dragoman/bridge/qformer"
 	"dragoman/nn"
 	"dragoman/tensor"
@@ -17,7 +18,12 @@ type Bridge struct {
 	QFormer *qformer.QFormer
 	Heads   qformer.Heads
 	Prompt  *SoftPrompt
-	inputs  map[string]*qformer.Projection // of each kind of feature, where there are several
+	Head    *linear.Head   // the picture as a whole, in the space that pictures and texts share
+	Lead    *tensor.Tensor // [1], how much the queries add to it there
+	Classes *tensor.Tensor // [classes, shared], what the encoder's classes are called, embedded; does not learn
+
+	inputs map[string]*featureInput // of each kind of feature, where there are several
+	places *tensor.Tensor           // [tokens, feature width], added to the features there
 }
 
 // Want says which parts a fresh bridge gets; a checkpoint's bridge has those that the checkpoint has.
@@ -26,9 +32,13 @@ type Want struct {
 	LanguageWidth int  // of the soft prompt; 0: none
 }
 
-// NewBridge binds the bridge of a checkpoint, or makes what is wanted where b has no checkpoint.
-func NewBridge(b *nn.Builder, c Config, want Want) *Bridge {
+// NewBridge binds the bridge of a checkpoint, or makes what is wanted where b has no checkpoint. groups are the features that it
+// reads.
+func NewBridge(b *nn.Builder, c Config, groups []featureGroup, want Want) *Bridge {
 	br := &Bridge{Config: c, QFormer: qformer.New(b, c.QFormer)}
+	if c.projected() {
+		br.bindInputs(b, groups)
+	}
 	q := c.QFormer
 	if want.Heads || b.Has("vision_projection.weight") {
 		br.Heads.Vision = qformer.NewProjection(b.Sub("vision_projection"), q.Width, c.Shared)
@@ -43,7 +53,7 @@ func NewBridge(b *nn.Builder, c Config, want Want) *Bridge {
 		br.Heads.Language = qformer.NewLanguageHead(b.Sub("cls", "predictions"), br.QFormer)
 	}
 	if want.Heads || b.Has("temp") {
-		br.Heads.Temp = newTemperature(b)
+		br.Heads.Temp = scalar(b, "temp", defaultTemperature)
 	}
 	if shape, ok := b.ShapeOf("language_projection.weight"); ok && len(shape) == 2 {
 		want.LanguageWidth = shape[0]
@@ -54,29 +64,55 @@ func NewBridge(b *nn.Builder, c Config, want Want) *Bridge {
 	return br
 }
 
-// newTemperature binds temp, stored as a scalar or as one element.
-func newTemperature(b *nn.Builder) *tensor.Tensor {
-	shape, ok := b.ShapeOf("temp")
-	if !ok {
-		t := b.Tensor("temp", nn.Init{Kind: nn.One}, 1)
-		t.Data()[0] = defaultTemperature
-		return t
+// bindInputs binds what brings several kinds of features together.
+func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
+	c := br.Config
+	br.inputs = make(map[string]*featureInput)
+	tokens, summary := 0, 0
+	for _, g := range groups {
+		br.inputs[g.kind] = newFeatureInput(b.Sub("feature_projection", g.kind), g.width, c.QFormer.FeatureWidth)
+		tokens += g.tokens
+		if g.summary() {
+			summary += g.width
+		}
+		if g.kind == kindClasses {
+			br.Classes = b.Trainable(false).Tensor("class_embeddings.weight", nn.Init{}, c.Extras.Classes, c.Shared)
+		}
 	}
-	if len(shape) == 0 {
-		return b.Tensor("temp", nn.Init{Kind: nn.One})
+	if c.Extras.PictureHead > 0 {
+		br.Head = linear.New(b.Sub("picture_head"), summary, c.Extras.PictureHead, c.Shared)
+		br.Lead = scalar(b, "vision_scale", 0.1)
+		br.inputs[kindPicture] = newFeatureInput(b.Sub("feature_projection", kindPicture), c.Shared, c.QFormer.FeatureWidth)
+		tokens++
 	}
-	return b.Tensor("temp", nn.Init{Kind: nn.One}, 1)
+	br.places = b.Tensor("feature_positions", nn.Init{Kind: nn.Normal, Std: c.QFormer.InitStd}, tokens, c.QFormer.FeatureWidth)
+}
+
+// scalar binds a tensor of one element, stored with or without an axis, or makes it with a first value.
+func scalar(b *nn.Builder, name string, first float32) *tensor.Tensor {
+	shape, ok := b.ShapeOf(name)
+	if ok && len(shape) == 0 {
+		return b.Tensor(name, nn.Init{})
+	}
+	t := b.Tensor(name, nn.Init{}, 1)
+	if !ok && t.Len() == 1 {
+		t.Data()[0] = first
+	}
+	return t
 }
 
 // SoftPrompt brings the queries' answers into the language model's space, where they stand for words.
 type SoftPrompt struct {
 	projection *qformer.Projection
-	norm       *tensor.Tensor // nil, or the layer norm behind it
-	bias       *tensor.Tensor
+	picture    *qformer.Projection // nil, or one more soft word from the picture as a whole
+	norm, bias *tensor.Tensor      // nil, or the layer norm behind them
 }
 
 func newSoftPrompt(b *nn.Builder, c Config, width int) *SoftPrompt {
 	s := &SoftPrompt{projection: qformer.NewProjection(b.Sub("language_projection"), c.QFormer.Width, width)}
+	if c.Extras.PictureHead > 0 {
+		s.picture = qformer.NewProjection(b.Sub("language_picture"), c.Shared, width)
+	}
 	if c.Extras.SoftPromptNorm {
 		s.norm = b.Tensor("language_norm.weight", nn.Init{Kind: nn.One}, width)
 		s.bias = b.Tensor("language_norm.bias", nn.Init{Kind: nn.Zero}, width)
@@ -84,9 +120,17 @@ func newSoftPrompt(b *nn.Builder, c Config, width int) *SoftPrompt {
 	return s
 }
 
-// Forward turns hidden states [batch, queries, width] to soft words [batch, queries, language width].
-func (s *SoftPrompt) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+// Width is the language model's.
+func (s *SoftPrompt) Width() int { return s.projection.Out() }
+
+// Forward turns the queries' hidden states [batch, queries, width], and the picture as a whole [batch, shared] where there is a
+// head for it, to soft words [batch, words, language width].
+func (s *SoftPrompt) Forward(run *tensor.Run, x, picture *tensor.Tensor) *tensor.Tensor {
 	x = s.projection.Forward(run, x)
+	if s.picture != nil {
+		word := s.picture.Forward(run, picture)
+		x = run.Concat(1, x, run.Reshape(word, word.Dim(0), 1, word.Dim(1)))
+	}
 	if s.norm != nil {
 		x = run.LayerNorm(x, s.norm, s.bias, 1e-5)
 	}

@@ -36,6 +36,10 @@ type Extras struct {
 	// Features are the kinds that the queries attend to: "tokens" (alone if empty), "fine", "pooled", "classes".
 	// Where it is not "tokens" alone, each has a projection feature_projection.KIND to encoder_hidden_size.
 	Features []string `json:"features,omitempty"`
+	// Classes is how many classes the encoder tells apart, where "classes" is among the features.
+	Classes int `json:"classes,omitempty"`
+	// PictureHead is the hidden width of a head that maps "pooled" and "classes" to the shared space; 0: there is none.
+	PictureHead int `json:"picture_head,omitempty"`
 	// SoftPromptNorm puts a layer norm, language_norm, behind language_projection.
 	SoftPromptNorm bool `json:"soft_prompt_norm,omitempty"`
 	// Prompt stands between the soft prompt and the caption.
@@ -43,7 +47,7 @@ type Extras struct {
 }
 
 // featureKinds are the values of Extras.Features.
-var featureKinds = []string{"tokens", "fine", "pooled", "classes"}
+var featureKinds = []string{kindTokens, kindFine, kindPooled, kindClasses}
 
 // configJSON is the file, with the keys that matter here. Pointers tell a key that is absent from one that is zero.
 type configJSON struct {
@@ -140,6 +144,12 @@ func (c Config) Validate() error {
 		if !slices.Contains(featureKinds, kind) {
 			return fmt.Errorf("config.json: features: %q is none of %v", kind, featureKinds)
 		}
+	}
+	if n := c.Extras.PictureHead; n < 0 || n > 1<<16 || n > 0 && !slices.Contains(c.Extras.Features, kindPooled) && !slices.Contains(c.Extras.Features, kindClasses) {
+		return fmt.Errorf("config.json: picture_head is %d, over features %v", n, c.Extras.Features)
+	}
+	if n := c.Extras.Classes; n < 0 || n > 1<<20 {
+		return fmt.Errorf("config.json: classes is %d", n)
 	}
 	if d := c.Extras.DecoderStart; d < 0 || c.QFormer.Text && int(d) >= c.QFormer.Vocab {
 		return fmt.Errorf("config.json: decoder_start_token_id %d is not in the vocabulary of %d", d, c.QFormer.Vocab)

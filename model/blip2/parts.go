@@ -127,7 +127,7 @@ func (o *opened) source(p Part, files Files, own weights.Source, prefix string) 
 
 // openVision opens the image encoder that a configuration describes.
 func (o *opened) openVision(p Part, files Files, own weights.Source, store *kernel.DType) (vision.Encoder, error) {
-	src, file, err := o.source(p, files, own, "vision_model.")
+	src, _, err := o.source(p, files, own, "vision_model.")
 	if err != nil {
 		return nil, err
 	}
@@ -141,11 +141,6 @@ func (o *opened) openVision(p Part, files Files, own weights.Source, store *kern
 		m := efficientnet.New(b, c)
 		return m, b.Err()
 	case typeViT:
-		if file != nil {
-			if _, ok := src.Lookup("embeddings.class_embedding"); !ok {
-				src = weights.Prefix(src, "vision_model.")
-			}
-		}
 		c, err := vit.ParseConfig(p.JSON)
 		if err != nil {
 			return nil, err

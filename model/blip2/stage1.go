@@ -11,9 +11,9 @@ import (
 
 // Pairs is a batch of pictures with a caption each, as the first stage learns from them.
 type Pairs struct {
-	Features *tensor.Tensor // [batch, tokens, feature width]
-	Text     qformer.Text   // [CLS] caption [SEP], padded behind
-	Same     []int32        // nil, or a number a pair: pairs of one number have equal captions and are not each other's negatives
+	View
+	Text qformer.Text // [CLS] caption [SEP], padded behind
+	Same []int32      // nil, or a number a pair: pairs of one number have equal captions and are not each other's negatives
 	// NegativeImages and NegativeTexts are, for each pair, the index of a picture that its text does not fit and of a text
 	// that its picture does not; nil: drawn, by similarity, from Rand.
 	NegativeImages, NegativeTexts []int32
@@ -34,25 +34,26 @@ func PaperObjective() Objective {
 
 // Stage1Losses are the first stage's losses of a batch; those not computed are nil.
 type Stage1Losses struct {
-	ITC, ITM, ITG *tensor.Tensor // each of one element, not weighted
-	Total         *tensor.Tensor // what to go back from
-	Similarity    *tensor.Tensor // [pictures, texts], the cosine of the best query divided by the temperature
-	MatchLogits   *tensor.Tensor // [3·batch, 2]
+	ITC, ITM, ITG *tensor.Tensor  // each of one element, not weighted
+	Total         *tensor.Tensor  // what to go back from; nil where nothing was weighed
+	Similarity    *tensor.Tensor  // [pictures, texts], the cosine of the best query divided by the temperature
+	MatchLogits   *tensor.Tensor  // [3·batch, 2]
+	Answer        *qformer.Answer // of the queries by themselves, one for each picture
 }
 
 // Stage1 computes image-text contrast, matching and generation (Li et al. 2023, section 3.1). The pictures' keys and values are
 // made once; contrast and generation share one pass of the queries, matching looks at the same pictures in another order.
 func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 	n := p.Text.Batch()
-	if p.Features.Dim(0) != n {
-		panic(fmt.Sprintf("blip2: %d pictures for %d texts", p.Features.Dim(0), n))
+	if p.Tokens.Dim(0) != n {
+		panic(fmt.Sprintf("blip2: %d pictures for %d texts", p.Tokens.Dim(0), n))
 	}
-	picture := b.QFormer.Look(run, p.Features)
+	picture := b.QFormer.Look(run, p.Tokens)
 	answer := b.QFormer.Query(run, picture, nil)
-	var l Stage1Losses
+	l := Stage1Losses{Answer: answer}
 	var parts []*tensor.Tensor
 	if o.Contrast != 0 || (o.Matching != 0 && !o.RandomNegatives && p.NegativeImages == nil) {
-		l.Similarity = b.similarity(run, b.EmbedImages(run, answer), b.EmbedTexts(run, p.Text))
+		l.Similarity = b.similarity(run, b.EmbedImages(run, answer, p.Picture), b.EmbedTexts(run, p.Text))
 	}
 	if o.Contrast != 0 {
 		l.ITC = contrast(run, l.Similarity, p.Same, o.Smoothing)
@@ -70,8 +71,11 @@ func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 		l.ITG = b.generation(run, answer, p.Text, o.Smoothing)
 		parts = append(parts, weighed(run, l.ITG, o.Generation))
 	}
-	l.Total = parts[0]
-	if len(parts) > 1 {
+	switch len(parts) {
+	case 0:
+	case 1:
+		l.Total = parts[0]
+	default:
 		l.Total = run.AddN(parts...)
 	}
 	return l
@@ -84,9 +88,27 @@ func weighed(run *tensor.Run, loss *tensor.Tensor, weight float32) *tensor.Tenso
 	return run.Scale(loss, weight)
 }
 
-// EmbedImages projects the queries' answers into the shared space: [pictures, queries, shared], each of length 1.
-func (b *Bridge) EmbedImages(run *tensor.Run, a *qformer.Answer) *tensor.Tensor {
-	return run.Normalize(b.Heads.Vision.Forward(run, a.Hidden))
+// EmbedImages projects the queries' answers into the shared space, added to the picture as a whole where there is a head for it:
+// [pictures, queries, shared], each of length 1.
+func (b *Bridge) EmbedImages(run *tensor.Run, a *qformer.Answer, picture *tensor.Tensor) *tensor.Tensor {
+	x := b.Heads.Vision.Forward(run, a.Hidden)
+	if picture != nil {
+		n, queries := x.Dim(0), x.Dim(1)
+		whole := run.Gather(picture, eachTimes(n, queries))
+		x = run.Add(run.ScaleBy(x, b.Lead), run.Reshape(whole, n, queries, x.Dim(2)))
+	}
+	return run.Normalize(x)
+}
+
+// eachTimes is 0, 0, …, 1, 1, …: every index so many times.
+func eachTimes(n, times int) []int32 {
+	index := make([]int32, 0, n*times)
+	for i := range n {
+		for range times {
+			index = append(index, int32(i))
+		}
+	}
+	return index
 }
 
 // EmbedTexts projects texts into the shared space: [texts, shared], each of length 1.

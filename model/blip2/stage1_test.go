@@ -66,7 +66,7 @@ func (o oracle) pairs() Pairs {
 		mask = append(mask, uint8(v))
 	}
 	return Pairs{
-		Features:       tensor.FromFloats(o.floats("input.features"), 4, 5, 12),
+		View:           View{Tokens: tensor.FromFloats(o.floats("input.features"), 4, 5, 12)},
 		Text:           qformer.Text{IDs: o.ints("input.input_ids"), Mask: mask, Len: 6},
 		NegativeImages: o.ints("input.itm_negative_images"),
 		NegativeTexts:  o.ints("input.itm_negative_texts"),
@@ -76,7 +76,7 @@ func (o oracle) pairs() Pairs {
 func (o oracle) bridge() (*Bridge, []*tensor.Tensor) {
 	o.t.Helper()
 	b := nn.NewBuilder(o.file, nn.BuilderOptions{}).Trainable(true)
-	br := NewBridge(b, oracleConfig(), Want{})
+	br := NewBridge(b, oracleConfig(), nil, Want{})
 	if err := b.Err(); err != nil {
 		o.t.Fatal(err)
 	}

@@ -1,0 +1,230 @@
+package blip2
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"dragoman/bridge/qformer"
+	"dragoman/nn"
+	"dragoman/tensor"
+	"dragoman/vision"
+)
+
+// Kinds of features, the values of Extras.Features.
+const (
+	kindTokens  = "tokens"  // the cells of the encoder's map
+	kindFine    = "fine"    // the same at twice the resolution
+	kindPooled  = "pooled"  // the whole picture: square roots, brought to length pooledLength
+	kindClasses = "classes" // what the encoder takes it for: the names of its likeliest classes, embedded
+)
+
+const (
+	pooledLength = 12
+	classesScale = 4
+	likeliest    = 10 // classes that count
+)
+
+// featureGroup is a stretch of feature tokens of one kind.
+type featureGroup struct {
+	kind          string
+	tokens, width int
+}
+
+// groups are the features that a bridge over an encoder of that shape reads, in order.
+func (c Config) groups(s vision.Shape) ([]featureGroup, error) {
+	kinds := c.Extras.Features
+	if len(kinds) == 0 {
+		kinds = []string{kindTokens}
+	}
+	var groups []featureGroup
+	for _, kind := range kinds {
+		g := featureGroup{kind: kind}
+		switch kind {
+		case kindTokens:
+			g.tokens, g.width = s.Tokens, s.Width
+		case kindFine:
+			g.tokens, g.width = s.FineTokens, s.FineWidth
+		case kindPooled:
+			g.tokens, g.width = min(1, s.Pooled), s.Pooled
+		case kindClasses:
+			g.tokens, g.width = min(1, s.Classes), c.Shared
+		}
+		if g.tokens*g.width == 0 {
+			return nil, fmt.Errorf("config.json: features: the encoder has no %q", kind)
+		}
+		groups = append(groups, g)
+	}
+	return groups, nil
+}
+
+// projected says whether features pass a projection of their own before the bridge reads them.
+func (c Config) projected() bool {
+	return c.Extras.PictureHead > 0 || len(c.Extras.Features) > 0 && !slices.Equal(c.Extras.Features, []string{kindTokens})
+}
+
+// summary says whether a kind is of the picture as a whole: what the picture's head reads.
+func (g featureGroup) summary() bool { return g.kind == kindPooled || g.kind == kindClasses }
+
+// FeatureLen is how many numbers Encode gives for a picture.
+func (m *Model) FeatureLen() int {
+	n := 0
+	for _, g := range m.groups {
+		n += g.tokens * g.width
+	}
+	return n
+}
+
+// Encode runs the frozen encoder over pixels [B, 3, H, W] and writes what the bridge reads of each picture into dst, FeatureLen
+// numbers one after another. Nothing is recorded.
+func (m *Model) Encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) {
+	recording := run.Recording()
+	run.SetRecording(false)
+	defer run.SetRecording(recording)
+	f := m.Vision.Encode(run, pixels)
+	at, stride := 0, m.FeatureLen()
+	for _, g := range m.groups {
+		n := g.tokens * g.width
+		for b := range pixels.Dim(0) {
+			to := dst[b*stride+at:][:n]
+			switch g.kind {
+			case kindTokens:
+				copy(to, f.Tokens.Data()[b*n:])
+			case kindFine:
+				copy(to, f.Fine.Data()[b*n:])
+			case kindPooled:
+				rooted(to, f.Pooled.Data()[b*n:])
+			case kindClasses:
+				width := f.Logits.Dim(-1)
+				m.named(to, f.Logits.Data()[b*width:(b+1)*width])
+			}
+		}
+		at += n
+	}
+}
+
+// rooted writes the square roots of x, which evens out what a few channels say loudly, at a fixed length.
+func rooted(dst, x []float32) {
+	var sum float64
+	for i := range dst {
+		sum += max(0, float64(x[i]))
+		dst[i] = float32(math.Sqrt(max(0, float64(x[i]))))
+	}
+	scale := float32(pooledLength / math.Sqrt(max(sum, 1e-12)))
+	for i := range dst {
+		dst[i] *= scale
+	}
+}
+
+// named writes the likeliest classes' names, embedded and weighed by their probabilities (ConSE, Norouzi et al. 2014).
+func (m *Model) named(dst, logits []float32) {
+	clear(dst)
+	probabilities := softmax(logits)
+	order := make([]int, len(probabilities))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(probabilities[b], probabilities[a]) })
+	table, width := m.Bridge.Classes.Data(), len(dst)
+	for _, c := range order[:min(likeliest, len(order))] {
+		p := float32(probabilities[c]) * classesScale
+		for i, v := range table[c*width : (c+1)*width] {
+			dst[i] += p * v
+		}
+	}
+}
+
+func softmax(logits []float32) []float64 {
+	highest := slices.Max(logits)
+	p := make([]float64, len(logits))
+	var sum float64
+	for i, v := range logits {
+		p[i] = math.Exp(float64(v - highest))
+		sum += p[i]
+	}
+	for i := range p {
+		p[i] /= sum
+	}
+	return p
+}
+
+// View is what the bridge reads of a batch of pictures.
+type View struct {
+	Tokens  *tensor.Tensor // [B, tokens, feature width], what the queries attend to
+	Picture *tensor.Tensor // [B, shared], of length 1: the picture as a whole; nil without a head for it
+}
+
+// Features makes a view of what Encode wrote for B pictures.
+func (m *Model) Features(run *tensor.Run, raw []float32) View {
+	stride := m.FeatureLen()
+	n := len(raw) / stride
+	if !m.Config.projected() {
+		return View{Tokens: tensor.FromFloats(raw, n, m.groups[0].tokens, m.groups[0].width)}
+	}
+	var v View
+	var parts []*tensor.Tensor
+	at := 0
+	for _, g := range m.groups {
+		x := strided(run, raw, n, stride, at, g.tokens, g.width)
+		at += g.tokens * g.width
+		parts = append(parts, m.Bridge.inputs[g.kind].Forward(run, x))
+	}
+	if m.Bridge.Head != nil {
+		v.Picture = run.Normalize(m.Bridge.Head.Forward(run, m.Summary(run, raw)))
+		token := run.Reshape(v.Picture, n, 1, v.Picture.Dim(1))
+		parts = append(parts, m.Bridge.inputs[kindPicture].Forward(run, token))
+	}
+	v.Tokens = run.Add(run.Concat(1, parts...), m.Bridge.places)
+	return v
+}
+
+// kindPicture is the token that the picture's head adds to those of the encoder.
+const kindPicture = "picture"
+
+// Summary is what the picture's head reads of B pictures: [B, in].
+func (m *Model) Summary(run *tensor.Run, raw []float32) *tensor.Tensor {
+	stride := m.FeatureLen()
+	n := len(raw) / stride
+	x := run.New(n, m.Bridge.Head.In())
+	for b := range n {
+		to, at := x.Data()[b*x.Dim(1):], 0
+		for _, g := range m.groups {
+			if size := g.tokens * g.width; g.summary() {
+				copy(to, raw[b*stride+at:][:size])
+				to = to[size:]
+			}
+			at += g.tokens * g.width
+		}
+	}
+	return x
+}
+
+// strided copies one group's numbers of n pictures into a tensor of their own.
+func strided(run *tensor.Run, raw []float32, n, stride, at, tokens, width int) *tensor.Tensor {
+	x, size := run.New(n, tokens, width), tokens*width
+	for b := range n {
+		copy(x.Data()[b*size:(b+1)*size], raw[b*stride+at:])
+	}
+	return x
+}
+
+// featureInput brings one kind of feature to the width that the bridge reads: a layer norm of its own, since kinds differ in
+// scale, and a projection.
+type featureInput struct {
+	norm, bias *tensor.Tensor
+	projection *qformer.Projection
+}
+
+func newFeatureInput(b *nn.Builder, in, out int) *featureInput {
+	return &featureInput{
+		norm:       b.Tensor("layernorm.weight", nn.Init{Kind: nn.One}, in),
+		bias:       b.Tensor("layernorm.bias", nn.Init{Kind: nn.Zero}, in),
+		projection: qformer.NewProjection(b, in, out),
+	}
+}
+
+// Forward brings x [B, tokens, width of the kind] to [B, tokens, feature width].
+func (f *featureInput) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	return f.projection.Forward(run, run.LayerNorm(x, f.norm, f.bias, 1e-5))
+}

@@ -1,0 +1,195 @@
+package blip2
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/nn"
+	"dragoman/tensor"
+	"dragoman/tokenizer"
+	"dragoman/vision"
+	"dragoman/weights"
+)
+
+// Model is a whole system. What a checkpoint lacks is nil: a matching model has no language model.
+type Model struct {
+	Config    Config
+	Vision    vision.Encoder
+	Bridge    *Bridge
+	Language  language.Model
+	Tokenizer tokenizer.Tokenizer // of the language model
+	Words     tokenizer.Tokenizer // of the Q-Former's text stream
+	vocab     []byte              // Words as vocab.txt
+	params    []*tensor.Tensor    // what is trained
+	groups    []featureGroup
+	open      opened
+}
+
+// Options say how a model is opened.
+type Options struct {
+	Store     *kernel.DType  // what the frozen parts' matrices are converted to; nil: as stored
+	Trainable bool           // the bridge's tensors are parameters
+	Extra     weights.Source // nil, or where tensors are looked for that the checkpoint lacks
+}
+
+// wordsDir is where a checkpoint keeps the vocabulary of the Q-Former's text stream.
+const wordsDir = "qformer_tokenizer"
+
+// Open opens a model's directory; "mini:" is the built-in one's.
+func Open(path string, opt Options) (*Model, error) {
+	m, err := open(Dir(path), opt)
+	if err != nil {
+		return nil, fmt.Errorf("open model: %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func open(files Files, opt Options) (m *Model, err error) {
+	raw, err := files.ReadFile("config.json")
+	if err != nil {
+		return nil, err
+	}
+	c, err := ParseConfig(raw)
+	if err != nil {
+		return nil, err
+	}
+	m = &Model{Config: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	own, err := files.Weights(ownWeights(files))
+	if err != nil {
+		return nil, err
+	}
+	m.open = append(m.open, own)
+	var src weights.Source = own
+	if opt.Extra != nil {
+		src = weights.Merge(own, opt.Extra)
+	}
+	if m.Vision, err = m.open.openVision(c.Vision, files, own, opt.Store); err != nil {
+		return nil, err
+	}
+	m.Config.detect(src)
+	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Trainable(opt.Trainable)
+	if m.groups, err = m.Config.groups(m.Vision.Shape()); err != nil {
+		return nil, err
+	}
+	m.Bridge = NewBridge(b, m.Config, m.groups, Want{})
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	m.params = b.Params()
+	if m.Bridge.Prompt != nil {
+		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, files, own, opt.Store); err != nil {
+			return nil, err
+		}
+	}
+	if m.Config.QFormer.Text {
+		if err := m.openWords(files); err != nil {
+			return nil, err
+		}
+	}
+	return m, m.check()
+}
+
+// ownWeights is the file that holds the bridge: model.safetensors, or whatever checkpoint the directory has.
+func ownWeights(files Files) string {
+	if _, err := os.Stat(files.where("model.safetensors")); err != nil && files.dir != "mini:" {
+		return "."
+	}
+	return "model.safetensors"
+}
+
+// detect takes from the tensors what a config.json may not know or get wrong: whether there is a text stream, and how many
+// words it has.
+func (c *Config) detect(src weights.Source) {
+	_, c.QFormer.Text = src.Lookup("qformer.encoder.layer.0.intermediate.dense.weight")
+	for _, name := range []string{"embeddings.word_embeddings.weight", "qformer.embeddings.word_embeddings.weight"} {
+		if t, ok := src.Lookup(name); ok && len(t.Shape) == 2 {
+			c.QFormer.Vocab = t.Shape[0]
+		}
+	}
+}
+
+// openWords reads the text stream's tokenizer: vocab.txt in a folder of its own, or that of the model's directory.
+func (m *Model) openWords(files Files) error {
+	raw, err := files.ReadFile(wordsDir + "/vocab.txt")
+	if err == nil {
+		return m.setWords(raw)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if m.Words, err = tokenizer.FromDir(files.dir); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (m *Model) setWords(vocab []byte) error {
+	t, err := tokenizer.FromVocabTxt(vocab, true)
+	if err != nil {
+		return fmt.Errorf("%s/vocab.txt: %w", wordsDir, err)
+	}
+	m.Words, m.vocab = t, vocab
+	return nil
+}
+
+// check says what does not fit together.
+func (m *Model) check() error {
+	if m.Vision == nil {
+		return nil
+	}
+	if w, c := m.groups[0].width, m.Config.QFormer.FeatureWidth; w != c && !m.Config.projected() {
+		return fmt.Errorf("the encoder's features are %d wide, the bridge reads %d", w, c)
+	}
+	if m.Language != nil && m.Bridge.Prompt != nil && m.Bridge.Prompt.Width() != m.Language.Config().Width {
+		return fmt.Errorf("the soft prompt is %d wide, the language model %d", m.Bridge.Prompt.Width(), m.Language.Config().Width)
+	}
+	if m.Words != nil && m.Words.Size() > m.Config.QFormer.Vocab+1 {
+		return fmt.Errorf("the Q-Former's tokenizer has %d words, its embeddings %d", m.Words.Size(), m.Config.QFormer.Vocab)
+	}
+	return nil
+}
+
+// Close gives back the files. The model must not be used afterwards.
+func (m *Model) Close() error { return m.open.close() }
+
+// Params lists what is trained, in a fixed order.
+func (m *Model) Params() []*tensor.Tensor { return m.params }
+
+// Save writes what Open reads into a directory that is there: config.json, the bridge's tensors, and the text stream's
+// vocabulary. Frozen parts stay where they are; config.json says where.
+func (m *Model) Save(dir string) error {
+	raw, err := json.MarshalIndent(m.Config, "", "  ")
+	if err != nil {
+		return fmt.Errorf("save model: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644); err != nil {
+		return fmt.Errorf("save model: %w", err)
+	}
+	if m.vocab != nil {
+		if err := os.MkdirAll(filepath.Join(dir, wordsDir), 0o755); err != nil {
+			return fmt.Errorf("save model: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, wordsDir, "vocab.txt"), m.vocab, 0o644); err != nil {
+			return fmt.Errorf("save model: %w", err)
+		}
+	}
+	var tensors []weights.Tensor
+	for _, p := range m.params {
+		tensors = append(tensors, weights.FromFloat32(p.Name(), p.Shape(), p.Data()))
+	}
+	if err := weights.WriteSafetensors(filepath.Join(dir, "model.safetensors"), tensors, map[string]string{"format": "pt"}); err != nil {
+		return fmt.Errorf("save model: %w", err)
+	}
+	return nil
+}

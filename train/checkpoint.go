@@ -1,0 +1,186 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"dragoman/weights"
+)
+
+// state is what a checkpoint knows besides the parameters: where the run is.
+type state struct {
+	Version  int     `json:"version"`
+	Recipe   string  `json:"recipe"` // hash of the resolved recipe, which must be the same
+	Family   string  `json:"kernel_family"`
+	Stage    int     `json:"stage"` // index of the stage under way
+	Step     int     `json:"step"`  // steps of it that are done
+	Updates  int     `json:"optimizer_steps"`
+	Skipped  int     `json:"skipped"`
+	InARow   int     `json:"skipped_in_a_row"`
+	Metrics  int64   `json:"metrics_bytes"`
+	Best     float64 `json:"best_validation"`
+	BestStep int     `json:"best_step"` // of the stage; 0: none yet
+}
+
+const stateVersion = 1
+
+const (
+	checkpointPrefix = "checkpoint-"
+	bestPrefix       = "best-"
+	partSuffix       = ".part"
+)
+
+// folder is a run's folder.
+type folder struct{ path string }
+
+func (f folder) at(parts ...string) string {
+	return filepath.Join(append([]string{f.path}, parts...)...)
+}
+
+// used says whether a run has been here.
+func (f folder) used() (bool, error) {
+	entries, err := os.ReadDir(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return len(entries) > 0, err
+}
+
+// writeDir makes a directory whole or not at all: write fills a neighbour, which takes the name when everything is on the disk.
+func (f folder) writeDir(name string, write func(dir string) error) error {
+	part, final := f.at(name+partSuffix), f.at(name)
+	if err := os.RemoveAll(part); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(part, 0o755); err != nil {
+		return err
+	}
+	if err := write(part); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(final); err != nil {
+		return err
+	}
+	if err := os.Rename(part, final); err != nil {
+		return err
+	}
+	return syncDir(f.path)
+}
+
+// latest is the last checkpoint with its state; ok is false where there is none.
+func (f folder) latest() (name string, s state, ok bool, err error) {
+	entries, err := os.ReadDir(f.path)
+	if err != nil {
+		return "", state{}, false, err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), checkpointPrefix) || strings.HasSuffix(e.Name(), partSuffix) {
+			continue
+		}
+		raw, err := os.ReadFile(f.at(e.Name(), "trainer.json"))
+		if err != nil {
+			return "", state{}, false, err
+		}
+		var found state
+		if err := json.Unmarshal(raw, &found); err != nil {
+			return "", state{}, false, fmt.Errorf("%s: %w", f.at(e.Name(), "trainer.json"), err)
+		}
+		if !ok || found.Stage > s.Stage || (found.Stage == s.Stage && found.Step > s.Step) {
+			name, s, ok = e.Name(), found, true
+		}
+	}
+	return name, s, ok, nil
+}
+
+// tidy removes directories that a run makes for itself, except those to keep.
+func (f folder) tidy(keep ...string) error {
+	entries, err := os.ReadDir(f.path)
+	if err != nil {
+		return err
+	}
+	kept := map[string]bool{}
+	for _, k := range keep {
+		kept[k] = true
+	}
+	for _, e := range entries {
+		own := strings.HasPrefix(e.Name(), checkpointPrefix) || strings.HasPrefix(e.Name(), bestPrefix) ||
+			strings.HasSuffix(e.Name(), partSuffix)
+		if own && !kept[e.Name()] {
+			if err := os.RemoveAll(f.at(e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeMoments stores the optimiser beside the model.
+func (o *adamW) writeMoments(dir string) error {
+	var tensors []weights.Tensor
+	for _, s := range o.params {
+		tensors = append(tensors,
+			weights.FromFloat32("m."+s.param.Name(), s.param.Shape(), s.m),
+			weights.FromFloat32("v."+s.param.Name(), s.param.Shape(), s.v))
+	}
+	return weights.WriteSafetensors(filepath.Join(dir, "trainer.safetensors"), tensors, nil)
+}
+
+// readMoments is writeMoments' way back.
+func (o *adamW) readMoments(dir string) error {
+	path := filepath.Join(dir, "trainer.safetensors")
+	file, err := weights.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for _, s := range o.params {
+		if err := errors.Join(readInto(file, "m."+s.param.Name(), s.m), readInto(file, "v."+s.param.Name(), s.v)); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// readInto copies a stored tensor into values of the same number.
+func readInto(src weights.Source, name string, to []float32) error {
+	t, ok := src.Lookup(name)
+	if !ok {
+		return fmt.Errorf("tensor %q is missing", name)
+	}
+	x, err := t.Float32()
+	if err != nil {
+		return err
+	}
+	if len(x) != len(to) {
+		return fmt.Errorf("tensor %q has %d values, not %d", name, len(x), len(to))
+	}
+	copy(to, x)
+	return nil
+}
+
+// syncDir makes renames in a directory last.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// writeJSON writes a value as an indented file that ends in a newline.
+func writeJSON(path string, v any) error {
+	raw, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(raw, '\n'), 0o644)
+}

@@ -1,0 +1,276 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// Recipe is a training run, as its YAML file says.
+type Recipe struct {
+	Output string    `yaml:"output"`          // the run's folder
+	Seed   uint64    `yaml:"seed"`            // of everything random
+	DType  string    `yaml:"dtype,omitempty"` // what products are computed in: auto (default), f32 or bf16
+	Model  ModelSpec `yaml:"model"`
+	Data   DataSpec  `yaml:"data"`
+	Views  ViewSpec  `yaml:"views,omitempty"`
+	Stages []Stage   `yaml:"stages"`
+	Report []Held    `yaml:"report,omitempty"` // what the result is measured on
+
+	dir string // of the recipe's file, which paths are relative to
+}
+
+// ModelSpec names the frozen parts and gives the bridge's shape. A part is a file or directory, or "mini:NAME" for one that is
+// built in.
+type ModelSpec struct {
+	From     string      `yaml:"from,omitempty"` // a model directory whose bridge to go on with; nothing below may be given then
+	Vision   string      `yaml:"vision,omitempty"`
+	Language string      `yaml:"language,omitempty"`
+	Text     string      `yaml:"text,omitempty"` // a BERT: tokenizer, and what the text stream starts from
+	QFormer  QFormerSpec `yaml:"qformer,omitempty"`
+}
+
+// QFormerSpec is the Q-Former's shape, by the keys of config.json.
+type QFormerSpec struct {
+	Width          int      `yaml:"hidden_size,omitempty"`
+	Layers         int      `yaml:"num_hidden_layers,omitempty"`
+	Heads          int      `yaml:"num_attention_heads,omitempty"`
+	FeedForward    int      `yaml:"intermediate_size,omitempty"`
+	Queries        int      `yaml:"num_query_tokens,omitempty"`
+	CrossEvery     int      `yaml:"cross_attention_frequency,omitempty"`
+	FeatureWidth   int      `yaml:"encoder_hidden_size,omitempty"` // only where features are of several kinds
+	Positions      int      `yaml:"max_position_embeddings,omitempty"`
+	Shared         int      `yaml:"image_text_hidden_size,omitempty"`
+	Dropout        *float32 `yaml:"hidden_dropout_prob,omitempty"`
+	AttnDropout    *float32 `yaml:"attention_probs_dropout_prob,omitempty"`
+	TextPooling    string   `yaml:"text_pooling,omitempty"`
+	IdentityText   bool     `yaml:"identity_text_projection,omitempty"` // text_projection starts as the identity
+	Features       []string `yaml:"features,omitempty"`
+	SoftPromptNorm bool     `yaml:"soft_prompt_norm,omitempty"`
+	Prompt         string   `yaml:"prompt,omitempty"` // between the soft prompt and the caption
+}
+
+// DataSpec names the pairs.
+type DataSpec struct {
+	Train      []Source `yaml:"train"`
+	Validation []Source `yaml:"validation,omitempty"`
+	Hold       float64  `yaml:"hold,omitempty"` // without validation: the share of the training rows that is held out
+	MaxTokens  int      `yaml:"max_tokens"`     // of a caption, its ends included
+	MaxPixels  int      `yaml:"max_pixels,omitempty"`
+	BalanceBy  string   `yaml:"balance_by,omitempty"` // a field: its values are drawn equally often, not its rows
+}
+
+// ViewSpec says what is made of a picture before the encoder sees it.
+type ViewSpec struct {
+	Augment string `yaml:"augment,omitempty"` // none (default) or drawing
+	Cached  int    `yaml:"cached,omitempty"`  // views a picture whose features are kept on disk; 0: fresh ones every time
+	Cache   string `yaml:"cache,omitempty"`   // where; default: the user's cache folder
+}
+
+// Stage is one of the run's stages.
+type Stage struct {
+	Name       string  `yaml:"name"`
+	Kind       string  `yaml:"kind"` // stage1 or stage2
+	Steps      int     `yaml:"steps"`
+	Batch      int     `yaml:"batch"`
+	Accumulate int     `yaml:"accumulate,omitempty"` // batches a step; default 1
+	LR         float64 `yaml:"lr"`
+	MinLR      float64 `yaml:"min_lr,omitempty"`
+	Warmup     int     `yaml:"warmup,omitempty"` // steps
+	Beta1      float64 `yaml:"beta1,omitempty"`  // default 0.9
+	Beta2      float64 `yaml:"beta2,omitempty"`  // default 0.999
+	Eps        float64 `yaml:"eps,omitempty"`    // default 1e-8
+	Decay      float64 `yaml:"weight_decay,omitempty"`
+	Clip       float64 `yaml:"clip,omitempty"`  // of the gradient's norm; 0: none
+	Every      int     `yaml:"every,omitempty"` // steps between checkpoints (and validations); default a tenth of the stage
+	Log        int     `yaml:"log,omitempty"`   // steps between lines of metrics; default 10
+
+	Groups []LRGroup `yaml:"lr_groups,omitempty"` // rates of their own, the first that fits counts
+
+	ITC             float32 `yaml:"itc,omitempty"` // weights of stage1's losses
+	ITM             float32 `yaml:"itm,omitempty"`
+	ITG             float32 `yaml:"itg,omitempty"`
+	Smoothing       float32 `yaml:"smoothing,omitempty"`
+	RandomNegatives bool    `yaml:"random_negatives,omitempty"`
+	LM              float32 `yaml:"lm,omitempty"` // weight of the caption's loss through the language model
+}
+
+// LRGroup multiplies the rate of parameters whose name contains Match.
+type LRGroup struct {
+	Match string  `yaml:"match"`
+	Scale float64 `yaml:"scale"` // 0: frozen
+}
+
+// Held is a set that the result is measured on.
+type Held struct {
+	Name string   `yaml:"name"`
+	Data []Source `yaml:"data"`
+}
+
+// Source is a set of pairs, in a format that package data reads.
+type Source struct {
+	Path  string            `yaml:"path"`            // relative to the recipe
+	Where map[string]string `yaml:"where,omitempty"` // fields that rows must have: one of the values between bars
+}
+
+// Kinds of stages.
+const (
+	KindStage1 = "stage1"
+	KindStage2 = "stage2"
+)
+
+// ReadRecipe reads a recipe's file, with settings "key=value" laid over it: keys are dotted paths, list entries numbers or
+// names, as in stages.0.lr=1e-4.
+func ReadRecipe(path string, settings []string) (*Recipe, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("recipe: %w", err)
+	}
+	r, err := ParseRecipe(raw, settings)
+	if err != nil {
+		return nil, fmt.Errorf("recipe: %s: %w", path, err)
+	}
+	r.dir = filepath.Dir(path)
+	return r, nil
+}
+
+// ParseRecipe is ReadRecipe for a recipe in memory.
+func ParseRecipe(raw []byte, settings []string) (*Recipe, error) {
+	var doc yaml.Node
+	if err := yaml.Load(raw, &doc); err != nil {
+		return nil, yamlError(err)
+	}
+	for _, s := range settings {
+		if err := applySetting(&doc, s); err != nil {
+			return nil, err
+		}
+	}
+	r := &Recipe{}
+	if err := checkKeys(&doc, r); err != nil {
+		return nil, err
+	}
+	if err := doc.Decode(r); err != nil {
+		return nil, yamlError(err)
+	}
+	r.fill()
+	return r, r.check()
+}
+
+// fill writes the defaults, so that the resolved recipe says all.
+func (r *Recipe) fill() {
+	if r.DType == "" {
+		r.DType = "auto"
+	}
+	if r.Views.Augment == "" {
+		r.Views.Augment = "none"
+	}
+	if r.Data.MaxTokens == 0 {
+		r.Data.MaxTokens = 32
+	}
+	for i := range r.Stages {
+		s := &r.Stages[i]
+		if s.Name == "" {
+			s.Name = s.Kind
+		}
+		orInt := func(to *int, value int) {
+			if *to == 0 {
+				*to = value
+			}
+		}
+		or := func(to *float64, value float64) {
+			if *to == 0 {
+				*to = value
+			}
+		}
+		orInt(&s.Accumulate, 1)
+		orInt(&s.Every, max(1, s.Steps/10))
+		orInt(&s.Log, 10)
+		or(&s.Beta1, 0.9)
+		or(&s.Beta2, 0.999)
+		or(&s.Eps, 1e-8)
+		if s.Kind == KindStage1 && s.ITC == 0 && s.ITM == 0 && s.ITG == 0 {
+			s.ITC, s.ITM, s.ITG = 1, 1, 1
+		}
+		if s.Kind == KindStage2 && s.LM == 0 {
+			s.LM = 1
+		}
+	}
+}
+
+// check says what cannot work.
+func (r *Recipe) check() error {
+	if r.Output == "" {
+		return fmt.Errorf("output: the run's folder is missing")
+	}
+	if len(r.Data.Train) == 0 {
+		return fmt.Errorf("data.train: there is nothing to train on")
+	}
+	if r.Data.MaxTokens < 3 || r.Data.MaxTokens > 1024 {
+		return fmt.Errorf("data.max_tokens: %d is not in 3…1024", r.Data.MaxTokens)
+	}
+	if r.Data.Hold < 0 || r.Data.Hold >= 1 {
+		return fmt.Errorf("data.hold: %v is not a share from 0 to 1", r.Data.Hold)
+	}
+	if err := oneOf("dtype", r.DType, "auto", "f32", "bf16"); err != nil {
+		return err
+	}
+	if err := oneOf("views.augment", r.Views.Augment, "none", "drawing"); err != nil {
+		return err
+	}
+	if r.Views.Cached < 0 {
+		return fmt.Errorf("views.cached: %d is negative", r.Views.Cached)
+	}
+	if len(r.Stages) == 0 {
+		return fmt.Errorf("stages: there is none")
+	}
+	names := map[string]bool{}
+	for i := range r.Stages {
+		if err := r.Stages[i].check(); err != nil {
+			return fmt.Errorf("stages.%d: %w", i, err)
+		}
+		if n := r.Stages[i].Name; names[n] {
+			return fmt.Errorf("stages.%d: there are two stages called %q", i, n)
+		}
+		names[r.Stages[i].Name] = true
+	}
+	return nil
+}
+
+func (s *Stage) check() error {
+	if err := oneOf("kind", s.Kind, KindStage1, KindStage2); err != nil {
+		return err
+	}
+	if strings.ContainsAny(s.Name, `/\ `) || strings.HasPrefix(s.Name, ".") {
+		return fmt.Errorf("name: %q cannot be a part of a folder's name", s.Name)
+	}
+	for _, v := range []struct {
+		key   string
+		value int
+	}{{"steps", s.Steps}, {"batch", s.Batch}, {"accumulate", s.Accumulate}, {"every", s.Every}, {"log", s.Log}} {
+		if v.value < 1 {
+			return fmt.Errorf("%s: %d is not positive", v.key, v.value)
+		}
+	}
+	if s.LR <= 0 || s.LR > 10 {
+		return fmt.Errorf("lr: %v is not a rate", s.LR)
+	}
+	if s.Warmup < 0 || s.Clip < 0 || s.Decay < 0 || s.MinLR < 0 {
+		return fmt.Errorf("warmup, clip, weight_decay and min_lr cannot be negative")
+	}
+	return nil
+}
+
+func oneOf(key, value string, allowed ...string) error {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: %q is none of %s%s", key, value, strings.Join(allowed, ", "), didYouMean(value, allowed))
+}
+
+// YAML is the recipe as resolved.
+func (r *Recipe) YAML() ([]byte, error) { return yaml.Dump(r) }

@@ -1,0 +1,184 @@
+package train
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// checkKeys finds the first key of a document that the Go value it is meant for has no field for.
+func checkKeys(doc *yaml.Node, into any) error {
+	n := doc
+	if n.Kind == yaml.DocumentNode {
+		if len(n.Content) == 0 {
+			return fmt.Errorf("the file is empty")
+		}
+		n = n.Content[0]
+	}
+	return checkNode(n, reflect.TypeOf(into).Elem(), "")
+}
+
+func checkNode(n *yaml.Node, t reflect.Type, path string) error {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	switch {
+	case t.Kind() == reflect.Struct && n.Kind == yaml.MappingNode:
+		fields := yamlFields(t)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			f, ok := fields[key.Value]
+			if !ok {
+				return fmt.Errorf("line %d: %s: there is no such key%s", key.Line, join(path, key.Value), didYouMean(key.Value, names(fields)))
+			}
+			if err := checkNode(n.Content[i+1], f, join(path, key.Value)); err != nil {
+				return err
+			}
+		}
+	case t.Kind() == reflect.Struct && n.Kind == yaml.ScalarNode && n.Tag != "!!null":
+		return fmt.Errorf("line %d: %s: %q stands where keys and values should", n.Line, path, n.Value)
+	case t.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode:
+		for i, c := range n.Content {
+			if err := checkNode(c, t.Elem(), join(path, strconv.Itoa(i))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// yamlFields are the types of a struct's fields by their keys.
+func yamlFields(t reflect.Type) map[string]reflect.Type {
+	fields := make(map[string]reflect.Type)
+	for i := range t.NumField() {
+		if !t.Field(i).IsExported() {
+			continue
+		}
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		fields[name] = t.Field(i).Type
+	}
+	return fields
+}
+
+func names(fields map[string]reflect.Type) []string {
+	var out []string
+	for name := range fields {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// didYouMean is " (did you mean …?)" where a known word is near, else nothing.
+func didYouMean(word string, known []string) string {
+	best, nearest := "", 1+max(2, len(word)/3)
+	for _, k := range known {
+		if d := editDistance(word, k); d < nearest {
+			best, nearest = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", best)
+}
+
+// editDistance counts the letters to insert, delete or replace.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			above := row[j+1]
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			row[j+1] = min(cost, above+1, row[j]+1)
+			diagonal = above
+		}
+	}
+	return row[len(b)]
+}
+
+// applySetting writes one "dotted.path=value" into a document; the value is YAML.
+func applySetting(doc *yaml.Node, setting string) error {
+	path, value, ok := strings.Cut(setting, "=")
+	if !ok || path == "" {
+		return fmt.Errorf("--set %s: it is not key=value", setting)
+	}
+	var v yaml.Node
+	if err := yaml.Load([]byte(value), &v); err != nil {
+		return fmt.Errorf("--set %s: %w", setting, yamlError(err))
+	}
+	leaf := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
+	if len(v.Content) > 0 {
+		leaf = v.Content[0]
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
+		return fmt.Errorf("the file is empty")
+	}
+	n := doc.Content[0]
+	keys := strings.Split(path, ".")
+	for i, key := range keys {
+		slot, err := slotOf(n, key)
+		if err != nil {
+			return fmt.Errorf("--set %s: %s: %w", setting, strings.Join(keys[:i+1], "."), err)
+		}
+		if i == len(keys)-1 {
+			*slot = leaf
+			return nil
+		}
+		n = *slot
+	}
+	return nil
+}
+
+// slotOf is where a mapping or a sequence keeps an entry; a mapping gets one where it has none.
+func slotOf(n *yaml.Node, key string) (**yaml.Node, error) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				return &n.Content[i+1], nil
+			}
+		}
+		n.Content = append(n.Content,
+			&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key},
+			&yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"})
+		return &n.Content[len(n.Content)-1], nil
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(n.Content) {
+			return &n.Content[i], nil
+		}
+		for i, c := range n.Content { // by its name
+			for j := 0; c.Kind == yaml.MappingNode && j+1 < len(c.Content); j += 2 {
+				if c.Content[j].Value == "name" && c.Content[j+1].Value == key {
+					return &n.Content[i], nil
+				}
+			}
+		}
+		return nil, fmt.Errorf("the list has no entry %q (it has %d)", key, len(n.Content))
+	}
+	return nil, fmt.Errorf("there is nothing below")
+}
+
+// yamlError is a YAML error in one line.
+func yamlError(err error) error {
+	return fmt.Errorf("%s", strings.Join(strings.Fields(err.Error()), " "))
+}
