@@ -61,6 +61,10 @@ func (c *Config) check() error {
 type ids []int32
 
 func (x *ids) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*x = nil
+		return nil
+	}
 	var one int32
 	if json.Unmarshal(data, &one) == nil {
 		*x = ids{one}

@@ -3,6 +3,7 @@ package llama
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -105,5 +106,79 @@ func TestSmolLM2Greedy(t *testing.T) {
 				t.Errorf("%q: log-probability %d is %v, want %v", w.Prompt, i, got.LogProbs[i], w.LogProbs[i])
 			}
 		}
+	}
+}
+
+// TestDecoderErrors asks for what a model cannot do.
+func TestDecoderErrors(t *testing.T) {
+	m := tiny(t)
+	d := language.NewDecoder(m, tensor.Options{Compute: kernel.F32})
+	if err := d.Read([]int32{5, 96}); err == nil {
+		t.Error("a token beyond the vocabulary was read")
+	}
+	if err := d.Read([]int32{5}, nil); err == nil {
+		t.Error("an empty prompt was read")
+	}
+	if err := d.Read(make([]int32, 129)); !errors.Is(err, language.ErrContext) {
+		t.Errorf("129 tokens in a context of 128: %v", err)
+	}
+	prompt := make([]int32, 120)
+	d.Reset()
+	if err := d.Read(prompt); err != nil {
+		t.Fatal(err)
+	}
+	got, err := generate.Run(context.Background(), d, [][]int32{prompt}, generate.Options{MaxTokens: 50})
+	if !errors.Is(err, language.ErrContext) || len(got[0].Tokens) != 9 {
+		t.Errorf("%d tokens behind 120 in a context of 128: %v", len(got[0].Tokens), err)
+	}
+}
+
+// TestDecoderGoesOn reads a second text behind what was read and generated before, as a chat does, and compares with reading
+// all of it at once.
+func TestDecoderGoesOn(t *testing.T) {
+	m := tiny(t)
+	d := language.NewDecoder(m, tensor.Options{Compute: kernel.F32})
+	whole := []int32{7, 8, 9, 20, 21, 30, 31, 32}
+	if err := d.Read(whole[:3]); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range whole[3:5] {
+		if err := d.Advance([]int{0}, []int32{id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Read(whole[5:]); err != nil {
+		t.Fatal(err)
+	}
+	if d.Tokens() != len(whole) {
+		t.Errorf("%d tokens were read, want %d", d.Tokens(), len(whole))
+	}
+	once := language.NewDecoder(m, tensor.Options{Compute: kernel.F32})
+	if err := once.Read(whole); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range once.Logits(0) {
+		if math.Abs(float64(v-d.Logits(0)[i])) > 1e-4 {
+			t.Fatalf("logit %d is %v in pieces, %v at once", i, d.Logits(0)[i], v)
+		}
+	}
+}
+
+// TestDecodingMakesNoGarbage counts what a token allocates once the cache has room.
+func TestDecodingMakesNoGarbage(t *testing.T) {
+	m := tiny(t)
+	d := language.NewDecoder(m, tensor.Options{Compute: kernel.BF16})
+	if err := d.Read([]int32{5, 6, 7}); err != nil {
+		t.Fatal(err)
+	}
+	parents, tokens := []int{0}, []int32{9}
+	step := func() {
+		if err := d.Advance(parents, tokens); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step()
+	if n := testing.AllocsPerRun(30, step); n > 4 {
+		t.Errorf("%v allocations a token", n)
 	}
 }

@@ -157,7 +157,7 @@ func (p *pass) attention(i int, x *tensor.Tensor) *tensor.Tensor {
 		args.CausalOffset = p.cache.Len()
 		kv, args.KeyMask = p.cache.Extend(i, key, qkv[2])
 	}
-	args.KV = []tensor.KV{kv}
+	args.KV = r.KVs(kv)
 	y := r.Linear(r.Attention(args), b.out.weight, b.out.bias, kernel.NoAct)
 	r.Observe(b.attentionPath, y)
 	return y
