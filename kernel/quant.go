@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // Decode widens the stored elements of a row to float32: len(dst) of them, whole blocks, from src.
@@ -11,7 +12,12 @@ func Decode(d DType, dst []float32, src []byte) {
 	if len(dst)%d.BlockLen() != 0 || len(src) < d.RowBytes(len(dst)) {
 		panic(fmt.Sprintf("kernel: %d bytes of %v do not hold %d elements", len(src), d, len(dst)))
 	}
-	decodeGeneric(d, dst, src)
+	if d == F32 && littleEndian {
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst)), src)
+		return
+	}
+	n := decode(d, dst, src)
+	decodeGeneric(d, dst[n:], src[d.RowBytes(n):])
 }
 
 // Encode rounds float32 values to a stored type: whole blocks, to the nearest, as GGML's reference quantiser does it.
@@ -19,8 +25,15 @@ func Encode(d DType, dst []byte, src []float32) {
 	if len(src)%d.BlockLen() != 0 || len(dst) < d.RowBytes(len(src)) {
 		panic(fmt.Sprintf("kernel: %d elements do not fit %d bytes of %v", len(src), len(dst), d))
 	}
-	encodeGeneric(d, dst, src)
+	n := encode(d, dst, src)
+	encodeGeneric(d, dst[d.RowBytes(n):], src[n:])
 }
+
+// littleEndian says that stored float32 values lie in memory as this machine's own.
+var littleEndian = func() bool {
+	x := uint16(1)
+	return *(*byte)(unsafe.Pointer(&x)) == 1
+}()
 
 func decodeGeneric(d DType, dst []float32, src []byte) {
 	switch d {

@@ -1,3 +1,5 @@
+//go:build amd64 && !purego
+
 // Products of stored rows with one row of inputs in float32, for AVX2: the loops are in rows_amd64.h.
 
 #include "go_asm.h"

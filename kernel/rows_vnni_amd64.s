@@ -1,3 +1,5 @@
+//go:build amd64 && !purego
+
 // Products of stored rows with one row of int8 inputs, for AVX-512 with VNNI. The groups of inputs at (BX) are laid out as
 // rowsJob.quantise says; the loop steps over whole groups, and the rows' blocks that the last one lacks are read from its first
 // block instead, against inputs of 0.

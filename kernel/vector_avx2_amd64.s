@@ -1,3 +1,5 @@
+//go:build amd64 && !purego
+
 // The elementwise loops for AVX2 with FMA: what each computes is in vector_amd64.h and, as a Go loop, in the comments of
 // vector_amd64.go.
 

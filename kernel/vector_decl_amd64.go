@@ -1,3 +1,5 @@
+//go:build amd64 && !purego
+
 package kernel
 
 // reluAVX512: dst[i] = max(x[i], 0)

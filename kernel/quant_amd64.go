@@ -1,0 +1,73 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// convertAVX2 says that this machine has what the conversions are written for. They round as the Go loops do, bit for bit, so that
+// they serve every engine.
+var convertAVX2 = func() bool {
+	best, _ := detect()
+	return best >= AVX2
+}()
+
+// decode widens as many of the first elements as it has a vector loop for, and says how many.
+func decode(d DType, dst []float32, src []byte) int {
+	n := len(dst) &^ 7
+	if !convertAVX2 || n == 0 {
+		return 0
+	}
+	switch d {
+	case F16:
+		decodeF16AVX2(&dst[0], &src[0], n)
+	case BF16:
+		decodeBF16AVX2(&dst[0], &src[0], n)
+	case Q8_0:
+		decodeQ80AVX2(&dst[0], &src[0], n)
+	case Q4_0:
+		decodeQ40AVX2(&dst[0], &src[0], n)
+	case Q4_1:
+		decodeQ41AVX2(&dst[0], &src[0], n)
+	default:
+		return 0
+	}
+	return n
+}
+
+// encode rounds as many of the first elements as it has a vector loop for, and says how many.
+func encode(d DType, dst []byte, src []float32) int {
+	n := len(src) &^ 7
+	if !convertAVX2 || n == 0 {
+		return 0
+	}
+	switch d {
+	case F16:
+		encodeF16AVX2(&dst[0], &src[0], n)
+	case BF16:
+		encodeBF16AVX2(&dst[0], &src[0], n)
+	default:
+		return 0
+	}
+	return n
+}
+
+// The Go loops are decodeGeneric's and encodeGeneric's.
+
+//go:noescape
+func decodeF16AVX2(dst *float32, src *byte, n int)
+
+//go:noescape
+func decodeBF16AVX2(dst *float32, src *byte, n int)
+
+//go:noescape
+func decodeQ80AVX2(dst *float32, src *byte, n int)
+
+//go:noescape
+func decodeQ40AVX2(dst *float32, src *byte, n int)
+
+//go:noescape
+func decodeQ41AVX2(dst *float32, src *byte, n int)
+
+//go:noescape
+func encodeF16AVX2(dst *byte, src *float32, n int)
+
+//go:noescape
+func encodeBF16AVX2(dst *byte, src *float32, n int)
