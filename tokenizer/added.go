@@ -21,6 +21,7 @@ type addedToken struct {
 
 // addedTokens finds added tokens in text.
 type addedTokens struct {
+	list    []addedToken
 	byText  map[string]int32
 	byID    map[int32]string
 	special map[int32]bool
@@ -40,7 +41,7 @@ type match struct {
 
 // newAddedTokens prepares the tokens; norm is the tokenizer's normaliser.
 func newAddedTokens(tokens []addedToken, norm normalizer) addedTokens {
-	a := addedTokens{byText: map[string]int32{}, byID: map[int32]string{}, special: map[int32]bool{}}
+	a := addedTokens{list: tokens, byText: map[string]int32{}, byID: map[int32]string{}, special: map[int32]bool{}}
 	for _, t := range tokens {
 		a.byText[t.text] = t.id
 		if t.special {

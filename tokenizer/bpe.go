@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"container/heap"
 	"fmt"
-	"sync"
 	"unicode/utf8"
 )
 
@@ -72,8 +71,7 @@ type bpe struct {
 
 	bytes [256]int32 // the ids of <0x00> … <0xFF>
 
-	mu    sync.RWMutex
-	cache map[string][]int32
+	cache wordCache
 }
 
 type pair struct{ left, right int32 }
@@ -81,15 +79,9 @@ type pair struct{ left, right int32 }
 // merge is a pair's place in the list, and the token that it makes.
 type merge struct{ rank, id int32 }
 
-// Words are remembered up to this many, and up to this length.
-const (
-	cacheWords = 1 << 15
-	cacheBytes = 64
-)
-
 // newBPE builds the table of merges.
 func newBPE(v vocabulary, merges [][2]string, prefix string) (*bpe, error) {
-	b := &bpe{vocabulary: v, unknown: None, prefix: prefix, merges: make(map[pair]merge, len(merges)), cache: map[string][]int32{}}
+	b := &bpe{vocabulary: v, unknown: None, prefix: prefix, merges: make(map[pair]merge, len(merges))}
 	for i, m := range merges {
 		left, okLeft := v.id(m[0])
 		right, okRight := v.id(m[1])
@@ -120,22 +112,9 @@ func (b *bpe) tokenize(ids []int32, word string) []int32 {
 			return append(ids, id)
 		}
 	}
-	if len(word) > cacheBytes {
+	return b.cache.appendIDs(ids, word, func(ids []int32, word string) []int32 {
 		return append(ids, b.join(b.characters(word))...)
-	}
-	b.mu.RLock()
-	known, ok := b.cache[word]
-	b.mu.RUnlock()
-	if !ok {
-		known = b.join(b.characters(word))
-		b.mu.Lock()
-		if len(b.cache) >= cacheWords {
-			clear(b.cache)
-		}
-		b.cache[word] = known
-		b.mu.Unlock()
-	}
-	return append(ids, known...)
+	})
 }
 
 // characters is the tokens of a word's characters.

@@ -6,14 +6,13 @@ import (
 	"dragoman/weights"
 )
 
-// The types of tokens in a GGUF vocabulary.
+// The types of tokens in a GGUF vocabulary that matter here; it has
+// SentencePiece's numbers.
 const (
-	ggufNormal = iota + 1
-	ggufUnknown
-	ggufControl
-	ggufUserDefined
-	ggufUnused
-	ggufByte
+	ggufNormal      = pieceNormal
+	ggufUnknown     = pieceUnknown
+	ggufControl     = pieceControl
+	ggufUserDefined = pieceUserDefined
 )
 
 // digitsThenGPT2 is how SmolLM and StarCoder split: digits one by one, then
@@ -72,8 +71,14 @@ func fromGGUF(meta weights.Meta) (*Pipeline, error) {
 			return nil, fmt.Errorf("token %.40q is listed twice", token)
 		}
 		v.ids[token] = int32(i)
-		if types != nil && (types[i] == ggufControl || types[i] == ggufUserDefined) && token != "" {
-			added = append(added, addedToken{text: token, id: int32(i), special: types[i] == ggufControl})
+		if types == nil || token == "" {
+			continue
+		}
+		switch types[i] {
+		case ggufControl, ggufUnknown:
+			added = append(added, addedToken{text: token, id: int32(i), special: true})
+		case ggufUserDefined:
+			added = append(added, addedToken{text: token, id: int32(i)})
 		}
 	}
 	p := &Pipeline{}
@@ -148,14 +153,8 @@ func (p *Pipeline) ggufSentencePiece(meta weights.Meta, v vocabulary, types []in
 		b.unknown = int32(id)
 	}
 	p.model = b
-	var space normalizers
-	if add, ok := meta.Bool("tokenizer.ggml.add_space_prefix"); add || !ok {
-		space = append(space, prepend("▁"))
-		p.decoder = decoders{replace{literal("▁"), " "}, byteFallback{}, fuse{}, stripDecoder{" ", 1, 0}}
-	} else {
-		p.decoder = decoders{replace{literal("▁"), " "}, byteFallback{}, fuse{}}
-	}
-	p.normalizer = append(space, replace{literal(" "), "▁"})
+	add, ok := meta.Bool("tokenizer.ggml.add_space_prefix")
+	p.normalizer, p.decoder = spmSpaces(nil, add || !ok)
 	return nil
 }
 

@@ -56,6 +56,16 @@ func (s strip) normalize(text string) string {
 	return text
 }
 
+// squeeze makes one space of a run of them.
+type squeeze struct{}
+
+func (squeeze) normalize(text string) string {
+	for strings.Contains(text, "  ") {
+		text = strings.ReplaceAll(text, "  ", " ")
+	}
+	return text
+}
+
 // prepend puts something before a text that is not empty.
 type prepend string
 

@@ -19,6 +19,7 @@ type unigram struct {
 	byteFallback bool
 	bytes        [256]int32
 	trie         trie
+	cache        wordCache
 }
 
 // newUnigram builds the search tree of the tokens.
@@ -59,6 +60,11 @@ type best struct {
 }
 
 func (u *unigram) tokenize(ids []int32, word string) []int32 {
+	return u.cache.appendIDs(ids, word, u.split)
+}
+
+// split finds the best way to each place, then walks back from the end.
+func (u *unigram) split(ids []int32, word string) []int32 {
 	ways := make([]best, len(word)+1)
 	ways[0].known = true
 	for at := 0; at < len(word); {

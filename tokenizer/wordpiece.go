@@ -13,9 +13,14 @@ type wordPiece struct {
 	unknown  int32
 	prefix   string
 	maxRunes int
+	cache    wordCache
 }
 
 func (w *wordPiece) tokenize(ids []int32, word string) []int32 {
+	return w.cache.appendIDs(ids, word, w.split)
+}
+
+func (w *wordPiece) split(ids []int32, word string) []int32 {
 	if utf8.RuneCountInString(word) > w.maxRunes {
 		return w.appendUnknown(ids)
 	}

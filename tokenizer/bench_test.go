@@ -1,0 +1,20 @@
+package tokenizer
+
+import (
+	"strings"
+	"testing"
+)
+
+func BenchmarkEncode(b *testing.B) {
+	text := strings.Repeat("A dragoman is an interpreter who stands between two parties; they don't speak each other's language. ", 200)
+	for _, name := range families {
+		p := fromJSONFile(b, name+".json")
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Encode(text, true)
+			}
+		})
+	}
+}

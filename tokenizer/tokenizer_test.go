@@ -1,0 +1,274 @@
+package tokenizer
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/dlclark/regexp2/v2"
+)
+
+// TestGPT2Word compares the split into words with the pattern that it stands
+// for, on random texts.
+func TestGPT2Word(t *testing.T) {
+	want := regex{regexp2.MustCompile(gpt2Pattern)}
+	random := rand.New(rand.NewPCG(1, 2))
+	alphabet := []rune("ab'stremvld  \t\n\u00a0\u3000019½٣,.!?éß日😀\u0301_")
+	for range 20000 {
+		text := make([]rune, 1+random.IntN(12))
+		for i := range text {
+			text[i] = alphabet[random.IntN(len(alphabet))]
+		}
+		s := string(text)
+		if got, want := (gpt2Words{}).find(s), want.find(s); !slices.Equal(got, want) {
+			t.Fatalf("%q: %v, want %v", s, got, want)
+		}
+	}
+}
+
+// TestJoinLong compares the two ways to merge.
+func TestJoinLong(t *testing.T) {
+	b := fromJSONFile(t, "llama.json").model.(*bpe)
+	random := rand.New(rand.NewPCG(3, 4))
+	alphabet := []rune("abdeginorst▁▁Aé")
+	for range 5000 {
+		text := make([]rune, 1+random.IntN(40))
+		for i := range text {
+			text[i] = alphabet[random.IntN(len(alphabet))]
+		}
+		ids := b.characters(string(text))
+		long := b.joinLong(slices.Clone(ids))
+		if short := b.join(ids); !slices.Equal(short, long) {
+			t.Fatalf("%q: %v and %v", string(text), short, long)
+		}
+	}
+}
+
+// TestVeryLong encodes a word of a million characters, and decodes it.
+func TestVeryLong(t *testing.T) {
+	text := strings.Repeat("▁interpreter日", 1<<16)
+	for _, name := range []string{"bytelevel", "llama", "split"} {
+		p := fromJSONFile(t, name+".json")
+		got := p.Decode(p.Encode(text, false), false)
+		if name == "llama" {
+			got = strings.ReplaceAll(got, " ", "▁")
+		}
+		if got != text {
+			t.Errorf("%s: %d bytes became %d", name, len(text), len(got))
+		}
+	}
+}
+
+// TestStreamBytes feeds a byte-level tokenizer the bytes of a text one by one:
+// every piece is whole characters, and together they are the text.
+func TestStreamBytes(t *testing.T) {
+	p := fromJSONFile(t, "bytelevel.json")
+	for _, text := range []string{"日本 é😀!", "a\xff\xfeb", "\xe6\x97", "x\xf0\x9f\x98", strings.Repeat("\xe6", 50) + "日"} {
+		var ids []int32
+		for i := range len(text) {
+			id, ok := p.ID(string(byteRunes[text[i]]))
+			if !ok {
+				t.Fatalf("byte %#x has no token", text[i])
+			}
+			ids = append(ids, id)
+		}
+		s := NewStream(p, true)
+		var whole strings.Builder
+		for i, id := range ids {
+			part := s.Next(id)
+			if !utf8.ValidString(part) {
+				t.Errorf("%q: piece %d is %q", text, i, part)
+			}
+			whole.WriteString(part)
+		}
+		whole.WriteString(s.Flush())
+		if got, want := whole.String(), p.Decode(ids, true); got != want && len(text) < 50 {
+			t.Errorf("%q: streamed %q, want %q", text, got, want)
+		}
+		if !strings.HasSuffix(text, "日") {
+			continue
+		}
+		if !strings.HasSuffix(whole.String(), "日") {
+			t.Errorf("%q: streamed %q", text, whole.String())
+		}
+	}
+}
+
+// TestStreamIsPrompt checks that ASCII is never held back.
+func TestStreamIsPrompt(t *testing.T) {
+	p := fromJSONFile(t, "llama.json")
+	s := NewStream(p, true)
+	var got strings.Builder
+	for i, id := range p.Encode("A red bicycle.", true) {
+		part := s.Next(id)
+		if i > 0 && part == "" && p.Token(id) != "▁" {
+			t.Errorf("token %q was held back", p.Token(id))
+		}
+		got.WriteString(part)
+	}
+	if got.String() != "A red bicycle." {
+		t.Errorf("streamed %q", got.String())
+	}
+}
+
+func TestPad(t *testing.T) {
+	rows := [][]int32{{1, 2, 3}, {}, {4}}
+	ids, mask, length := Pad(rows, 9, false)
+	if length != 3 || !slices.Equal(ids, []int32{1, 2, 3, 9, 9, 9, 4, 9, 9}) || !slices.Equal(mask, []int32{1, 1, 1, 0, 0, 0, 1, 0, 0}) {
+		t.Errorf("right: %v %v %d", ids, mask, length)
+	}
+	ids, mask, length = Pad(rows, 9, true)
+	if length != 3 || !slices.Equal(ids, []int32{1, 2, 3, 9, 9, 9, 9, 9, 4}) || !slices.Equal(mask, []int32{1, 1, 1, 0, 0, 0, 0, 0, 1}) {
+		t.Errorf("left: %v %v %d", ids, mask, length)
+	}
+	if ids, _, length := Pad(nil, 0, false); len(ids) != 0 || length != 0 {
+		t.Errorf("nothing: %v %d", ids, length)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	p := fromJSONFile(t, "bytelevel.json")
+	for id := range int32(p.Size()) {
+		token := p.Token(id)
+		if back, ok := p.ID(token); !ok || back != id {
+			t.Errorf("token %q of id %d has id %d, %v", token, id, back, ok)
+		}
+	}
+	for _, id := range []int32{-1, int32(p.Size()), 1 << 30} {
+		if token := p.Token(id); token != "" {
+			t.Errorf("id %d is %q", id, token)
+		}
+		if text := p.Decode([]int32{id, id}, false); text != "" {
+			t.Errorf("id %d decodes to %q", id, text)
+		}
+	}
+	if _, ok := p.ID("no such token"); ok {
+		t.Error("a token that is none has an id")
+	}
+	if eos := p.Special().EOS; !p.IsSpecial(eos) || p.Token(eos) != "</s>" {
+		t.Errorf("EOS is %d, %q", eos, p.Token(eos))
+	}
+}
+
+// TestSlowPattern gives a pattern that backtracks without end on this text.
+func TestSlowPattern(t *testing.T) {
+	find, err := newPattern(`(a|aa)+$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := find.(regex)
+	r.MatchTimeout = patternTime / 100
+	text := strings.Repeat("a", 60) + "b"
+	words := splitBy{r, isolated, false}.split(nil, word{text, true})
+	if len(words) != 1 || words[0].text != text {
+		t.Errorf("%d words", len(words))
+	}
+}
+
+// TestConcurrent encodes from many goroutines; the race detector watches.
+func TestConcurrent(t *testing.T) {
+	texts := load[[]string](t, "texts.json")
+	for _, name := range families {
+		p := fromJSONFile(t, name+".json")
+		want := load[[]golden](t, name+".golden.json")
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() {
+				for i, text := range texts {
+					if got := p.Encode(text, true); !slices.Equal(got, want[i].Special) {
+						t.Errorf("%s: %q: %v", name, text, got)
+					}
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
+func TestToValid(t *testing.T) {
+	for in, want := range map[string]string{
+		"a":                    "a",
+		"\xff":                 "�",
+		"\xe6\x97x":            "�x",       // a character cut short is one
+		"\xe6\x97\xe6\x97\xa5": "�日",       // and another begins
+		"\xf0\x9f\x98":         "�",        //
+		"\xed\xa0\x80":         "���",      // a surrogate is none
+		"\xc0\xaf":             "��",       // nor is what was too long
+		"\xf4\x90\x80\x80":     "����",     // or too high
+		"\xe0\x80\xff\x80":     "����",     //
+		"日\x80\xbf":            "日��",      //
+		"\xf1\x80\x80a\xf1":    "�a�",      //
+		"\xf0\x90\x80é\xc3":    "�é�",      //
+		"\xe1\x80\xe2\xf0\x91": "�\ufffd�", //
+	} {
+		if got := toValid(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzFromJSON(f *testing.F) {
+	for _, name := range families {
+		f.Add(mustRead(f, name+".json"), "a red [MASK] bicycle")
+	}
+	f.Add([]byte(`{"model":{"type":"Unigram","vocab":[["a",0],["",1],["ab",-1]],"unk_id":0},"normalizer":{"type":"Replace","pattern":{"Regex":""},"content":"x"}}`), "aab")
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0,"":1},"merges":[["a",""]]},"added_tokens":[{"id":3,"content":" ","lstrip":true,"rstrip":true}]}`), " a  a ")
+	f.Fuzz(func(t *testing.T, data []byte, text string) {
+		p, err := FromJSON(data)
+		if err != nil {
+			return
+		}
+		// Prepending and replacing parts may make a text grow without end.
+		if len(text) > 100 || len(data) > 20000 {
+			return
+		}
+		ids := p.Encode(text, true)
+		p.Decode(ids, true)
+		stream(p, ids)
+	})
+}
+
+func FuzzEncode(f *testing.F) {
+	var tokenizers []*Pipeline
+	for _, name := range families {
+		tokenizers = append(tokenizers, fromJSONFile(f, name+".json"))
+	}
+	for i, text := range load[[]string](f, "texts.json") {
+		f.Add(text, int64(i))
+	}
+	f.Fuzz(func(t *testing.T, text string, seed int64) {
+		random := rand.New(rand.NewPCG(uint64(seed), 0))
+		for i, p := range tokenizers {
+			ids := p.Encode(text, true)
+			for _, id := range ids {
+				if id < 0 || int(id) >= p.Size() {
+					t.Errorf("%s: %q has id %d of %d", families[i], text, id, p.Size())
+				}
+			}
+			if families[i] == "split" && utf8.ValidString(text) && !strings.Contains(text, "s>") {
+				if got := p.Decode(ids, true); got != text {
+					t.Errorf("%q came back as %q", text, got)
+				}
+			}
+			for j := range ids {
+				ids[j] = int32(random.IntN(p.Size()+2)) - 1
+			}
+			if got, want := stream(p, ids), p.Decode(ids, true); !utf8.ValidString(got) || !utf8.ValidString(want) {
+				t.Errorf("%s: ids %v: %q, streamed %q", families[i], ids, want, got)
+			}
+		}
+	})
+}
+
+func FuzzSentencePiece(f *testing.F) {
+	f.Add(mustRead(f, "llama.model"))
+	f.Add(mustRead(f, "t5.model"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if p, err := FromSentencePiece(data); err == nil {
+			p.Decode(p.Encode("a red\u3000bicycle ｆ<s>", true), true)
+		}
+	})
+}
