@@ -249,6 +249,13 @@ func (t *taps) row3(dst, src []uint8) {
 		weights := t.weight[i*t.most : i*t.most+t.count[i]]
 		in := src[3*first : 3*(first+len(weights))]
 		r, g, b := int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1))
+		for ; len(weights) >= 4; weights, in = weights[4:], in[12:] {
+			// Four taps with one check of bounds.
+			k, p := (*[4]int32)(weights), (*[12]uint8)(in)
+			r += k[0]*int32(p[0]) + k[1]*int32(p[3]) + k[2]*int32(p[6]) + k[3]*int32(p[9])
+			g += k[0]*int32(p[1]) + k[1]*int32(p[4]) + k[2]*int32(p[7]) + k[3]*int32(p[10])
+			b += k[0]*int32(p[2]) + k[1]*int32(p[5]) + k[2]*int32(p[8]) + k[3]*int32(p[11])
+		}
 		for _, k := range weights {
 			p := (*[3]uint8)(in)
 			r += k * int32(p[0])
@@ -266,6 +273,13 @@ func (t *taps) row4(dst, src []uint8) {
 		weights := t.weight[i*t.most : i*t.most+t.count[i]]
 		in := src[4*first : 4*(first+len(weights))]
 		r, g, b, a := int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1))
+		for ; len(weights) >= 4; weights, in = weights[4:], in[16:] {
+			k, p := (*[4]int32)(weights), (*[16]uint8)(in)
+			r += k[0]*int32(p[0]) + k[1]*int32(p[4]) + k[2]*int32(p[8]) + k[3]*int32(p[12])
+			g += k[0]*int32(p[1]) + k[1]*int32(p[5]) + k[2]*int32(p[9]) + k[3]*int32(p[13])
+			b += k[0]*int32(p[2]) + k[1]*int32(p[6]) + k[2]*int32(p[10]) + k[3]*int32(p[14])
+			a += k[0]*int32(p[3]) + k[1]*int32(p[7]) + k[2]*int32(p[11]) + k[3]*int32(p[15])
+		}
 		for _, k := range weights {
 			p := (*[4]uint8)(in)
 			r += k * int32(p[0])
@@ -284,11 +298,20 @@ func (t *taps) column(dst, src []uint8, y int, sums []int32) {
 	for i := range sums {
 		sums[i] = 1 << (precision - 1)
 	}
-	for k := range t.count[y] {
-		weight := t.weight[y*t.most+k]
-		row := src[(t.first[y]+k)*len(sums):][:len(sums)]
+	weights := t.weight[y*t.most : y*t.most+t.count[y]]
+	rows := src[t.first[y]*len(sums):]
+	for ; len(weights) >= 4; weights, rows = weights[4:], rows[4*len(sums):] {
+		n := len(sums)
+		a, b, c, d := weights[0], weights[1], weights[2], weights[3]
+		ra, rb, rc, rd := rows[:n], rows[n:][:n], rows[2*n:][:n], rows[3*n:][:n]
 		for i := range sums {
-			sums[i] += weight * int32(row[i])
+			sums[i] += a*int32(ra[i]) + b*int32(rb[i]) + c*int32(rc[i]) + d*int32(rd[i])
+		}
+	}
+	for ; len(weights) > 0; weights, rows = weights[1:], rows[len(sums):] {
+		row := rows[:len(sums)]
+		for i := range sums {
+			sums[i] += weights[0] * int32(row[i])
 		}
 	}
 	for i, v := range sums {
