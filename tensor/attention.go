@@ -157,7 +157,7 @@ func (o *attentionOp) backward(r *Run, dy []float32) {
 		g.DV = append(g.DV, kernel.GradRows{Data: r.addGrad(kv.V), Stride: stride})
 	}
 	if o.draw.keep != 0 {
-		o.dropoutBackward(r, dy)
+		o.dropoutBackward(r)
 	} else {
 		g.Probs = nil
 		r.eng.AttentionBackward(r.pool, g)

@@ -2,98 +2,166 @@ package tensor
 
 import "dragoman/kernel"
 
-// Attention whose weights are dropped is computed row by row from the weights that the kernel returned: only training asks
-// for it, and models that care for speed drop elsewhere.
+// Attention whose weights are dropped is computed again, head by head, from the weights that the kernel returned: only
+// training asks for it.
 
-// attentionDropout computes the result of an attention again from its weights, some of them dropped.
+// attentionDropout computes the result of an attention from its weights, some of them dropped.
 type attentionDropout attentionOp
 
+// span does batches of queries.
 func (o *attentionDropout) span(r *Run, worker, from, to int) {
 	a := &o.args
-	n := a.Heads * a.D
-	row := r.scratch(worker, a.D)
-	for b := from; b < to; b++ {
-		y := a.Out[b*a.Tq*n : (b+1)*a.Tq*n]
-		clear(y)
-		(*attentionOp)(o).pairs(b, func(h, i, at int, s *kernel.Segment, _, key int) {
-			if p := a.Probs[at] * o.draw.at(uint64(at)); p != 0 {
-				r.eng.Axpy(p, headOf(row, &s.V, key, h/(a.Heads/a.KVHeads), a.D), y[i*n+h*a.D:][:a.D])
-			}
-		})
+	pairs := a.Tq * a.Keys()
+	kept := r.scratch(worker, pairs)
+	for i := from * a.Heads; i < to*a.Heads; i++ {
+		h := headOf{(*attentionOp)(o), i / a.Heads, i % a.Heads}
+		o.draw.fill(kept, uint64(i*pairs))
+		r.eng.Mul(kept, kept, a.Probs[i*pairs:(i+1)*pairs])
+		for n := range a.Segments {
+			r.small(worker, kernel.Gemm{
+				M: a.Tq, N: a.D, K: a.Segments[n].Len,
+				A: h.pairs(kept, n, false), B: h.rows(&a.Segments[n].V, n, true),
+				C: a.Out[h.query():], LDC: a.OutStride, Accumulate: n > 0, Compute: r.opt.Compute,
+			})
+		}
 	}
 }
 
-// pairs calls f for every head, query and key of a batch of queries: at is where the weight lies, key the row of the segment.
-func (o *attentionOp) pairs(b int, f func(h, i, at int, s *kernel.Segment, segment, key int)) {
+// dropoutBackward is the backward of attention with dropped weights: with weights p, draws m and dp = dy·vᵀ, the scores'
+// gradient is p·(m·dp − Σ p·m·dp). Workers share the heads of keys, because batches may have keys in common.
+func (o *attentionOp) dropoutBackward(r *Run) {
+	pairs := o.args.Tq * o.args.Keys()
+	r.each(o.args.KVHeads, o.args.Batch*pairs*o.args.D, (*attentionDropoutBackward)(o))
+}
+
+type attentionDropoutBackward attentionOp
+
+func (o *attentionDropoutBackward) span(r *Run, worker, from, to int) {
 	a := &o.args
-	for h := range a.Heads {
-		for i := range a.Tq {
-			at := ((b*a.Heads+h)*a.Tq + i) * a.Keys()
-			for n := range a.Segments {
-				s := &a.Segments[n]
-				first := b * s.Pitch
-				if s.Index != nil {
-					first = int(s.Index[b]) * s.Pitch
-				}
-				for j := range s.Len {
-					f(h, i, at, s, n, first+j)
-					at++
-				}
-			}
+	group, pairs := a.Heads/a.KVHeads, a.Tq*a.Keys()
+	buffer := r.scratch(worker, 2*pairs)
+	for b := range a.Batch {
+		for i := from * group; i < to*group; i++ {
+			o.head(r, worker, headOf{(*attentionOp)(o), b, i}, buffer[:pairs], buffer[pairs:])
 		}
 	}
 }
 
-// headOf is head h of a stored row, decoded into row where it is not float32.
-func headOf(row []float32, m *kernel.Mat, i, h, d int) []float32 {
-	bytes := m.Row(i)[m.DType.RowBytes(h*d):m.DType.RowBytes((h+1)*d)]
-	if m.DType == kernel.F32 {
-		if x, ok := kernel.Floats(bytes); ok {
-			return x
-		}
-	}
-	kernel.Decode(m.DType, row, bytes)
-	return row
-}
-
-// dropoutBackward is the backward of attention with dropped weights: with weights p, draws m and dp = m·(dy·v), the scores'
-// gradient is p·(dp − Σ p·dp).
-func (o *attentionOp) dropoutBackward(r *Run, dy []float32) {
+// head adds the gradients that come from one head of one batch of queries.
+func (o *attentionDropoutBackward) head(r *Run, worker int, h headOf, kept, ds []float32) {
 	a, g := &o.args, &o.grad
-	n, group := a.Heads*a.D, a.Heads/a.KVHeads
-	row := make([]float32, a.D)
-	ds := r.arena.alloc(len(a.Probs))
-	for b := range a.Batch {
-		o.pairs(b, func(h, i, at int, s *kernel.Segment, segment, key int) {
-			d := dy[(b*a.Tq+i)*n+h*a.D:][:a.D]
-			m := o.draw.at(uint64(at))
-			ds[at] = m * r.eng.Dot(d, headOf(row, &s.V, key, h/group, a.D))
-			if dv := g.DV[segment]; dv.Data != nil && m*a.Probs[at] != 0 {
-				r.eng.Axpy(m*a.Probs[at], d, dv.Data[key*dv.Stride+h/group*a.D:][:a.D])
-			}
+	keys := a.Keys()
+	at := (h.batch*a.Heads + h.head) * len(ds)
+	probs := a.Probs[at : at+len(ds)]
+	dy := kernel.Operand{Mat: kernel.MatF32(g.DOut[h.query():], a.Tq, a.D, a.OutStride)}
+	dyByKey := dy
+	dyByKey.Trans = true
+	q := kernel.Operand{Mat: kernel.MatF32(a.Q[h.query():], a.Tq, a.D, a.QStride), Trans: true}
+
+	for n := range a.Segments {
+		r.small(worker, kernel.Gemm{
+			M: a.Tq, N: a.Segments[n].Len, K: a.D, A: dy, B: h.rows(&a.Segments[n].V, n, false),
+			C: ds[h.column(n):], LDC: keys, Compute: r.opt.Compute,
 		})
 	}
-	keys := a.Keys()
-	for at := 0; at < len(ds); at += keys {
-		p, ds := a.Probs[at:at+keys], ds[at:at+keys]
-		c := r.eng.Dot(p, ds)
-		for j, w := range p {
-			ds[j] = w * (ds[j] - c) * a.Scale
+	o.draw.fill(kept, uint64(at))
+	r.eng.Mul(ds, ds, kept)
+	r.eng.Mul(kept, kept, probs)
+	for i := 0; i < len(ds); i += keys {
+		c := r.eng.Dot(probs[i:i+keys], ds[i:i+keys])
+		for j, p := range probs[i : i+keys] {
+			ds[i+j] = p * (ds[i+j] - c) * a.Scale
 		}
 	}
-	for b := range a.Batch {
-		o.pairs(b, func(h, i, at int, s *kernel.Segment, segment, key int) {
-			if ds[at] == 0 {
-				return
-			}
-			where := (b*a.Tq+i)*n + h*a.D
-			if g.DQ != nil {
-				r.eng.Axpy(ds[at], headOf(row, &s.K, key, h/group, a.D), g.DQ[where:][:a.D])
-			}
-			if dk := g.DK[segment]; dk.Data != nil {
-				r.eng.Axpy(ds[at], o.q.data[where:][:a.D], dk.Data[key*dk.Stride+h/group*a.D:][:a.D])
-			}
-		})
+	for n := range a.Segments {
+		length := a.Segments[n].Len
+		if dv := g.DV[n]; dv.Data != nil {
+			r.small(worker, kernel.Gemm{
+				M: length, N: a.D, K: a.Tq, A: h.pairs(kept, n, true), B: dyByKey,
+				C: dv.Data[h.first(n)*dv.Stride+h.keyHead()*a.D:], LDC: dv.Stride, Accumulate: true, Compute: r.opt.Compute,
+			})
+		}
+		if dk := g.DK[n]; dk.Data != nil {
+			r.small(worker, kernel.Gemm{
+				M: length, N: a.D, K: a.Tq, A: h.pairs(ds, n, true), B: q,
+				C: dk.Data[h.first(n)*dk.Stride+h.keyHead()*a.D:], LDC: dk.Stride, Accumulate: true, Compute: r.opt.Compute,
+			})
+		}
+		if g.DQ != nil {
+			r.small(worker, kernel.Gemm{
+				M: a.Tq, N: a.D, K: length, A: h.pairs(ds, n, false), B: h.rows(&a.Segments[n].K, n, true),
+				C: g.DQ[h.query():], LDC: a.QStride, Accumulate: true, Compute: r.opt.Compute,
+			})
+		}
 	}
-	r.arena.free(ds)
 }
+
+// headOf says where one head of one batch of queries lies.
+type headOf struct {
+	o           *attentionOp
+	batch, head int
+}
+
+// query is where its columns of the first query begin.
+func (h headOf) query() int {
+	a := &h.o.args
+	return h.batch*a.Tq*a.QStride + h.head*a.D
+}
+
+// keyHead is the head of the keys that it reads.
+func (h headOf) keyHead() int { return h.head / (h.o.args.Heads / h.o.args.KVHeads) }
+
+// first is the row of segment n where its keys begin.
+func (h headOf) first(n int) int {
+	s := &h.o.args.Segments[n]
+	if s.Index != nil {
+		return int(s.Index[h.batch]) * s.Pitch
+	}
+	return h.batch * s.Pitch
+}
+
+// column is the first key of segment n among all.
+func (h headOf) column(n int) int {
+	at := 0
+	for i := range n {
+		at += h.o.args.Segments[i].Len
+	}
+	return at
+}
+
+// rows is its columns of a segment's keys or values.
+func (h headOf) rows(m *kernel.Mat, n int, trans bool) kernel.Operand {
+	a := &h.o.args
+	part := kernel.Mat{DType: m.DType, Rows: a.Segments[n].Len, Cols: a.D, Stride: m.Stride}
+	part.Data = m.Data[h.first(n)*m.Stride+m.DType.RowBytes(h.keyHead()*a.D):]
+	return kernel.Operand{Mat: part, Trans: trans}
+}
+
+// pairs is a segment's columns of a matrix [queries, keys].
+func (h headOf) pairs(x []float32, n int, trans bool) kernel.Operand {
+	a := &h.o.args
+	return kernel.Operand{Mat: kernel.MatF32(x[h.column(n):], a.Tq, a.Segments[n].Len, a.Keys()), Trans: trans}
+}
+
+// small computes a product by the worker that asks for it.
+func (r *Run) small(worker int, g kernel.Gemm) {
+	s := r.smalls[worker]
+	s.gemm, s.list[0] = g, &s.gemm
+	r.eng.Gemm(alone{}, s.list[:]...)
+}
+
+type smallProduct struct {
+	gemm kernel.Gemm
+	list [1]*kernel.Gemm
+}
+
+// alone is the workers of a task that is itself one of many.
+type alone struct{}
+
+func (alone) Do(n int, f func(task, worker int)) {
+	for task := range n {
+		f(task, 0)
+	}
+}
+
+func (alone) Size() int { return 1 }

@@ -372,10 +372,10 @@ func (r *Run) Dropout(x *Tensor, p float32) *Tensor {
 	return o.y
 }
 
-func (o *dropoutOp) span(_ *Run, _, from, to int) {
-	for i := from; i < to; i++ {
-		o.y.data[i] = o.x.data[i] * o.draw.at(uint64(i))
-	}
+func (o *dropoutOp) span(r *Run, _, from, to int) {
+	y := o.y.data[from:to]
+	o.draw.fill(y, uint64(from))
+	r.eng.Mul(y, y, o.x.data[from:to])
 }
 
 func (o *dropoutOp) result() *Tensor { return o.y }
@@ -391,9 +391,14 @@ type dropoutBackward struct {
 	draw   draw
 }
 
-func (b *dropoutBackward) span(_ *Run, _, from, to int) {
-	for i := from; i < to; i++ {
-		b.dx[i] += b.dy[i] * b.draw.at(uint64(i))
+func (b *dropoutBackward) span(r *Run, worker, from, to int) {
+	buffer := r.scratch(worker, strip)
+	for at := from; at < to; at += strip {
+		end := min(at+strip, to)
+		t, dx := buffer[:end-at], b.dx[at:end]
+		b.draw.fill(t, uint64(at))
+		r.eng.Mul(t, t, b.dy[at:end])
+		r.eng.Add(dx, dx, t)
 	}
 }
 
@@ -409,11 +414,22 @@ func (r *Run) nextDraw(p float32) draw {
 	return draw{seed: mix(r.opt.Seed) + mix(^r.draws), below: uint32(p*65536 + 0.5), keep: 1 / (1 - p)}
 }
 
-func (d draw) at(i uint64) float32 {
-	if uint32(mix(d.seed+i>>2)>>(i&3*16)&0xffff) < d.below {
-		return 0
+// fill sets dst to what the elements from the given index on are multiplied by. One random number serves four elements.
+func (d draw) fill(dst []float32, from uint64) {
+	random := mix(d.seed+from>>2) >> (from & 3 * 16)
+	values := [2]float32{0, d.keep}
+	for i := range dst {
+		at := from + uint64(i)
+		if at&3 == 0 {
+			random = mix(d.seed + at>>2)
+		}
+		kept := uint32(1)
+		if uint32(random&0xffff) < d.below {
+			kept = 0
+		}
+		dst[i] = values[kept]
+		random >>= 16
 	}
-	return d.keep
 }
 
 // mix is the output function of SplitMix64.

@@ -123,7 +123,7 @@ func (n *network) forward(r *Run) *Tensor {
 	for range n.blocks {
 		q, k, v := linear(h, kernel.NoAct), linear(h, kernel.NoAct), linear(h, kernel.NoAct)
 		kv := r.KVs(KV{K: k, V: v})
-		a := linear(r.Attention(AttentionArgs{Q: q, KV: kv, Heads: 4, Causal: true, CausalFrom: 16}), kernel.NoAct)
+		a := linear(r.Attention(AttentionArgs{Q: q, KV: kv, Heads: 4, Causal: true, CausalFrom: 16, Dropout: 0.1}), kernel.NoAct)
 		a = r.Dropout(a, 0.1)
 		queries, text := r.Slice(h, 1, 0, 16), r.Slice(h, 1, 16, 28)
 		q = linear(queries, kernel.NoAct)
@@ -131,8 +131,8 @@ func (n *network) forward(r *Run) *Tensor {
 		queries = r.Add(queries, linear(r.Attention(AttentionArgs{Q: q, KV: cross, Heads: 4}), kernel.NoAct))
 		pair := [2]*Tensor{queries, text}
 		h = r.Add(r.Concat(1, pair[:]...), a)
-		f := linear(linear(h, kernel.GELU), kernel.NoAct)
-		h = r.AddLayerNorm(h, f, next(), next(), 1e-5)
+		w1, b1, w2, b2 := next(), next(), next(), next()
+		h = r.DropoutAddLayerNorm(r.FeedForward(h, w1, b1, kernel.GELU, w2, b2), 0.1, h, next(), next(), 1e-5)
 	}
 	logits := r.Linear(r.Slice(h, 1, 16, 28), n.words, nil, kernel.NoAct)
 	return r.CrossEntropy(logits, n.targets, 0.1)

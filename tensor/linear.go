@@ -82,27 +82,59 @@ func (o *linearOp) backward(r *Run, dy []float32) {
 	if db := r.addGrad(o.b); db != nil {
 		r.sumRows(db, dy)
 	}
+	g := linearGrad{rows: rows, in: in, out: out, dy: dy, x: o.x.Mat(), w: o.w}
 	r.gemms = r.gemms[:0]
 	if dw, fresh := r.grad(o.w); dw != nil {
-		r.gemms = append(r.gemms, kernel.Gemm{
-			M: out, N: in, K: rows,
-			A: kernel.Operand{Mat: kernel.MatF32(dy, rows, out, out), Trans: true},
-			B: kernel.Operand{Mat: o.x.Mat(), Trans: true},
-			C: dw, LDC: in, Accumulate: !fresh, Compute: r.opt.Compute,
-		})
+		r.gemms = append(r.gemms, g.weightProduct(r, dw, fresh))
 	}
 	if dx, fresh := r.grad(o.x); dx != nil {
-		r.gemms = append(r.gemms, kernel.Gemm{
-			M: rows, N: in, K: out,
-			A: kernel.Operand{Mat: kernel.MatF32(dy, rows, out, out)},
-			B: kernel.Operand{Mat: o.w.Mat(), Trans: true},
-			C: dx, LDC: in, Accumulate: !fresh, Compute: r.opt.Compute,
-		})
+		r.gemms = append(r.gemms, g.inputProduct(r, dx, fresh))
 	}
 	r.multiply()
 	if o.before != nil {
 		r.arena.free(o.before)
 		o.before = nil
+	}
+}
+
+// linearGrad is what the gradients of x·wᵀ come from: dy [rows, out], x [rows, in], w [out, in].
+type linearGrad struct {
+	rows, in, out int
+	dy            []float32
+	x             kernel.Mat
+	w             *Tensor
+}
+
+// weightGrads adds the gradients of the weight and the bias.
+func (r *Run) weightGrads(g linearGrad, bias *Tensor) {
+	if db := r.addGrad(bias); db != nil {
+		r.sumRows(db, g.dy)
+	}
+	if dw, fresh := r.grad(g.w); dw != nil {
+		r.gemm(g.weightProduct(r, dw, fresh))
+	}
+}
+
+// inputGrad sets or adds the gradient of x.
+func (g *linearGrad) inputGrad(r *Run, dx []float32, fresh bool) {
+	r.gemm(g.inputProduct(r, dx, fresh))
+}
+
+// weightProduct is dw = dyᵀ·x.
+func (g *linearGrad) weightProduct(r *Run, dw []float32, fresh bool) kernel.Gemm {
+	return kernel.Gemm{
+		M: g.out, N: g.in, K: g.rows,
+		A: kernel.Operand{Mat: kernel.MatF32(g.dy, g.rows, g.out, g.out), Trans: true}, B: kernel.Operand{Mat: g.x, Trans: true},
+		C: dw, LDC: g.in, Accumulate: !fresh, Compute: r.opt.Compute,
+	}
+}
+
+// inputProduct is dx = dy·w.
+func (g *linearGrad) inputProduct(r *Run, dx []float32, fresh bool) kernel.Gemm {
+	return kernel.Gemm{
+		M: g.rows, N: g.in, K: g.out,
+		A: kernel.Operand{Mat: kernel.MatF32(g.dy, g.rows, g.out, g.out)}, B: kernel.Operand{Mat: g.w.Mat(), Trans: true},
+		C: dx, LDC: g.in, Accumulate: !fresh, Compute: r.opt.Compute,
 	}
 }
 

@@ -2,13 +2,14 @@ package tensor
 
 import "fmt"
 
-// layerNormOp is y = (x−mean)/√(var+eps)·w + b over the last axis, where x may be the sum of two tensors. It keeps x (or the
-// sum), and mean and 1/√(var+eps) of each row.
+// layerNormOp is y = (x−mean)/√(var+eps)·w + b over the last axis, where x may be the sum of two tensors, the first of them
+// under dropout. It keeps x (or the sum), and mean and 1/√(var+eps) of each row.
 type layerNormOp struct {
 	x, residual, w, b, y *Tensor
 	sum                  []float32 // x, or x + residual
 	stats                []float32 // mean and 1/√(var+eps), row by row
 	eps                  float32
+	draw                 draw // of dropout, if draw.keep is not 0
 }
 
 // LayerNorm normalises the last axis: w, b [d]; b may be nil.
@@ -18,12 +19,23 @@ func (r *Run) LayerNorm(x, w, b *Tensor, eps float32) *Tensor {
 
 // AddLayerNorm is LayerNorm(x + residual), fused (BERT's post-norm).
 func (r *Run) AddLayerNorm(x, residual, w, b *Tensor, eps float32) *Tensor {
+	return r.DropoutAddLayerNorm(x, 0, residual, w, b, eps)
+}
+
+// DropoutAddLayerNorm is AddLayerNorm(Dropout(x, p), residual), the same to the byte, keeping less.
+func (r *Run) DropoutAddLayerNorm(x *Tensor, p float32, residual, w, b *Tensor, eps float32) *Tensor {
+	if residual == nil {
+		x, p = r.Dropout(x, p), 0
+	}
 	d := x.Dim(-1)
 	if w.Len() != d || b != nil && b.Len() != d || residual != nil && residual.Len() != x.Len() {
 		panic(fmt.Sprintf("tensor: layer norm of %v (+ %v) with %v and %v", x.shape, shapeOf(residual), w.shape, shapeOf(b)))
 	}
 	o := op[layerNormOp](r)
 	o.x, o.residual, o.w, o.b, o.y, o.eps = x, residual, w, b, r.like(x), eps
+	if r.opt.Train && p > 0 {
+		o.draw = r.nextDraw(p)
+	}
 	record := r.wants(x, residual, w, b)
 	if record {
 		o.stats = r.arena.alloc(2 * x.Rows())
@@ -39,8 +51,9 @@ func (r *Run) AddLayerNorm(x, residual, w, b *Tensor, eps float32) *Tensor {
 	return o.y
 }
 
-func (o *layerNormOp) span(r *Run, _, from, to int) {
+func (o *layerNormOp) span(r *Run, worker, from, to int) {
 	d := o.x.Dim(-1)
+	kept := r.scratch(worker, d)
 	w, b := o.w.floats(), o.b.floats()
 	for i := from; i < to; i++ {
 		x, y := o.x.data[i*d:(i+1)*d], o.y.data[i*d:(i+1)*d]
@@ -48,6 +61,11 @@ func (o *layerNormOp) span(r *Run, _, from, to int) {
 			sum := y
 			if o.sum != nil {
 				sum = o.sum[i*d : (i+1)*d]
+			}
+			if o.draw.keep != 0 {
+				o.draw.fill(kept, uint64(i*d))
+				r.eng.Mul(kept, kept, x)
+				x = kept
 			}
 			r.eng.Add(sum, x, o.residual.data[i*d:(i+1)*d])
 			x = sum
@@ -114,7 +132,8 @@ type layerNormBackward struct {
 func (b *layerNormBackward) span(r *Run, worker, from, to int) {
 	o := b.o
 	d := o.x.Dim(-1)
-	both := r.scratch(worker, d)
+	buffer := r.scratch(worker, 2*d)
+	both, kept := buffer[:d], buffer[d:]
 	for i := from * b.size; i < min(to*b.size, o.x.Rows()); i++ {
 		var dw, db []float32
 		if b.parts != nil {
@@ -122,7 +141,8 @@ func (b *layerNormBackward) span(r *Run, worker, from, to int) {
 			dw, db = part[:d], part[d:]
 		}
 		dx, fresh := rowOf(b.dx, i, d), b.dxFresh
-		if b.dx != nil && b.dres != nil {
+		shared := b.dres != nil && (b.dx != nil || o.draw.keep != 0) || b.dx != nil && o.draw.keep != 0
+		if shared {
 			dx, fresh = both, true
 		} else if b.dres != nil {
 			dx, fresh = rowOf(b.dres, i, d), b.dresFresh
@@ -131,9 +151,18 @@ func (b *layerNormBackward) span(r *Run, worker, from, to int) {
 			clear(dx)
 		}
 		r.eng.LayerNormBackward(dx, b.dy[i*d:(i+1)*d], o.sum[i*d:(i+1)*d], b.w, dw, db, o.stats[2*i], o.stats[2*i+1])
-		if b.dx != nil && b.dres != nil {
-			store(r, b.dx, both, i*d, b.dxFresh)
+		if !shared {
+			continue
+		}
+		if b.dres != nil {
 			store(r, b.dres, both, i*d, b.dresFresh)
+		}
+		if b.dx != nil {
+			if o.draw.keep != 0 {
+				o.draw.fill(kept, uint64(i*d))
+				r.eng.Mul(both, both, kept)
+			}
+			store(r, b.dx, both, i*d, b.dxFresh)
 		}
 	}
 }

@@ -61,6 +61,9 @@ func opCases() []opCase {
 		{"add_layer_norm_twice", func(r *Run, c *recorded) *Tensor {
 			return r.AddLayerNorm(c.in[0], c.in[0], c.in[1], c.in[2], 1e-5)
 		}},
+		{"feed_forward", func(r *Run, c *recorded) *Tensor {
+			return r.FeedForward(c.in[0], c.in[1], c.in[2], kernel.GELU, c.in[3], c.in[4])
+		}},
 		{"rms_norm", func(r *Run, c *recorded) *Tensor { return r.RMSNorm(c.in[0], c.in[1], 1e-5) }},
 		{"softmax", func(r *Run, c *recorded) *Tensor { return r.Softmax(c.in[0]) }},
 		{"log_softmax", func(r *Run, c *recorded) *Tensor { return r.LogSoftmax(c.in[0]) }},

@@ -49,7 +49,8 @@ type Run struct {
 	gemms     []kernel.Gemm
 	products  []*kernel.Gemm
 	scratches [][]float32 // one a worker
-	turns     []float32   // the table of the last Rope, turnsOf
+	smalls    []*smallProduct
+	turns     []float32 // the table of the last Rope, turnsOf
 	turnsOf   Rope
 	split     struct {
 		work    spanner
@@ -98,11 +99,15 @@ type Mark struct{ mark mark }
 // Mark notes how much memory the pass uses.
 func (r *Run) Mark() Mark { return Mark{r.arena.mark()} }
 
-// Release gives back what was made since the mark, except x, which it moves there and returns, so that a long encoder needs
-// the memory of one block. Under a tape it does nothing, because the backward needs it all.
+// Release gives back what was made since the mark, except x (which may be nil), which it moves there and returns, so that a
+// long encoder needs the memory of one block. Under a tape it does nothing, because the backward needs it all.
 func (r *Run) Release(m Mark, x *Tensor) *Tensor {
 	if r.opt.Grad {
 		return x
+	}
+	if x == nil {
+		r.arena.rewind(m.mark)
+		return nil
 	}
 	data := x.data
 	if poison {

@@ -153,6 +153,7 @@ const (
 func (r *Run) each(n, cost int, s spanner) {
 	for len(r.scratches) < r.pool.Size() {
 		r.scratches = append(r.scratches, nil)
+		r.smalls = append(r.smalls, new(smallProduct))
 	}
 	tasks := min(n*max(cost, 1)/minSpan, 4*r.pool.Size(), n)
 	if tasks <= 1 || r.pool.Size() == 1 {

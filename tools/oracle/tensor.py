@@ -52,6 +52,10 @@ for name, act in acts.items():
     case("linear_" + name, lambda x, w, b: act(F.linear(x, w, b)), randn(2, 3, 13), randn(7, 13, scale=0.5), randn(7))
     case("act_" + name, act, randn(3, 37, scale=2))
 case("linear_no_bias", lambda x, w: F.linear(x, w), randn(5, 16), randn(9, 16))
+case(
+    "feed_forward", lambda x, w1, b1, w2, b2: F.linear(F.gelu(F.linear(x, w1, b1)), w2, b2),
+    randn(2, 5, 8), randn(24, 8, scale=0.4), randn(24), randn(8, 24, scale=0.2), randn(8),
+)
 case("matmul", lambda a, b: a @ b, randn(5, 7), randn(7, 6))
 case("matmul_trans", lambda a, b: a @ b.T, randn(5, 7), randn(6, 7))
 
