@@ -184,6 +184,12 @@ func (c *Cache) copySlot(to, from int) {
 	}
 }
 
+// Clear forgets everything and keeps the memory.
+func (c *Cache) Clear() {
+	c.length, c.pending, c.mask = 0, 0, nil
+	clear(c.next)
+}
+
 // Truncate forgets all but the first length positions, of rows without padding.
 func (c *Cache) Truncate(length int) {
 	if length < 0 || length > c.length || c.mask != nil {

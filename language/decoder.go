@@ -28,9 +28,12 @@ func NewDecoder(m Model, opt tensor.Options) *Decoder {
 // Run is the decoder's own run, for embeddings that Prefill is to read. Its activations are gone after the next Advance.
 func (d *Decoder) Run() *tensor.Run { return d.run }
 
-// Reset forgets everything that was read.
+// Reset forgets everything that was read, and keeps the memory.
 func (d *Decoder) Reset() {
-	d.cache, d.logits = nil, nil
+	if d.cache != nil {
+		d.cache.Clear()
+	}
+	d.logits = nil
 	d.run.Reset()
 }
 
@@ -46,7 +49,7 @@ func (d *Decoder) Tokens() int {
 // column is a token in every row: pad on the left, or in the middle. Logits are then those of the next token.
 func (d *Decoder) Prefill(embeds *tensor.Tensor, mask []uint8) error {
 	rows, length := embeds.Dim(0), embeds.Dim(1)
-	if d.cache == nil {
+	if d.cache == nil || d.cache.Len() == 0 && d.cache.Rows() != rows {
 		d.cache = NewCache(d.Model.Config(), rows, d.run.Options().Compute)
 	}
 	if d.cache.Rows() != rows {

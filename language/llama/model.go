@@ -106,11 +106,12 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 		p.keyMask = in.Mask
 	}
 	h := in.Embeds
+	mark := r.Mark()
 	for i := range m.blocks {
 		if in.Hook != nil {
 			h = in.Hook(r, i, h)
 		}
-		h = p.block(i, h)
+		h = r.Release(mark, p.block(i, h))
 	}
 	if p.cache != nil {
 		p.cache.End()

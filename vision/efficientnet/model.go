@@ -101,14 +101,45 @@ type Maps struct {
 	Logits   *tensor.Tensor // [B, classes]
 }
 
+// chunk is how many pictures go through the network at a time, so that the memory they need stays small and near.
+const chunk = 4
+
 // Forward runs pixels [B, H, W, 3] of any size through the network.
 func (m *Model) Forward(r *tensor.Run, pixels *tensor.Tensor) Maps {
+	batch, h, w := pixels.Dim(0), pixels.Dim(1), pixels.Dim(2)
+	if batch <= chunk || r.Recording() || r.Options().Observer != nil {
+		return m.forward(r, pixels)
+	}
+	h16, h32 := sides(h)
+	w16, w32 := sides(w)
+	s := m.Shape()
+	all := Maps{
+		Stride16: r.New(batch, h16, w16, s.FineWidth), Stride32: r.New(batch, h32, w32, s.Width),
+		Pooled: r.New(batch, s.Pooled), Logits: r.New(batch, s.Classes),
+	}
+	for from := 0; from < batch; from += chunk {
+		n := min(chunk, batch-from)
+		mark := r.Mark()
+		part := m.forward(r, tensor.FromFloats(pixels.Data()[from*h*w*3:(from+n)*h*w*3], n, h, w, 3))
+		for _, c := range [...]struct{ to, of *tensor.Tensor }{
+			{all.Stride16, part.Stride16}, {all.Stride32, part.Stride32}, {all.Pooled, part.Pooled}, {all.Logits, part.Logits},
+		} {
+			copy(c.to.Data()[from*c.to.Len()/batch:], c.of.Data())
+		}
+		r.Release(mark, nil)
+	}
+	return all
+}
+
+func (m *Model) forward(r *tensor.Run, pixels *tensor.Tensor) Maps {
 	var out Maps
+	mark := r.Mark()
 	x := m.stem.forward(r, pixels)
 	for i := range m.blocks {
-		x = m.blocks[i].forward(r, x)
+		x = r.Release(mark, m.blocks[i].forward(r, x))
 		if i == m.split-1 {
 			out.Stride16 = x
+			mark = r.Mark()
 		}
 	}
 	out.Stride32 = x

@@ -183,6 +183,32 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// TestChunks runs more pictures than go through the network at a time, and compares with each alone.
+func TestChunks(t *testing.T) {
+	m := checkpoint(t, "lite0")
+	const size, batch = 64, chunk + 2
+	r := tensor.NewRun(tensor.Options{Compute: kernel.F32})
+	var pixels []float32
+	for b := range batch {
+		pixels = append(pixels, testPicture(size, b+1)...)
+	}
+	all := m.Encode(r, tensor.FromFloats(pixels, batch, 3, size, size))
+	for b := range batch {
+		one := m.Encode(r, tensor.FromFloats(pixels[b*3*size*size:(b+1)*3*size*size], 1, 3, size, size))
+		for name, pair := range map[string][2]*tensor.Tensor{
+			"tokens": {all.Tokens, one.Tokens}, "fine tokens": {all.Fine, one.Fine},
+			"pooled": {all.Pooled, one.Pooled}, "logits": {all.Logits, one.Logits},
+		} {
+			n := pair[1].Len()
+			for i, v := range pair[1].Data() {
+				if d := math.Abs(float64(v - pair[0].Data()[b*n+i])); !(d <= 1e-4) {
+					t.Fatalf("%s of picture %d: value %d is %v together, %v alone", name, b, i, pair[0].Data()[b*n+i], v)
+				}
+			}
+		}
+	}
+}
+
 // TestFamily holds the published channels and numbers of blocks.
 func TestFamily(t *testing.T) {
 	for _, e := range []struct {
