@@ -110,7 +110,8 @@ func newFeedForward(inner, outer *nn.Builder, c Config) *feedForward {
 }
 
 func (f *feedForward) forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
-	x = f.outer.add(run, f.inner.forward(run, x, f.act), x)
+	inner, outer := f.inner, f.outer.dense
+	x = f.outer.join(run, run.FeedForward(x, inner.weight, inner.bias, f.act, outer.weight, outer.bias), x)
 	run.Observe(f.path, x)
 	return x
 }
@@ -131,8 +132,12 @@ func newResidual(b *nn.Builder, c Config, in int) residual {
 }
 
 func (o residual) add(run *tensor.Run, y, x *tensor.Tensor) *tensor.Tensor {
-	y = run.Dropout(o.dense.forward(run, y, kernel.NoAct), o.dropout)
-	return run.AddLayerNorm(y, x, o.norm.weight, o.norm.bias, o.norm.eps)
+	return o.join(run, o.dense.forward(run, y, kernel.NoAct), x)
+}
+
+// join is what comes behind the dense map: dropout, the sum with x, and the norm.
+func (o residual) join(run *tensor.Run, y, x *tensor.Tensor) *tensor.Tensor {
+	return run.DropoutAddLayerNorm(y, o.dropout, x, o.norm.weight, o.norm.bias, o.norm.eps)
 }
 
 // linear is x·weightᵀ + bias; weight is [out, in].
