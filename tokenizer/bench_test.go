@@ -18,3 +18,14 @@ func BenchmarkEncode(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLoad reads the largest of the committed tokenizers.
+func BenchmarkLoad(b *testing.B) {
+	data := mustRead(b, "llama.json")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := FromJSON(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -50,7 +50,7 @@ func fromJSONFile(t testing.TB, name string) *Pipeline {
 }
 
 // families are the tokenizers that tools/oracle/tokenizer.py trains.
-var families = []string{"bytelevel", "split", "wordpiece", "llama", "t5"}
+var families = []string{"bytelevel", "split", "wordpiece", "llama", "t5", "clip", "plain", "wordlevel", "bytes"}
 
 // check compares a tokenizer with the recorded ids and texts.
 func check(t *testing.T, tok Tokenizer, texts []string, want []golden) {

@@ -27,6 +27,10 @@ func NewStream(t Tokenizer, skipSpecial bool) *Stream {
 // Next takes an id and returns the text that is complete with it, which may be
 // empty.
 func (s *Stream) Next(id int32) string {
+	one := []int32{id}
+	if s.skipSpecial && s.tokenizer.Decode(one, true) == "" && s.tokenizer.Decode(one, false) != "" {
+		return "" // left out wherever it stands
+	}
 	s.ids = append(s.ids, id)
 	return s.take(false)
 }

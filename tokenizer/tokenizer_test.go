@@ -114,6 +114,25 @@ func TestStreamIsPrompt(t *testing.T) {
 	}
 }
 
+func TestChatML(t *testing.T) {
+	user := Message{"user", "Hi"}
+	for _, c := range []struct {
+		messages []Message
+		system   string
+		answer   bool
+		want     string
+	}{
+		{[]Message{user}, "Be brief.", true, "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"},
+		{[]Message{user}, "", false, "<|im_start|>user\nHi<|im_end|>\n"},
+		{[]Message{{"system", "Own."}, user}, "Be brief.", false, "<|im_start|>system\nOwn.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"},
+		{nil, "Be brief.", true, "<|im_start|>assistant\n"},
+	} {
+		if got := ChatML(c.messages, c.system, c.answer); got != c.want {
+			t.Errorf("%v: %q, want %q", c.messages, got, c.want)
+		}
+	}
+}
+
 func TestPad(t *testing.T) {
 	rows := [][]int32{{1, 2, 3}, {}, {4}}
 	ids, mask, length := Pad(rows, 9, false)

@@ -1,5 +1,6 @@
 """Small tokenizers of every family, and what the tokenizers library makes of a
-nasty corpus with them, for the tests of package tokenizer.
+nasty corpus with them, for the tests of package tokenizer. The trainers do not
+break ties the same way twice: a run replaces tokenizers and records together.
 
     /opt/oracle/bin/python tools/oracle/tokenizer.py             # tokenizer/testdata
     /opt/oracle/bin/python tools/oracle/tokenizer.py FILE.gguf   # and smollm2.json, from the built-in model's file
@@ -160,6 +161,48 @@ def t5(raw):
     return t
 
 
+def clip():
+    """CLIP's kind: a mark at the end of each word, lower case, words by a pattern that is kept rather than split at."""
+    t = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
+    t.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
+    words = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(words, "removed", invert=True), pre_tokenizers.ByteLevel(False)])
+    t.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=330, end_of_word_suffix="</w>", initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet())[:120], show_progress=False,
+        special_tokens=["<|startoftext|>", "<|endoftext|>"])
+    t.train_from_iterator(TRAIN.lower().split("\n"), trainer)
+    t.post_processor = processors.RobertaProcessing(("<|endoftext|>", 1), ("<|startoftext|>", 0), trim_offsets=False, add_prefix_space=False)
+    return t
+
+
+def plain():
+    """BPE over characters with unknown ones, pieces within a word marked."""
+    t = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, continuing_subword_prefix="##"))
+    t.pre_tokenizer = pre_tokenizers.Whitespace()
+    t.decoder = decoders.WordPiece("##", cleanup=False)
+    trainer = trainers.BpeTrainer(vocab_size=160, limit_alphabet=50, continuing_subword_prefix="##", special_tokens=["<unk>"], show_progress=False)
+    t.train_from_iterator(TRAIN.split("\n"), trainer)
+    return t
+
+
+def word_level():
+    t = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    t.normalizer = normalizers.Strip()
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated")])
+    t.train_from_iterator(TRAIN.split("\n"), trainers.WordLevelTrainer(vocab_size=60, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False))
+    t.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
+    return t
+
+
+def unigram_bytes(raw):
+    """Unigram that spells what it does not know as bytes."""
+    t = Tokenizer(models.Unigram([(p.piece, p.score) for p in parse(raw).pieces], unk_id=0, byte_fallback=True))
+    t.pre_tokenizer = pre_tokenizers.Metaspace("▁", "first")
+    t.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace("▁", "first")])
+    return t
+
+
 def charsmap_rules():
     """A few of the rules of nmt_nfkc, so that the committed table is small."""
     rules = {"\t": " ", "\n": " ", "\r": " ", "\u3000": " ", "\u00a0": " ", "\u2003": " ", "\u200b": "", "\u00ad": "",
@@ -190,6 +233,7 @@ NORMALIZERS = [
     '{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true}',
     '{"type":"BertNormalizer","clean_text":false,"handle_chinese_chars":true,"strip_accents":true,"lowercase":false}',
     '{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":false,"strip_accents":false,"lowercase":true}',
+    '{"type":"ByteLevel"}',
     '{"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"},{"type":"Lowercase"}]}',
 ]
 PRE_TOKENIZERS = [
@@ -272,7 +316,10 @@ def main():
                     remove_extra_whitespaces=False)
     unigram = train_spm("unigram", vocab_size=260, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, character_coverage=0.98,
                         normalization_rule_tsv=charsmap_rules())
-    for name, t in {"bytelevel": byte_level(), "split": split_regex(), "wordpiece": word_piece(), "llama": llama(bpe), "t5": t5(unigram)}.items():
+    spelling = train_spm("unigram", vocab_size=420, byte_fallback=True, character_coverage=0.98, normalization_rule_name="identity")
+    families = {"bytelevel": byte_level(), "split": split_regex(), "wordpiece": word_piece(), "llama": llama(bpe), "t5": t5(unigram),
+                "clip": clip(), "plain": plain(), "wordlevel": word_level(), "bytes": unigram_bytes(spelling)}
+    for name, t in families.items():
         t.save(os.path.join(OUT, name + ".json"), pretty=False)
         dump(name + ".golden.json", record(t, texts))
     dump("parts.golden.json", parts(CORPUS if count <= 24 else texts))
