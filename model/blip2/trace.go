@@ -1,0 +1,401 @@
+package blip2
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"dragoman/bridge/qformer"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// Trace asks what goes through a model: one forward pass over given inputs, with every module's output kept.
+type Trace struct {
+	// Inputs have the names of transformers' forward arguments: pixel_values, input_ids, attention_mask, labels; for the first
+	// stage's losses also itm_negative_images and itm_negative_texts.
+	Inputs weights.Source
+	Head   string                 // "itm" or "itc" for a matching model; "": itc, or the language model where there is one
+	Loss   string                 // "stage1", or "": the language model's, where there are labels
+	Seed   uint64                 // of the hard negatives that are drawn
+	Select func(name string) bool // which outputs; nil: all
+	Maps   bool                   // attention weights too
+	Grad   func(name string) bool // nil, or of which parameters the loss's gradients are wanted; the model was opened Trainable
+}
+
+// Trace runs the pass and returns its outputs, float32, named by module path as in transformers.
+func (m *Model) Trace(opt tensor.Options, t Trace) ([]weights.Tensor, error) {
+	seen := &recorder{wanted: t.Select, maps: t.Maps, at: map[string]int{}}
+	opt.Observer, opt.Grad = seen, t.Grad != nil
+	p := &tracePass{Model: m, run: tensor.NewRun(opt), seen: seen, in: t}
+	var loss *tensor.Tensor
+	var err error
+	switch {
+	case t.Loss == "stage1":
+		loss, err = p.stage1()
+	case t.Loss != "":
+		return nil, fmt.Errorf("trace: loss %q is not stage1", t.Loss)
+	case t.Head != "" || m.Language == nil:
+		err = p.match(t.Head)
+	default:
+		loss, err = p.generate()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("trace: %w", err)
+	}
+	if loss != nil {
+		seen.keep("loss", loss)
+	}
+	if t.Grad == nil {
+		return seen.out, nil
+	}
+	if loss == nil {
+		return nil, fmt.Errorf("trace: gradients need a loss: labels among the inputs, or the first stage's")
+	}
+	for _, w := range m.params {
+		w.ZeroGrad()
+	}
+	p.run.Backward(loss, 1)
+	for _, w := range m.params {
+		if !t.Grad(w.Name()) {
+			continue
+		}
+		g := w.Grad()
+		if g == nil { // the loss does not depend on it
+			g = make([]float32, w.Len())
+		}
+		seen.out = append(seen.out, weights.FromFloat32("grad."+w.Name(), w.Shape(), slices.Clone(g)))
+	}
+	return seen.out, nil
+}
+
+type tracePass struct {
+	*Model
+	run  *tensor.Run
+	seen *recorder
+	in   Trace
+}
+
+// view encodes the pictures; nil where there are none.
+func (p *tracePass) view() (*View, error) {
+	w, ok := p.in.Inputs.Lookup("pixel_values")
+	if !ok {
+		return nil, nil
+	}
+	size := p.Vision.Processor().Size
+	if len(w.Shape) != 4 || w.Shape[0] < 1 || w.Shape[1] != 3 || w.Shape[2] != size[0] || w.Shape[3] != size[1] {
+		return nil, fmt.Errorf("pixel_values: %v, the encoder reads [pictures 3 %d %d]", w.Shape, size[0], size[1])
+	}
+	values, err := w.Float32()
+	if err != nil {
+		return nil, err
+	}
+	pixels := tensor.FromFloats(values, w.Shape...)
+	p.seen.keep("pixel_values", pixels)
+	if !p.Config.projected() {
+		return &View{Tokens: p.Vision.Encode(p.run, pixels).Tokens}, nil
+	}
+	raw := make([]float32, w.Shape[0]*p.FeatureLen())
+	p.Encode(p.run, pixels, raw)
+	v := p.Features(p.run, raw)
+	return &v, nil
+}
+
+// ints reads a matrix of whole numbers; absent is nil without an error.
+func (p *tracePass) ints(name string) (values []int32, rows int, err error) {
+	w, ok := p.in.Inputs.Lookup(name)
+	if !ok {
+		return nil, 0, nil
+	}
+	x, err := w.Float32()
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(w.Shape) < 1 || len(w.Shape) > 2 || len(x) == 0 {
+		return nil, 0, fmt.Errorf("%s: %v is not [rows, tokens]", name, w.Shape)
+	}
+	values = make([]int32, len(x))
+	for i, v := range x {
+		if v != v || v > 1<<30 || v < -1<<30 || v != float32(int32(v)) {
+			return nil, 0, fmt.Errorf("%s: %v is not a whole number in range", name, v)
+		}
+		values[i] = int32(v)
+	}
+	return values, w.Shape[0], nil
+}
+
+// tokens reads input_ids and attention_mask, and cuts off leading placeholders of the queries where the config names their id.
+func (p *tracePass) tokens(vocab int, cut bool) (ids []int32, mask []uint8, rows, length int, err error) {
+	ids, rows, err = p.ints("input_ids")
+	if err != nil || ids == nil {
+		return nil, nil, 0, 0, err
+	}
+	length = len(ids) / rows
+	m, _, err := p.ints("attention_mask")
+	if err != nil {
+		return nil, nil, 0, 0, err
+	}
+	if m != nil && len(m) != len(ids) {
+		return nil, nil, 0, 0, fmt.Errorf("attention_mask: %d values for %d tokens", len(m), len(ids))
+	}
+	for _, v := range m {
+		mask = append(mask, uint8(min(1, max(0, v))))
+	}
+	if q := p.Config.QFormer.Queries; cut && p.Config.ImageID >= 0 && length > q && ids[0] == p.Config.ImageID {
+		ids = cutColumns(ids, rows, length, q)
+		if mask != nil {
+			mask = cutColumns(mask, rows, length, q)
+		}
+		length -= q
+	}
+	for _, id := range ids {
+		if id < 0 || int(id) >= vocab && id != p.Config.ImageID {
+			return nil, nil, 0, 0, fmt.Errorf("input_ids: %d is not among %d tokens", id, vocab)
+		}
+	}
+	return ids, mask, rows, length, nil
+}
+
+func cutColumns[T any](x []T, rows, length, cut int) []T {
+	out := make([]T, 0, rows*(length-cut))
+	for r := range rows {
+		out = append(out, x[r*length+cut:(r+1)*length]...)
+	}
+	return out
+}
+
+// text is the Q-Former's text input.
+func (p *tracePass) text() (*qformer.Text, error) {
+	if !p.Config.QFormer.Text {
+		return nil, fmt.Errorf("the model has no text stream to match with")
+	}
+	ids, mask, _, length, err := p.tokens(p.Config.QFormer.Vocab, true)
+	if err != nil || ids == nil {
+		return nil, err
+	}
+	if length > p.Config.QFormer.Positions {
+		return nil, fmt.Errorf("input_ids: %d tokens, there are %d positions", length, p.Config.QFormer.Positions)
+	}
+	return &qformer.Text{IDs: ids, Mask: mask, Len: length}, nil
+}
+
+// match is a matching model's forward under one of its heads.
+func (p *tracePass) match(head string) error {
+	b, run := p.Bridge, p.run
+	view, err := p.view()
+	if err != nil {
+		return err
+	}
+	text, err := p.text()
+	if err != nil {
+		return err
+	}
+	switch head {
+	case "itm":
+		if b.Heads.Match == nil {
+			return fmt.Errorf("the model has no matching head")
+		}
+		if view == nil || text == nil || view.Tokens.Dim(0) != text.Batch() {
+			return fmt.Errorf("matching needs as many pictures (pixel_values) as texts (input_ids)")
+		}
+		logits := b.MatchLogits(run, b.QFormer.Look(run, view.Tokens), nil, *text)
+		p.seen.keep("itm_logits", logits)
+		p.seen.keep("logits_per_image", logits)
+	case "", "itc":
+		if b.Heads.Vision == nil || b.Heads.Text == nil {
+			return fmt.Errorf("the model has no projections to compare with")
+		}
+		var images, texts *tensor.Tensor
+		if view != nil {
+			images = b.EmbedImages(run, b.QFormer.Query(run, b.QFormer.Look(run, view.Tokens), nil), view.Picture)
+			p.seen.keep("image_embeds", images)
+		}
+		if text != nil {
+			texts = b.EmbedTexts(run, *text)
+			p.seen.keep("text_embeds", texts)
+		}
+		if images != nil && texts != nil {
+			p.seen.keep("logits_per_image", Cosines(run, images, texts))
+		}
+	default:
+		return fmt.Errorf("head %q is neither itm nor itc", head)
+	}
+	return nil
+}
+
+// stage1 is the first stage's losses.
+func (p *tracePass) stage1() (*tensor.Tensor, error) {
+	view, err := p.view()
+	if err != nil {
+		return nil, err
+	}
+	text, err := p.text()
+	if err != nil {
+		return nil, err
+	}
+	h := p.Bridge.Heads
+	if h.Vision == nil || h.Text == nil || h.Match == nil || h.Language == nil {
+		return nil, fmt.Errorf("the model lacks heads of the first stage (vision_projection, text_projection, itm_head, cls.predictions)")
+	}
+	if view == nil || text == nil || view.Tokens.Dim(0) != text.Batch() {
+		return nil, fmt.Errorf("the first stage needs as many pictures (pixel_values) as texts (input_ids)")
+	}
+	if text.Len < 2 {
+		return nil, fmt.Errorf("the first stage needs texts of two tokens or more")
+	}
+	pairs := Pairs{View: *view, Text: *text, Rand: rand.New(rand.NewPCG(p.in.Seed, 1))}
+	for _, n := range []struct {
+		name string
+		to   *[]int32
+	}{{"itm_negative_images", &pairs.NegativeImages}, {"itm_negative_texts", &pairs.NegativeTexts}} {
+		if *n.to, _, err = p.ints(n.name); err != nil {
+			return nil, err
+		}
+		if *n.to != nil && (len(*n.to) != text.Batch() || slices.Min(*n.to) < 0 || int(slices.Max(*n.to)) >= text.Batch()) {
+			return nil, fmt.Errorf("%s: not an index below %d for each pair", n.name, text.Batch())
+		}
+	}
+	l := p.Bridge.Stage1(p.run, pairs, PaperObjective())
+	p.seen.keep("loss.itc", l.ITC)
+	p.seen.keep("loss.itg", l.ITG)
+	if l.ITM != nil {
+		p.seen.keep("loss.itm", l.ITM)
+		p.seen.keep("itm_logits", l.MatchLogits)
+	}
+	return l.Total, nil
+}
+
+// generate is the forward of a model with a language model behind the bridge; the loss is nil without labels.
+func (p *tracePass) generate() (*tensor.Tensor, error) {
+	view, err := p.view()
+	if err != nil {
+		return nil, err
+	}
+	vocab := p.Language.Config().Vocab
+	ids, mask, rows, length, err := p.tokens(vocab, false)
+	if err != nil {
+		return nil, err
+	}
+	var soft *tensor.Tensor
+	if view != nil {
+		b := p.Bridge
+		soft = b.Prompt.Forward(p.run, b.QFormer.Query(p.run, b.QFormer.Look(p.run, view.Tokens), nil).Hidden, view.Picture)
+	}
+	if ids == nil {
+		if soft == nil {
+			return nil, fmt.Errorf("there is neither pixel_values nor input_ids")
+		}
+		rows = soft.Dim(0)
+		for range rows {
+			ids = append(ids, p.PromptIDs()...)
+		}
+		length = len(ids) / rows
+	}
+	embeds, mask, total, err := p.splice(soft, ids, mask, rows, length)
+	if err != nil {
+		return nil, err
+	}
+	hidden := p.Language.Forward(p.run, language.Input{Embeds: embeds, Mask: mask})
+	logits := p.Language.Logits(p.run, hidden)
+	p.seen.keep("logits", logits)
+	labels, labelRows, err := p.ints("labels")
+	if err != nil || labels == nil {
+		return nil, err
+	}
+	if labelRows != rows || len(labels)%rows != 0 || len(labels)/rows > total {
+		return nil, fmt.Errorf("labels: %d values for %d rows of %d tokens", len(labels), rows, total)
+	}
+	n := len(labels) / rows
+	targets := make([]int32, 0, rows*(n-1))
+	for r := range rows {
+		for _, id := range labels[r*n+1 : (r+1)*n] {
+			if id >= 0 && int(id) >= vocab {
+				return nil, fmt.Errorf("labels: %d is not among %d tokens", id, vocab)
+			}
+			targets = append(targets, id)
+		}
+	}
+	// Each token is predicted from the one before it.
+	return p.run.CrossEntropy(p.run.Slice(logits, 1, total-n, total-1), targets, 0), nil
+}
+
+// splice puts the soft prompt where input_ids have placeholders, or in front where the config names none.
+func (p *tracePass) splice(soft *tensor.Tensor, ids []int32, mask []uint8, rows, length int) (embeds *tensor.Tensor, all []uint8, total int, err error) {
+	run := p.run
+	if soft == nil {
+		return p.Language.Embed(run, ids, rows, length), mask, length, nil
+	}
+	if soft.Dim(0) != rows {
+		return nil, nil, 0, fmt.Errorf("%d pictures for %d rows of input_ids", soft.Dim(0), rows)
+	}
+	queries, width := soft.Dim(1), soft.Dim(2)
+	if p.Config.ImageID < 0 || !slices.Contains(ids, p.Config.ImageID) {
+		embeds = soft
+		if length > 0 {
+			embeds = run.Concat(1, soft, p.Language.Embed(run, ids, rows, length))
+		}
+		if mask != nil {
+			for r := range rows {
+				for range queries {
+					all = append(all, 1)
+				}
+				all = append(all, mask[r*length:(r+1)*length]...)
+			}
+		}
+		return embeds, all, queries + length, nil
+	}
+	// One table of all rows, words first: a placeholder's entry is the next soft word, in order.
+	safe := slices.Clone(ids)
+	index := make([]int32, len(ids))
+	placed := 0
+	for i, id := range ids {
+		index[i] = int32(i)
+		if id == p.Config.ImageID {
+			safe[i] = 0
+			index[i] = int32(len(ids) + placed)
+			placed++
+		}
+	}
+	if placed != rows*queries {
+		return nil, nil, 0, fmt.Errorf("input_ids: %d placeholders for %d soft words", placed, rows*queries)
+	}
+	table := run.Concat(0, p.Language.Embed(run, safe, len(ids)), run.Reshape(soft, rows*queries, width))
+	return run.Reshape(run.Gather(table, index), rows, length, width), mask, length, nil
+}
+
+// recorder copies what passes, a name's last value.
+type recorder struct {
+	wanted func(string) bool
+	maps   bool
+	out    []weights.Tensor
+	at     map[string]int
+}
+
+func (r *recorder) Module(path string, out *tensor.Tensor) { r.keep(path, out) }
+
+func (r *recorder) WantsMap(path string) bool {
+	return r.maps && (r.wanted == nil || r.wanted(path+".attention_probs"))
+}
+
+func (r *recorder) Map(path string, probs *tensor.Tensor) { r.keep(path+".attention_probs", probs) }
+
+func (r *recorder) keep(name string, t *tensor.Tensor) {
+	if r.wanted != nil && !r.wanted(name) {
+		return
+	}
+	values := make([]float32, t.Len())
+	if t.Data() != nil {
+		copy(values, t.Data())
+	} else {
+		kernel.Decode(t.DType(), values, t.Mat().Data)
+	}
+	w := weights.FromFloat32(name, slices.Clone(t.Shape()), values)
+	if i, again := r.at[name]; again {
+		r.out[i] = w
+		return
+	}
+	r.at[name] = len(r.out)
+	r.out = append(r.out, w)
+}

@@ -1,0 +1,112 @@
+package blip2
+
+import (
+	"strings"
+	"testing"
+
+	"dragoman/kernel"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// TestTraceAgainstTransformers runs checkpoints that transformers wrote (tools/oracle/blip2.py) and compares what goes through them,
+// losses and gradients included, on every kernel family.
+func TestTraceAgainstTransformers(t *testing.T) {
+	for _, tt := range []struct {
+		dir   string
+		heads []string
+		grad  bool
+	}{
+		{"blip2-itm", []string{"itc", "itm"}, false},
+		{"blip2-llama", []string{""}, true},
+	} {
+		dir := "../../testdata/" + tt.dir
+		m, err := Open(dir, Options{Trainable: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		in, want := openFile(t, dir+"/inputs.safetensors"), openFile(t, dir+"/expected.safetensors")
+		for _, e := range kernel.Engines() {
+			t.Run(tt.dir+"/"+e.Family().String(), func(t *testing.T) {
+				got := map[string]weights.Tensor{}
+				for _, head := range tt.heads {
+					request := Trace{Inputs: in, Head: head, Maps: true}
+					if tt.grad {
+						request.Grad = func(string) bool { return true }
+					}
+					out, err := m.Trace(tensor.Options{Engine: e}, request)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, w := range out {
+						// Modules are those of the matching pass; logits_per_image is the contrast's in the expected file.
+						if head != "itm" || w.Name != "logits_per_image" {
+							got[w.Name] = w
+						}
+					}
+				}
+				compared := 0
+				for _, name := range want.Names() {
+					if name == "generated" || strings.HasPrefix(name, "grad.vision_model") || strings.HasPrefix(name, "grad.language_model") {
+						continue
+					}
+					w, _ := want.Lookup(name)
+					g, ok := got[name]
+					if !ok {
+						t.Errorf("%s is not among what was traced", name)
+						continue
+					}
+					a, _ := g.Float32()
+					b, _ := w.Float32()
+					tolerance := 1e-4
+					if strings.HasPrefix(name, "grad.") {
+						tolerance = 1e-3
+					}
+					near(t, name, a, b, tolerance)
+					compared++
+				}
+				if compared < 7 {
+					t.Errorf("compared %d tensors only", compared)
+				}
+			})
+		}
+	}
+}
+
+// TestTraceRefuses checks that inputs that do not fit are an error.
+func TestTraceRefuses(t *testing.T) {
+	m, err := Open("../../testdata/blip2-itm", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	pixels := weights.FromFloat32("pixel_values", []int{1, 3, 28, 28}, make([]float32, 3*28*28))
+	ids := func(v ...float32) weights.Tensor { return weights.FromFloat32("input_ids", []int{1, len(v)}, v) }
+	for name, request := range map[string]Trace{
+		"nothing":        {Inputs: weights.NewMemory(), Head: "itm"},
+		"another size":   {Inputs: weights.NewMemory(weights.FromFloat32("pixel_values", []int{1, 3, 14, 14}, make([]float32, 3*14*14)))},
+		"unknown word":   {Inputs: weights.NewMemory(pixels, ids(2, 999)), Head: "itm"},
+		"half a word":    {Inputs: weights.NewMemory(pixels, ids(2, 0.5)), Head: "itm"},
+		"too long":       {Inputs: weights.NewMemory(pixels, ids(make([]float32, 50)...)), Head: "itc"},
+		"unknown head":   {Inputs: weights.NewMemory(pixels, ids(2)), Head: "tail"},
+		"unknown loss":   {Inputs: weights.NewMemory(pixels, ids(2)), Loss: "stage9"},
+		"lacks heads":    {Inputs: weights.NewMemory(pixels, ids(2, 5, 3)), Loss: "stage1"},
+		"grad, no loss":  {Inputs: weights.NewMemory(pixels, ids(2, 5, 3)), Head: "itm", Grad: func(string) bool { return true }},
+		"mask too short": {Inputs: weights.NewMemory(pixels, ids(2, 5, 3), weights.FromFloat32("attention_mask", []int{1, 1}, []float32{1})), Head: "itm"},
+	} {
+		if _, err := m.Trace(tensor.Options{}, request); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func openFile(t *testing.T, path string) *weights.File {
+	t.Helper()
+	f, err := weights.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}

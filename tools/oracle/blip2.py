@@ -1,0 +1,142 @@
+"""Tiny random BLIP-2 checkpoints as transformers writes them, and what transformers computes with them.
+
+    python tools/oracle/blip2.py
+
+writes testdata/blip2-itm (matching) and testdata/blip2-llama (a language model behind it): the model's directory, with
+inputs.safetensors and expected.safetensors, the latter named by module path.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Blip2ForImageTextRetrieval,
+    Blip2QFormerConfig,
+    Blip2VisionConfig,
+    LlamaConfig,
+    OPTConfig,
+)
+
+root = Path(__file__).parents[2] / "testdata"
+vision = dict(hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=3, image_size=28, patch_size=14, layer_norm_eps=1e-6)
+qformer = dict(hidden_size=16, num_hidden_layers=3, num_attention_heads=4, intermediate_size=28, encoder_hidden_size=24, max_position_embeddings=20,
+               hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+
+
+def randomize(model):
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            norm = "norm" in name.lower() and name.endswith("weight")
+            p.copy_(torch.randn_like(p) * (0.25 if p.dim() > 1 else 0.1) + (1.0 if norm else 0.0))
+
+
+def words_tokenizer(path):
+    words = "[PAD] [UNK] [CLS] [SEP] [MASK] a cat dog red boat on the sea ##s two ##ing run . , ! [DEC]".split()
+    vocab = {w: i for i, w in enumerate(words)}
+    t = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+    t.normalizer = normalizers.BertNormalizer(lowercase=True)
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    t.decoder = decoders.WordPiece()
+    t.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]"])
+    t.save(str(path / "tokenizer.json"))
+    return t, len(words)
+
+
+def processor(path):
+    (path / "preprocessor_config.json").write_text(json.dumps({
+        "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
+        "image_processor_type": "BlipImageProcessor", "resample": 3, "rescale_factor": 0.00392156862745098,
+        "size": {"height": 28, "width": 28},
+    }, indent=1))
+
+
+def watch(model, out, wanted):
+    def keep(name):
+        def hook(_m, _a, result):
+            x = result[0] if isinstance(result, tuple) else getattr(result, "last_hidden_state", result)
+            if isinstance(x, torch.Tensor):
+                out[name] = x.detach().clone().float()
+        return hook
+    return [m.register_forward_hook(keep(n)) for n, m in model.named_modules() if n in wanted]
+
+
+def itm():
+    torch.manual_seed(1)
+    path = root / "blip2-itm"
+    path.mkdir(parents=True, exist_ok=True)
+    tok, size = words_tokenizer(path)
+    c = Blip2Config(
+        vision_config=vision, qformer_config={**qformer, "vocab_size": size, "use_qformer_text_input": True},
+        text_config={"model_type": "opt"}, num_query_tokens=4, image_text_hidden_size=8)
+    m = Blip2ForImageTextRetrieval(c).eval()
+    randomize(m)
+    m.save_pretrained(path)
+    processor(path)
+    texts = ["a cat on the sea", "two dogs running", "red boat!"]
+    enc = [tok.encode(t).ids for t in texts]
+    n = max(map(len, enc))
+    ids = torch.tensor([e + [0] * (n - len(e)) for e in enc])
+    mask = torch.tensor([[1] * len(e) + [0] * (n - len(e)) for e in enc])
+    pixels = torch.randn(3, 3, 28, 28)
+    out = {}
+    hooks = watch(m, out, {"vision_model", "vision_model.encoder.layers.1", "qformer", "qformer.encoder.layer.2.crossattention", "qformer.encoder.layer.1"})
+    with torch.no_grad():
+        r = m(pixel_values=pixels, input_ids=ids, attention_mask=mask, use_image_text_matching_head=True)
+        out["itm_logits"] = r.logits_per_image
+        for h in hooks:
+            h.remove()
+        r = m(pixel_values=pixels, input_ids=ids, attention_mask=mask, use_image_text_matching_head=False)
+        out["logits_per_image"], out["image_embeds"], out["text_embeds"] = r.logits_per_image, r.image_embeds, r.text_embeds
+    save_file({"pixel_values": pixels, "input_ids": ids, "attention_mask": mask}, path / "inputs.safetensors")
+    save_file({k: v.contiguous() for k, v in out.items()}, path / "expected.safetensors")
+
+
+def llama():
+    torch.manual_seed(2)
+    path = root / "blip2-llama"
+    path.mkdir(parents=True, exist_ok=True)
+    vocab = 50
+    c = Blip2Config(
+        vision_config=vision, qformer_config=qformer, num_query_tokens=4,
+        text_config=dict(model_type="llama", hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+                         num_key_value_heads=2, vocab_size=vocab, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=0),
+        image_token_index=49)
+    m = Blip2ForConditionalGeneration(c).eval()
+    randomize(m)
+    m.save_pretrained(path)
+    processor(path)
+    t = Tokenizer(models.WordLevel({f"w{i}" if i > 2 else ["<pad>", "<s>", "</s>"][i]: i for i in range(vocab)}, unk_token="<pad>"))
+    t.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    t.save(str(path / "tokenizer.json"))
+    pixels = torch.randn(2, 3, 28, 28)
+    text = torch.randint(3, 48, (2, 6))
+    ids = torch.cat([torch.full((2, 4), 49), torch.ones(2, 1, dtype=torch.long), text], 1)
+    labels = ids.clone()
+    labels[:, :5] = -100
+    out = {}
+    hooks = watch(m, out, {"vision_model", "qformer", "qformer.encoder.layer.2.crossattention", "language_projection", "language_model.model.layers.1"})
+    r = m(pixel_values=pixels, input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels)
+    out["logits"], out["loss"] = r.logits.detach(), r.loss.detach().reshape(1)
+    for h in hooks:
+        h.remove()
+    r.loss.backward()
+    for name, p in m.named_parameters():
+        if p.grad is not None and (name.startswith(("query_tokens", "language_projection")) or name.endswith(("layers.1.self_attn.qkv.weight", "layer.0.crossattention.attention.key.weight", "layers.0.mlp.down_proj.weight"))):
+            out["grad." + name] = p.grad
+    with torch.no_grad():
+        out["generated"] = m.generate(pixel_values=pixels[:1], input_ids=ids[:1, :7], attention_mask=torch.ones(1, 7, dtype=torch.long), max_new_tokens=8, do_sample=False).float()
+    save_file({"pixel_values": pixels, "input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}, path / "inputs.safetensors")
+    save_file({k: v.contiguous().clone() for k, v in out.items()}, path / "expected.safetensors")
+
+
+itm()
+llama()
+for f in sorted(root.glob("blip2-*/*")):
+    print(f.relative_to(root), f.stat().st_size)
