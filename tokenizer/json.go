@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// FromJSON builds a tokenizer from a tokenizer.json. The roles of special
-// tokens, which that file does not tell, are guessed from their usual names;
+// FromJSON builds a tokenizer from a tokenizer.json. The file's truncation and
+// padding are the caller's business: Encode does neither. The roles of special
+// tokens, which the file does not tell, are guessed from their usual names;
 // [FromDir] reads them from the files beside it.
 func FromJSON(data []byte) (*Pipeline, error) {
 	p, err := fromJSON(data)

@@ -202,3 +202,73 @@ func TestModuleIsRefused(t *testing.T) {
 		t.Errorf("error %v, want one that names the file and the class", err)
 	}
 }
+
+// TestMetaGetters asks for values of every kind, and of the wrong one.
+func TestMetaGetters(t *testing.T) {
+	meta := open(t, testdata("types.gguf")).Meta
+	type result struct {
+		Value any
+		OK    bool
+	}
+	pack := func(value any, ok bool) result { return result{value, ok} }
+	got := map[string]result{}
+	add := func(what string, r result) { got[what] = r }
+	s, ok := meta.String("test.string")
+	add("string", pack(s, ok))
+	_, ok = meta.String("test.u8")
+	add("no string", pack(nil, ok))
+	b, ok := meta.Bool("test.bool")
+	add("bool", pack(b, ok))
+	_, ok = meta.Bool("test.none")
+	add("no bool", pack(nil, ok))
+	x, ok := meta.Float("test.f64")
+	add("float", pack(x, ok))
+	x, ok = meta.Float("test.i32")
+	add("float of integer", pack(x, ok))
+	_, ok = meta.Float("test.string")
+	add("no float", pack(nil, ok))
+	_, ok = meta.Int("test.f64")
+	add("no int", pack(nil, ok))
+	list, ok := meta.Strings("test.strings")
+	add("strings", pack(list, ok))
+	floats, ok := meta.Floats("test.floats")
+	add("floats", pack(floats, ok))
+	_, ok = meta.Ints("test.floats")
+	add("no ints", pack(nil, ok))
+	want := map[string]result{
+		"string": {"grüße, 世界", true}, "no string": {nil, false}, "bool": {true, true}, "no bool": {nil, false},
+		"float": {1e-5, true}, "float of integer": {-7.0, true}, "no float": {nil, false}, "no int": {nil, false},
+		"strings": {[]string{"a", "", "Ġthe", "🦊"}, true}, "floats": {[]float64{0.5, -1.25}, true}, "no ints": {nil, false},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	wide := Meta{"u": []uint64{1, 1 << 63}, "ok": []uint64{1, 2}}
+	if ints, ok := wide.Ints("u"); ok {
+		t.Errorf("2^63 became an int in %v", ints)
+	}
+	if ints, ok := wide.Ints("ok"); !ok || !slices.Equal(ints, []int{1, 2}) {
+		t.Errorf("ints %v, %v", ints, ok)
+	}
+}
+
+// TestKernelTypes checks which types kernels read, there and back.
+func TestKernelTypes(t *testing.T) {
+	readable := 0
+	for kind := range numTypes {
+		d, ok := Tensor{Type: kind}.Kernel()
+		if !ok {
+			continue
+		}
+		readable++
+		if TypeOf(d) != kind {
+			t.Errorf("%v is %v to kernels, which is %v", kind, d, TypeOf(d))
+		}
+		if !strings.EqualFold(d.String(), kind.String()) || d.BlockLen() != kind.BlockLen() || d.BlockBytes() != kind.BlockBytes() {
+			t.Errorf("%v and kernel type %v differ", kind, d)
+		}
+	}
+	if readable != 6 {
+		t.Errorf("kernels read %d types", readable)
+	}
+}

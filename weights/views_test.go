@@ -1,6 +1,10 @@
 package weights
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -134,7 +138,62 @@ func TestOpenFS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(inMemory.Names(), names) {
-		t.Errorf("names %v, want %v", inMemory.Names(), names)
+	mapped, err := OpenFS(os.DirFS("testdata"), "types.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mapped.Close()
+	for _, got := range []*File{inMemory, mapped} {
+		if !slices.Equal(got.Names(), names) {
+			t.Errorf("names %v, want %v", got.Names(), names)
+		}
+	}
+	if _, err := OpenFS(os.DirFS("testdata"), "none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+func TestBelow(t *testing.T) {
+	under := Below(NewMemory(numbered("w", 2)), "text.")
+	if got := under.Names(); !slices.Equal(got, []string{"text.w"}) {
+		t.Errorf("names %v", got)
+	}
+	wantTensor(t, under, "text.w", []int{2}, []float32{0, 1})
+}
+
+// TestNotAFile opens what cannot be mapped.
+func TestNotAFile(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		empty:                      "is empty",
+		filepath.Join(dir, "none"): "none",
+		os.DevNull:                 "not a regular file",
+	} {
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", path, err, want)
+		}
+	}
+}
+
+// TestClose closes a file twice; its tensors are gone.
+func TestClose(t *testing.T) {
+	f, err := Open(testdata("types.pt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Path() != testdata("types.pt") {
+		t.Errorf("path %s", f.Path())
+	}
+	for range 2 {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, ok := f.Lookup("f32"); ok {
+		t.Error("a closed file still gives tensors out")
 	}
 }
