@@ -19,6 +19,7 @@ type pair struct {
 	texts   []string
 	tags    []string
 	mayFlip bool
+	share   float64 // of the epochs that have this pair
 }
 
 // pairSet is a list of pairs out of several sources.
@@ -51,6 +52,10 @@ func openPairs(dir string, sources []Source, maxPixels int) (*pairSet, error) {
 		r := d.Report()
 		s.report.Broken += r.Broken
 		s.report.Examples = append(s.report.Examples, r.Examples...)
+		share := 1.0
+		if src.Share != nil {
+			share = *src.Share
+		}
 		for i := range d.Len() {
 			row, err := d.Row(i)
 			if err != nil {
@@ -60,7 +65,7 @@ func openPairs(dir string, sources []Source, maxPixels int) (*pairSet, error) {
 			if !selected(row.Extra, src.Where) {
 				continue
 			}
-			s.pairs = append(s.pairs, pair{set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(row.Texts)})
+			s.pairs = append(s.pairs, pair{set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(row.Texts), share: share})
 		}
 	}
 	s.report.Rows = len(s.pairs)
@@ -70,8 +75,8 @@ func openPairs(dir string, sources []Source, maxPixels int) (*pairSet, error) {
 // selected says whether a row's fields are what a source asks for.
 func selected(fields map[string]any, where map[string]string) bool {
 	for key, allowed := range where {
-		value := fmt.Sprint(fields[key])
-		if !slices.Contains(strings.Split(allowed, "|"), value) {
+		allowed, not := strings.CutPrefix(allowed, "!")
+		if slices.Contains(strings.Split(allowed, "|"), fmt.Sprint(fields[key])) == not {
 			return false
 		}
 	}
@@ -130,20 +135,43 @@ func (s *pairSet) check(ctx context.Context, each func(n int, f func(i int)), pr
 	return nil
 }
 
-// sampler deals out pairs epoch by epoch; the order of the epoch under way is kept.
+// sampler deals out pairs epoch by epoch. An epoch has every pair whose share says so, in an order of its own.
 type sampler struct {
-	n     int
+	pairs []pair
 	seed  uint64
 	epoch uint64
 	order []int
+	begin uint64 // the first sample of the epoch
 }
 
+func newSampler(pairs []pair, seed uint64) *sampler {
+	s := &sampler{pairs: pairs, seed: seed}
+	s.order = s.draw(0)
+	return s
+}
+
+// at is which pair sample k is, and in which epoch; k does not go back.
 func (s *sampler) at(k uint64) (index int, epoch uint64) {
-	epoch = k / uint64(s.n)
-	if s.order == nil || epoch != s.epoch {
-		s.order, s.epoch = data.Order(s.n, s.seed, epoch), epoch
+	for k >= s.begin+uint64(len(s.order)) {
+		s.begin += uint64(len(s.order))
+		s.epoch++
+		s.order = s.draw(s.epoch)
 	}
-	return s.order[k%uint64(s.n)], epoch
+	return s.order[k-s.begin], s.epoch
+}
+
+func (s *sampler) draw(epoch uint64) []int {
+	coin := rng(s.seed, "share", epoch)
+	var order []int
+	for _, i := range data.Order(len(s.pairs), s.seed, epoch) {
+		if p := s.pairs[i].share; p >= 1 || coin.Float64() < p {
+			order = append(order, i)
+		}
+	}
+	if len(order) == 0 { // whatever the shares, an epoch has something
+		order = data.Order(len(s.pairs), s.seed, epoch)
+	}
+	return order
 }
 
 // rng is a source of random numbers that belongs to a purpose and a place of the run.

@@ -31,6 +31,8 @@ type ModelSpec struct {
 	Language string      `yaml:"language,omitempty"`
 	Text     string      `yaml:"text,omitempty"` // a BERT: tokenizer, and what the text stream starts from
 	QFormer  QFormerSpec `yaml:"qformer,omitempty"`
+	Classes  string      `yaml:"class_names,omitempty"` // JSONL: what each class of the encoder is called, {"names": […]} a line
+	CutWords bool        `yaml:"cut_words,omitempty"`   // keep only those words of the BERT that the data needs
 }
 
 // QFormerSpec is the Q-Former's shape, by the keys of config.json.
@@ -49,6 +51,7 @@ type QFormerSpec struct {
 	TextPooling    string   `yaml:"text_pooling,omitempty"`
 	IdentityText   bool     `yaml:"identity_text_projection,omitempty"` // text_projection starts as the identity
 	Features       []string `yaml:"features,omitempty"`
+	PictureHead    int      `yaml:"picture_head,omitempty"`
 	SoftPromptNorm bool     `yaml:"soft_prompt_norm,omitempty"`
 	Prompt         string   `yaml:"prompt,omitempty"` // between the soft prompt and the caption
 }
@@ -60,7 +63,7 @@ type DataSpec struct {
 	Hold       float64  `yaml:"hold,omitempty"` // without validation: the share of the training rows that is held out
 	MaxTokens  int      `yaml:"max_tokens"`     // of a caption, its ends included
 	MaxPixels  int      `yaml:"max_pixels,omitempty"`
-	BalanceBy  string   `yaml:"balance_by,omitempty"` // a field: its values are drawn equally often, not its rows
+	Limit      int      `yaml:"validation_limit,omitempty"` // the most pairs that are validated on; default 512
 }
 
 // ViewSpec says what is made of a picture before the encoder sees it.
@@ -73,7 +76,7 @@ type ViewSpec struct {
 // Stage is one of the run's stages.
 type Stage struct {
 	Name       string  `yaml:"name"`
-	Kind       string  `yaml:"kind"` // stage1 or stage2
+	Kind       string  `yaml:"kind"` // warm, stage1 or stage2
 	Steps      int     `yaml:"steps"`
 	Batch      int     `yaml:"batch"`
 	Accumulate int     `yaml:"accumulate,omitempty"` // batches a step; default 1
@@ -96,6 +99,11 @@ type Stage struct {
 	Smoothing       float32 `yaml:"smoothing,omitempty"`
 	RandomNegatives bool    `yaml:"random_negatives,omitempty"`
 	LM              float32 `yaml:"lm,omitempty"` // weight of the caption's loss through the language model
+
+	Ridge     float64 `yaml:"ridge,omitempty"`      // warm: the head's linear map starts as a ridge regression with this λ; 0: at random
+	Noise     float64 `yaml:"noise,omitempty"`      // warm: noise on the head's input, in standard deviations
+	Dropout   float32 `yaml:"dropout,omitempty"`    // warm: of the head's input
+	Neighbour float32 `yaml:"neighbours,omitempty"` // warm: share of the target that goes to captions like the pair's own
 }
 
 // LRGroup multiplies the rate of parameters whose name contains Match.
@@ -113,11 +121,13 @@ type Held struct {
 // Source is a set of pairs, in a format that package data reads.
 type Source struct {
 	Path  string            `yaml:"path"`            // relative to the recipe
-	Where map[string]string `yaml:"where,omitempty"` // fields that rows must have: one of the values between bars
+	Where map[string]string `yaml:"where,omitempty"` // fields that rows must have: one of the values between bars; "!…": none of them
+	Share *float64          `yaml:"share,omitempty"` // how many of the rows an epoch has, drawn anew each time; default 1
 }
 
-// Kinds of stages.
+// Kinds of stages. Warm trains the picture's head alone, against all captions; stage 1 and 2 are BLIP-2's.
 const (
+	KindWarm   = "warm"
 	KindStage1 = "stage1"
 	KindStage2 = "stage2"
 )
@@ -166,6 +176,9 @@ func (r *Recipe) fill() {
 	}
 	if r.Views.Augment == "" {
 		r.Views.Augment = "none"
+	}
+	if r.Data.Limit == 0 {
+		r.Data.Limit = 512
 	}
 	if r.Data.MaxTokens == 0 {
 		r.Data.MaxTokens = 32
@@ -240,7 +253,7 @@ func (r *Recipe) check() error {
 }
 
 func (s *Stage) check() error {
-	if err := oneOf("kind", s.Kind, KindStage1, KindStage2); err != nil {
+	if err := oneOf("kind", s.Kind, KindWarm, KindStage1, KindStage2); err != nil {
 		return err
 	}
 	if strings.ContainsAny(s.Name, `/\ `) || strings.HasPrefix(s.Name, ".") {

@@ -2,7 +2,7 @@
 // with a small perceptron beside it. It needs no more than a regression to begin with, and is the baseline that queries have to
 // beat; where both are used, the queries add to it what the summary has lost.
 //
-//	x [batch, in] ↦ W(x − mean) + b + 0.3·fc2(gelu(fc1(x − mean)))    [batch, out]
+//	x [batch, in] ↦ Wc + b + 0.3·fc2(gelu(fc1(c)))    [batch, out], where c = x − mean
 package linear
 
 import (
@@ -48,9 +48,13 @@ func newProjection(b *nn.Builder, in, out int) projection {
 func (h *Head) In() int  { return h.Weight.Dim(1) }
 func (h *Head) Out() int { return h.Weight.Dim(0) }
 
-// Forward maps x [batch, in] to [batch, out].
+// Centre takes the mean from x [batch, in].
+func (h *Head) Centre(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	return run.Add(x, run.Scale(h.Mean, -1))
+}
+
+// Forward maps x [batch, in], from which Centre took the mean, to [batch, out].
 func (h *Head) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
-	x = run.Add(x, run.Scale(h.Mean, -1))
 	hidden := run.Dropout(run.Linear(x, h.fc1.weight, h.fc1.bias, kernel.GELU), Dropout)
 	y := run.Add(
 		run.Linear(x, h.Weight, h.Bias, kernel.NoAct),

@@ -33,6 +33,15 @@ func NewProjection(b *nn.Builder, in, out int) *Projection {
 // Out is the width of what comes out.
 func (p *Projection) Out() int { return p.weight.Dim(0) }
 
+// SetIdentity makes a square projection the identity.
+func (p *Projection) SetIdentity() {
+	clear(p.weight.Data())
+	clear(p.bias.Data())
+	for i := range min(p.weight.Dim(0), p.weight.Dim(1)) {
+		p.weight.Data()[i*p.weight.Dim(1)+i] = 1
+	}
+}
+
 // Forward projects x [..., in] to [..., out].
 func (p *Projection) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	y := p.forward(run, x, kernel.NoAct)

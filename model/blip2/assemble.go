@@ -9,71 +9,114 @@ import (
 
 	"dragoman/nn"
 	"dragoman/tensor"
+	"dragoman/tokenizer"
 	"dragoman/weights"
 )
 
 // Parts names what a fresh model is put together from.
 type Parts struct {
 	Files    Files
-	Vision   string            // a checkpoint of an image encoder
-	Language string            // of a language model; "" for a matching model
-	Text     string            // a BERT's directory, which the text stream starts from; "" for none
-	Keep     func(string) bool // nil, or which words of its vocabulary to keep
+	Vision   string     // a checkpoint of an image encoder
+	Language string     // of a language model; "" for a matching model
+	Text     string     // a BERT's directory, which the text stream starts from; "" for none
+	Corpus   []string   // nil, or the texts for which the BERT's vocabulary is cut to what they need
+	Classes  [][]string // nil, or what each of the encoder's classes is called
+	Identity bool       // the text projection starts as the identity, so that texts are embedded as the BERT embeds them
 	Seed     uint64
 }
 
 // Assemble makes a model whose bridge is fresh: the Q-Former as c says (sizes that follow from the parts are filled in), its text
 // stream and the feed-forwards of both streams from the BERT.
-func Assemble(c Config, p Parts, opt Options) (m *Model, err error) {
-	m = &Model{}
-	defer func() {
-		if err != nil {
-			m.Close()
-			err = fmt.Errorf("assemble model: %w", err)
-		}
-	}()
+func Assemble(c Config, p Parts, opt Options) (*Model, error) {
+	m := &Model{}
+	if err := m.assemble(c, p, opt); err != nil {
+		m.Close()
+		return nil, fmt.Errorf("assemble model: %w", err)
+	}
+	return m, nil
+}
+
+func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 	if c.Vision, err = VisionPart(p.Files, p.Vision); err != nil {
-		return nil, err
+		return err
 	}
 	if m.Vision, err = m.open.openVision(c.Vision, p.Files, nil, opt.Store); err != nil {
-		return nil, err
+		return err
 	}
-	want := Want{Heads: true}
+	want := Want{Heads: p.Text != ""}
 	if p.Language != "" {
 		if c.Language, err = LanguagePart(p.Files, p.Language); err != nil {
-			return nil, err
+			return err
 		}
 		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, p.Files, nil, opt.Store); err != nil {
-			return nil, err
+			return err
 		}
 		want.LanguageWidth = m.Language.Config().Width
 	}
 	var start weights.Source = weights.Memory{}
 	if p.Text != "" {
 		if start, err = m.openBERT(&c, p); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	c.Extras.Classes = len(p.Classes)
 	m.Config = c
 	if m.groups, err = c.groups(m.Vision.Shape()); err != nil {
-		return nil, err
+		return err
 	}
 	if !c.projected() {
 		m.Config.QFormer.FeatureWidth = m.groups[0].width
 	}
 	if err := m.Config.Validate(); err != nil {
-		return nil, err
+		return err
 	}
 	b := nn.NewBuilder(start, nn.BuilderOptions{Seed: p.Seed, Fresh: true}).Trainable(opt.Trainable)
 	m.Bridge = NewBridge(b, m.Config, m.groups, want)
 	m.params = b.Params()
 	if err := b.Err(); err != nil {
-		return nil, err
+		return err
+	}
+	if p.Identity {
+		m.Bridge.Heads.Text.SetIdentity()
+	}
+	if m.Bridge.Classes != nil {
+		if err := m.embedClasses(p.Classes); err != nil {
+			return err
+		}
 	}
 	if m.Language != nil {
 		m.Bridge.Prompt.Scale(spread(m.Language.Embed(tensor.NewRun(tensor.Options{}), someIDs(m.Language.Config().Vocab), 1024)))
 	}
-	return m, m.check()
+	return m.check()
+}
+
+// embedClasses fills the table of classes with their names' embeddings, the first two of each.
+func (m *Model) embedClasses(names [][]string) error {
+	if want := m.Vision.Shape().Classes; len(names) != want {
+		return fmt.Errorf("names for %d classes, the encoder tells %d apart", len(names), want)
+	}
+	var texts []string
+	for _, n := range names {
+		texts = append(texts, strings.Join(n[:min(2, len(n))], ", "))
+	}
+	copy(m.Bridge.Classes.Data(), m.EmbedTexts(tensor.NewRun(tensor.Options{}), texts))
+	return nil
+}
+
+// EmbedTexts embeds texts in the shared space, a row of length 1 each.
+func (m *Model) EmbedTexts(run *tensor.Run, texts []string) []float32 {
+	const batch = 64
+	recording := run.Recording()
+	run.SetRecording(false)
+	defer run.SetRecording(recording)
+	out := make([]float32, 0, len(texts)*m.Config.Shared)
+	for from := 0; from < len(texts); from += batch {
+		part := texts[from:min(from+batch, len(texts))]
+		run.Reset()
+		out = append(out, m.Bridge.EmbedTexts(run, m.Texts(part, m.Config.QFormer.Positions)).Data()...)
+	}
+	run.Reset()
+	return out
 }
 
 // someIDs spreads 1024 ids over a vocabulary.
@@ -101,7 +144,11 @@ func (m *Model) openBERT(c *Config, p Parts) (weights.Source, error) {
 		return nil, err
 	}
 	words := strings.Split(strings.TrimRight(string(vocab), "\n"), "\n")
-	rows, kept := keepWords(words, p.Keep)
+	keep, err := wordsOf(vocab, p.Corpus)
+	if err != nil {
+		return nil, err
+	}
+	rows, kept := keepWords(words, keep)
 	m.vocab = []byte(strings.Join(append(kept, decToken), "\n") + "\n")
 	if err := m.setWords(m.vocab); err != nil {
 		return nil, err
@@ -154,6 +201,24 @@ const decToken = "[DEC]"
 
 // clsToken begins all others, and is what [DEC] starts from.
 const clsToken = "[CLS]"
+
+// wordsOf says which words of a vocabulary a corpus needs; nil for a nil corpus: all.
+func wordsOf(vocab []byte, corpus []string) (func(string) bool, error) {
+	if corpus == nil {
+		return nil, nil
+	}
+	t, err := tokenizer.FromVocabTxt(vocab, true)
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for _, text := range corpus {
+		for _, id := range t.Encode(text, false) {
+			used[t.Token(id)] = true
+		}
+	}
+	return func(w string) bool { return used[w] }, nil
+}
 
 // keepWords picks the words of a vocabulary that are needed: those that keep wants, what is in brackets, and single characters,
 // with which every text can be written.

@@ -3,6 +3,7 @@ package blip2
 import (
 	"dragoman/bridge/linear"
 	"dragoman/bridge/qformer"
+	"dragoman/kernel"
 	"dragoman/nn"
 	"dragoman/tensor"
 )
@@ -76,7 +77,7 @@ func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
 			summary += g.width
 		}
 		if g.kind == kindClasses {
-			br.Classes = b.Trainable(false).Tensor("class_embeddings.weight", nn.Init{}, c.Extras.Classes, c.Shared)
+			br.Classes = widened(b.Trainable(false).Tensor("class_embeddings.weight", nn.Init{}, c.Extras.Classes, c.Shared))
 		}
 	}
 	if c.Extras.PictureHead > 0 {
@@ -86,6 +87,32 @@ func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
 		tokens++
 	}
 	br.places = b.Tensor("feature_positions", nn.Init{Kind: nn.Normal, Std: c.QFormer.InitStd}, tokens, c.QFormer.FeatureWidth)
+}
+
+// widened is a frozen matrix as float32 values.
+func widened(t *tensor.Tensor) *tensor.Tensor {
+	if t.Data() != nil {
+		return t
+	}
+	m, x := t.Mat(), make([]float32, t.Len())
+	for i := range m.Rows {
+		kernel.Decode(m.DType, x[i*m.Cols:(i+1)*m.Cols], m.Row(i))
+	}
+	w := tensor.NewParamOf(t.Name(), x, t.Shape()...)
+	w.SetTrainable(false)
+	return w
+}
+
+// buffers are the bridge's tensors that do not learn.
+func (br *Bridge) buffers() []*tensor.Tensor {
+	var out []*tensor.Tensor
+	if br.Classes != nil {
+		out = append(out, br.Classes)
+	}
+	if br.Head != nil {
+		out = append(out, br.Head.Mean)
+	}
+	return out
 }
 
 // scalar binds a tensor of one element, stored with or without an axis, or makes it with a first value.

@@ -171,7 +171,7 @@ func (m *Model) Features(run *tensor.Run, raw []float32) View {
 		parts = append(parts, m.Bridge.inputs[g.kind].Forward(run, x))
 	}
 	if m.Bridge.Head != nil {
-		v.Picture = run.Normalize(m.Bridge.Head.Forward(run, m.Summary(run, raw)))
+		v.Picture = m.Picture(run, m.Bridge.Head.Centre(run, m.Summary(run, raw)))
 		token := run.Reshape(v.Picture, n, 1, v.Picture.Dim(1))
 		parts = append(parts, m.Bridge.inputs[kindPicture].Forward(run, token))
 	}
@@ -198,6 +198,11 @@ func (m *Model) Summary(run *tensor.Run, raw []float32) *tensor.Tensor {
 		}
 	}
 	return x
+}
+
+// Picture is where the head puts pictures, by their centred summaries, in the shared space: [B, shared], of length 1.
+func (m *Model) Picture(run *tensor.Run, centred *tensor.Tensor) *tensor.Tensor {
+	return run.Normalize(m.Bridge.Head.Forward(run, centred))
 }
 
 // strided copies one group's numbers of n pictures into a tensor of their own.

@@ -50,24 +50,28 @@ func Open(path string, opt Options) (*Model, error) {
 	return m, nil
 }
 
-func open(files Files, opt Options) (m *Model, err error) {
+func open(files Files, opt Options) (*Model, error) {
+	m := &Model{}
+	if err := m.bind(files, opt); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// bind opens the parts that a directory's config.json names, and the bridge.
+func (m *Model) bind(files Files, opt Options) error {
 	raw, err := files.ReadFile("config.json")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c, err := ParseConfig(raw)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m = &Model{Config: c}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, m.Close())
-		}
-	}()
+	m.Config = c
 	own, err := files.Weights(ownWeights(files))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m.open = append(m.open, own)
 	var src weights.Source = own
@@ -75,29 +79,29 @@ func open(files Files, opt Options) (m *Model, err error) {
 		src = weights.Merge(own, opt.Extra)
 	}
 	if m.Vision, err = m.open.openVision(c.Vision, files, own, opt.Store); err != nil {
-		return nil, err
+		return err
 	}
 	m.Config.detect(src)
 	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Trainable(opt.Trainable)
 	if m.groups, err = m.Config.groups(m.Vision.Shape()); err != nil {
-		return nil, err
+		return err
 	}
 	m.Bridge = NewBridge(b, m.Config, m.groups, Want{})
 	if err := b.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	m.params = b.Params()
 	if m.Bridge.Prompt != nil {
 		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, files, own, opt.Store); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if m.Config.QFormer.Text {
 		if err := m.openWords(files); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return m, m.check()
+	return m.check()
 }
 
 // ownWeights is the file that holds the bridge: model.safetensors, or whatever checkpoint the directory has.
@@ -166,6 +170,32 @@ func (m *Model) Close() error { return m.open.close() }
 // Params lists what is trained, in a fixed order.
 func (m *Model) Params() []*tensor.Tensor { return m.params }
 
+// stored are the tensors that a checkpoint holds.
+func (m *Model) stored() []*tensor.Tensor {
+	return append(m.params[:len(m.params):len(m.params)], m.Bridge.buffers()...)
+}
+
+// Restore reads the values of a checkpoint that Save wrote of this very model.
+func (m *Model) Restore(path string) error {
+	f, err := weights.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, p := range m.stored() {
+		t, ok := f.Lookup(p.Name())
+		if !ok || t.Len() != p.Len() {
+			return fmt.Errorf("restore model: %s: tensor %s is missing or has another size", path, p.Name())
+		}
+		x, err := t.Float32()
+		if err != nil {
+			return fmt.Errorf("restore model: %s: %w", path, err)
+		}
+		copy(p.Data(), x)
+	}
+	return nil
+}
+
 // Save writes what Open reads into a directory that is there: config.json, the bridge's tensors, and the text stream's
 // vocabulary. Frozen parts stay where they are; config.json says where.
 func (m *Model) Save(dir string) error {
@@ -185,7 +215,7 @@ func (m *Model) Save(dir string) error {
 		}
 	}
 	var tensors []weights.Tensor
-	for _, p := range m.params {
+	for _, p := range m.stored() {
 		tensors = append(tensors, weights.FromFloat32(p.Name(), p.Shape(), p.Data()))
 	}
 	if err := weights.WriteSafetensors(filepath.Join(dir, "model.safetensors"), tensors, map[string]string{"format": "pt"}); err != nil {

@@ -1,17 +1,26 @@
 package blip2
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"dragoman/tensor"
 )
 
-// StageParams are the parameters that a stage's losses reach: of stage 1 if first, of stage 2 if second. The others are told that
-// they want no gradient.
-func (m *Model) StageParams(first, second bool) []*tensor.Tensor {
+// Learns says which losses a stage has.
+type Learns struct {
+	Head   bool // the picture's head alone, against fixed embeddings of texts
+	First  bool // any of the first stage's
+	Second bool // the caption's, through the language model
+}
+
+// StageParams are the parameters that a stage's losses reach. The others are told that they want no gradient.
+func (m *Model) StageParams(l Learns) []*tensor.Tensor {
 	var params []*tensor.Tensor
 	for _, p := range m.params {
-		wanted := first && !isPrompt(p.Name()) || second && !isFirst(p.Name())
+		wanted := l.Head && (strings.HasPrefix(p.Name(), "picture_head.") || p.Name() == "temp") ||
+			l.First && !isPrompt(p.Name()) || l.Second && !isFirst(p.Name())
 		p.SetTrainable(wanted)
 		if wanted {
 			params = append(params, p)
@@ -36,4 +45,18 @@ func isFirst(name string) bool {
 	}
 	_, module, _ := strings.Cut(layer, ".")
 	return strings.HasPrefix(module, "intermediate.") || strings.HasPrefix(module, "output.")
+}
+
+// FrozenHash is the SHA-256 of everything that training must not change: the tensors of the frozen parts.
+func (m *Model) FrozenHash() string {
+	h := sha256.New()
+	for _, f := range m.open {
+		for _, name := range f.Names() {
+			if t, ok := f.Lookup(name); ok {
+				h.Write([]byte(name))
+				h.Write(t.Data)
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

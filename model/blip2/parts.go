@@ -180,7 +180,11 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, store *ke
 	}
 	dir := files.dir
 	if file != nil {
-		dir = file.Path()
+		var at partFile
+		if err := json.Unmarshal(p.JSON, &at); err != nil {
+			return nil, nil, fmt.Errorf("config.json: %w", err)
+		}
+		dir = files.where(at.Weights)
 	}
 	t, err := tokenizer.FromDir(dir)
 	return m, t, err

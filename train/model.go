@@ -1,0 +1,119 @@
+package train
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"dragoman/bridge/qformer"
+	"dragoman/internal/builtin"
+	"dragoman/model/blip2"
+)
+
+// makeModel puts together the model that a recipe describes.
+func makeModel(r *Recipe, corpus []string) (*blip2.Model, error) {
+	spec := r.Model
+	if spec.From != "" {
+		return blip2.Open(r.path(spec.From), blip2.Options{Trainable: true})
+	}
+	if spec.Vision == "" {
+		return nil, errors.New("model.vision: an image encoder is missing")
+	}
+	names, err := r.classNames()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		corpus = append(corpus, n...)
+	}
+	if !spec.CutWords {
+		corpus = nil
+	}
+	return blip2.Assemble(spec.config(), blip2.Parts{
+		Vision: r.path(spec.Vision), Language: r.path(spec.Language), Text: r.path(spec.Text),
+		Corpus: corpus, Classes: names, Identity: spec.QFormer.IdentityText, Seed: r.Seed,
+	}, blip2.Options{Trainable: true})
+}
+
+// path is where a file that the recipe names is.
+func (r *Recipe) path(name string) string {
+	if name == "" || builtin.Is(name) || filepath.IsAbs(name) {
+		return name
+	}
+	path := filepath.Join(r.dir, name)
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// classNames reads what the encoder's classes are called; nil where the recipe does not say.
+func (r *Recipe) classNames() ([][]string, error) {
+	if r.Model.Classes == "" {
+		return nil, nil
+	}
+	path := r.path(r.Model.Classes)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("model.class_names: %w", err)
+	}
+	defer f.Close()
+	var names [][]string
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line struct {
+			Names []string `json:"names"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return nil, fmt.Errorf("model.class_names: %s:%d: %w", path, len(names)+1, err)
+		}
+		names = append(names, line.Names)
+	}
+	return names, lines.Err()
+}
+
+// config is the model's configuration; what the recipe leaves out is as in BLIP-2.
+func (s ModelSpec) config() blip2.Config {
+	c := blip2.Config{QFormer: qformer.Defaults(), Shared: 256, ImageID: -1}
+	q, spec := &c.QFormer, s.QFormer
+	q.Text = s.Text != ""
+	for _, v := range []struct{ to, from *int }{
+		{&q.Width, &spec.Width}, {&q.Layers, &spec.Layers}, {&q.Heads, &spec.Heads}, {&q.FeedForward, &spec.FeedForward},
+		{&q.Queries, &spec.Queries}, {&q.CrossEvery, &spec.CrossEvery}, {&q.FeatureWidth, &spec.FeatureWidth},
+		{&q.Positions, &spec.Positions}, {&c.Shared, &spec.Shared},
+	} {
+		if *v.from != 0 {
+			*v.to = *v.from
+		}
+	}
+	if spec.Dropout != nil {
+		q.HiddenDropout = *spec.Dropout
+	}
+	if spec.AttnDropout != nil {
+		q.AttentionDropout = *spec.AttnDropout
+	}
+	c.Extras = blip2.Extras{
+		TextPooling: spec.TextPooling, Features: spec.Features, PictureHead: spec.PictureHead,
+		SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt,
+	}
+	return c
+}
+
+// hash tells recipes apart by what they do, wherever they write.
+func (r *Recipe) hash() (string, error) {
+	same := *r
+	same.Output = ""
+	same.Views.Cache = ""
+	raw, err := same.YAML()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), nil
+}

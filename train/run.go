@@ -1,0 +1,423 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"dragoman/internal/atomicfile"
+	"dragoman/internal/hint"
+	"dragoman/kernel"
+	"dragoman/model/blip2"
+	"dragoman/tensor"
+)
+
+// Options say how a recipe is run.
+type Options struct {
+	Resume   bool
+	Force    bool           // resume under another kernel family
+	Progress func(Progress) // nil, or who is told how far the run is; called often
+	Notice   func(string)   // nil, or who is told what a person should know: rows left out, steps skipped
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Doing            string // what is being done
+	Done, All        int    // of it
+	Step, Steps      int    // of the stage, where Doing is a stage
+	Losses           map[string]float64
+	SamplesPerSecond float64
+	Left             time.Duration // 0: not known
+}
+
+// ErrDiverged ends a run whose loss has stopped being a number for several steps.
+var ErrDiverged = errors.New("the loss is not a number")
+
+// patience is how many steps in a row may be skipped.
+const patience = 5
+
+// Run runs a recipe to its end.
+func Run(ctx context.Context, r *Recipe, o Options) error {
+	t := &trainer{recipe: r, opt: o, out: folder{r.Output}}
+	defer t.close()
+	err := t.begin(ctx)
+	if err == nil {
+		err = t.all(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	return nil
+}
+
+// trainer is a run under way.
+type trainer struct {
+	recipe  *Recipe
+	opt     Options
+	out     folder
+	model   *blip2.Model
+	compute kernel.DType
+	run     *tensor.Run
+	train   *pairSet
+	held    []pair
+	views   *views
+	labels  *labels
+	adam    *adamW
+	metrics *metricsLog
+	state   state
+	frozen  string // hash of what must not change
+}
+
+func (t *trainer) close() {
+	if t.metrics != nil {
+		t.metrics.close()
+	}
+	if t.views != nil {
+		t.views.close()
+	}
+	if t.train != nil {
+		t.train.close()
+	}
+	if t.model != nil {
+		t.model.Close()
+	}
+}
+
+// begin opens everything that a run needs, and finds where to go on.
+func (t *trainer) begin(ctx context.Context) error {
+	r := t.recipe
+	if t.opt.Progress == nil {
+		t.opt.Progress = func(Progress) {}
+	}
+	if t.opt.Notice == nil {
+		t.opt.Notice = func(string) {}
+	}
+	used, err := t.out.used()
+	if err != nil {
+		return err
+	}
+	if used && !t.opt.Resume {
+		return hint.Wrap(fmt.Errorf("%s: there is a run in this folder", r.Output), "--resume goes on with it; --set output=FOLDER begins another")
+	}
+	if err := t.openData(ctx); err != nil {
+		return err
+	}
+	if err := t.openModel(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(r.Output, 0o755); err != nil {
+		return err
+	}
+	if err := t.resume(); err != nil {
+		return err
+	}
+	t.frozen = t.model.FrozenHash()
+	t.views = newViews(t.model, r, t.compute)
+	if err := t.views.fill(ctx, r, t.train, func(done, all int) {
+		t.opt.Progress(Progress{Doing: "encoding pictures", Done: done, All: all})
+	}); err != nil {
+		return err
+	}
+	t.run = tensor.NewRun(tensor.Options{Compute: t.compute, Grad: true, Train: true})
+	return nil
+}
+
+// openData reads the pairs, decodes every picture once, and leaves out what cannot be used.
+func (t *trainer) openData(ctx context.Context) (err error) {
+	r := t.recipe
+	if t.train, err = openPairs(r.dir, r.Data.Train, r.Data.MaxPixels); err != nil {
+		return err
+	}
+	err = t.train.check(ctx, func(n int, f func(int)) {
+		tensor.DefaultPool().Do(n, func(task, _ int) { f(task) })
+	}, func(done int) {
+		t.opt.Progress(Progress{Doing: "checking pictures", Done: done, All: len(t.train.pairs)})
+	})
+	if err != nil {
+		return err
+	}
+	if t.train.report.Broken > 0 {
+		t.opt.Notice(t.train.report.String())
+	}
+	if len(r.Data.Validation) > 0 {
+		held, err := openPairs(r.dir, r.Data.Validation, r.Data.MaxPixels)
+		if err != nil {
+			return err
+		}
+		t.held = held.pairs
+		t.train.sources = append(t.train.sources, held.sources...)
+	} else if r.Data.Hold > 0 {
+		t.train.pairs, t.held = hold(t.train.pairs, r.Data.Hold, r.Seed)
+	}
+	t.held = some(t.held, r.Data.Limit, r.Seed)
+	if len(t.train.pairs) == 0 {
+		return errors.New("data.train: no row is left to train on")
+	}
+	return nil
+}
+
+// openModel puts the model together, or opens the one to go on with.
+func (t *trainer) openModel() (err error) {
+	r := t.recipe
+	switch r.DType {
+	case "f32":
+		t.compute = kernel.F32
+	default:
+		t.compute = kernel.BF16
+	}
+	if t.model, err = makeModel(r, t.corpus()); err != nil {
+		return err
+	}
+	t.labels = newLabels(t.train.pairs, t.held)
+	return nil
+}
+
+// corpus is every text that the model will have to read or write.
+func (t *trainer) corpus() []string {
+	var texts []string
+	for _, list := range [][]pair{t.train.pairs, t.held} {
+		for i := range list {
+			texts = append(append(texts, list[i].texts...), list[i].tags...)
+		}
+	}
+	return texts
+}
+
+// resume loads the last checkpoint, if there is one and it belongs to this recipe.
+func (t *trainer) resume() error {
+	hash, err := t.recipe.hash()
+	if err != nil {
+		return err
+	}
+	family := kernel.Default().Family().String()
+	name, s, ok, err := t.out.latest()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if _, err := os.Stat(t.out.at("model", "config.json")); err == nil {
+			return hint.Wrap(errors.New("the run in this folder is finished"), "--set output=FOLDER begins another")
+		}
+		t.state = state{Version: stateVersion, Recipe: hash, Family: family}
+		if err := t.out.tidy(); err != nil {
+			return err
+		}
+		raw, err := t.recipe.YAML()
+		if err != nil {
+			return err
+		}
+		if err := atomicfile.WriteBytes(t.out.at("recipe.yaml"), raw); err != nil {
+			return err
+		}
+		t.metrics, err = openMetrics(t.out.path, 0)
+		return err
+	}
+	switch {
+	case s.Version != stateVersion:
+		return fmt.Errorf("%s: made by another version of this program (%d, not %d)", t.out.at(name), s.Version, stateVersion)
+	case s.Recipe != hash:
+		return hint.Wrap(fmt.Errorf("%s: the recipe is not the one that this run began with", t.out.path), "the recipe it began with is %s", t.out.at("recipe.yaml"))
+	case s.Family != family && !t.opt.Force:
+		return hint.Wrap(fmt.Errorf("%s: the run was made with the kernels for %s, this would go on with %s, and end in other bytes", t.out.path, s.Family, family), "--isa %s goes on as before, --force goes on anyway", s.Family)
+	}
+	if err := t.model.Restore(t.out.at(name, "model.safetensors")); err != nil {
+		return err
+	}
+	t.state = s
+	if t.metrics, err = openMetrics(t.out.path, s.Metrics); err != nil {
+		return err
+	}
+	return t.out.tidy(name, t.bestName())
+}
+
+// all runs the stages that are left, and writes the result.
+func (t *trainer) all(ctx context.Context) error {
+	for t.state.Stage < len(t.recipe.Stages) {
+		st := &t.recipe.Stages[t.state.Stage]
+		if err := t.stage(ctx, st); err != nil {
+			return fmt.Errorf("stage %s: %w", st.Name, err)
+		}
+	}
+	return t.finish(ctx)
+}
+
+// stage runs one stage from where it is to its end.
+func (t *trainer) stage(ctx context.Context, st *Stage) error {
+	params := t.model.StageParams(blip2.Learns{
+		Head: st.Kind == KindWarm, First: st.ITC != 0 || st.ITM != 0 || st.ITG != 0, Second: st.LM != 0,
+	})
+	t.adam = newAdamW(kernel.Default(), params, st.Groups)
+	if t.state.Step > 0 {
+		name, _, _, err := t.out.latest()
+		if err != nil {
+			return err
+		}
+		if err := t.adam.readMoments(t.out.at(name)); err != nil {
+			return err
+		}
+		t.adam.steps = t.state.Updates
+	}
+	l, err := t.newLearner(st)
+	if err != nil {
+		return err
+	}
+	sums, count := map[string]float64{}, 0
+	var rate, norm float64
+	meter := newMeter(st.Steps - t.state.Step)
+	for index := t.state.Stage; t.state.Stage == index; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		rate = st.rate(t.state.Step)
+		losses, n, err := t.step(l, rate)
+		if err != nil {
+			return err
+		}
+		t.state.Step++
+		if losses != nil {
+			norm = n
+			for name, v := range losses {
+				sums[name] += v
+			}
+			count++
+		}
+		t.opt.Progress(meter.at(st, t.state.Step, losses))
+		if t.state.Step%st.Log == 0 || t.state.Step == st.Steps {
+			if err := t.metrics.add(Record{
+				Stage: st.Name, Step: t.state.Step, Rate: rate, GradNorm: norm, Losses: means(sums, count), Skipped: t.state.Skipped,
+			}); err != nil {
+				return err
+			}
+			clear(sums)
+			count = 0
+		}
+		if t.state.Step%st.Every == 0 || t.state.Step == st.Steps {
+			if err := t.checkpoint(l); err != nil {
+				return err
+			}
+			meter.pause()
+		}
+	}
+	return nil
+}
+
+// step makes one update. The losses are nil where the step was skipped.
+func (t *trainer) step(l *learner, rate float64) (losses map[string]float64, norm float64, err error) {
+	st := l.stage
+	t.adam.zero()
+	losses = map[string]float64{}
+	for part := range st.Accumulate {
+		t.run.Reset()
+		t.run.SetSeed(mix(t.recipe.Seed, "dropout", uint64(t.state.Stage), uint64(t.state.Step), uint64(part)))
+		parts, total, err := l.losses(uint64(t.state.Step*st.Accumulate + part))
+		if err != nil {
+			return nil, 0, err
+		}
+		t.run.Backward(total, 1/float32(st.Accumulate))
+		for name, v := range parts {
+			losses[name] += v / float64(st.Accumulate)
+		}
+	}
+	norm = t.adam.norm()
+	if !finite(norm) || !finite(losses["loss"]) {
+		t.state.Skipped++
+		t.state.InARow++
+		t.opt.Notice(fmt.Sprintf("stage %s: step %d skipped: its loss or gradient is not a number", st.Name, t.state.Step+1))
+		if t.state.InARow >= patience {
+			return nil, 0, hint.Wrap(fmt.Errorf("%w in %d steps one after another, the last of them step %d", ErrDiverged, patience, t.state.Step+1),
+				"a smaller lr, or clip, keeps a run together")
+		}
+		return nil, 0, nil
+	}
+	t.state.InARow = 0
+	t.adam.step(st, rate, norm)
+	return losses, norm, nil
+}
+
+// checkpoint validates and writes where the run is. It goes on to the next stage after a stage's last step.
+func (t *trainer) checkpoint(l *learner) error {
+	st := l.stage
+	t.state.Updates = t.adam.steps
+	better := false
+	if len(t.held) > 0 {
+		v, err := l.validate()
+		if err != nil {
+			return err
+		}
+		if err := t.metrics.add(Record{Stage: st.Name, Step: t.state.Step, Validation: v}); err != nil {
+			return err
+		}
+		if t.state.BestStep == 0 || v["loss"] < t.state.Best {
+			t.state.Best, t.state.BestStep, better = v["loss"], t.state.Step, true
+		}
+	}
+	if err := t.metrics.sync(); err != nil {
+		return err
+	}
+	t.state.Metrics = t.metrics.size
+	done := t.state
+	if done.Step == st.Steps {
+		done.Stage, done.Step, done.Updates, done.InARow = done.Stage+1, 0, 0, 0
+	}
+	if better {
+		if err := t.out.writeDir(t.bestName(), t.model.Save); err != nil {
+			return err
+		}
+	}
+	if done.Stage != t.state.Stage {
+		done.Best, done.BestStep = 0, 0
+	}
+	if err := drawCurves(t.out.path, t.recipe.Stages, t.metrics.records); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s%s-%06d", checkpointPrefix, st.Name, t.state.Step)
+	err := t.out.writeDir(name, func(dir string) error {
+		if err := t.model.Save(dir); err != nil {
+			return err
+		}
+		if err := t.adam.writeMoments(dir); err != nil {
+			return err
+		}
+		return writeJSON(dir+"/trainer.json", done)
+	})
+	if err != nil {
+		return err
+	}
+	best := t.bestName()
+	t.state = done
+	return t.out.tidy(name, best)
+}
+
+// bestName is the folder of the stage's best checkpoint so far.
+func (t *trainer) bestName() string {
+	if t.state.BestStep == 0 || t.state.Stage >= len(t.recipe.Stages) {
+		return ""
+	}
+	return fmt.Sprintf("%s%s-%06d", bestPrefix, t.recipe.Stages[t.state.Stage].Name, t.state.BestStep)
+}
+
+// means divides sums; nil where nothing was counted.
+func means(sums map[string]float64, count int) map[string]float64 {
+	if count == 0 {
+		return nil
+	}
+	out := make(map[string]float64, len(sums))
+	for name, v := range sums {
+		out[name] = v / float64(count)
+	}
+	return out
+}
+
+// describe is a line about losses, "loss" first.
+func describe(losses map[string]float64) string {
+	var b strings.Builder
+	for _, name := range []string{"loss", "itc", "itm", "itm_accuracy", "itg", "lm", "warm"} {
+		if v, ok := losses[name]; ok {
+			fmt.Fprintf(&b, " %s %.3f", name, v)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}

@@ -1,0 +1,215 @@
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"dragoman/kernel"
+	"dragoman/model/blip2"
+	"dragoman/picture"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// views makes what the frozen encoder sees of pictures: views drawn anew, or a few a picture that were drawn and encoded once and
+// lie on the disk.
+type views struct {
+	model   *blip2.Model
+	run     *tensor.Run // of the encoder, without a tape
+	augment *picture.Augment
+	proc    picture.Processor
+	seed    uint64
+	cached  int // views a picture in the cache; 0: drawn anew
+	shards  []*weights.File
+	pixels  []float32
+}
+
+const (
+	encodeBatch = 32  // pictures that go through the encoder at once
+	shardRows   = 512 // pictures a file of the cache
+)
+
+func newViews(m *blip2.Model, r *Recipe, compute kernel.DType) *views {
+	v := &views{
+		model: m, run: tensor.NewRun(tensor.Options{Compute: compute}), proc: m.Vision.Processor(),
+		seed: mix(r.Seed, "views"), cached: r.Views.Cached,
+	}
+	if r.Views.Augment == "drawing" {
+		a := picture.DefaultAugment(v.proc.Size[0])
+		v.augment = &a
+	}
+	return v
+}
+
+func (v *views) close() {
+	for _, f := range v.shards {
+		f.Close()
+	}
+	v.shards = nil
+}
+
+// request asks for one view of a pair.
+type request struct {
+	pair  *pair
+	index int    // of the pair among those trained on
+	view  uint64 // which of its views: the epoch, or a number in the cache
+	plain bool   // as outside of training
+}
+
+// features are what the model's Encode gives for each request, one after another.
+func (v *views) features(reqs []request) ([]float32, error) {
+	out := make([]float32, len(reqs)*v.model.FeatureLen())
+	if len(v.shards) > 0 && !reqs[0].plain {
+		v.read(reqs, out)
+		return out, nil
+	}
+	return out, v.encode(reqs, out)
+}
+
+// encode draws the views and runs them through the encoder.
+func (v *views) encode(reqs []request, out []float32) error {
+	size := v.proc.Len()
+	if v.pixels == nil {
+		v.pixels = make([]float32, encodeBatch*size)
+	}
+	errs := make([]error, len(reqs))
+	for from := 0; from < len(reqs); from += encodeBatch {
+		part := reqs[from:min(from+encodeBatch, len(reqs))]
+		tensor.DefaultPool().Do(len(part), func(i, _ int) {
+			errs[from+i] = v.draw(part[i], v.pixels[i*size:(i+1)*size])
+		})
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		v.run.Reset()
+		px := tensor.FromFloats(v.pixels[:len(part)*size], len(part), 3, v.proc.Size[0], v.proc.Size[1])
+		v.model.Encode(v.run, px, out[from*v.model.FeatureLen():])
+	}
+	return nil
+}
+
+// draw makes the pixels of one view.
+func (v *views) draw(r request, pixels []float32) error {
+	m, err := r.pair.decode()
+	if err != nil {
+		return err
+	}
+	var view *picture.Image
+	switch {
+	case v.augment != nil && !r.plain:
+		view = v.augment.View(m, r.pair.mayFlip, v.seed, r.view, uint64(r.index))
+	case v.augment != nil:
+		view = picture.PlainView(m, v.proc.Size[0])
+	default:
+		view = m.Flatten(picture.AlphaWhite)
+	}
+	v.proc.ApplyTo(pixels, view, nil)
+	return nil
+}
+
+// read takes views from the cache.
+func (v *views) read(reqs []request, out []float32) {
+	n := v.model.FeatureLen()
+	tensor.DefaultPool().Do(len(reqs), func(i, _ int) {
+		r := reqs[i]
+		t, _ := v.shards[r.index/shardRows].Lookup("features")
+		at := (r.index%shardRows*v.cached + int(r.view%uint64(v.cached))) * n
+		kernel.Decode(kernel.F16, out[i*n:(i+1)*n], t.Data[2*at:2*(at+n)])
+	})
+}
+
+// fill makes the cache where it is not there yet, shard by shard, so that a killed run goes on where it was.
+func (v *views) fill(ctx context.Context, r *Recipe, set *pairSet, progress func(done, all int)) error {
+	if v.cached == 0 {
+		return nil
+	}
+	key, err := v.key(r, set)
+	if err != nil {
+		return err
+	}
+	dir := r.Views.Cache
+	if dir == "" {
+		if dir, err = os.UserCacheDir(); err != nil {
+			return fmt.Errorf("feature cache: %w", err)
+		}
+		dir = filepath.Join(dir, "dragoman", "features")
+	}
+	dir = filepath.Join(dir, key)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("feature cache: %w", err)
+	}
+	for from := 0; from < len(set.pairs); from += shardRows {
+		path := filepath.Join(dir, fmt.Sprintf("%05d.safetensors", from/shardRows))
+		f, err := weights.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err := v.fillShard(ctx, path, set, from, progress); err != nil {
+				return err
+			}
+			f, err = weights.Open(path)
+		}
+		if err != nil {
+			return fmt.Errorf("feature cache: %w", err)
+		}
+		v.shards = append(v.shards, f)
+		progress(min(from+shardRows, len(set.pairs)), len(set.pairs))
+	}
+	return nil
+}
+
+func (v *views) fillShard(ctx context.Context, path string, set *pairSet, from int, progress func(done, all int)) error {
+	n, rows := v.model.FeatureLen(), min(shardRows, len(set.pairs)-from)
+	data := make([]byte, 2*n*v.cached*rows)
+	per := max(1, encodeBatch/v.cached)
+	out := make([]float32, per*v.cached*n)
+	for row := 0; row < rows; row += per {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var reqs []request
+		for i := row; i < min(row+per, rows); i++ {
+			for view := range v.cached {
+				reqs = append(reqs, request{pair: &set.pairs[from+i], index: from + i, view: uint64(view)})
+			}
+		}
+		if err := v.encode(reqs, out); err != nil {
+			return err
+		}
+		kernel.Encode(kernel.F16, data[2*n*v.cached*row:][:2*n*len(reqs)], out[:n*len(reqs)])
+		progress(from+row, len(set.pairs))
+	}
+	return weights.WriteSafetensors(path, []weights.Tensor{
+		{Name: "features", Type: weights.F16, Shape: []int{rows, v.cached, n}, Data: data},
+	}, nil)
+}
+
+// key names the cache by everything that its contents depend on: the encoder, how views are drawn, and the pictures.
+func (v *views) key(r *Recipe, set *pairSet) (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "1 %s %s %v %d %d %v\n", v.model.FrozenHash(), r.Views.Augment, r.Model.QFormer.Features, v.cached, v.seed, v.model.FeatureLen())
+	sums := make([][sha256.Size]byte, len(set.pairs))
+	errs := make([]error, len(set.pairs))
+	tensor.DefaultPool().Do(len(set.pairs), func(i, _ int) {
+		p := &set.pairs[i]
+		row, err := p.set.Row(p.row)
+		if err == nil {
+			var b []byte
+			if b, err = row.Bytes(); err == nil {
+				sums[i] = sha256.Sum256(b)
+			}
+		}
+		errs[i] = err
+	})
+	if err := errors.Join(errs...); err != nil {
+		return "", err
+	}
+	for _, s := range sums {
+		h.Write(s[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))[:24], nil
+}

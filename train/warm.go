@@ -1,0 +1,210 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"dragoman/model/blip2"
+	"dragoman/tensor"
+)
+
+// warmer trains the picture's head by itself: it contrasts each picture with all captions, which the text stream has embedded as it
+// stands. That costs a hundredth of a step with queries, and gives them something to add to.
+type warmer struct {
+	t       *trainer
+	stage   *Stage
+	texts   *tensor.Tensor // [captions, shared], fixed
+	near    []float32      // [captions, captions]: how a share of the target is spread over captions like each
+	spread  []float32      // standard deviation of each input
+	scratch []float32
+}
+
+// smoothing is the share of the target that goes to all captions alike.
+const warmSmoothing = 0.1
+
+// temperature of the captions' likeness to one another.
+const likenessTemperature = 0.1
+
+func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
+	if t.model.Bridge.Head == nil {
+		return nil, fmt.Errorf("model.qformer.picture_head: a warm stage trains the head, and there is none")
+	}
+	w := &warmer{t: t, stage: st}
+	run := tensor.NewRun(tensor.Options{Compute: t.compute})
+	n := len(t.labels.texts)
+	w.texts = tensor.FromFloats(t.model.EmbedTexts(run, t.labels.texts), n, t.model.Config.Shared)
+	if st.Neighbour > 0 {
+		w.near = likeness(run, w.texts)
+	}
+	x, y, err := w.summaries()
+	if err != nil {
+		return nil, err
+	}
+	mean := columnMeans(x, t.model.Bridge.Head.In())
+	w.spread = columnSpread(x, mean)
+	if t.state.Step == 0 {
+		copy(t.model.Bridge.Head.Mean.Data(), mean)
+		if st.Ridge > 0 {
+			if err := startRidge(t.model, x, y, mean, st.Ridge); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return w, nil
+}
+
+// likeness is, for every caption, the softmax over the others of their cosines.
+func likeness(run *tensor.Run, texts *tensor.Tensor) []float32 {
+	n := texts.Dim(0)
+	run.Reset()
+	s := run.MatMul(texts, texts, true)
+	for i := range n {
+		s.Data()[i*n+i] = float32(math.Inf(-1))
+	}
+	out := run.Softmax(run.Scale(s, 1/likenessTemperature))
+	return append([]float32(nil), out.Data()...)
+}
+
+// summaries are the head's inputs for every picture trained on, one view each (all of those in the cache), with the caption's
+// embedding that each should come to.
+func (w *warmer) summaries() (x, y []float32, err error) {
+	t := w.t
+	each := max(1, min(t.views.cached, 4))
+	in, shared := t.model.Bridge.Head.In(), t.model.Config.Shared
+	run := tensor.NewRun(tensor.Options{})
+	const step = 256
+	var reqs []request
+	flush := func() error {
+		raw, err := t.views.features(reqs)
+		if err != nil {
+			return err
+		}
+		run.Reset()
+		x = append(x, t.model.Summary(run, raw).Data()...)
+		reqs = reqs[:0]
+		return nil
+	}
+	x = make([]float32, 0, len(t.train.pairs)*each*in)
+	for i := range t.train.pairs {
+		p := &t.train.pairs[i]
+		label := int(t.labels.of(p.texts[0]))
+		for view := range each {
+			reqs = append(reqs, request{pair: p, index: i, view: uint64(view)})
+			y = append(y, w.texts.Data()[label*shared:(label+1)*shared]...)
+		}
+		if len(reqs) >= step {
+			if err := flush(); err != nil {
+				return nil, nil, err
+			}
+			t.opt.Progress(Progress{Doing: "summing pictures up", Done: i + 1, All: len(t.train.pairs)})
+		}
+	}
+	if len(reqs) > 0 {
+		err = flush()
+	}
+	return x, y, err
+}
+
+// loss is the cross-entropy of a batch's pictures over all captions.
+func (w *warmer) loss(run *tensor.Run, b batch) *tensor.Tensor {
+	m := w.t.model
+	x := m.Summary(run, b.raw)
+	if run.Options().Train && w.stage.Noise > 0 {
+		noise := rng(b.seed, "noise")
+		for i := range x.Data() {
+			x.Data()[i] += float32(w.stage.Noise*noise.NormFloat64()) * w.spread[i%len(w.spread)]
+		}
+	}
+	u := m.Picture(run, run.Dropout(m.Bridge.Head.Centre(run, x), w.stage.Dropout))
+	logits := run.DivBy(run.MatMul(u, w.texts, true), m.Bridge.Heads.Temp)
+	return run.SoftCrossEntropy(logits, w.targets(b.labels))
+}
+
+// targets spread each row over the caption itself, captions like it, and all.
+func (w *warmer) targets(labels []int32) []float32 {
+	n := w.texts.Dim(0)
+	if cap(w.scratch) < n*len(labels) {
+		w.scratch = make([]float32, n*len(labels))
+	}
+	out := w.scratch[:n*len(labels)]
+	share := w.stage.Neighbour
+	for i, label := range labels {
+		row := out[i*n : (i+1)*n]
+		for j := range row {
+			row[j] = warmSmoothing / float32(n)
+			if share > 0 {
+				row[j] += share * w.near[int(label)*n+j]
+			}
+		}
+		row[label] += 1 - warmSmoothing - share
+	}
+	return out
+}
+
+// startRidge sets the head's linear map to the ridge regression from centred inputs to the captions' embeddings.
+func startRidge(m *blip2.Model, x, y, mean []float32, lambda float64) error {
+	head := m.Bridge.Head
+	in, out := head.In(), head.Out()
+	n := len(x) / in
+	outMean := columnMeans(y, out)
+	xt, yt := make([]float32, len(x)), make([]float32, len(y))
+	for i := range n { // transposed, so that both products contract over pictures
+		for j := range in {
+			xt[j*n+i] = x[i*in+j] - mean[j]
+		}
+		for j := range out {
+			yt[j*n+i] = y[i*out+j] - outMean[j]
+		}
+	}
+	run := tensor.NewRun(tensor.Options{})
+	tx, ty := tensor.FromFloats(xt, in, n), tensor.FromFloats(yt, out, n)
+	gram := widen(run.MatMul(tx, tx, true).Data())
+	for i := range in {
+		gram[i*in+i] += lambda
+	}
+	cross := widen(run.MatMul(ty, tx, true).Data()) // [out, in]
+	if err := solveSymmetric(gram, cross, in); err != nil {
+		return err
+	}
+	for i, v := range cross {
+		head.Weight.Data()[i] = float32(v)
+	}
+	copy(head.Bias.Data(), outMean)
+	return nil
+}
+
+func widen(x []float32) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// columnMeans are the means of the columns of x [rows, width].
+func columnMeans(x []float32, width int) []float32 {
+	sums := make([]float64, width)
+	for i, v := range x {
+		sums[i%width] += float64(v)
+	}
+	out := make([]float32, width)
+	for i, s := range sums {
+		out[i] = float32(s * float64(width) / float64(len(x)))
+	}
+	return out
+}
+
+// columnSpread is the standard deviation of the columns around their means.
+func columnSpread(x, mean []float32) []float32 {
+	width := len(mean)
+	sums := make([]float64, width)
+	for i, v := range x {
+		d := float64(v - mean[i%width])
+		sums[i%width] += d * d
+	}
+	out := make([]float32, width)
+	for i, s := range sums {
+		out[i] = float32(math.Sqrt(s * float64(width) / float64(len(x))))
+	}
+	return out
+}
