@@ -16,7 +16,7 @@ import (
 // The usual names of fields, in the order in which they are tried.
 var (
 	imageKeys = []string{"image", "image_path", "img", "picture", "file_name", "filename", "file", "path", "filepath", "jpg", "png"}
-	textKeys  = []string{"text", "caption", "texts", "captions", "sentence", "sentences", "label", "title", "description", "txt"}
+	textKeys  = []string{"text", "caption", "texts", "captions", "sentence", "sentences", "title", "description", "label", "txt"}
 	tagKeys   = []string{"tags", "keywords"}
 	idKeys    = []string{"id", "key", "uid", "__key__", "image_id"}
 )

@@ -43,6 +43,6 @@ func tooLargeError(format string, w, h, limit int) error {
 	return &decodeError{
 		kind: ErrTooLarge,
 		text: fmt.Sprintf("%s picture of %d×%d has more pixels than the limit of %d", format, w, h, limit),
-		hint: "raise the limit with --max-pixels if the picture can be trusted and memory is plenty (about 8 bytes a pixel)",
+		hint: "raise the limit with --max-pixels if the picture can be trusted and memory is plenty (about 10 bytes a pixel)",
 	}
 }
