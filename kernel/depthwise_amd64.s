@@ -1,7 +1,8 @@
 // The depthwise convolution for AVX2 and AVX-512: Depthwise.generic, with the product and the sum of a tap rounded once.
 //
-// DI result, SI input, DX weights, R8 bias, R9 and R10 the taps and their number, R11 channels in bytes, BX the channel
-// in bytes. A block of four vectors of channels stays in registers over all taps.
+// A block of four vectors of channels goes over all places before the next one does, so that its weights stay in the first
+// cache; its sums stay in registers over all taps. DI result, SI input, DX weights, R8 bias, R9 and R10 the taps' begin and
+// end, R11 channels in bytes, BX the block's first channel in bytes, CX the places left, R15 the step in bytes.
 
 #include "textflag.h"
 
@@ -13,34 +14,41 @@
 	LEAQ (DX)(R13*4), R13
 
 #define ARGUMENTS \
-	MOVQ dst+0(FP), DI; \
-	MOVQ src+8(FP), SI; \
 	MOVQ weight+16(FP), DX; \
 	MOVQ bias+24(FP), R8; \
 	MOVQ taps+32(FP), R9; \
 	MOVQ n+40(FP), R10; \
+	SHLQ $4, R10; \
+	ADDQ R9, R10; \
 	MOVQ channels+48(FP), R11; \
-	SHLQ $2, R11
+	SHLQ $2, R11; \
+	MOVQ step+64(FP), R15; \
+	SHLQ $2, R15
+
+#define FIRSTPLACE \
+	MOVQ dst+0(FP), DI; \
+	MOVQ src+8(FP), SI; \
+	MOVQ places+56(FP), CX
 
 // func depthwiseAVX512(dst, src, weight, bias *float32, taps *Tap, n, channels, places, step int, lo, hi float32)
 TEXT ·depthwiseAVX512(SB), NOSPLIT, $0-80
 	ARGUMENTS
 	VBROADCASTSS lo+72(FP), Z30
 	VBROADCASTSS hi+76(FP), Z31
-
-place:
 	XORQ BX, BX
 
 block:
 	LEAQ 256(BX), AX
 	CMPQ AX, R11
 	JGT  rest
+	FIRSTPLACE
+
+blockPlace:
 	VMOVUPS (R8)(BX*1), Z0
 	VMOVUPS 64(R8)(BX*1), Z1
 	VMOVUPS 128(R8)(BX*1), Z2
 	VMOVUPS 192(R8)(BX*1), Z3
 	MOVQ R9, AX
-	MOVQ R10, CX
 
 blockTap:
 	TAP
@@ -53,8 +61,8 @@ blockTap:
 	VFMADD231PS 128(R13)(BX*1), Z6, Z2
 	VFMADD231PS 192(R13)(BX*1), Z7, Z3
 	ADDQ $16, AX
-	DECQ CX
-	JNZ  blockTap
+	CMPQ AX, R10
+	JNE  blockTap
 
 	// The value comes first, so that a NaN stays one.
 	VMAXPS Z0, Z30, Z0
@@ -69,13 +77,17 @@ blockTap:
 	VMOVUPS Z1, 64(DI)(BX*1)
 	VMOVUPS Z2, 128(DI)(BX*1)
 	VMOVUPS Z3, 192(DI)(BX*1)
+	ADDQ R11, DI
+	ADDQ R15, SI
+	DECQ CX
+	JNZ  blockPlace
 	ADDQ $256, BX
 	JMP  block
 
 rest:
 	MOVQ  R11, CX
 	SUBQ  BX, CX
-	JLE   next
+	JLE   done
 	SHRQ  $2, CX
 	MOVL  $0xffff, AX
 	CMPQ  CX, $16
@@ -86,9 +98,11 @@ rest:
 
 masked:
 	KMOVW AX, K1
+	FIRSTPLACE
+
+restPlace:
 	VMOVUPS.Z (R8)(BX*1), K1, Z0
 	MOVQ R9, AX
-	MOVQ R10, CX
 
 restTap:
 	TAP
@@ -96,20 +110,19 @@ restTap:
 	VMOVUPS.Z (R13)(BX*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z0
 	ADDQ $16, AX
-	DECQ CX
-	JNZ  restTap
+	CMPQ AX, R10
+	JNE  restTap
 	VMAXPS Z0, Z30, Z0
 	VMINPS Z0, Z31, Z0
 	VMOVUPS Z0, K1, (DI)(BX*1)
+	ADDQ R11, DI
+	ADDQ R15, SI
+	DECQ CX
+	JNZ  restPlace
 	ADDQ $64, BX
 	JMP  rest
 
-next:
-	ADDQ R11, DI
-	MOVQ step+64(FP), AX
-	LEAQ (SI)(AX*4), SI
-	DECQ places+56(FP)
-	JNZ  place
+done:
 	VZEROUPPER
 	RET
 
@@ -118,20 +131,20 @@ TEXT ·depthwiseAVX2(SB), NOSPLIT, $0-80
 	ARGUMENTS
 	VBROADCASTSS lo+72(FP), Y14
 	VBROADCASTSS hi+76(FP), Y15
-
-place:
 	XORQ BX, BX
 
 block:
 	LEAQ 128(BX), AX
 	CMPQ AX, R11
 	JGT  rest
+	FIRSTPLACE
+
+blockPlace:
 	VMOVUPS (R8)(BX*1), Y0
 	VMOVUPS 32(R8)(BX*1), Y1
 	VMOVUPS 64(R8)(BX*1), Y2
 	VMOVUPS 96(R8)(BX*1), Y3
 	MOVQ R9, AX
-	MOVQ R10, CX
 
 blockTap:
 	TAP
@@ -144,8 +157,8 @@ blockTap:
 	VFMADD231PS 64(R13)(BX*1), Y6, Y2
 	VFMADD231PS 96(R13)(BX*1), Y7, Y3
 	ADDQ $16, AX
-	DECQ CX
-	JNZ  blockTap
+	CMPQ AX, R10
+	JNE  blockTap
 
 	// The value comes first, so that a NaN stays one.
 	VMAXPS Y0, Y14, Y0
@@ -160,6 +173,10 @@ blockTap:
 	VMOVUPS Y1, 32(DI)(BX*1)
 	VMOVUPS Y2, 64(DI)(BX*1)
 	VMOVUPS Y3, 96(DI)(BX*1)
+	ADDQ R11, DI
+	ADDQ R15, SI
+	DECQ CX
+	JNZ  blockPlace
 	ADDQ $128, BX
 	JMP  block
 
@@ -167,48 +184,55 @@ rest:
 	LEAQ 32(BX), AX
 	CMPQ AX, R11
 	JGT  single
+	FIRSTPLACE
+
+restPlace:
 	VMOVUPS (R8)(BX*1), Y0
 	MOVQ R9, AX
-	MOVQ R10, CX
 
 restTap:
 	TAP
 	VMOVUPS (R12)(BX*1), Y4
 	VFMADD231PS (R13)(BX*1), Y4, Y0
 	ADDQ $16, AX
-	DECQ CX
-	JNZ  restTap
+	CMPQ AX, R10
+	JNE  restTap
 	VMAXPS Y0, Y14, Y0
 	VMINPS Y0, Y15, Y0
 	VMOVUPS Y0, (DI)(BX*1)
+	ADDQ R11, DI
+	ADDQ R15, SI
+	DECQ CX
+	JNZ  restPlace
 	ADDQ $32, BX
 	JMP  rest
 
 single:
 	CMPQ BX, R11
-	JGE  next
+	JGE  done
+	FIRSTPLACE
+
+singlePlace:
 	VMOVSS (R8)(BX*1), X0
 	MOVQ R9, AX
-	MOVQ R10, CX
 
 singleTap:
 	TAP
 	VMOVSS (R12)(BX*1), X4
 	VFMADD231SS (R13)(BX*1), X4, X0
 	ADDQ $16, AX
-	DECQ CX
-	JNZ  singleTap
+	CMPQ AX, R10
+	JNE  singleTap
 	VMAXSS X0, X14, X0
 	VMINSS X0, X15, X0
 	VMOVSS X0, (DI)(BX*1)
+	ADDQ R11, DI
+	ADDQ R15, SI
+	DECQ CX
+	JNZ  singlePlace
 	ADDQ $4, BX
 	JMP  single
 
-next:
-	ADDQ R11, DI
-	MOVQ step+64(FP), AX
-	LEAQ (SI)(AX*4), SI
-	DECQ places+56(FP)
-	JNZ  place
+done:
 	VZEROUPPER
 	RET
