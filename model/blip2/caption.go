@@ -1,0 +1,107 @@
+package blip2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"dragoman/bridge/qformer"
+	"dragoman/generate"
+	"dragoman/language"
+	"dragoman/tensor"
+)
+
+// ErrNoLanguage is returned where a model without a language model is asked to say something.
+var ErrNoLanguage = errors.New("the model has no language model behind its bridge")
+
+// Seen is a batch of pictures as the bridge has read them.
+type Seen struct {
+	View
+	Pictures *qformer.Picture
+	Answer   *qformer.Answer // of the queries by themselves
+}
+
+// See encodes pixels [B, 3, H, W] and sends the queries to them.
+func (m *Model) See(run *tensor.Run, pixels *tensor.Tensor) Seen {
+	raw := make([]float32, pixels.Dim(0)*m.FeatureLen())
+	m.Encode(run, pixels, raw)
+	return m.SeeFeatures(run, raw)
+}
+
+// SeeFeatures is See for what Encode wrote.
+func (m *Model) SeeFeatures(run *tensor.Run, raw []float32) Seen {
+	s := Seen{View: m.Features(run, raw)}
+	s.Pictures = m.Bridge.QFormer.Look(run, s.Tokens)
+	s.Answer = m.Bridge.QFormer.Query(run, s.Pictures, nil)
+	return s
+}
+
+// Soft is the soft prompt of each picture: [B, words, language width].
+func (m *Model) Soft(run *tensor.Run, s Seen) *tensor.Tensor {
+	return m.Bridge.Prompt.Forward(run, s.Answer.Hidden, s.Picture)
+}
+
+// Read lays the soft prompt of each row before its prompt and has the decoder read them, padded on the left; it returns how many
+// positions the longest row has. soft [B, words, width] may be nil: the prompts alone.
+func (m *Model) Read(d *language.Decoder, soft *tensor.Tensor, prompts [][]int32) (length int, err error) {
+	if m.Language == nil {
+		return 0, ErrNoLanguage
+	}
+	if soft == nil {
+		if err := d.Read(prompts...); err != nil {
+			return 0, err
+		}
+		return d.Tokens(), nil
+	}
+	rows, words, width := soft.Dim(0), soft.Dim(1), soft.Dim(2)
+	if rows != len(prompts) {
+		return 0, fmt.Errorf("%d prompts for %d pictures", len(prompts), rows)
+	}
+	longest, even := 0, true
+	for _, p := range prompts {
+		longest = max(longest, len(p))
+		even = even && len(p) == len(prompts[0])
+		if err := language.CheckIDs(p, m.Language.Config().Vocab); err != nil {
+			return 0, err
+		}
+	}
+	length = words + longest
+	run := d.Run()
+	embeds := run.Zeros(rows, length, width)
+	var mask []uint8
+	if !even {
+		mask = make([]uint8, rows*length)
+	}
+	for r, p := range prompts {
+		at := r*length + longest - len(p)
+		copy(embeds.Data()[at*width:], soft.Data()[r*words*width:(r+1)*words*width])
+		if len(p) > 0 {
+			copy(embeds.Data()[(at+words)*width:], m.Language.Embed(run, p, len(p)).Data())
+		}
+		if mask != nil {
+			for i := at; i < (r+1)*length; i++ {
+				mask[i] = 1
+			}
+		}
+	}
+	return length, d.Prefill(embeds, mask)
+}
+
+// Write continues prompts behind soft prompts, as Read lays them out. Rows do not influence one another.
+func (m *Model) Write(ctx context.Context, d *language.Decoder, soft *tensor.Tensor, prompts [][]int32, o generate.Options) ([]generate.Result, error) {
+	if _, err := m.Read(d, soft, prompts); err != nil {
+		return nil, err
+	}
+	return generate.Run(ctx, d, prompts, m.GenerateOptions(o))
+}
+
+// GenerateOptions adds what every generation of this model needs: where a text ends, and how ids are read.
+func (m *Model) GenerateOptions(o generate.Options) generate.Options {
+	if o.StopIDs == nil {
+		o.StopIDs = m.Language.Config().EOS
+	}
+	if o.Text == nil {
+		o.Text = func(ids []int32) string { return m.Tokenizer.Decode(ids, true) }
+	}
+	return o
+}
