@@ -60,10 +60,10 @@ func (a *Augment) View(m *RGBA, mayFlip bool, seed, epoch, row uint64) *Image {
 	return view
 }
 
-// PlainView is what an encoder sees of a picture outside of training: the whole of it, centred on a white square.
+// PlainView is what an encoder sees of a picture outside of training: the whole of it on a white square, as
+// EfficientNetLiteProcessor fits it.
 func PlainView(m *RGBA, size int) *Image {
 	p := EfficientNetLiteProcessor(size)
-	p.Fit = Pad
 	return p.FitTo(m.Flatten(AlphaWhite), nil)
 }
 

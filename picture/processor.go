@@ -10,7 +10,7 @@ const (
 	Squash Fit = iota
 	// Crop scales the shortest edge to Edge, and cuts (or pads with black) the middle to the size: CLIP.
 	Crop
-	// Pad scales the longest edge into the size and centres the picture on white.
+	// Pad scales the picture into the size and centres it on white. Its aspect ratio may change by a factor of up to Stretch.
 	Pad
 )
 
@@ -29,7 +29,8 @@ type Processor struct {
 	Size     [2]int // height, width of the result
 	Resample Filter
 	Fit      Fit
-	Edge     int // for Crop: the shortest edge before the cut
+	Edge     int     // for Crop: the shortest edge before the cut
+	Stretch  float64 // for Pad: 0 or 1 keeps the aspect ratio
 	Rounding Rounding
 	Rescale  float64
 	Mean     [3]float32 // of red, green, blue, in rescaled units
@@ -47,10 +48,11 @@ func BLIP2Processor(size int) Processor {
 }
 
 // EfficientNetLiteProcessor is the processor of EfficientNet-Lite: (x − 127) / 128 at 224 (lite0), 260 (lite2) and so on.
-// The encoder was trained on crops; Fit is the caller's choice, Squash here.
+// The encoder was trained on crops whose aspect ratio varied, so a photograph of 3:2 is squeezed whole into the square;
+// what is longer than that keeps its shape between white bars, as the longish drawings of emoji and clip art need.
 func EfficientNetLiteProcessor(size int) Processor {
 	return Processor{
-		Size: [2]int{size, size}, Resample: Bicubic, Rescale: 1,
+		Size: [2]int{size, size}, Resample: Bicubic, Fit: Pad, Stretch: 1.5, Rescale: 1,
 		Mean: [3]float32{127, 127, 127}, Std: [3]float32{128, 128, 128},
 	}
 }
@@ -98,9 +100,7 @@ func (p *Processor) FitTo(m *Image, par Parallel) *Image {
 		rw, rh := shortestEdge(m.W, m.H, p.Edge)
 		return p.centreCrop(m, rw, rh, par)
 	case Pad:
-		scale := min(float64(w)/float64(m.W), float64(h)/float64(m.H))
-		rw := min(max(int(math.Round(float64(m.W)*scale)), 1), w)
-		rh := min(max(int(math.Round(float64(m.H)*scale)), 1), h)
+		rw, rh := p.padded(m.W, m.H)
 		out := New(w, h)
 		for i := range out.Pix {
 			out.Pix[i] = 255
@@ -109,6 +109,15 @@ func (p *Processor) FitTo(m *Image, par Parallel) *Image {
 		return out
 	}
 	return m.Resize(w, h, p.Resample, par)
+}
+
+// padded is the size of a w by h picture inside the result: the axis with less room is filled, the other one as far as
+// Stretch allows.
+func (p *Processor) padded(w, h int) (int, int) {
+	sx, sy := float64(p.Size[1])/float64(w), float64(p.Size[0])/float64(h)
+	stretch := max(p.Stretch, 1)
+	sx, sy = min(sx, sy*stretch), min(sy, sx*stretch)
+	return min(max(int(math.Round(float64(w)*sx)), 1), p.Size[1]), min(max(int(math.Round(float64(h)*sy)), 1), p.Size[0])
 }
 
 // shortestEdge scales so that the shorter side is edge; the longer is truncated, as both libraries do.

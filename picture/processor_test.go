@@ -124,12 +124,34 @@ func TestFits(t *testing.T) {
 // TestPadIsCentredOnWhite checks that a black bar stays a bar of its own shape.
 func TestPadIsCentredOnWhite(t *testing.T) {
 	p := EfficientNetLiteProcessor(100)
-	p.Fit = Pad
+	p.Stretch = 1
 	m := p.FitTo(New(50, 10), nil)
 	for y := range 100 {
 		r, _, _ := m.At(50, y)
 		if inside := y >= 40 && y < 60; inside != (r == 0) || !inside && r != 255 {
 			t.Fatalf("row %d is %d", y, r)
+		}
+	}
+}
+
+// TestPadMayStretch: the picture's size inside a square of 120 by its shape and the factor.
+func TestPadMayStretch(t *testing.T) {
+	for _, c := range []struct {
+		w, h, wantW, wantH int
+		stretch            float64
+	}{
+		{60, 60, 120, 120, 1.5},
+		{60, 40, 120, 120, 1.5},
+		{40, 60, 120, 120, 1.5},
+		{80, 40, 120, 90, 1.5},
+		{40, 80, 90, 120, 1.5},
+		{80, 40, 120, 60, 0},
+		{1, 9000, 1, 120, 1.5},
+	} {
+		p := EfficientNetLiteProcessor(120)
+		p.Stretch = c.stretch
+		if w, h := p.padded(c.w, c.h); w != c.wantW || h != c.wantH {
+			t.Errorf("%d×%d by %v becomes %d×%d, want %d×%d", c.w, c.h, c.stretch, w, h, c.wantW, c.wantH)
 		}
 	}
 }
