@@ -103,7 +103,9 @@ func cached(name string) (string, bool) {
 
 // Open loads a model: a directory with a config.json, a GGUF file of a language model (which then can chat only), the name of a
 // model in the Hugging Face cache, or, for "mini" and "", the model that the program was built with.
-func Open(name string, opts ...Option) (*Model, error) {
+func Open(name string, opts ...Option) (*Model, error) { return open(name, false, opts...) }
+
+func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	began := time.Now()
 	o := options{dtype: "auto"}
 	for _, f := range opts {
@@ -119,11 +121,11 @@ func Open(name string, opts ...Option) (*Model, error) {
 	}
 	m := &Model{opt: o, compute: compute}
 	if path != builtinPrefix && isLanguageModel(path) {
-		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Store: store}); err != nil {
+		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Store: store, Trainable: trainable}); err != nil {
 			return nil, err
 		}
 	} else {
-		bo := blip2.Options{Store: store}
+		bo := blip2.Options{Store: store, Trainable: trainable}
 		if o.extra != "" {
 			extra, err := weights.Open(o.extra)
 			if err != nil {

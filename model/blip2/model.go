@@ -11,6 +11,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/nn"
+	"dragoman/picture"
 	"dragoman/tensor"
 	"dragoman/tokenizer"
 	"dragoman/vision"
@@ -28,6 +29,7 @@ type Model struct {
 	vocab     []byte              // Words as vocab.txt
 	params    []*tensor.Tensor    // what is trained
 	groups    []featureGroup
+	processor *picture.Processor // nil: the encoder's own
 	open      opened
 }
 
@@ -79,6 +81,9 @@ func (m *Model) bind(files Files, opt Options) error {
 		src = weights.Merge(own, opt.Extra)
 	}
 	if m.Vision, err = m.open.openVision(c.Vision, files, own, opt.Store); err != nil {
+		return err
+	}
+	if err := m.openProcessor(files); err != nil {
 		return err
 	}
 	m.Config.detect(src)

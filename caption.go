@@ -1,0 +1,70 @@
+package dragoman
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"dragoman/model/blip2"
+	"dragoman/tensor"
+)
+
+// Caption says what is in a picture. With g.Prompt the model continues that text instead of the one it was trained with.
+func (m *Model) Caption(ctx context.Context, img Image, g *Generate) (*Text, error) {
+	prompt := m.system.Config.Extras.Prompt
+	if g != nil && g.Prompt != "" {
+		prompt = g.Prompt
+	}
+	return m.say(ctx, "captioning", img, prompt, g)
+}
+
+// Answer answers a question about a picture, asked as the model's family was trained to be asked.
+func (m *Model) Answer(ctx context.Context, img Image, question string, g *Generate) (*Text, error) {
+	return m.say(ctx, "answering", img, "Question: "+question+" Answer:", g)
+}
+
+// say lets the language model continue a prompt behind a picture.
+func (m *Model) say(ctx context.Context, what string, img Image, prompt string, g *Generate) (*Text, error) {
+	if m.system.Language == nil || m.system.Bridge == nil || m.system.Bridge.Prompt == nil {
+		return nil, fmt.Errorf("%s: %w: a language model behind a bridge", what, ErrNoPart)
+	}
+	began := time.Now()
+	run, done := m.run()
+	defer done()
+	seen, err := m.see(ctx, run, img)
+	if err != nil {
+		return nil, err
+	}
+	soft := m.system.Soft(run, *seen)
+	spent := Seconds{Load: m.load, Vision: time.Since(began).Seconds()}
+	began = time.Now()
+	d, release := m.decoder()
+	defer release()
+	ids := m.system.Tokenizer.Encode(prompt, true)
+	if _, err := m.system.Read(d, soft, [][]int32{ids}); err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", what, img.name, err)
+	}
+	spent.Prefill = time.Since(began).Seconds()
+	return m.write(ctx, d, ids, g, spent)
+}
+
+// see decodes a picture and lets the bridge read it.
+func (m *Model) see(ctx context.Context, run *tensor.Run, img Image) (*blip2.Seen, error) {
+	if m.system.Vision == nil {
+		return nil, fmt.Errorf("looking at %s: %w: an image encoder", img.name, ErrNoPart)
+	}
+	picture, err := img.Decode(m.opt.pictures)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	p := m.system.Processor()
+	pixels := tensor.FromFloats(p.Apply(picture, nil), 1, 3, p.Size[0], p.Size[1])
+	seen := m.system.See(run, pixels)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return &seen, nil
+}

@@ -1,0 +1,88 @@
+package dragoman
+
+import (
+	"context"
+	"fmt"
+
+	"dragoman/bridge/qformer"
+	"dragoman/model/blip2"
+	"dragoman/tensor"
+)
+
+// maxTextTokens is how much of a text is read where it is compared with a picture.
+const maxTextTokens = 512
+
+// Match says how well a picture goes with each text.
+func (m *Model) Match(ctx context.Context, img Image, texts ...string) ([]Score, error) {
+	b := m.system.Bridge
+	if b == nil || m.system.Words == nil || b.Heads.Match == nil && b.Heads.Text == nil {
+		return nil, fmt.Errorf("matching: %w: heads that compare pictures with texts", ErrNoPart)
+	}
+	run, done := m.run()
+	defer done()
+	seen, err := m.see(ctx, run, img)
+	if err != nil {
+		return nil, err
+	}
+	scores := make([]Score, len(texts))
+	if len(texts) == 0 {
+		return scores, nil
+	}
+	t := m.system.Texts(texts, maxTextTokens)
+	if b.Heads.Match != nil {
+		logits := b.MatchLogits(run, seen.Pictures, make([]int32, len(texts)), t)
+		p := run.Softmax(logits).Data()
+		for i := range scores {
+			scores[i].ITM = float64(p[2*i+1])
+		}
+	}
+	if b.Heads.Vision != nil && b.Heads.Text != nil {
+		images := b.EmbedImages(run, seen.Answer, seen.Picture)
+		cosines := blip2.Cosines(run, images, b.EmbedTexts(run, t)).Data()
+		for i := range scores {
+			scores[i].ITC = float64(cosines[i])
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return scores, nil
+}
+
+// EmbedImage is a picture as vectors that can be compared with those of texts: one a query, each of length 1.
+func (m *Model) EmbedImage(ctx context.Context, img Image) ([][]float32, error) {
+	if m.system.Bridge == nil || m.system.Bridge.Heads.Vision == nil {
+		return nil, fmt.Errorf("embedding: %w: a projection of pictures into the shared space", ErrNoPart)
+	}
+	run, done := m.run()
+	defer done()
+	seen, err := m.see(ctx, run, img)
+	if err != nil {
+		return nil, err
+	}
+	return rowsOf(m.system.Bridge.EmbedImages(run, seen.Answer, seen.Picture)), nil
+}
+
+// EmbedText is a text as a vector of length 1 that can be compared with those of pictures.
+func (m *Model) EmbedText(ctx context.Context, text string) ([]float32, error) {
+	if m.system.Bridge == nil || m.system.Bridge.Heads.Text == nil || m.system.Words == nil {
+		return nil, fmt.Errorf("embedding: %w: a projection of texts into the shared space", ErrNoPart)
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	run, done := m.run()
+	defer done()
+	var t qformer.Text = m.system.Texts([]string{text}, maxTextTokens)
+	return rowsOf(m.system.Bridge.EmbedTexts(run, t))[0], nil
+}
+
+// rowsOf copies a tensor's rows.
+func rowsOf(t *tensor.Tensor) [][]float32 {
+	width := t.Dim(-1)
+	rows := make([][]float32, t.Len()/width)
+	for i := range rows {
+		rows[i] = append([]float32(nil), t.Data()[i*width:(i+1)*width]...)
+	}
+	return rows
+}

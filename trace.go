@@ -1,0 +1,120 @@
+package dragoman
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"dragoman/model/blip2"
+	"dragoman/tensor"
+	"dragoman/tokenizer"
+	"dragoman/weights"
+)
+
+// TraceRequest asks for what goes through a model in one forward pass.
+type TraceRequest struct {
+	Inputs weights.Source // named as transformers' forward arguments; see TraceInputs for making them
+	Select []string       // patterns of module paths (as of path.Match, where * stops at no dot); none: all
+	Maps   bool           // attention weights, PATH.attention_probs [batch, heads, queries, keys]
+	Grad   []string       // patterns of parameters whose gradients of the loss are wanted
+	Head   string         // of a matching model: itm or itc
+	Loss   string         // stage1: BLIP-2's first-stage losses
+}
+
+// OpenTrace is Open for Trace: with gradients, parameters are float32 and remember theirs.
+func OpenTrace(name string, gradients bool, opts ...Option) (*Model, error) {
+	return open(name, gradients, opts...)
+}
+
+// Trace runs the pass and returns its outputs, float32 tensors named by module path as in transformers.
+func (m *Model) Trace(q TraceRequest) ([]weights.Tensor, error) {
+	if m.system.Vision == nil && m.system.Language == nil {
+		return nil, fmt.Errorf("tracing: %w: anything to trace", ErrNoPart)
+	}
+	t := blip2.Trace{Inputs: q.Inputs, Maps: q.Maps, Head: q.Head, Loss: q.Loss, Seed: m.opt.seed, Select: matcher(q.Select)}
+	if len(q.Grad) > 0 {
+		t.Grad = matcher(q.Grad)
+	}
+	return m.system.Trace(tensor.Options{Compute: m.compute}, t)
+}
+
+// matcher says whether a name fits one of the patterns; nil, everything, without patterns.
+func matcher(patterns []string) func(string) bool {
+	if len(patterns) == 0 {
+		return nil
+	}
+	return func(name string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool {
+			ok, err := path.Match(p, name)
+			return ok && err == nil
+		})
+	}
+}
+
+// TraceInputs makes a pass's inputs of pictures and a text: as many rows as pictures, or one of text alone.
+func (m *Model) TraceInputs(images []Image, text string, head string) (weights.Source, error) {
+	var in []weights.Tensor
+	rows := max(1, len(images))
+	if len(images) > 0 {
+		if m.system.Vision == nil {
+			return nil, fmt.Errorf("tracing: %w: an image encoder", ErrNoPart)
+		}
+		p := m.system.Vision.Processor()
+		var pixels []float32
+		for _, i := range images {
+			img, err := i.Decode(m.opt.pictures)
+			if err != nil {
+				return nil, err
+			}
+			pixels = append(pixels, p.Apply(img, nil)...)
+		}
+		in = append(in, weights.FromFloat32("pixel_values", []int{len(images), 3, p.Size[0], p.Size[1]}, pixels))
+	}
+	if text != "" {
+		var tok tokenizer.Tokenizer = m.system.Tokenizer
+		if tok == nil || head != "" {
+			tok = m.system.Words
+		}
+		if tok == nil {
+			return nil, fmt.Errorf("tracing: %w: a tokenizer", ErrNoPart)
+		}
+		ids := tok.Encode(text, true)
+		if len(ids) > 0 {
+			var all []float32
+			for range rows {
+				for _, id := range ids {
+					all = append(all, float32(id))
+				}
+			}
+			in = append(in, weights.FromFloat32("input_ids", []int{rows, len(ids)}, all))
+		}
+	}
+	return weights.NewMemory(in...), nil
+}
+
+// TraceNames lists what Trace can give, with shapes, by a pass over an empty picture.
+func (m *Model) TraceNames() ([]weights.Tensor, error) {
+	var in []weights.Tensor
+	if m.system.Vision != nil {
+		p := m.system.Vision.Processor()
+		in = append(in, weights.FromFloat32("pixel_values", []int{1, 3, p.Size[0], p.Size[1]}, make([]float32, p.Len())))
+	}
+	in = append(in, weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 2}))
+	heads := []string{""}
+	if m.system.Language == nil {
+		heads = []string{"itc", "itm"}
+	}
+	var all []weights.Tensor
+	for _, head := range heads {
+		out, err := m.Trace(TraceRequest{Inputs: weights.NewMemory(in...), Head: head, Maps: true})
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range out {
+			if !slices.ContainsFunc(all, func(x weights.Tensor) bool { return x.Name == w.Name }) {
+				all = append(all, w)
+			}
+		}
+	}
+	return all, nil
+}
