@@ -30,13 +30,39 @@ type addedTokens struct {
 	normal  matcher // for the tokens that are looked for in normalised text
 }
 
-// matcher finds the longest token that begins at a place, by its first byte.
-type matcher [256][]match
+// matcher finds the longest token that begins at a place.
+type matcher struct {
+	tokens  map[string]addedToken
+	lengths [256][]int // of the tokens by their first byte, the longest first
+}
 
-// match is what to look for, and the token that it stands for.
-type match struct {
-	text string
-	addedToken
+// add enters what to look for, and the token that it stands for. Of two tokens
+// of one text the first stays.
+func (m *matcher) add(text string, t addedToken) {
+	if _, twice := m.tokens[text]; twice || text == "" {
+		return
+	}
+	if m.tokens == nil {
+		m.tokens = map[string]addedToken{}
+	}
+	m.tokens[text] = t
+	list := &m.lengths[text[0]]
+	at, found := slices.BinarySearchFunc(*list, len(text), func(a, b int) int { return b - a })
+	if !found {
+		*list = slices.Insert(*list, at, len(text))
+	}
+}
+
+// at is the longest token at text[at:], and its length there; 0 for none.
+func (m *matcher) at(text string, at int) (t addedToken, length int) {
+	for _, n := range m.lengths[text[at]] {
+		if n <= len(text)-at {
+			if t, ok := m.tokens[text[at:at+n]]; ok {
+				return t, n
+			}
+		}
+	}
+	return t, 0
 }
 
 // newAddedTokens prepares the tokens; norm is the tokenizer's normaliser.
@@ -57,14 +83,7 @@ func newAddedTokens(tokens []addedToken, norm normalizer) addedTokens {
 		}
 		// As in the reference, an id gives back what is looked for.
 		a.byID[t.id] = text
-		if text != "" {
-			into[text[0]] = append(into[text[0]], match{text, t})
-		}
-	}
-	for _, m := range []*matcher{&a.raw, &a.normal} {
-		for _, list := range m {
-			slices.SortStableFunc(list, func(x, y match) int { return len(y.text) - len(x.text) })
-		}
+		into.add(text, t)
 	}
 	return a
 }
@@ -87,12 +106,12 @@ func (a *addedTokens) split(text string, normalized bool) []piece {
 	var pieces []piece
 	begin := 0
 	for at := 0; at < len(text); {
-		found := m.at(text, at)
-		if found == nil {
+		found, length := m.at(text, at)
+		if length == 0 {
 			at++
 			continue
 		}
-		from, to := at, at+len(found.text)
+		from, to := at, at+length
 		at = to
 		if found.singleWord && !standsAlone(text, from, to) {
 			continue
@@ -113,17 +132,6 @@ func (a *addedTokens) split(text string, normalized bool) []piece {
 		pieces = append(pieces, piece{text[begin:], None, begin == 0})
 	}
 	return pieces
-}
-
-// at is the longest token at text[at:], or nil.
-func (m *matcher) at(text string, at int) *match {
-	list := m[text[at]]
-	for i := range list {
-		if strings.HasPrefix(text[at:], list[i].text) {
-			return &list[i]
-		}
-	}
-	return nil
 }
 
 // standsAlone says whether text[from:to] has no character of a word before or

@@ -51,6 +51,9 @@ func newNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 	if err := json.Unmarshal(raw, &n); err != nil {
 		return nil, err
 	}
+	if err := checkLengths(n.Prepend, n.Content); err != nil {
+		return nil, err
+	}
 	switch n.Type {
 	case "Sequence":
 		if depth == maxNesting {
@@ -101,6 +104,19 @@ func newNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 		return newPrecompiled(n.Precompiled)
 	}
 	return nil, fmt.Errorf("unknown type %.40q", n.Type)
+}
+
+// maxReplacement bounds what is put in a text's place, in bytes.
+const maxReplacement = 1 << 10
+
+// checkLengths refuses replacements that no tokenizer has.
+func checkLengths(texts ...string) error {
+	for _, text := range texts {
+		if len(text) > maxReplacement {
+			return fmt.Errorf("a replacement of %d bytes", len(text))
+		}
+	}
+	return nil
 }
 
 func orTrue(b *bool) bool { return b == nil || *b }
@@ -200,6 +216,9 @@ func (j jsonMetaspace) metaspace() (metaspace, error) {
 	if m.mark == "" {
 		return m, errors.New("no replacement for spaces")
 	}
+	if err := checkLengths(m.mark); err != nil {
+		return m, err
+	}
 	scheme := "always"
 	if j.PrependScheme != nil {
 		scheme = *j.PrependScheme
@@ -239,6 +258,9 @@ func newDecoder(raw json.RawMessage, depth int) (decoder, error) {
 	if err := json.Unmarshal(raw, &d); err != nil {
 		return nil, err
 	}
+	if err := checkLengths(d.Content, d.Prefix, d.Suffix); err != nil {
+		return nil, err
+	}
 	switch d.Type {
 	case "Sequence":
 		if depth == maxNesting {
@@ -275,6 +297,9 @@ func newDecoder(raw json.RawMessage, depth int) (decoder, error) {
 	}
 	return nil, fmt.Errorf("unknown type %.40q", d.Type)
 }
+
+// maxAround bounds how many tokens are put around a text.
+const maxAround = 64
 
 // newPostProcessor builds a post-processor; nil for none. Only what it does to
 // a single text is read.
@@ -314,7 +339,7 @@ func newPostProcessor(raw json.RawMessage, t *Pipeline, depth int) (postProcesso
 	case "ByteLevel":
 		return nil, nil // moves offsets only
 	case "BertProcessing", "RobertaProcessing":
-		return template{[]int32{p.CLS.id}, []int32{p.Sep.id}}, nil
+		return newTemplate(t, []int32{p.CLS.id}, []int32{p.Sep.id})
 	case "TemplateProcessing":
 		var single []struct {
 			Sequence     *struct{} `json:"Sequence"`
@@ -325,7 +350,7 @@ func newPostProcessor(raw json.RawMessage, t *Pipeline, depth int) (postProcesso
 		if err := json.Unmarshal(p.Single, &single); err != nil {
 			return nil, fmt.Errorf("single: %w", err)
 		}
-		var around template
+		var before, behind []int32
 		after := false
 		for _, part := range single {
 			switch {
@@ -339,17 +364,20 @@ func newPostProcessor(raw json.RawMessage, t *Pipeline, depth int) (postProcesso
 				if !ok {
 					return nil, fmt.Errorf("single: %.40q is not among the special tokens", part.SpecialToken.ID)
 				}
+				if len(before)+len(behind)+len(special.IDs) > maxAround {
+					return nil, fmt.Errorf("single: more than %d special tokens", maxAround)
+				}
 				if after {
-					around.after = append(around.after, special.IDs...)
+					behind = append(behind, special.IDs...)
 				} else {
-					around.before = append(around.before, special.IDs...)
+					before = append(before, special.IDs...)
 				}
 			}
 		}
 		if !after {
 			return nil, errors.New("single: without the text")
 		}
-		return around, nil
+		return newTemplate(t, before, behind)
 	}
 	return nil, fmt.Errorf("unknown type %.40q", p.Type)
 }

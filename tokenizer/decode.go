@@ -9,7 +9,18 @@ import (
 type decoders []decoder
 
 func (list decoders) decode(tokens []string) []string {
-	for _, d := range list {
+	original := 0
+	for i, d := range list {
+		size := 0
+		for _, token := range tokens {
+			size += len(token)
+		}
+		if i == 0 {
+			original = size
+		}
+		if grownTooLong(size, original) {
+			break
+		}
 		tokens = d.decode(tokens)
 	}
 	return tokens

@@ -297,10 +297,40 @@ func TestJSONErrors(t *testing.T) {
 		{"not a token and its id", `{` + model + `,"post_processor":{"type":"BertProcessing","cls":["a",-5],"sep":["a",0]}}`},
 		{"not among the special tokens", `{` + model + `,"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}]}}`},
 		{"without the text", `{` + model + `,"post_processor":{"type":"TemplateProcessing","single":[]}}`},
+		{"id 7 is no token", `{` + model + `,"post_processor":{"type":"BertProcessing","cls":["a",7],"sep":["a",0]}}`},
+		{"id -1 is no token", `{` + model + `,"post_processor":{"type":"TemplateProcessing","special_tokens":{"x":{"ids":[-1]}},"single":[{"SpecialToken":{"id":"x"}},{"Sequence":{}}]}}`},
+		{"a replacement of 2000 bytes", `{` + model + `,"normalizer":{"type":"Prepend","prepend":"` + strings.Repeat("a", 2000) + `"}}`},
+		{"max_input_chars_per_word", `{"model":{"type":"WordPiece","vocab":{"a":0},"unk_token":"a","max_input_chars_per_word":1000000}}`},
+		{"token 0 has 2000 bytes", `{"model":{"type":"Unigram","vocab":[["` + strings.Repeat("a", 2000) + `",0]]}}`},
+		{"more than 64", `{` + model + `,"post_processor":{"type":"TemplateProcessing","special_tokens":{"x":{"ids":[0]}},"single":[` +
+			strings.Repeat(`{"SpecialToken":{"id":"x"}},`, 65) + `{"Sequence":{}}]}}`},
 		{"the text twice", `{` + model + `,"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{}},{"Sequence":{}}]}}`},
 	} {
 		if _, err := FromJSON([]byte(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.file, err, c.want)
+		}
+	}
+}
+
+// TestGrowth gives chains of parts that each double a text.
+func TestGrowth(t *testing.T) {
+	chain := func(kind, part string) string {
+		return `{"type":"Sequence","` + kind + `":[` + strings.Repeat(part+",", 99) + part + `]}`
+	}
+	const double = `{"type":"Replace","pattern":{"String":"a"},"content":"aa"}`
+	for key, parts := range map[string]string{
+		"normalizer":    chain("normalizers", double),
+		"pre_tokenizer": chain("pretokenizers", `{"type":"ByteLevel","use_regex":false}`),
+		"decoder":       chain("decoders", double),
+	} {
+		data := `{"model":{"type":"WordLevel","vocab":{"a":0,"é":1},"unk_token":"a"},"` + key + `":` + parts + `}`
+		p, err := FromJSON([]byte(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := p.Encode("aaé", false)
+		if text := p.Decode([]int32{0, 0, 0}, false); len(ids) > 10 || len(text) > 1<<23 {
+			t.Errorf("%s: %d ids, a text of %d bytes", key, len(ids), len(text))
 		}
 	}
 }

@@ -153,6 +153,9 @@ func newModel(raw json.RawMessage) (model, error) {
 		if m.MaxRunes != nil {
 			w.maxRunes = *m.MaxRunes
 		}
+		if w.maxRunes > maxReplacement { // the search takes its square
+			return nil, fmt.Errorf("max_input_chars_per_word is %d", w.maxRunes)
+		}
 		return w, nil
 	case "WordLevel":
 		return &wordLevel{v, unknown}, nil

@@ -7,11 +7,19 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// grownTooLong says whether a text grew more than any real tokenizer lets it.
+// The parts of a hostile file can each double a text; they stop there.
+func grownTooLong(now, original int) bool { return now > 1<<20+64*original }
+
 // normalizers apply one after the other.
 type normalizers []normalizer
 
 func (list normalizers) normalize(text string) string {
+	original := len(text)
 	for _, n := range list {
+		if grownTooLong(len(text), original) {
+			break
+		}
 		text = n.normalize(text)
 	}
 	return text
@@ -86,6 +94,9 @@ func (r replace) normalize(text string) string {
 	var out strings.Builder
 	at := 0
 	for _, span := range r.pattern.find(text) {
+		if grownTooLong(out.Len(), len(text)) {
+			break
+		}
 		out.WriteString(text[at:span[0]])
 		out.WriteString(r.with)
 		at = span[1]

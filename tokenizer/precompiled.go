@@ -69,10 +69,11 @@ func (p *precompiled) lookup(key string) (string, bool) {
 		return "", false
 	}
 	text := p.texts[value:]
-	if end := strings.IndexByte(text, 0); end >= 0 {
-		text = text[:end]
+	end := strings.IndexByte(text[:min(len(text), maxReplacement)], 0)
+	if end < 0 {
+		return "", false
 	}
-	return text, true
+	return text[:end], true
 }
 
 // find walks the double array. A unit holds a label (low byte and top bit), an

@@ -13,10 +13,15 @@ func (list preTokenizers) split(words []word, w word) []word {
 	now := []word{w}
 	for _, p := range list {
 		var next []word
+		size := 0
 		for _, w := range now {
+			size += len(w.text)
 			if w.text != "" {
 				next = p.split(next, w)
 			}
+		}
+		if grownTooLong(size, len(w.text)) {
+			break
 		}
 		now = next
 	}

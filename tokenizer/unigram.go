@@ -34,6 +34,9 @@ func newUnigram(tokens []string, scores []float64, unknown int32, fallback bool)
 	u.tokens, u.ids = tokens, make(map[string]int32, len(tokens))
 	lowest := scores[0]
 	for i, token := range tokens {
+		if len(token) > maxReplacement {
+			return nil, fmt.Errorf("token %d has %d bytes", i, len(token))
+		}
 		u.ids[token] = int32(i)
 		lowest = min(lowest, scores[i])
 	}
