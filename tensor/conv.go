@@ -65,8 +65,8 @@ func (o *convOp) prepare(x, w, b *Tensor, a ConvArgs) {
 			stepDown: max(1, a.Stride[0]), stepRight: max(1, a.Stride[1]), padTop: a.Pad[0], padLeft: a.Pad[1],
 			groups: max(1, a.Groups),
 		}
-		o.outHeight = (o.height+a.Pad[0]+a.Pad[2]-o.kernelHeight)/o.stepDown + 1
-		o.outWidth = (o.width+a.Pad[1]+a.Pad[3]-o.kernelWidth)/o.stepRight + 1
+		o.outHeight = places(o.height+a.Pad[0]+a.Pad[2]-o.kernelHeight, o.stepDown)
+		o.outWidth = places(o.width+a.Pad[1]+a.Pad[3]-o.kernelWidth, o.stepRight)
 		dense := o.groups == 1 && w.shape[1] == o.channels
 		deep := o.groups == o.channels && w.shape[1] == 1 && o.out == o.channels
 		ok = (dense || deep) && o.outHeight > 0 && o.outWidth > 0
@@ -74,6 +74,14 @@ func (o *convOp) prepare(x, w, b *Tensor, a ConvArgs) {
 	if !ok {
 		panic(fmt.Sprintf("tensor: convolution of %v with %v and bias %v: %+v", x.shape, w.shape, shapeOf(b), a))
 	}
+}
+
+// places is how many times a window fits that has room to move by.
+func places(room, step int) int {
+	if room < 0 {
+		return 0
+	}
+	return room/step + 1
 }
 
 // convAct applies the activation where what it is applied to is kept.
