@@ -66,6 +66,9 @@ func (l *layer) forward(r *Run) *Tensor {
 	norm := func(i int, x, residual *Tensor) *Tensor {
 		return r.AddLayerNorm(x, residual, l.norms[2*i], l.norms[2*i+1], 1e-12)
 	}
+	ff := func(i int, x *Tensor) *Tensor {
+		return r.FeedForward(x, l.weights[i], l.biases[i], kernel.GELU, l.weights[i+1], l.biases[i+1])
+	}
 	heads := l.width / 64
 	var qkv [3]*Tensor
 	r.Linears(qkv[:], l.x,
@@ -77,12 +80,12 @@ func (l *layer) forward(r *Run) *Tensor {
 	r.Linears(kv[:], l.features, Projection{W: l.weights[5], B: l.biases[5]}, Projection{W: l.weights[6], B: l.biases[6]})
 	a = r.Attention(AttentionArgs{Q: linear(4, queries, kernel.NoAct), KV: r.KVs(KV{K: kv[0], V: kv[1]}), Heads: heads})
 	queries = norm(1, linear(7, a, kernel.NoAct), queries)
-	queries = norm(2, linear(9, linear(8, queries, kernel.GELU), kernel.NoAct), queries)
+	queries = norm(2, ff(8, queries), queries)
 	if l.text == 0 {
 		return r.SumAll(queries)
 	}
 	text := r.Slice(x, 1, l.queries, l.queries+l.text)
-	text = norm(3, linear(11, linear(10, text, kernel.GELU), kernel.NoAct), text)
+	text = norm(3, ff(10, text), text)
 	return r.SumAll(r.Concat(1, queries, text))
 }
 
