@@ -106,6 +106,22 @@ func TestResizeAgainstPillow(t *testing.T) {
 	}
 }
 
+// TestWindowIsAPartOfTheWhole: computing only a part gives the same bytes, in either order of the passes.
+func TestWindowIsAPartOfTheWhole(t *testing.T) {
+	for _, c := range [][4]int{{60, 40, 30, 20}, {20, 300, 25, 40}, {17, 19, 50, 60}, {30, 40, 30, 20}, {30, 40, 20, 40}, {9, 9, 9, 9}} {
+		m := noiseImage(c[0], c[1], 3)
+		for _, f := range []Filter{Nearest, Bilinear, Bicubic, Lanczos} {
+			whole := m.Resize(c[2], c[3], f, nil)
+			want := window{x: 2, y: 3, w: c[2] - 5, h: c[3] - 4}
+			part := New(want.w, want.h)
+			paste(part, whole, -want.x, -want.y)
+			if got := resampleWindow(m.Pix, m.W, m.H, 3, c[2], c[3], want, f, twoHalves); !bytes.Equal(got, part.Pix) {
+				t.Errorf("%v by %v: the window differs from the whole", c, f)
+			}
+		}
+	}
+}
+
 func BenchmarkResize(b *testing.B) {
 	m := noiseImage(640, 480, 1)
 	for b.Loop() {

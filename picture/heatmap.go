@@ -40,7 +40,7 @@ func (h *Heat) shares(width, height int) []float32 {
 			in[i] = min(s, 1)
 		}
 	}
-	across, down := newTaps(h.W, width, Bicubic), newTaps(h.H, height, Bicubic)
+	across, down := newTaps(h.W, width, 0, width, Bicubic), newTaps(h.H, height, 0, height, Bicubic)
 	const unit = 1.0 / (1 << precision)
 	mid := make([]float32, h.H*width)
 	for y := range h.H {

@@ -77,7 +77,7 @@ type bitReader struct {
 	over uint // bits that were made up
 }
 
-// fill makes sure of at least 32 bits.
+// fill makes sure of more than 56 bits.
 func (b *bitReader) fill() {
 	for b.n <= 56 {
 		var next byte

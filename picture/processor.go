@@ -128,16 +128,19 @@ func shortestEdge(w, h, edge int) (int, int) {
 	return longEdge(w, h, edge), edge
 }
 
-func longEdge(long, short, edge int) int { return int(float64(edge*long) / float64(short)) }
+func longEdge(long, short, edge int) int {
+	return int(float64(edge) * float64(long) / float64(short))
+}
 
-// centreCrop resizes to rw by rh and keeps the middle. Of a very long picture only the part that the cut can see is
-// resized: a strip of 1×100,000 would otherwise become 224×22,400,000.
+// centreCrop resizes to rw by rh and keeps the middle. Only what is kept is computed: a strip of 1×100,000 would otherwise
+// become 224×22,400,000.
 func (p *Processor) centreCrop(m *Image, rw, rh int, par Parallel) *Image {
 	h, w := p.Size[0], p.Size[1]
-	m, rw, rh = middle(m, rw, rh, 8*max(w, h, p.Edge))
-	resized := m.Resize(rw, rh, p.Resample, par)
+	x, y := p.margin(rw, w), p.margin(rh, h)
+	want := window{x: max(x, 0), y: max(y, 0), w: min(w, rw), h: min(h, rh)}
+	part := &Image{W: want.w, H: want.h, Pix: resampleWindow(m.Pix, m.W, m.H, 3, rw, rh, want, p.Resample, par)}
 	out := New(w, h)
-	paste(out, resized, -p.margin(rw, w), -p.margin(rh, h))
+	paste(out, part, max(-x, 0), max(-y, 0))
 	return out
 }
 
@@ -151,26 +154,6 @@ func (p *Processor) margin(have, want int) int {
 		return int(math.RoundToEven(float64(have-want) / 2))
 	}
 	return (have - want) / 2
-}
-
-// middle cuts a picture whose resized length would pass limit down to the part around its centre.
-func middle(m *Image, rw, rh, limit int) (*Image, int, int) {
-	cut := func(have, resized int) (from, keep, becomes int) {
-		if resized <= limit {
-			return 0, have, resized
-		}
-		keep = max(have*limit/resized, 1)
-		keep += (have - keep) & 1
-		return (have - keep) / 2, keep, max(resized*keep/have, 1)
-	}
-	x, kw, bw := cut(m.W, rw)
-	y, kh, bh := cut(m.H, rh)
-	if kw == m.W && kh == m.H {
-		return m, rw, rh
-	}
-	part := New(kw, kh)
-	paste(part, m, -x, -y)
-	return part, bw, bh
 }
 
 // paste copies src to (x, y) of dst, cut at dst's edges.

@@ -89,32 +89,33 @@ func sinc(x float64) float64 {
 // precision is the number of fractional bits of a weight: 8 of 32 for the sample, 2 for the sign and for overshoot.
 const precision = 32 - 8 - 2
 
-// taps are the weights of one axis: output i is the sum of weight[i*most+k] * input[first[i]+k] for k < count[i].
+// taps are the weights of one axis, for a stretch of its outputs: the i-th of them is the sum of
+// weight[i*most+k] * input[first[i]+k] for k < count[i].
 type taps struct {
 	most         int
 	first, count []int
 	weight       []int32
 }
 
-func newTaps(in, out int, f Filter) taps {
+// newTaps makes the taps of the outputs from to from+n, of out in all.
+func newTaps(in, out, from, n int, f Filter) taps {
 	weight, support := f.kernel()
 	scale := float64(in) / float64(out)
 	spread := max(scale, 1) // shrinking, the filter widens to cover what it averages
 	support *= spread
 	most := int(math.Ceil(support))*2 + 1
-	t := taps{most: most, first: make([]int, out), count: make([]int, out), weight: make([]int32, out*most)}
+	t := taps{most: most, first: make([]int, n), count: make([]int, n), weight: make([]int32, n*most)}
 	w := make([]float64, most)
-	for i := range out {
-		centre := (float64(i) + 0.5) * scale
+	for i := range n {
+		centre := (float64(from+i) + 0.5) * scale
 		lo := max(int(centre-support+0.5), 0)
 		hi := min(int(centre+support+0.5), in)
-		n := hi - lo
 		var sum float64
-		for k := range n {
+		for k := range hi - lo {
 			w[k] = weight((float64(k+lo) - centre + 0.5) * (1 / spread))
 			sum += w[k]
 		}
-		for k := range n {
+		for k := range hi - lo {
 			v := w[k]
 			if sum != 0 {
 				v /= sum
@@ -126,7 +127,7 @@ func newTaps(in, out int, f Filter) taps {
 				t.weight[i*most+k] = int32(v + 0.5)
 			}
 		}
-		t.first[i], t.count[i] = lo, n
+		t.first[i], t.count[i] = lo, hi-lo
 	}
 	return t
 }
@@ -189,38 +190,66 @@ func unmultiply(pix []uint8) {
 	}
 }
 
-// resample does one axis after the other, with 8 bits between them. An axis whose size stays is skipped.
+// window is the part of a result that is wanted.
+type window struct{ x, y, w, h int }
+
+// resample is resampleWindow for the whole result.
 func resample(src []uint8, sw, sh, channels, w, h int, f Filter, par Parallel) []uint8 {
+	return resampleWindow(src, sw, sh, channels, w, h, window{0, 0, w, h}, f, par)
+}
+
+// resampleWindow does one axis after the other, with 8 bits between them. An axis whose size stays is skipped.
+func resampleWindow(src []uint8, sw, sh, channels, w, h int, want window, f Filter, par Parallel) []uint8 {
 	if w < 1 || h < 1 || !f.valid() {
 		panic(fmt.Sprintf("picture: resize %d×%d to %d×%d by %v", sw, sh, w, h, f))
 	}
 	if f == Nearest {
-		return nearest(src, sw, sh, channels, w, h)
+		return nearest(src, sw, sh, channels, w, h, want)
+	}
+	var across, down taps
+	if w != sw {
+		across = newTaps(sw, w, want.x, want.w, f)
+	}
+	if h != sh {
+		down = newTaps(sh, h, want.y, want.h, f)
 	}
 	if verticalFirst(sw, sh, w, h) {
-		src = vertical(src, sw*channels, sh, h, f, par)
-		return horizontal(src, sw, w, h, channels, f, par)
+		src = down.vertical(src, sw*channels, 0, par)
+		return across.horizontal(src, sw, want.h, channels, want, par)
 	}
-	src = horizontal(src, sw, w, sh, channels, f, par)
-	return vertical(src, w*channels, sh, h, f, par)
+	// The horizontal pass is done for the rows that the vertical one reads.
+	from, to := want.y, want.y+want.h
+	if h != sh {
+		last := len(down.first) - 1
+		from, to = down.first[0], down.first[last]+down.count[last]
+	}
+	src = across.horizontal(src[from*sw*channels:to*sw*channels], sw, to-from, channels, want, par)
+	if h == sh {
+		return src
+	}
+	return down.vertical(src, want.w*channels, from, par)
 }
 
 // verticalFirst is the order that Pillow 13 takes; before 13 it always began with the rows. It shows, by a level here and
 // there, because the samples between the passes are rounded. The rule was found by trying sizes, and held for all of 1,479.
 func verticalFirst(sw, sh, w, h int) bool { return sh > h && sh-h > 2*(sw-w) }
 
-func horizontal(src []uint8, sw, w, rows, channels int, f Filter, par Parallel) []uint8 {
-	if sw == w {
+// horizontal makes the wanted columns of some rows; taps that were not made stand for an axis that stays as it is.
+func (t *taps) horizontal(src []uint8, sw, rows, channels int, want window, par Parallel) []uint8 {
+	if t.first == nil && want.w == sw {
 		return src
 	}
-	t := newTaps(sw, w, f)
-	out := make([]uint8, rows*w*channels)
+	stride := want.w * channels
+	out := make([]uint8, rows*stride)
 	par.do(rows, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
-			row, dst := src[y*sw*channels:(y+1)*sw*channels], out[y*w*channels:(y+1)*w*channels]
-			if channels == 3 {
+			row, dst := src[y*sw*channels:(y+1)*sw*channels], out[y*stride:(y+1)*stride]
+			switch {
+			case t.first == nil:
+				copy(dst, row[want.x*channels:])
+			case channels == 3:
 				t.row3(dst, row)
-			} else {
+			default:
 				t.row4(dst, row)
 			}
 		}
@@ -228,17 +257,13 @@ func horizontal(src []uint8, sw, w, rows, channels int, f Filter, par Parallel) 
 	return out
 }
 
-// vertical treats a row as stride independent samples.
-func vertical(src []uint8, stride, sh, h int, f Filter, par Parallel) []uint8 {
-	if sh == h {
-		return src
-	}
-	t := newTaps(sh, h, f)
-	out := make([]uint8, h*stride)
-	par.do(h, func(lo, hi int) {
+// vertical treats a row as stride independent samples; src begins at the row from.
+func (t *taps) vertical(src []uint8, stride, from int, par Parallel) []uint8 {
+	out := make([]uint8, len(t.first)*stride)
+	par.do(len(t.first), func(lo, hi int) {
 		sums := make([]int32, stride)
 		for y := lo; y < hi; y++ {
-			t.column(out[y*stride:(y+1)*stride], src, y, sums)
+			t.column(out[y*stride:(y+1)*stride], src, y, from, sums)
 		}
 	})
 	return out
@@ -293,13 +318,13 @@ func (t *taps) row4(dst, src []uint8) {
 	}
 }
 
-// column makes output row y out of the rows that it reads, each as long as sums.
-func (t *taps) column(dst, src []uint8, y int, sums []int32) {
+// column makes output row y out of the rows that it reads, each as long as sums; src begins at the row from.
+func (t *taps) column(dst, src []uint8, y, from int, sums []int32) {
 	for i := range sums {
 		sums[i] = 1 << (precision - 1)
 	}
 	weights := t.weight[y*t.most : y*t.most+t.count[y]]
-	rows := src[t.first[y]*len(sums):]
+	rows := src[(t.first[y]-from)*len(sums):]
 	for ; len(weights) >= 4; weights, rows = weights[4:], rows[4*len(sums):] {
 		n := len(sums)
 		a, b, c, d := weights[0], weights[1], weights[2], weights[3]
@@ -319,25 +344,30 @@ func (t *taps) column(dst, src []uint8, y int, sums []int32) {
 	}
 }
 
-// nearest picks the source pixel under the centre of each output pixel, stepping as Pillow's scaling does.
-func nearest(src []uint8, sw, sh, channels, w, h int) []uint8 {
-	out := make([]uint8, w*h*channels)
-	columns := steps(sw, w)
-	for y, sy := range steps(sh, h) {
-		for x, sx := range columns {
-			copy(out[(y*w+x)*channels:(y*w+x+1)*channels], src[(sy*sw+sx)*channels:])
+// nearest picks the source pixel under the centre of each output pixel.
+func nearest(src []uint8, sw, sh, channels, w, h int, want window) []uint8 {
+	out := make([]uint8, 0, want.w*want.h*channels)
+	columns := centres(sw, w, want.x, want.w)
+	for _, y := range centres(sh, h, want.y, want.h) {
+		row := src[y*sw*channels:]
+		for _, x := range columns {
+			out = append(out, row[x*channels:(x+1)*channels]...)
 		}
 	}
 	return out
 }
 
-func steps(in, out int) []int {
-	s := make([]int, out)
+// centres steps from centre to centre, as Pillow does: the sum of steps is rounded otherwise than a product, and it shows
+// where a centre lies between two pixels.
+func centres(in, out, from, n int) []int {
+	places := make([]int, 0, n)
 	step := float64(in) / float64(out)
 	at := step * 0.5
-	for i := range s {
-		s[i] = min(int(at), in-1)
+	for i := range from + n {
+		if i >= from {
+			places = append(places, min(int(at), in-1))
+		}
 		at += step
 	}
-	return s
+	return places
 }
