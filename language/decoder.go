@@ -2,6 +2,7 @@ package language
 
 import (
 	"fmt"
+	"math"
 
 	"dragoman/generate"
 	"dragoman/tensor"
@@ -43,6 +44,15 @@ func (d *Decoder) Tokens() int {
 		return 0
 	}
 	return d.cache.Last()
+}
+
+// Room is how many more tokens the longest row may have; what a model without a limit says is large.
+func (d *Decoder) Room() int {
+	limit := d.Model.Config().Context
+	if limit == 0 {
+		return math.MaxInt32
+	}
+	return max(0, limit-d.Tokens())
 }
 
 // Prefill reads embeddings [B, T, Width], behind what was read before; mask [B, T] is 0 for padding (nil: none). The last

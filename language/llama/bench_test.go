@@ -54,3 +54,30 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSoftPromptStep is the language model's part of a training step of the second stage: 48 captions of 25 positions,
+// loss at 12 of them, gradients back to the soft prompt.
+func BenchmarkSoftPromptStep(b *testing.B) {
+	const rows, soft, text, words = 48, 8, 17, 12
+	m := smol(b)
+	place := tensor.NewParam("soft", rows, soft, m.cfg.Width)
+	ids := make([]int32, rows*text)
+	for i := range ids {
+		ids[i] = int32(100 + 37*i%40000)
+	}
+	var picked, targets []int32
+	for row := range rows {
+		for i := range words {
+			picked = append(picked, int32(row*(soft+text)+soft+text-words-1+i))
+			targets = append(targets, ids[row*text+text-words+i])
+		}
+	}
+	r := tensor.NewRun(tensor.Options{Compute: kernel.BF16, Grad: true})
+	for b.Loop() {
+		r.Reset()
+		h := m.Forward(r, language.Input{Embeds: r.Concat(1, place, m.Embed(r, ids, rows, text))})
+		h = r.Gather(r.Reshape(h, rows*(soft+text), m.cfg.Width), picked)
+		place.ZeroGrad()
+		r.Backward(r.CrossEntropy(m.Logits(r, h), targets, 0), 1)
+	}
+}

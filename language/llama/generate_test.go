@@ -127,6 +127,9 @@ func TestDecoderErrors(t *testing.T) {
 	if err := d.Read(prompt); err != nil {
 		t.Fatal(err)
 	}
+	if d.Room() != 8 {
+		t.Errorf("room for %d tokens behind 120 in a context of 128", d.Room())
+	}
 	got, err := generate.Run(context.Background(), d, [][]int32{prompt}, generate.Options{MaxTokens: 50})
 	if !errors.Is(err, language.ErrContext) || len(got[0].Tokens) != 9 {
 		t.Errorf("%d tokens behind 120 in a context of 128: %v", len(got[0].Tokens), err)

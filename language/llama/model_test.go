@@ -2,6 +2,7 @@ package llama
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -141,5 +142,74 @@ func TestSmolLM2AgainstTransformers(t *testing.T) {
 		logits := m.Logits(r, h).Data()
 		w.Logits.check(t, w.Prompt+": logits", logits, 1e-4)
 		w.Last.check(t, w.Prompt+": last logits", logits[len(logits)-49152:], 1e-4)
+	}
+}
+
+// TestSmolLM2Rounded runs the built-in model with operands rounded to bf16 and to int8, as it runs by default: the logits
+// stay near, and where the choice is clear it is the same.
+func TestSmolLM2Rounded(t *testing.T) {
+	var want []smolGolden
+	readJSON(t, "testdata/smollm2.json", &want)
+	m := smol(t)
+	for _, e := range []struct {
+		compute kernel.DType
+		near    float64 // of the largest logit
+	}{{kernel.BF16, 0.03}, {kernel.Q8_0, 0.06}} {
+		for _, w := range want {
+			r := tensor.NewRun(tensor.Options{Compute: e.compute})
+			logits := m.Logits(r, m.Forward(r, language.Input{Embeds: m.Embed(r, w.IDs, 1, len(w.IDs))})).Data()
+			last := logits[len(logits)-m.cfg.Vocab:]
+			w.Last.check(t, w.Prompt, last, e.near)
+			best := 0
+			for i, v := range last {
+				if v > last[best] {
+					best = i
+				}
+			}
+			if w.Margins[0] > 1 && int32(best) != w.Greedy[0] {
+				t.Errorf("%v: %q continues with %d, want %d", e.compute, w.Prompt, best, w.Greedy[0])
+			}
+		}
+	}
+}
+
+// TestGradientThroughQuantisedBlocks compares the gradient of a loss at a soft prompt before the built-in model, whose
+// weights are 4-bit blocks, with finite differences along a direction.
+func TestGradientThroughQuantisedBlocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the built-in model three times")
+	}
+	m := smol(t)
+	ids := []int32{504, 3575, 282, 4649, 314, 7042}
+	const soft = 3
+	place, direction := tensor.NewParam("soft", 1, soft, m.cfg.Width), make([]float32, soft*m.cfg.Width)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range direction {
+		place.Data()[i] = float32(0.1 * rng.NormFloat64())
+		direction[i] = float32(rng.NormFloat64())
+	}
+	loss := func(r *tensor.Run) *tensor.Tensor {
+		h := m.Forward(r, language.Input{Embeds: r.Concat(1, place, m.Embed(r, ids, 1, len(ids)))})
+		h = r.Reshape(r.Slice(h, 1, soft-1, soft+len(ids)-1), len(ids), m.cfg.Width)
+		return r.CrossEntropy(m.Logits(r, h), ids, 0)
+	}
+	r := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true})
+	r.Backward(loss(r), 1)
+	slope := 0.0
+	for i, g := range place.Grad() {
+		slope += float64(g) * float64(direction[i])
+	}
+	start := slices.Clone(place.Data())
+	at := func(step float64) float64 {
+		for i, d := range direction {
+			place.Data()[i] = start[i] + float32(step*float64(d))
+		}
+		return float64(loss(exact()).Data()[0])
+	}
+	const step = 1e-4 // the loss is steep and bends: at 1e-3 it is a third steeper
+	if want := (at(step) - at(-step)) / (2 * step); math.Abs(slope-want) > 0.01*math.Abs(want)+1e-3 {
+		t.Errorf("slope %v, by finite differences %v", slope, want)
+	} else {
+		t.Logf("slope %v, by finite differences %v", slope, want)
 	}
 }
