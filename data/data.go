@@ -188,6 +188,9 @@ func openOne(path string, o Options) (Dataset, error) {
 	if format == "" {
 		format = formatOf(path, info)
 	}
+	if ext := filepath.Ext(path); format == "" && slices.Contains([]string{".gz", ".zst", ".bz2", ".xz", ".zip"}, ext) {
+		return nil, fmt.Errorf("%s: compressed files cannot be read from the middle; unpack it first", path)
+	}
 	f := opener(format)
 	if f == nil {
 		return nil, fmt.Errorf("%s: the name does not say which format it is, of jsonl, json, csv, tsv, folder, tar and parquet", path)

@@ -37,21 +37,3 @@ func Split(n int, share float64, seed uint64) (train, held []int) {
 	}
 	return train, held
 }
-
-// Subset is the rows of a dataset that a list names, in the list's order. Closing it closes the dataset, whose report it has.
-func Subset(d Dataset, rows []int) Dataset { return &subset{d, rows} }
-
-type subset struct {
-	Dataset
-	rows []int
-}
-
-func (s *subset) Len() int { return len(s.rows) }
-
-func (s *subset) Row(i int) (Row, error) { return s.Dataset.Row(s.rows[i]) }
-
-func (s *subset) Report() Report {
-	r := s.Dataset.Report()
-	r.Rows = len(s.rows)
-	return r
-}

@@ -121,15 +121,6 @@ func Open(path string, o Options) (*Image, error) {
 	return m, nil
 }
 
-// Format returns the name of the format that the bytes begin like, such as "PNG", or "".
-func Format(data []byte) string {
-	f, err := sniff(data)
-	if err != nil {
-		return ""
-	}
-	return f.name
-}
-
 func sniff(data []byte) (*format, error) {
 	for i := range formats {
 		if formats[i].is(data) {

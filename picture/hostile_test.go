@@ -256,7 +256,7 @@ func TestFromImageKinds(t *testing.T) {
 			}
 		}
 		part := k.SubImage(image.Rect(0, 1, 4, 3))
-		got := RGBAFromImage(part)
+		got := fromImage(part)
 		if got.W != 4 || got.H != 2 {
 			t.Fatalf("%T is %d×%d", k, got.W, got.H)
 		}

@@ -125,9 +125,6 @@ func (m *Image) WritePNG(w io.Writer) error {
 // FromImage copies a picture of the standard library and makes it opaque. 16-bit channels keep their high byte.
 func FromImage(img image.Image, alpha Alpha) *Image { return fromImage(img).Flatten(alpha) }
 
-// RGBAFromImage copies a picture of the standard library. 16-bit channels keep their high byte.
-func RGBAFromImage(img image.Image) *RGBA { return fromImage(img) }
-
 // fromImage copies any standard picture, with short cuts for the types that decoders give.
 func fromImage(img image.Image) *RGBA {
 	b := img.Bounds()
