@@ -3,30 +3,25 @@
 #include "textflag.h"
 #include "gemm_amd64.h"
 
-// The rows to bf16, rounded to the nearest, ties to even. Each takes n elements and fills the last lane with zero.
+// The rows to bf16, rounded to the nearest, ties to even. Each takes n elements, writes 16 lanes at a time, step bytes
+// apart, and fills the last 16 up with zeros.
 
-// TAIL sets K1 and K2 to the lanes of CX (1–32) elements in two vectors, K3 to the words stored: CX rounded up to even.
+// TAIL sets K1 and K2 to the lanes of CX (1–31) f32 in two vectors, K3 to as many words.
 #define TAIL \
 	MOVQ $1, AX; \
 	SHLQ CX, AX; \
 	DECQ AX; \
+	KMOVD AX, K3; \
 	KMOVW AX, K1; \
-	MOVQ AX, BX; \
-	SHRQ $16, BX; \
-	KMOVW BX, K2; \
-	MOVQ AX, BX; \
-	INCQ CX; \
-	ANDQ $-2, CX; \
-	MOVQ $1, AX; \
-	SHLQ CX, AX; \
-	DECQ AX; \
-	KMOVD AX, K3
+	SHRQ $16, AX; \
+	KMOVW AX, K2
 
-// func f32ToBF16(dst *uint32, src *byte, n int)
-TEXT ·f32ToBF16(SB), NOSPLIT, $0-24
+// func f32ToBF16(dst *uint32, step int, src *byte, n int)
+TEXT ·f32ToBF16(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ step+8(FP), DX
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
 
 loop:
 	SUBQ $32, CX
@@ -36,7 +31,7 @@ loop:
 	CVTNE2PS2BF16(0, 1, 0)
 	VMOVUPS Z0, (DI)
 	ADDQ $128, SI
-	ADDQ $64, DI
+	ADDQ DX, DI
 	JMP  loop
 
 tail:
@@ -46,17 +41,18 @@ tail:
 	VMOVUPS.Z (SI), K1, Z0
 	VMOVUPS.Z 64(SI), K2, Z1
 	CVTNE2PS2BF16(0, 1, 0)
-	VMOVDQU16 Z0, K3, (DI)
+	VMOVUPS Z0, (DI)
 
 done:
 	VZEROUPPER
 	RET
 
-// func f16ToBF16(dst *uint32, src *byte, n int)
-TEXT ·f16ToBF16(SB), NOSPLIT, $0-24
+// func f16ToBF16(dst *uint32, step int, src *byte, n int)
+TEXT ·f16ToBF16(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ step+8(FP), DX
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
 
 loop:
 	SUBQ $32, CX
@@ -66,7 +62,7 @@ loop:
 	CVTNE2PS2BF16(0, 1, 0)
 	VMOVUPS Z0, (DI)
 	ADDQ $64, SI
-	ADDQ $64, DI
+	ADDQ DX, DI
 	JMP  loop
 
 tail:
@@ -74,28 +70,49 @@ tail:
 	JZ   done
 	TAIL
 	VMOVDQU16.Z (SI), K3, Z2
-	TESTQ $1, n+16(FP)
-	JZ    even
-	KMOVD BX, K3
-	VMOVDQU16.Z (SI), K3, Z2
-	KMOVD AX, K3
-
-even:
 	VEXTRACTI64X4 $1, Z2, Y3
 	VCVTPH2PS Y2, Z0
 	VCVTPH2PS Y3, Z1
 	CVTNE2PS2BF16(0, 1, 0)
-	VMOVDQU16 Z0, K3, (DI)
+	VMOVUPS Z0, (DI)
 
 done:
 	VZEROUPPER
 	RET
 
-// func q8ToBF16(dst *uint32, src *byte, n int)
-TEXT ·q8ToBF16(SB), NOSPLIT, $0-24
+// func bf16ToBF16(dst *uint32, step int, src *byte, n int)
+TEXT ·bf16ToBF16(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ step+8(FP), DX
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
+
+loop:
+	SUBQ $32, CX
+	JLT  tail
+	VMOVUPS (SI), Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, SI
+	ADDQ DX, DI
+	JMP  loop
+
+tail:
+	ADDQ $32, CX
+	JZ   done
+	TAIL
+	VMOVDQU16.Z (SI), K3, Z0
+	VMOVUPS Z0, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
+// func q8ToBF16(dst *uint32, step int, src *byte, n int)
+TEXT ·q8ToBF16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ step+8(FP), DX
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
 
 block:
 	VPBROADCASTW (SI), Y2
@@ -109,7 +126,7 @@ block:
 	CVTNE2PS2BF16(0, 1, 0)
 	VMOVUPS Z0, (DI)
 	ADDQ $34, SI
-	ADDQ $64, DI
+	ADDQ DX, DI
 	SUBQ $32, CX
 	JGT  block
 	VZEROUPPER
@@ -119,11 +136,12 @@ DATA lowNibble<>+0(SB)/4, $15
 DATA lowNibble<>+4(SB)/4, $8
 GLOBL lowNibble<>(SB), RODATA|NOPTR, $8
 
-// func q40ToBF16(dst *uint32, src *byte, n int)
-TEXT ·q40ToBF16(SB), NOSPLIT, $0-24
+// func q40ToBF16(dst *uint32, step int, src *byte, n int)
+TEXT ·q40ToBF16(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ step+8(FP), DX
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
 	VPBROADCASTD lowNibble<>+0(SB), Z4
 	VPBROADCASTD lowNibble<>+4(SB), Z5
 
@@ -142,17 +160,18 @@ block:
 	CVTNE2PS2BF16(0, 1, 0)
 	VMOVUPS Z0, (DI)
 	ADDQ $18, SI
-	ADDQ $64, DI
+	ADDQ DX, DI
 	SUBQ $32, CX
 	JGT  block
 	VZEROUPPER
 	RET
 
-// func q41ToBF16(dst *uint32, src *byte, n int)
-TEXT ·q41ToBF16(SB), NOSPLIT, $0-24
+// func q41ToBF16(dst *uint32, step int, src *byte, n int)
+TEXT ·q41ToBF16(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ step+8(FP), DX
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
 	VPBROADCASTD lowNibble<>+0(SB), Z4
 
 block:
@@ -170,7 +189,7 @@ block:
 	CVTNE2PS2BF16(0, 1, 0)
 	VMOVUPS Z0, (DI)
 	ADDQ $20, SI
-	ADDQ $64, DI
+	ADDQ DX, DI
 	SUBQ $32, CX
 	JGT  block
 	VZEROUPPER

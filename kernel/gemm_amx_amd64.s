@@ -1,6 +1,8 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "tiles_amd64.h"
+#include "ahead_amd64.h"
 
 // Tiles: sums in 0–3, R's rows in 4 and 5, the two halves of V's panel in 6 and 7.
 //
@@ -9,31 +11,24 @@
 //
 // R's tiles are loaded from AX and CX, BX bytes a row; V's from DX, the sums from DI, both SI = 128 bytes a row.
 
-#define VEX3(p, op, modrm) BYTE $0xC4; BYTE $0xE2; BYTE $(p); BYTE $(op); BYTE $(modrm)
-#define LDTILECFG_AX VEX3(0x78, 0x49, 0x00)
-#define TILERELEASE VEX3(0x78, 0x49, 0xC0)
-#define TILEZERO(t) VEX3(0x7B, 0x49, 0xC0|((t)<<3))
+TEXT aheadTiles<>(SB), NOSPLIT|NOFRAME, $0
+	AHEAD(R13, 0, more0, done0)
+	AHEAD(R13, 0, more1, done1)
+	AHEAD(R13, 40, more2, done2)
+	AHEAD(R13, 40, more3, done3)
+	AHEAD(R13, 80, more4, done4)
+	AHEAD(R13, 80, more5, done5)
+	RET
 
-// TILELOAD(t, sib) loads tile t from the address that the byte sib tells; TILELOADAT and TILESTOREAT add an offset.
-#define TILELOAD(t, sib) VEX3(0x7B, 0x4B, 0x04|((t)<<3)); BYTE $(sib)
-#define TILELOADAT(t, sib, off) VEX3(0x7B, 0x4B, 0x84|((t)<<3)); BYTE $(sib); LONG $(off)
-#define TILESTOREAT(t, sib, off) VEX3(0x7A, 0x4B, 0x84|((t)<<3)); BYTE $(sib); LONG $(off)
-#define AX_BX 0x18
-#define CX_BX 0x19
-#define DX_SI 0x32
-#define DI_SI 0x37
-
-// TDPBF16PS(c, a, b): sums c += rows a · panel b, pairs of bf16.
-#define TDPBF16PS(c, a, b) VEX3(0x02|((15-(b))<<3), 0x5C, 0xC0|((c)<<3)|(a))
-
-// func mulTiles(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool, shapes *[33][64]byte)
-TEXT ·mulTiles(SB), NOSPLIT, $0-72
+// func mulTiles(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead, shapes *[33][64]byte)
+TEXT ·mulTiles(SB), NOSPLIT, $0-96
 	MOVQ acc+0(FP), DI
-	MOVQ r+8(FP), R8
-	MOVQ rStride+16(FP), BX
-	MOVQ rows+40(FP), R9
+	MOVQ r_p+8(FP), R8
+	MOVQ r_row+16(FP), BX
+	MOVQ rows+56(FP), R9
 	MOVQ $128, SI
-	MOVQ shapes+64(FP), R10
+	MOVQ shapes+88(FP), R10
+	MOVQ ahead+80(FP), R15
 	MOVQ $-1, R11 // rows that the tiles are set up for
 
 group:
@@ -53,16 +48,16 @@ shaped:
 	MOVQ BX, CX
 	SHLQ $4, CX
 	ADDQ R8, CX
-	MOVQ v+24(FP), DX
-	MOVQ units+32(FP), R12
+	MOVQ v+40(FP), DX
+	MOVQ units+48(FP), R12
 	SHRQ $4, R12
 	CMPQ R11, $16
 	JLE  one
-	CMPQ cols+48(FP), $16
+	CMPQ cols+64(FP), $16
 	JLE  two1
 
 	// two tiles of rows, two of columns
-	CMPB first+56(FP), $0
+	CMPB first+72(FP), $0
 	JNE  zero22
 	TILELOADAT(0, DI_SI, 0)
 	TILELOADAT(1, DI_SI, 64)
@@ -85,9 +80,10 @@ loop22:
 	TILELOAD(5, CX_BX)
 	TDPBF16PS(2, 5, 6)
 	TDPBF16PS(3, 5, 7)
-	ADDQ $64, AX
-	ADDQ $64, CX
+	ADDQ r_step+24(FP), AX
+	ADDQ r_step+24(FP), CX
 	ADDQ $2048, DX
+	CALL aheadTiles<>(SB)
 	DECQ R12
 	JNZ  loop22
 	TILESTOREAT(0, DI_SI, 0)
@@ -97,7 +93,7 @@ loop22:
 	JMP  next
 
 two1:
-	CMPB first+56(FP), $0
+	CMPB first+72(FP), $0
 	JNE  zero21
 	TILELOADAT(0, DI_SI, 0)
 	TILELOADAT(2, DI_SI, 2048)
@@ -113,9 +109,10 @@ loop21:
 	TDPBF16PS(0, 4, 6)
 	TILELOAD(5, CX_BX)
 	TDPBF16PS(2, 5, 6)
-	ADDQ $64, AX
-	ADDQ $64, CX
+	ADDQ r_step+24(FP), AX
+	ADDQ r_step+24(FP), CX
 	ADDQ $2048, DX
+	CALL aheadTiles<>(SB)
 	DECQ R12
 	JNZ  loop21
 	TILESTOREAT(0, DI_SI, 0)
@@ -123,9 +120,9 @@ loop21:
 	JMP  next
 
 one:
-	CMPQ cols+48(FP), $16
+	CMPQ cols+64(FP), $16
 	JLE  one1
-	CMPB first+56(FP), $0
+	CMPB first+72(FP), $0
 	JNE  zero12
 	TILELOADAT(0, DI_SI, 0)
 	TILELOADAT(1, DI_SI, 64)
@@ -141,7 +138,7 @@ loop12:
 	TDPBF16PS(0, 4, 6)
 	TILELOADAT(7, DX_SI, 64)
 	TDPBF16PS(1, 4, 7)
-	ADDQ $64, AX
+	ADDQ r_step+24(FP), AX
 	ADDQ $2048, DX
 	DECQ R12
 	JNZ  loop12
@@ -150,7 +147,7 @@ loop12:
 	JMP  next
 
 one1:
-	CMPB first+56(FP), $0
+	CMPB first+72(FP), $0
 	JNE  zero11
 	TILELOADAT(0, DI_SI, 0)
 	JMP  loop11
@@ -162,7 +159,7 @@ loop11:
 	TILELOAD(4, AX_BX)
 	TILELOAD(6, DX_SI)
 	TDPBF16PS(0, 4, 6)
-	ADDQ $64, AX
+	ADDQ r_step+24(FP), AX
 	ADDQ $2048, DX
 	DECQ R12
 	JNZ  loop11
@@ -170,9 +167,7 @@ loop11:
 
 next:
 	ADDQ $4096, DI
-	MOVQ BX, AX
-	SHLQ $5, AX
-	ADDQ AX, R8
+	ADDQ r_group+32(FP), R8
 	SUBQ $32, R9
 	JGT  group
 	TILERELEASE

@@ -2,6 +2,7 @@
 
 #include "textflag.h"
 #include "gemm_amd64.h"
+#include "ahead_amd64.h"
 
 // The micro-kernel keeps 12 rows × 32 columns of sums in Z0–Z23, row i in Z(2i) and Z(2i+1); a panel of V passes through
 // Z24 and Z25, the lanes of R are broadcast to Z26–Z31. Rows 0–2 of R are at R12, 3–5 at R13, 6–8 at R11, 9–11 at R10, each
@@ -49,9 +50,9 @@
 	ROW(OP, 6, Z12, Z13); ROW(OP, 7, Z14, Z15); ROW(OP, 8, Z16, Z17); \
 	ROW(OP, 9, Z18, Z19); ROW(OP, 10, Z20, Z21); ROW(OP, 11, Z22, Z23)
 
-// GROUP computes one group of n rows: acc += R·V over CX lanes, four at a time, then one at a time.
+// GROUP computes one group of n rows: acc += R·V over BX lanes, four at a time, then one at a time.
 #define GROUP(MAC, n, ROWS, STEP, more, four, rest, one, done) \
-	CMPB first+56(FP), $0; \
+	CMPB first+72(FP), $0; \
 	JNE  more; \
 	ROWS(LOADACC); \
 	JMP  four; \
@@ -69,6 +70,7 @@ four: \
 	ADDQ $16, R11; \
 	ADDQ $16, R12; \
 	ADDQ $16, R13; \
+	CALL aheadAVX512<>(SB); \
 	JMP  four; \
 rest: \
 	ADDQ $4, BX; \
@@ -88,7 +90,7 @@ done: \
 
 #define POINTERS \
 	MOVQ DX, AX; \
-	MOVQ CX, BX; \
+	MOVQ units+48(FP), BX; \
 	MOVQ SI, R12; \
 	LEAQ (SI)(R8*2), R13; \
 	ADDQ R8, R13; \
@@ -99,11 +101,11 @@ done: \
 
 #define MUL(MAC) \
 	MOVQ acc+0(FP), DI; \
-	MOVQ r+8(FP), SI; \
-	MOVQ rStride+16(FP), R8; \
-	MOVQ v+24(FP), DX; \
-	MOVQ units+32(FP), CX; \
-	MOVQ rows+40(FP), R9; \
+	MOVQ r_p+8(FP), SI; \
+	MOVQ r_row+16(FP), R8; \
+	MOVQ v+40(FP), DX; \
+	MOVQ ahead+80(FP), R15; \
+	MOVQ rows+56(FP), R9; \
 rows12: \
 	SUBQ $12, R9; \
 	JLT  rows6; \
@@ -140,10 +142,16 @@ end: \
 	VZEROUPPER; \
 	RET
 
-// func mulF32AVX512(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool)
-TEXT ·mulF32AVX512(SB), NOSPLIT, $0-57
+TEXT aheadAVX512<>(SB), NOSPLIT|NOFRAME, $0
+	AHEAD(CX, 0, more0, done0)
+	AHEAD(CX, 40, more1, done1)
+	AHEAD(CX, 80, more2, done2)
+	RET
+
+// func mulF32AVX512(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
+TEXT ·mulF32AVX512(SB), NOSPLIT, $0-88
 	MUL(FMAPS)
 
-// func mulBF16AVX512(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool)
-TEXT ·mulBF16AVX512(SB), NOSPLIT, $0-57
+// func mulBF16AVX512(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
+TEXT ·mulBF16AVX512(SB), NOSPLIT, $0-88
 	MUL(DPBF16PS)

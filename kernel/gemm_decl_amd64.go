@@ -2,22 +2,20 @@
 
 package kernel
 
-import "unsafe"
-
 // mulF32AVX512 is mulGeneric for lanes of one f32.
 //
 //go:noescape
-func mulF32AVX512(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool)
+func mulF32AVX512(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
 
 // mulBF16AVX512 is mulGeneric for lanes of two bf16.
 //
 //go:noescape
-func mulBF16AVX512(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool)
+func mulBF16AVX512(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
 
 // mulTiles is mulGeneric for lanes of two bf16, by AMX. shapes are the tile configurations for 1–32 rows.
 //
 //go:noescape
-func mulTiles(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool, shapes *[33][64]byte)
+func mulTiles(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead, shapes *[33][64]byte)
 
 //go:noescape
 func transposeAVX512(dst *uint32, dstStride int, src *byte, srcStride, words int)
@@ -38,16 +36,19 @@ func zip32PairsAVX512(dst *uint32, src *byte, stride, k, cols int)
 func zip32BF16AVX512(dst *uint32, src *byte, stride, k, cols int)
 
 //go:noescape
-func f32ToBF16(dst *uint32, src *byte, n int)
+func f32ToBF16(dst *uint32, step int, src *byte, n int)
 
 //go:noescape
-func f16ToBF16(dst *uint32, src *byte, n int)
+func f16ToBF16(dst *uint32, step int, src *byte, n int)
 
 //go:noescape
-func q8ToBF16(dst *uint32, src *byte, n int)
+func q8ToBF16(dst *uint32, step int, src *byte, n int)
 
 //go:noescape
-func q40ToBF16(dst *uint32, src *byte, n int)
+func q40ToBF16(dst *uint32, step int, src *byte, n int)
 
 //go:noescape
-func q41ToBF16(dst *uint32, src *byte, n int)
+func q41ToBF16(dst *uint32, step int, src *byte, n int)
+
+//go:noescape
+func bf16ToBF16(dst *uint32, step int, src *byte, n int)

@@ -14,24 +14,27 @@ const panel = 32
 // k is counted in units: the fewest elements that are packed together. An int8 unit is a block of 32 with its scales behind
 // the eight lanes of values.
 type kit struct {
-	unit   int // elements of k in a unit
-	rLanes int // lanes of a unit on the R side
-	vLanes int // lanes of a unit on the V side
-	pad    int // a chunk of k is padded with zeros to a multiple of this many units
-	step   int // rows of R that the micro-kernel takes at a time; blocks of R are multiples of it
-	chunk  int // units of k that are contracted before the next are packed
-	block  int // most rows of R in a task
+	unit   int  // elements of k in a unit
+	rLanes int  // lanes of a unit on the R side
+	vLanes int  // lanes of a unit on the V side
+	pad    int  // a chunk of k is padded with zeros to a multiple of this many units
+	step   int  // rows of R that the micro-kernel takes at a time; blocks of R are multiples of it
+	chunk  int  // units of k that are contracted before the next are packed
+	tiled  bool // R is packed as AMX's tiles: 16 lanes of 32 rows, then the next 16 lanes
+	block  int  // most rows of R in a task
+	least  int  // fewest rows of R in a task, if there are as many
 	swap   bool
 
 	// direct says that R is read as it lies where it is stored so, row-major, and k is a multiple of pad units.
 	direct DType
 
 	// mul adds R·Vᵀ to acc [rows][32] (or sets it, if first): rows of R rStride bytes apart, one panel of V of which cols
-	// columns are wanted, over units of k.
-	mul func(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool)
+	// columns are wanted, over units of k. While it is at it, it asks for the memory that ahead says.
+	mul func(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
 
-	// rows turns n stored elements along k into lanes: R's are rRows, V's vRows (they differ for int8 alone).
-	rRows, vRows func(dst *uint32, d DType, src *byte, n int)
+	// rRows and vRows turn n stored elements along k into lanes, for R and for V (they differ for int8 alone). Every 16 lanes
+	// are written step bytes behind the last 16; the last are filled up with zeros if lanes hold several elements.
+	rRows, vRows func(dst *uint32, step int, d DType, src *byte, n int)
 
 	// zip turns k stored rows, stride bytes apart, of cols ≤ 32 elements into lanes [units][32]: for operands that are
 	// stored with k down the columns. Columns from cols on, and what is missing of the last unit, are zero.
@@ -46,8 +49,38 @@ type kit struct {
 	store, storeT func(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool)
 }
 
+// rowSide is where a micro-kernel finds R: bytes from one row to the next, from 16 lanes of a row to the next 16, and from
+// 32 rows to the next 32. The vector kernels read rows of lanes without gaps, whatever step and group say.
+type rowSide struct {
+	p                unsafe.Pointer
+	row, step, group int
+}
+
 // panelLanes is how many lanes of k a packed panel of so many units has: whole squares of transpose.
 func (k *kit) panelLanes(units int) int { return roundUp(roundUp(units, k.pad)*k.vLanes, 16) }
 
-// rowLanes is how many lanes a packed row of R has.
-func (k *kit) rowLanes(units int) int { return roundUp(roundUp(units, k.pad)*k.rLanes, 16) }
+// rowStride is how many lanes of memory a packed row of R takes.
+func (k *kit) rowStride(units int) int {
+	lanes := roundUp(roundUp(units, k.pad)*k.rLanes, 16)
+	if !k.tiled {
+		lanes += 16 // not a power of two, which would crowd a few sets of the cache
+	}
+	return lanes
+}
+
+// place is where a packed row keeps its lanes from lane on (a multiple of 16, if they are tiled).
+func (k *kit) place(stride, row, lane int) int {
+	if k.tiled {
+		return row/32*32*stride + lane*32 + row%32*16
+	}
+	return row*stride + lane
+}
+
+// rowSide is a packed R from a row on (a multiple of 32, if it is tiled) and from a lane on.
+func (k *kit) rowSide(mem []uint32, stride, row, lane int) rowSide {
+	p := unsafe.Pointer(&mem[k.place(stride, row, lane)])
+	if k.tiled {
+		return rowSide{p, 64, 2048, 4 * 32 * stride}
+	}
+	return rowSide{p, 4 * stride, 64, 4 * 32 * stride}
+}

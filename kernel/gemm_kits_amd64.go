@@ -36,27 +36,27 @@ func (e *Engine) kit(g *Gemm) *kit {
 const none = numDTypes
 
 var avx512F32 = kit{
-	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 516,
+	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 516, least: 96,
 	direct: F32, mul: mulF32AVX512,
 	rRows: rowsToF32, vRows: rowsToF32, zip: zipToF32, transpose: transposeAVX512,
 	store: storeAVX512, storeT: storeTAVX512,
 }
 
 var avx512BF16 = kit{
-	unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 516,
+	unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 516, least: 96,
 	direct: BF16, mul: mulBF16AVX512,
 	rRows: rowsToBF16, vRows: rowsToBF16, zip: zipToBF16, transpose: transposeAVX512,
 	store: storeAVX512, storeT: storeTAVX512,
 }
 
 var tilesBF16 = kit{
-	unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 512, block: 256, swap: true,
+	unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 512, block: 256, least: 128, swap: true, tiled: true,
 	direct: BF16, mul: mulTilesBF16,
 	rRows: rowsToBF16, vRows: rowsToBF16, zip: zipToBF16, transpose: transposeAVX512,
 	store: storeAVX512, storeT: storeTAVX512,
 }
 
-func rowsToF32(dst *uint32, d DType, src *byte, n int) {
+func rowsToF32(dst *uint32, _ int, d DType, src *byte, n int) {
 	Decode(d, unsafe.Slice((*float32)(unsafe.Pointer(dst)), n), unsafe.Slice(src, d.RowBytes(n)))
 }
 
@@ -64,23 +64,20 @@ func zipToF32(dst *uint32, _ DType, src *byte, stride, k, cols int) {
 	zip32F32AVX512(dst, src, stride, k, cols)
 }
 
-func rowsToBF16(dst *uint32, d DType, src *byte, n int) {
+func rowsToBF16(dst *uint32, step int, d DType, src *byte, n int) {
 	switch d {
 	case F32:
-		f32ToBF16(dst, src, n)
+		f32ToBF16(dst, step, src, n)
 	case F16:
-		f16ToBF16(dst, src, n)
+		f16ToBF16(dst, step, src, n)
 	case BF16:
-		words := unsafe.Slice((*byte)(unsafe.Pointer(dst)), 2*n+n%2*2)
-		words[2*n-1+n%2*2] = 0
-		words[2*n-2+n%2*2] = 0
-		copy(words, unsafe.Slice(src, 2*n))
+		bf16ToBF16(dst, step, src, n)
 	case Q8_0:
-		q8ToBF16(dst, src, n)
+		q8ToBF16(dst, step, src, n)
 	case Q4_0:
-		q40ToBF16(dst, src, n)
+		q40ToBF16(dst, step, src, n)
 	case Q4_1:
-		q41ToBF16(dst, src, n)
+		q41ToBF16(dst, step, src, n)
 	}
 }
 
@@ -107,6 +104,15 @@ var tileShapes = func() *[33][64]byte {
 	return shapes
 }()
 
-func mulTilesBF16(acc *float32, r unsafe.Pointer, rStride int, v *uint32, units, rows, cols int, first bool) {
-	mulTiles(acc, r, rStride, v, units, rows, cols, first, tileShapes)
+// tilesUnits is how much of k is contracted at a time: a panel of V so long stays in the first-level cache while the rows of
+// R pass by.
+var tilesUnits = 128
+
+func mulTilesBF16(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead) {
+	for from := 0; from < units; from += tilesUnits {
+		n := min(tilesUnits, units-from)
+		mulTiles(acc, r, v, n, rows, cols, first && from == 0, ahead, tileShapes)
+		r.p = unsafe.Add(r.p, n/16*r.step)
+		v = (*uint32)(unsafe.Add(unsafe.Pointer(v), 4*panel*n))
+	}
 }

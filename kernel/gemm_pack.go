@@ -2,29 +2,35 @@ package kernel
 
 import "unsafe"
 
-// packRows packs rows r0…r0+rows−1 of R over units of k to dst, ld lanes a row; dst has room for a multiple of rowsAtOnce rows.
-func (p *product) packRows(s *workerScratch, dst []uint32, ld, r0, rows, from, units int) {
+// packRows packs rows r0…r0+rows−1 of R over units of k to dst, from a lane on of rows that take stride lanes; dst has room
+// for a multiple of rowsAtOnce rows.
+func (p *product) packRows(s *workerScratch, dst []uint32, stride, lane, r0, rows, from, units int) {
 	kit, o := p.kit, p.r
 	k := min(p.K-from*kit.unit, units*kit.unit)
+	step := 64
+	if kit.tiled {
+		step = 2048
+	}
 	if !o.Trans {
-		used, whole := units*kit.rLanes, roundUp(units, kit.pad)*kit.rLanes
 		at := o.DType.RowBytes(from * kit.unit)
 		for i := range rows {
-			row := dst[i*ld : i*ld+whole]
-			kit.rRows(&row[0], o.DType, &o.Data[(r0+i)*o.Stride+at], k)
-			clear(row[used:])
+			kit.rRows(&dst[kit.place(stride, i, lane)], step, o.DType, &o.Data[(r0+i)*o.Stride+at], k)
 		}
 		return
 	}
 	whole := kit.panelLanes(units)
 	tmp := s.tmp.take(whole * panel)
 	clear(tmp[units*panel:])
+	rowBytes := 4 * stride
+	if kit.tiled {
+		rowBytes = 64
+	}
 	for i := 0; i < rows; i += rowsAtOnce {
 		cols := min(panel, rows-i)
 		p.zip(s, tmp, o, r0+i, cols, from*kit.unit, k)
-		for lane := 0; lane < whole; lane += 16 {
+		for l := 0; l < whole; l += 16 {
 			for half := 0; half < panel; half += 16 {
-				kit.transpose(&dst[(i+half)*ld+lane], 4*ld, (*byte)(unsafe.Pointer(&tmp[lane*panel+half])), 4*panel, 32)
+				kit.transpose(&dst[kit.place(stride, i+half, lane+l)], rowBytes, (*byte)(unsafe.Pointer(&tmp[l*panel+half])), 4*panel, 32)
 			}
 		}
 	}
@@ -57,7 +63,7 @@ func (p *product) packPanel(s *workerScratch, dst []uint32, n, from, units int) 
 					clear(tmp[i*ld : i*ld+lanes])
 					continue
 				}
-				kit.vRows(&tmp[i*ld], o.DType, &o.Data[(row+half+i)*o.Stride+at], k)
+				kit.vRows(&tmp[i*ld], 64, o.DType, &o.Data[(row+half+i)*o.Stride+at], k)
 			}
 			kit.transpose(&dst[half], 4*panel, (*byte)(unsafe.Pointer(&tmp[0])), 4*ld, 2*lanes)
 		}

@@ -47,6 +47,7 @@ type job struct {
 type workerScratch struct {
 	r, v, tmp, acc lanes
 	floats         []float32
+	ahead          ahead
 	_              [64]byte
 }
 
@@ -154,7 +155,7 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 			p.vBlock = min(max(1, panels/want), vTaskMax)
 		}
 	} else if p.rBlocks < want {
-		p.rBlock = max(roundUp(ceilDiv(p.rn, want), kit.step), min(2*rowsAtOnce, p.rBlock))
+		p.rBlock = max(roundUp(ceilDiv(p.rn, want), kit.step), min(kit.least, p.rBlock))
 	}
 	if p.accByChunk {
 		p.vBlock = min(p.vBlock, max(1, accMax/(p.rBlock*panel)))
@@ -162,7 +163,7 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 	p.rBlocks, p.vBlocks = ceilDiv(p.rn, p.rBlock), ceilDiv(panels, p.vBlock)
 
 	if !p.direct && p.vBlocks > 1 {
-		p.rStride = kit.rowLanes(p.units) + 16
+		p.rStride = kit.rowStride(p.units)
 		p.rPacks = ceilDiv(p.rn, rowsAtOnce)
 	}
 	if p.rBlocks > 1 {

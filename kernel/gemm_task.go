@@ -15,7 +15,7 @@ func (j *job) pack(task, worker int) {
 		if task < p.rPacks {
 			row := task * rowsAtOnce
 			rows := min(rowsAtOnce, p.rn-row)
-			p.packRows(s, p.rAhead[row*p.rStride+from*p.kit.rLanes:], p.rStride, row, rows, from, units)
+			p.packRows(s, p.rAhead[row*p.rStride:], p.rStride, from*p.kit.rLanes, row, rows, from, units)
 		} else {
 			n := task - p.rPacks
 			p.packPanel(s, p.vAhead[n*p.vStride+from*p.kit.vLanes*panel:], n, from, units)
@@ -49,10 +49,11 @@ func (j *job) task(task, worker int) {
 		accStep = accRows * panel
 	}
 	acc := s.acc.take(accRows*panel + accStep*(panels-1))
+	p.aheadOfTask(s, r0, rows, len(j.scratch))
 	for chunk := range p.chunks {
 		from, units := p.span(chunk)
 		padded := roundUp(units, kit.pad)
-		r, rStride := p.rowsOf(s, r0, rows, from, units)
+		r := p.rowsOf(s, r0, rows, from, units)
 		for n := range panels {
 			var v []uint32
 			if p.vPacks > 0 {
@@ -63,7 +64,8 @@ func (j *job) task(task, worker int) {
 			}
 			sums := (*float32)(unsafe.Pointer(&acc[n*accStep]))
 			cols := min(panel, p.vn-(v0+n)*panel)
-			kit.mul(sums, r, rStride, &v[0], padded, rows, cols, chunk == 0)
+			p.aheadOfPanel(s, r0, rows, v0+n, v0+panels, chunk)
+			kit.mul(sums, r, &v[0], padded, rows, cols, chunk == 0, &s.ahead)
 			if chunk == p.chunks-1 {
 				p.store(sums, r0, rows, (v0+n)*panel, cols)
 				if p.Act != NoAct && (p.swapped || n%actPanels == actPanels-1 || n == panels-1) {
@@ -82,18 +84,19 @@ func (j *job) task(task, worker int) {
 const actPanels = 8
 
 // rowsOf is a chunk of R for a task: as it lies, as it was packed ahead, or packed here.
-func (p *product) rowsOf(s *workerScratch, r0, rows, from, units int) (r unsafe.Pointer, stride int) {
+func (p *product) rowsOf(s *workerScratch, r0, rows, from, units int) rowSide {
 	kit := p.kit
 	switch {
 	case p.direct:
-		return unsafe.Pointer(&p.r.Data[r0*p.r.Stride+p.r.DType.RowBytes(from*kit.unit)]), p.r.Stride
+		stride := p.r.Stride
+		return rowSide{unsafe.Pointer(&p.r.Data[r0*stride+p.r.DType.RowBytes(from*kit.unit)]), stride, 64, 32 * stride}
 	case p.rPacks > 0:
-		return unsafe.Pointer(&p.rAhead[r0*p.rStride+from*kit.rLanes]), 4 * p.rStride
+		return kit.rowSide(p.rAhead, p.rStride, r0, from*kit.rLanes)
 	}
-	ld := kit.rowLanes(units) + 16 // not a power of two, which would crowd a few sets of the cache
+	ld := kit.rowStride(units)
 	buf := s.r.take(roundUp(rows, rowsAtOnce) * ld)
-	p.packRows(s, buf, ld, r0, rows, from, units)
-	return unsafe.Pointer(&buf[0]), 4 * ld
+	p.packRows(s, buf, ld, 0, r0, rows, from, units)
+	return kit.rowSide(buf, ld, 0, 0)
 }
 
 // store moves finished sums of one panel to C.
