@@ -1,6 +1,8 @@
 package train
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -149,6 +151,9 @@ func ReadRecipe(path string, settings []string) (*Recipe, error) {
 
 // ParseRecipe is ReadRecipe for a recipe in memory.
 func ParseRecipe(raw []byte, settings []string) (*Recipe, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, errors.New("the file is empty")
+	}
 	var doc yaml.Node
 	if err := yaml.Load(raw, &doc); err != nil {
 		return nil, yamlError(err)

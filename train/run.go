@@ -36,6 +36,9 @@ type Progress struct {
 // ErrDiverged ends a run whose loss has stopped being a number for several steps.
 var ErrDiverged = errors.New("the loss is not a number")
 
+// errFinished is what resuming a finished run comes to.
+var errFinished = errors.New("the run is finished")
+
 // patience is how many steps in a row may be skipped.
 const patience = 5
 
@@ -44,6 +47,10 @@ func Run(ctx context.Context, r *Recipe, o Options) error {
 	t := &trainer{recipe: r, opt: o, out: folder{r.Output}}
 	defer t.close()
 	err := t.begin(ctx)
+	if errors.Is(err, errFinished) {
+		t.opt.Notice(r.Output + ": the run in this folder is finished")
+		return nil
+	}
 	if err == nil {
 		err = t.all(ctx)
 	}
@@ -199,7 +206,7 @@ func (t *trainer) resume() error {
 	}
 	if !ok {
 		if _, err := os.Stat(t.out.at("model", "config.json")); err == nil {
-			return hint.Wrap(errors.New("the run in this folder is finished"), "--set output=FOLDER begins another")
+			return errFinished
 		}
 		t.state = state{Version: stateVersion, Recipe: hash, Family: family}
 		if err := t.out.tidy(); err != nil {
@@ -285,16 +292,18 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 			count++
 		}
 		t.opt.Progress(meter.at(st, t.state.Step, losses))
-		if t.state.Step%st.Log == 0 || t.state.Step == st.Steps {
+		pausing := t.state.Step%st.Every == 0 || t.state.Step == st.Steps
+		// Means begin anew at a checkpoint, so that a resumed run writes the same lines.
+		if t.state.Step%st.Log == 0 || pausing {
 			if err := t.metrics.add(Record{
 				Stage: st.Name, Step: t.state.Step, Rate: rate, GradNorm: norm, Losses: means(sums, count), Skipped: t.state.Skipped,
 			}); err != nil {
 				return err
 			}
 			clear(sums)
-			count = 0
+			count, norm = 0, 0
 		}
-		if t.state.Step%st.Every == 0 || t.state.Step == st.Steps {
+		if pausing {
 			if err := t.checkpoint(l); err != nil {
 				return err
 			}

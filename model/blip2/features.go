@@ -233,3 +233,32 @@ func newFeatureInput(b *nn.Builder, in, out int) *featureInput {
 func (f *featureInput) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	return f.projection.Forward(run, run.LayerNorm(x, f.norm, f.bias, 1e-5))
 }
+
+// ExtraTokens names the feature tokens that are no cells of the encoder's map, in their order.
+func (m *Model) ExtraTokens() []string {
+	var names []string
+	shape := m.Vision.Shape()
+	for i := range shape.Tokens - shape.Grid[0]*shape.Grid[1] {
+		if i == 0 && shape.First == 1 {
+			names = append(names, "the class token")
+		} else {
+			names = append(names, fmt.Sprintf("token %d", i))
+		}
+	}
+	for _, g := range m.groups {
+		switch g.kind {
+		case kindPooled:
+			names = append(names, "the whole picture")
+		case kindClasses:
+			names = append(names, "the encoder's class names")
+		case kindFine:
+			for i := range g.tokens {
+				names = append(names, fmt.Sprintf("fine cell %d", i))
+			}
+		}
+	}
+	if m.Bridge.Head != nil {
+		names = append(names, "the picture's own vector")
+	}
+	return names
+}

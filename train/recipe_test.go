@@ -1,0 +1,66 @@
+package train
+
+import (
+	"strings"
+	"testing"
+)
+
+const least = `
+output: out
+model: {vision: v}
+data: {train: [{path: p}]}
+stages: [{kind: stage1, steps: 10, batch: 2, lr: 1e-3}]
+`
+
+func TestRecipeDefaults(t *testing.T) {
+	r, err := ParseRecipe([]byte(least), []string{"stages.0.lr=2e-3", "seed=7", "model.qformer.hidden_size=8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.Stages[0]
+	if s.LR != 2e-3 || r.Seed != 7 || r.Model.QFormer.Width != 8 || s.Name != "stage1" || s.ITC != 1 || s.ITG != 1 || s.Beta2 != 0.999 || s.Every != 1 {
+		t.Errorf("%+v %+v", r, s)
+	}
+}
+
+func TestRecipeErrors(t *testing.T) {
+	for _, c := range []struct{ name, recipe, setting, want string }{
+		{"misspelt", strings.Replace(least, "batch", "bach", 1), "", "line 5: stages.0.bach: there is no such key (did you mean batch?)"},
+		{"misspelt above", strings.Replace(least, "model:", "modle:", 1), "", "modle: there is no such key (did you mean model?)"},
+		{"unlike anything", strings.Replace(least, "output:", "zzzzzzzz:", 1), "", "zzzzzzzz: there is no such key"},
+		{"kind", strings.Replace(least, "stage1", "stage3", 1), "", `kind: "stage3" is none of warm, stage1, stage2 (did you mean stage`},
+		{"no data", strings.Replace(least, "[{path: p}]", "[]", 1), "", "data.train: there is nothing to train on"},
+		{"type", strings.Replace(least, "steps: 10", "steps: many", 1), "", "many"},
+		{"not yaml", "a: [", "", "yaml"},
+		{"empty", "", "", "empty"},
+		{"scalar for a mapping", strings.Replace(least, "{vision: v}", "v", 1), "", "stands where keys and values should"},
+		{"setting", least, "stages.3.lr=1", `the list has no entry "3"`},
+		{"setting misspelt", least, "seeed=1", "seeed: there is no such key (did you mean seed?)"},
+		{"setting without value", least, "seed", "it is not key=value"},
+		{"steps", least, "stages.0.steps=-1", "steps: -1 is not positive"},
+		{"two of a name", least, "stages=[{kind: stage1, steps: 1, batch: 1, lr: 1}, {kind: stage1, steps: 1, batch: 1, lr: 1}]", "two stages called"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var settings []string
+			if c.setting != "" {
+				settings = append(settings, c.setting)
+			}
+			_, err := ParseRecipe([]byte(c.recipe), settings)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q does not say %q in one line", err, c.want)
+			}
+		})
+	}
+}
+
+func TestRate(t *testing.T) {
+	s := Stage{LR: 1, MinLR: 0.1, Warmup: 4, Steps: 104}
+	for step, want := range map[int]float64{0: 0.25, 3: 1, 4: 1, 54: 0.55, 104: 0.1} {
+		if got := s.rate(step); got < want-1e-9 || got > want+1e-9 {
+			t.Errorf("step %d: %v, want %v", step, got, want)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// childEnv names the run's folder to a copy of the test's program that is there to be killed.
+const childEnv = "DRAGOMAN_TRAIN_CHILD"
+
+func TestMain(m *testing.M) {
+	if out := os.Getenv(childEnv); out != "" {
+		r, err := ReadRecipe("../recipes/tiny.yaml", shortRun(out))
+		if err == nil {
+			err = Run(context.Background(), r, Options{Resume: true})
+		}
+		if err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// shortRun are settings under which the tiny recipe has everything to lose and takes a second: dropout, both stages, several
+// checkpoints in each.
+func shortRun(out string) []string {
+	return []string{
+		"output=" + out, "stages.align.steps=24", "stages.align.every=5", "stages.prompt.steps=16", "stages.prompt.every=5",
+		"stages.align.accumulate=2", "model.qformer.hidden_dropout_prob=0.1", "views.augment=drawing",
+	}
+}
+
+// files are the contents of a folder by relative path.
+func files(t *testing.T, root string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(root, path)
+		out[rel] = b
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestKilledAndResumed kills a run several times, each time without warning, and compares what it ends in with a run that nobody
+// disturbed.
+func TestKilledAndResumed(t *testing.T) {
+	whole, broken := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "run")
+	r, err := ReadRecipe("../recipes/tiny.yaml", shortRun(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(context.Background(), r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	want := files(t, whole)
+
+	kills := 0
+	for _, until := range []string{"checkpoint-align-000010", "checkpoint-align-000024", "checkpoint-prompt-000005", "report.json"} {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), childEnv+"="+broken)
+		var said strings.Builder
+		child.Stderr = &said
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- child.Wait() }()
+		deadline := time.After(2 * time.Minute)
+	wait:
+		for {
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Fatalf("the run failed by itself: %v: %s", err, said.String())
+				}
+				break wait
+			case <-deadline:
+				t.Fatal("the run does not come to " + until)
+			case <-time.After(time.Millisecond):
+				if _, err := os.Stat(filepath.Join(broken, until)); err == nil {
+					if child.Process.Kill() == nil {
+						kills++
+					}
+					<-ended
+					break wait
+				}
+			}
+		}
+	}
+	if kills < 3 {
+		t.Fatalf("the run was killed %d times only", kills)
+	}
+	again, err := ReadRecipe("../recipes/tiny.yaml", shortRun(broken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(context.Background(), again, Options{Resume: true}); err != nil {
+		t.Fatal(err)
+	}
+	got := files(t, broken)
+	for name, b := range want {
+		switch g, ok := got[name]; {
+		case !ok:
+			t.Errorf("%s is missing after the kills", name)
+		case name != "recipe.yaml" && !bytes.Equal(b, g):
+			t.Errorf("%s differs after the kills", name)
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%s is left over after the kills", name)
+		}
+	}
+}
+
+func TestUsedFolder(t *testing.T) {
+	r := tiny(t, "stages.align.steps=2", "stages.prompt.steps=2")
+	if err := os.MkdirAll(r.Output, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.Output, "notes.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := Run(context.Background(), r, Options{})
+	if err == nil || !strings.Contains(err.Error(), "there is a run in this folder") {
+		t.Errorf("a used folder: %v", err)
+	}
+}
+
+func TestResumeWantsTheSameRecipeAndFamily(t *testing.T) {
+	r := tiny(t, "stages.align.steps=4", "stages.align.every=2")
+	ctx, cancel := context.WithCancel(context.Background())
+	err := Run(ctx, r, Options{Progress: func(p Progress) {
+		if p.Doing == "align" && p.Step == 3 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("a cancelled run: %v", err)
+	}
+	other := *r
+	other.Seed++
+	if err := Run(context.Background(), &other, Options{Resume: true}); err == nil || !strings.Contains(err.Error(), "the recipe is not the one") {
+		t.Errorf("another recipe: %v", err)
+	}
+	path := filepath.Join(r.Output, "checkpoint-align-000002", "trainer.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.Index(string(raw), `"kernel_family": "`) + len(`"kernel_family": "`)
+	changed := string(raw[:at]) + "abacus" + string(raw[at+strings.Index(string(raw[at:]), `"`):])
+	if err := os.WriteFile(path, []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(context.Background(), r, Options{Resume: true}); err == nil || !strings.Contains(err.Error(), "abacus") {
+		t.Errorf("another kernel family: %v", err)
+	}
+	if err := Run(context.Background(), r, Options{Resume: true, Force: true}); err != nil {
+		t.Errorf("another kernel family, forced: %v", err)
+	}
+}
