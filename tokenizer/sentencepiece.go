@@ -37,8 +37,9 @@ type spmModel struct {
 
 // FromSentencePiece builds the tokenizer of a SentencePiece model
 // (spiece.model, tokenizer.model): Unigram as T5 has it, or BPE as LLaMA has
-// it. Like the tokenizers library, and unlike SentencePiece, it recognises
-// control tokens in the text. What is put around a text is not told by the
+// it. Ids are those of the tokenizers library, which, unlike SentencePiece,
+// recognises control tokens in the text and drops a combining mark after a
+// character that the table replaces. What is put around a text is not told by the
 // file: nothing is; [FromDir] knows it from the files beside.
 func FromSentencePiece(data []byte) (*Pipeline, error) {
 	p, err := fromSentencePiece(data)
