@@ -118,6 +118,9 @@ type LRGroup struct {
 type Held struct {
 	Name string   `yaml:"name"`
 	Data []Source `yaml:"data"`
+	// OwnLabels: retrieval chooses among the set's own captions, not among all that were trained on too.
+	OwnLabels bool `yaml:"own_labels,omitempty"`
+	Rerank    int  `yaml:"rerank,omitempty"` // candidates that the matching head looks at again
 }
 
 // Source is a set of pairs, in a format that package data reads.

@@ -376,7 +376,8 @@ func (t *trainer) checkpoint(l *learner) error {
 			return err
 		}
 	}
-	if done.Stage != t.state.Stage {
+	best := t.bestName()
+	if done.Stage != t.state.Stage && done.Stage < len(t.recipe.Stages) {
 		done.Best, done.BestStep = 0, 0
 	}
 	if err := drawCurves(t.out.path, t.recipe.Stages, t.metrics.records); err != nil {
@@ -395,17 +396,17 @@ func (t *trainer) checkpoint(l *learner) error {
 	if err != nil {
 		return err
 	}
-	best := t.bestName()
 	t.state = done
 	return t.out.tidy(name, best)
 }
 
 // bestName is the folder of the stage's best checkpoint so far.
 func (t *trainer) bestName() string {
-	if t.state.BestStep == 0 || t.state.Stage >= len(t.recipe.Stages) {
+	if t.state.BestStep == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s%s-%06d", bestPrefix, t.recipe.Stages[t.state.Stage].Name, t.state.BestStep)
+	stage := t.recipe.Stages[min(t.state.Stage, len(t.recipe.Stages)-1)]
+	return fmt.Sprintf("%s%s-%06d", bestPrefix, stage.Name, t.state.BestStep)
 }
 
 // means divides sums; nil where nothing was counted.

@@ -37,7 +37,7 @@ const (
 
 func newViews(m *blip2.Model, r *Recipe, compute kernel.DType) *views {
 	v := &views{
-		model: m, run: tensor.NewRun(tensor.Options{Compute: compute}), proc: m.Vision.Processor(),
+		model: m, run: tensor.NewRun(tensor.Options{Compute: compute}), proc: m.Processor(),
 		seed: mix(r.Seed, "views"), cached: r.Views.Cached,
 	}
 	if r.Views.Augment == "drawing" {
@@ -101,13 +101,10 @@ func (v *views) draw(r request, pixels []float32) error {
 		return err
 	}
 	var view *picture.Image
-	switch {
-	case v.augment != nil && !r.plain:
+	if v.augment != nil && !r.plain {
 		view = v.augment.View(m, r.pair.mayFlip, v.seed, r.view, uint64(r.index))
-	case v.augment != nil:
-		view = picture.PlainView(m, v.proc.Size[0])
-	default:
-		view = m.Flatten(picture.AlphaWhite)
+	} else {
+		view = m.Flatten(v.proc.Alpha)
 	}
 	v.proc.ApplyTo(pixels, view, nil)
 	return nil

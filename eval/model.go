@@ -1,0 +1,297 @@
+package eval
+
+import (
+	"context"
+
+	"fmt"
+	"strings"
+
+	"dragoman/generate"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/model/blip2"
+	"dragoman/picture"
+	"dragoman/tensor"
+)
+
+// Item is a picture with what is right to say of it.
+type Item struct {
+	Name       string
+	Decode     func() (*picture.RGBA, error)
+	References []string // captions; a caption that equals one of them is right, in retrieval too
+	Keywords   []string // words that belong to the picture, which count for a shared content word
+}
+
+// Options say how a model is measured. The zero value measures everything there is but the matching head.
+type Options struct {
+	Name       string
+	Labels     []string     // texts to choose among besides the items' own
+	Rerank     int          // how many candidates the matching head looks at again, for each picture and each text; 0: it is not asked
+	MaxTokens  int          // of a caption; 0 stands for 20
+	Batch      int          // pictures at a time; 0 stands for 32
+	NoCaptions bool         // do not ask the language model
+	Compute    kernel.DType // as tensor.Options has it
+	Progress   func(done, all int)
+	Generate   generate.Options
+}
+
+// Report is how a model did on a set.
+type Report struct {
+	Name     string     `json:"name"`
+	N        int        `json:"n"`
+	Skipped  int        `json:"skipped,omitempty"` // pictures that could not be read
+	Captions *Captions  `json:"captions,omitempty"`
+	Labels   int        `json:"labels,omitempty"` // texts that retrieval chose among
+	Text     *Retrieval `json:"image_to_text,omitempty"`
+	Image    *Retrieval `json:"text_to_image,omitempty"`
+	Said     []string   `json:"-"` // the captions, an item each; empty where the picture could not be read
+}
+
+// Retrieval is recall by cosine, and after the matching head looked at the best again.
+type Retrieval struct {
+	Cosine   Recall  `json:"cosine"`
+	Reranked *Recall `json:"with_matching_head,omitempty"`
+}
+
+// Evaluate measures a model on items.
+func Evaluate(ctx context.Context, m *blip2.Model, items []Item, o Options) (Report, error) {
+	if o.Batch == 0 {
+		o.Batch = 32
+	}
+	if o.Progress == nil {
+		o.Progress = func(int, int) {}
+	}
+	e := &evaluation{m: m, o: o, run: tensor.NewRun(tensor.Options{Compute: o.Compute}), proc: m.Processor()}
+	for from := 0; from < len(items); from += o.Batch {
+		if err := ctx.Err(); err != nil {
+			return Report{}, err
+		}
+		if err := e.look(ctx, items[from:min(from+o.Batch, len(items))]); err != nil {
+			return Report{}, fmt.Errorf("evaluate: %w", err)
+		}
+		o.Progress(min(from+o.Batch, len(items)), len(items))
+	}
+	r := Report{Name: o.Name, N: len(e.items), Skipped: len(items) - len(e.items), Said: e.said}
+	if e.said != nil {
+		var references, keywords [][]string
+		for _, it := range e.items {
+			references, keywords = append(references, it.References), append(keywords, it.Keywords)
+		}
+		c := ScoreCaptions(e.said, references, keywords)
+		r.Captions = &c
+	}
+	if e.embedded != nil {
+		if err := e.retrieve(ctx, &r); err != nil {
+			return Report{}, fmt.Errorf("evaluate: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// evaluation is one under way.
+type evaluation struct {
+	m        *blip2.Model
+	o        Options
+	run      *tensor.Run
+	decoder  *language.Decoder
+	proc     picture.Processor
+	items    []Item    // those whose pictures could be read
+	raw      []float32 // their features
+	embedded []float32 // [items, queries, shared]
+	said     []string
+}
+
+// look reads a batch of pictures: their features, embeddings and captions.
+func (e *evaluation) look(ctx context.Context, items []Item) error {
+	size := e.proc.Len()
+	pixels, errs := make([]float32, len(items)*size), make([]error, len(items))
+	tensor.DefaultPool().Do(len(items), func(i, _ int) {
+		img, err := items[i].Decode()
+		if err == nil {
+			e.proc.ApplyTo(pixels[i*size:(i+1)*size], img.Flatten(e.proc.Alpha), nil)
+		}
+		errs[i] = err
+	})
+	n := 0
+	for i, it := range items {
+		if errs[i] != nil {
+			continue
+		}
+		copy(pixels[n*size:(n+1)*size], pixels[i*size:])
+		e.items = append(e.items, it)
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	raw := make([]float32, n*e.m.FeatureLen())
+	e.run.Reset()
+	e.m.Encode(e.run, tensor.FromFloats(pixels[:n*size], n, 3, e.proc.Size[0], e.proc.Size[1]), raw)
+	e.raw = append(e.raw, raw...)
+	e.run.Reset()
+	seen := e.m.SeeFeatures(e.run, raw)
+	if h := e.m.Bridge.Heads; h.Vision != nil && h.Text != nil && e.m.Words != nil {
+		e.embedded = append(e.embedded, e.m.Bridge.EmbedImages(e.run, seen.Answer, seen.Picture).Data()...)
+	}
+	if e.o.NoCaptions || e.m.Language == nil || e.m.Bridge.Prompt == nil {
+		return nil
+	}
+	return e.caption(ctx, seen, n)
+}
+
+func (e *evaluation) caption(ctx context.Context, seen blip2.Seen, n int) error {
+	if e.decoder == nil {
+		e.decoder = language.NewDecoder(e.m.Language, e.run.Options())
+	}
+	prompts := make([][]int32, n)
+	for i := range prompts {
+		prompts[i] = e.m.PromptIDs()
+	}
+	e.decoder.Reset()
+	o := e.o.Generate
+	o.MaxTokens = e.o.MaxTokens
+	results, err := e.m.Write(ctx, e.decoder, e.m.Soft(e.run, seen), prompts, o)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		e.said = append(e.said, strings.TrimSpace(e.m.Tokenizer.Decode(r.Tokens, true)))
+	}
+	return nil
+}
+
+// retrieve ranks all texts for every picture and all pictures for every text that is right for one.
+func (e *evaluation) retrieve(ctx context.Context, r *Report) error {
+	labels, number := e.labels()
+	r.Labels = len(labels)
+	texts := e.m.EmbedTexts(e.run, labels)
+	shared := e.m.Config.Shared
+	n := len(e.items)
+	scores := make([]float32, 0, n*len(labels))
+	perItem := len(e.embedded) / n
+	for from := 0; from < n; from += e.o.Batch {
+		to := min(from+e.o.Batch, n)
+		e.run.Reset()
+		images := tensor.FromFloats(e.embedded[from*perItem:to*perItem], to-from, perItem/shared, shared)
+		scores = append(scores, blip2.Cosines(e.run, images, tensor.FromFloats(texts, len(labels), shared)).Data()...)
+	}
+	right := make([]map[int]bool, n)
+	for i, it := range e.items {
+		right[i] = map[int]bool{}
+		for _, ref := range it.References {
+			right[i][number[ref]] = true
+		}
+	}
+	isRight := func(i, j int) bool { return right[i][j] }
+	isRightBack := func(j, i int) bool { return right[i][j] }
+	r.Text = &Retrieval{Cosine: RecallOf(scores, len(labels), isRight)}
+	r.Image = &Retrieval{Cosine: RecallOf(Transposed(scores, len(labels)), n, isRightBack)}
+	if e.o.Rerank == 0 || e.m.Bridge.Heads.Match == nil {
+		return nil
+	}
+	byImage, byText, err := e.rerank(ctx, labels, scores, right)
+	if err != nil {
+		return err
+	}
+	text, image := RecallOf(byImage, len(labels), isRight), RecallOf(byText, n, isRightBack)
+	r.Text.Reranked, r.Image.Reranked = &text, &image
+	return nil
+}
+
+// labels lists all texts to choose among, each once, and numbers them.
+func (e *evaluation) labels() (texts []string, number map[string]int) {
+	number = map[string]int{}
+	add := func(t string) {
+		if _, ok := number[t]; !ok {
+			number[t] = len(texts)
+			texts = append(texts, t)
+		}
+	}
+	for _, it := range e.items {
+		for _, ref := range it.References {
+			add(ref)
+		}
+	}
+	for _, l := range e.o.Labels {
+		add(l)
+	}
+	return texts, number
+}
+
+// unseen is the score of a pair that the matching head was not shown.
+const unseen = -100
+
+// rerank shows the matching head the best candidates by cosine, of each picture and of each text that is right for one; its logit
+// and the cosine together are the score, as in the original evaluation. Both results are [rows, columns] of their direction.
+func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float32, right []map[int]bool) (byImage, byText []float32, err error) {
+	n, count := len(e.items), len(labels)
+	type pair struct{ image, label int32 }
+	var pairs []pair
+	known := map[pair]float32{}
+	ask := func(p pair) {
+		if _, ok := known[p]; !ok {
+			known[p] = 0
+			pairs = append(pairs, p)
+		}
+	}
+	wanted := make([]bool, count)
+	for i := range n {
+		for _, j := range TopK(scores[i*count:(i+1)*count], e.o.Rerank) {
+			ask(pair{int32(i), j})
+		}
+		for j := range right[i] {
+			wanted[j] = true
+		}
+	}
+	back := Transposed(scores, count)
+	for j := range count {
+		if wanted[j] {
+			for _, i := range TopK(back[j*n:(j+1)*n], e.o.Rerank) {
+				ask(pair{i, int32(j)})
+			}
+		}
+	}
+	ids := make([][]int32, count)
+	for j, l := range labels {
+		ids[j] = e.m.TextIDs(l, 64)
+	}
+	width := e.m.FeatureLen()
+	const batch = 64
+	for from := 0; from < len(pairs); from += batch {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		part := pairs[from:min(from+batch, len(pairs))]
+		slot := map[int32]int32{}
+		var raw []float32
+		var rows []int32
+		var texts [][]int32
+		for _, p := range part {
+			at, ok := slot[p.image]
+			if !ok {
+				at = int32(len(slot))
+				slot[p.image] = at
+				raw = append(raw, e.raw[int(p.image)*width:(int(p.image)+1)*width]...)
+			}
+			rows = append(rows, at)
+			texts = append(texts, ids[p.label])
+		}
+		e.run.Reset()
+		look := e.m.Bridge.QFormer.Look(e.run, e.m.Features(e.run, raw).Tokens)
+		t := blip2.PadTexts(texts, max(0, e.m.Words.Special().Pad))
+		logits := e.m.Bridge.MatchLogits(e.run, look, rows, t).Data()
+		for i, p := range part {
+			known[p] = logits[2*i+1] + scores[int(p.image)*count+int(p.label)]
+		}
+		e.o.Progress(min(from+batch, len(pairs)), len(pairs))
+	}
+	byImage, byText = make([]float32, n*count), make([]float32, n*count)
+	for i := range byImage {
+		byImage[i], byText[i] = unseen+scores[i], unseen+back[i]
+	}
+	for p, v := range known {
+		byImage[int(p.image)*count+int(p.label)] = v
+		byText[int(p.label)*n+int(p.image)] = v
+	}
+	return byImage, byText, nil
+}
