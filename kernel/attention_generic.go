@@ -4,31 +4,6 @@ import "math"
 
 var negInf = float32(math.Inf(-1))
 
-// Attention computes attention, as Attention's comment says.
-func (e *Engine) Attention(w Workers, a *Attention) {
-	a.check()
-	w.Do(a.Batch*a.Heads, func(task, worker int) {
-		s := borrow()
-		a.headGeneric(e, s, task/a.Heads, task%a.Heads)
-		giveBack(s)
-	})
-}
-
-// AttentionBackward adds the gradients that g asks for.
-func (e *Engine) AttentionBackward(w Workers, g *AttentionGrad) {
-	g.check()
-	w.Do(g.KVHeads, func(task, worker int) {
-		s := borrow()
-		for b := range g.Batch {
-			group := g.Heads / g.KVHeads
-			for h := task * group; h < (task+1)*group; h++ {
-				g.headGeneric(s, b, h)
-			}
-		}
-		giveBack(s)
-	})
-}
-
 // headGeneric computes one head of one batch of queries: the reference.
 func (a *Attention) headGeneric(e *Engine, s *scratch, b, h int) {
 	keys, d := a.Keys(), a.D
@@ -38,7 +13,7 @@ func (a *Attention) headGeneric(e *Engine, s *scratch, b, h int) {
 	for i := range a.Tq {
 		q := a.Q[(b*a.Tq+i)*a.QStride+h*d:][:d]
 		for j := range scores {
-			scores[j] = a.Scale * dot(q, k[j*d:][:d])
+			scores[j] = a.Scale * e.Dot(q, k[j*d:][:d])
 		}
 		if a.Bias != nil {
 			for j, x := range a.Bias[(h*a.Tq+i)*keys:][:keys] {
@@ -58,14 +33,14 @@ func (a *Attention) headGeneric(e *Engine, s *scratch, b, h int) {
 		clear(out)
 		for j, p := range scores {
 			if p != 0 {
-				axpy(p, v[j*d:][:d], out)
+				e.Axpy(p, v[j*d:][:d], out)
 			}
 		}
 	}
 }
 
 // headGeneric adds the gradients of one head of one batch of queries: the reference.
-func (g *AttentionGrad) headGeneric(s *scratch, b, h int) {
+func (g *AttentionGrad) headGeneric(e *Engine, s *scratch, b, h int) {
 	keys, d := g.Keys(), g.D
 	kvHead := h / (g.Heads / g.KVHeads)
 	buf := s.take(keys + keys*2*d)
@@ -80,7 +55,7 @@ func (g *AttentionGrad) headGeneric(s *scratch, b, h int) {
 		q := g.Q[row*g.QStride+h*d:][:d]
 		out, dout := g.Out[row*g.OutStride+h*d:][:d], g.DOut[row*g.OutStride+h*d:][:d]
 		for j := range scores {
-			scores[j] = g.Scale * dot(q, k[j*d:][:d])
+			scores[j] = g.Scale * e.Dot(q, k[j*d:][:d])
 		}
 		if g.Bias != nil {
 			for j, x := range g.Bias[(h*g.Tq+i)*keys:][:keys] {
@@ -88,7 +63,7 @@ func (g *AttentionGrad) headGeneric(s *scratch, b, h int) {
 			}
 		}
 		g.maskRow(scores, b, i)
-		delta := dot(out, dout)
+		delta := e.Dot(out, dout)
 		j := 0
 		for n := range g.Segments {
 			seg := &g.Segments[n]
@@ -99,14 +74,14 @@ func (g *AttentionGrad) headGeneric(s *scratch, b, h int) {
 					continue
 				}
 				if dv.Data != nil {
-					axpy(p, dout, dv.Data[r*dv.Stride+kvHead*d:][:d])
+					e.Axpy(p, dout, dv.Data[r*dv.Stride+kvHead*d:][:d])
 				}
-				ds := g.Scale * p * (dot(dout, v[j*d:][:d]) - delta)
+				ds := g.Scale * p * (e.Dot(dout, v[j*d:][:d]) - delta)
 				if g.DQ != nil {
-					axpy(ds, k[j*d:][:d], g.DQ[row*g.QStride+h*d:][:d])
+					e.Axpy(ds, k[j*d:][:d], g.DQ[row*g.QStride+h*d:][:d])
 				}
 				if dk.Data != nil {
-					axpy(ds, q, dk.Data[r*dk.Stride+kvHead*d:][:d])
+					e.Axpy(ds, q, dk.Data[r*dk.Stride+kvHead*d:][:d])
 				}
 			}
 		}

@@ -28,6 +28,17 @@ func (e *Engine) int8Rows() [numDTypes]rowKernel {
 	return [numDTypes]rowKernel{}
 }
 
+// mixes are the kernels that add weighted rows.
+func (e *Engine) mixes() [numDTypes]mixKernel {
+	switch {
+	case e.family >= AVX512:
+		return [numDTypes]mixKernel{F32: mixF32AVX512, F16: mixF16AVX512, BF16: mixBF16AVX512}
+	case e.family == AVX2:
+		return [numDTypes]mixKernel{F32: mixF32AVX2, F16: mixF16AVX2, BF16: mixBF16AVX2}
+	}
+	return [numDTypes]mixKernel{}
+}
+
 // nibbleValues are the sixteen values of a nibble in Q4_0, then in Q4_1.
 var nibbleValues = [32]float32{
 	-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7,
@@ -94,3 +105,21 @@ func quantiseVNNI(blocks *int8Block, x *float32, n int)
 func roundBlocks(blocks []int8Block, x unsafe.Pointer) {
 	quantiseVNNI(&blocks[0], (*float32)(x), len(blocks))
 }
+
+//go:noescape
+func mixF32AVX512(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+
+//go:noescape
+func mixF16AVX512(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+
+//go:noescape
+func mixBF16AVX512(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+
+//go:noescape
+func mixF32AVX2(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+
+//go:noescape
+func mixF16AVX2(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+
+//go:noescape
+func mixBF16AVX2(out, p *float32, v unsafe.Pointer, stride, n, cols int)

@@ -93,3 +93,67 @@ done: \
 #define WIDEN_BF16(mem, v) \
 	VPMOVZXWD mem, v; \
 	VPSLLD $16, v, v
+
+// MIX is func(out, p *float32, v unsafe.Pointer, stride, n, cols int): out[c] += Σ_i p[i]·v[i][c], WIDEN as for ROWS; four vectors of
+// columns at a time, then one.
+#define MIX(WIDEN, SIZE) \
+	MOVQ out+0(FP), DI; \
+	MOVQ v+16(FP), SI; \
+	MOVQ stride+24(FP), BX; \
+	MOVQ cols+40(FP), R8; \
+four: \
+	SUBQ $(4*LANES), R8; \
+	JLT  rest; \
+	VMOVUPS (DI), V0; \
+	VMOVUPS VBYTES(DI), V1; \
+	VMOVUPS (2*VBYTES)(DI), V2; \
+	VMOVUPS (3*VBYTES)(DI), V3; \
+	MOVQ SI, R9; \
+	MOVQ p+8(FP), DX; \
+	MOVQ n+32(FP), CX; \
+row: \
+	VBROADCASTSS (DX), V4; \
+	WIDEN((R9), V5); \
+	VFMADD231PS V5, V4, V0; \
+	WIDEN((SIZE*LANES)(R9), V6); \
+	VFMADD231PS V6, V4, V1; \
+	WIDEN((2*SIZE*LANES)(R9), V7); \
+	VFMADD231PS V7, V4, V2; \
+	WIDEN((3*SIZE*LANES)(R9), V8); \
+	VFMADD231PS V8, V4, V3; \
+	PREFETCHT0 (R9)(BX*8); \
+	ADDQ $4, DX; \
+	ADDQ BX, R9; \
+	DECQ CX; \
+	JNZ  row; \
+	VMOVUPS V0, (DI); \
+	VMOVUPS V1, VBYTES(DI); \
+	VMOVUPS V2, (2*VBYTES)(DI); \
+	VMOVUPS V3, (3*VBYTES)(DI); \
+	ADDQ $(4*VBYTES), DI; \
+	ADDQ $(4*SIZE*LANES), SI; \
+	JMP  four; \
+rest: \
+	ADDQ $(4*LANES), R8; \
+one: \
+	SUBQ $LANES, R8; \
+	JLT  done; \
+	VMOVUPS (DI), V0; \
+	MOVQ SI, R9; \
+	MOVQ p+8(FP), DX; \
+	MOVQ n+32(FP), CX; \
+row1: \
+	VBROADCASTSS (DX), V4; \
+	WIDEN((R9), V5); \
+	VFMADD231PS V5, V4, V0; \
+	ADDQ $4, DX; \
+	ADDQ BX, R9; \
+	DECQ CX; \
+	JNZ  row1; \
+	VMOVUPS V0, (DI); \
+	ADDQ $VBYTES, DI; \
+	ADDQ $(SIZE*LANES), SI; \
+	JMP  one; \
+done: \
+	VZEROUPPER; \
+	RET

@@ -133,3 +133,15 @@ TEXT ·rowsQ41AVX2(SB), NOSPLIT, $0-56
 	VMOVD AX, X14
 	VPBROADCASTD X14, Y14
 	BLOCKROWS(STEP_Q4_1, 20)
+
+// func mixF32AVX2(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+TEXT ·mixF32AVX2(SB), NOSPLIT, $0-48
+	MIX(WIDEN_F32, 4)
+
+// func mixF16AVX2(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+TEXT ·mixF16AVX2(SB), NOSPLIT, $0-48
+	MIX(WIDEN_F16, 2)
+
+// func mixBF16AVX2(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+TEXT ·mixBF16AVX2(SB), NOSPLIT, $0-48
+	MIX(WIDEN_BF16, 2)

@@ -110,3 +110,15 @@ TEXT ·rowsQ40AVX512(SB), NOSPLIT, $0-56
 TEXT ·rowsQ41AVX512(SB), NOSPLIT, $0-56
 	VMOVDQU32 ·nibbleValues+64(SB), Z14
 	BLOCKROWS(STEP_Q4_1, 20)
+
+// func mixF32AVX512(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+TEXT ·mixF32AVX512(SB), NOSPLIT, $0-48
+	MIX(WIDEN_F32, 4)
+
+// func mixF16AVX512(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+TEXT ·mixF16AVX512(SB), NOSPLIT, $0-48
+	MIX(WIDEN_F16, 2)
+
+// func mixBF16AVX512(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+TEXT ·mixBF16AVX512(SB), NOSPLIT, $0-48
+	MIX(WIDEN_BF16, 2)

@@ -1,0 +1,92 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "unsafe"
+
+// fused is the micro-kernel that attention computes with, nil where the family has no loops for the softmax between products.
+func (e *Engine) fused(compute DType) *kit {
+	if e.family < AVX512 {
+		return nil
+	}
+	return e.kit(&Gemm{Compute: compute})
+}
+
+// Coefficients of 2^f for 0 ≤ f < 1, minimax fits: relative errors 2e-9 and 3e-6.
+var (
+	exp2Degree6 = [7]float32{
+		1, 0.6931470036506653, 0.24022983014583588, 0.055483341217041016, 0.009678840637207031, 0.0012439688434824347, 0.00021702256344724447,
+	}
+	exp2Degree4 = [5]float32{1.0000026226043701, 0.6930038332939148, 0.2414427399635315, 0.05201147124171257, 0.01353416871279478}
+)
+
+// softmaxRows turns rows of scores into weights: for each row i of the block, over its first visible[i] columns,
+//
+//	top[i] = max(scale·score), 0 if all are −Inf;  weight = 2^(scale·score − top[i]);  sum[i] = Σ weight
+//
+// and zeros in the columns after them. Weights are float32, or bf16 where the kit's lanes are.
+func softmaxRows(k *kit, b *softmaxBlock) {
+	if k.unit == 2 {
+		softmaxBF16AVX512(b)
+	} else {
+		softmaxF32AVX512(b)
+	}
+}
+
+//go:noescape
+func softmaxF32AVX512(b *softmaxBlock)
+
+//go:noescape
+func softmaxBF16AVX512(b *softmaxBlock)
+
+// maskScores makes a row of scores, 32 columns in each panel, step bytes from one panel to the next, scale·score + bias, or −Inf
+// where a mask is 0; bias and masks may be nil.
+func maskScores(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8) {
+	maskScoresAVX512(acc, step, cols, scale, bias, mask, keyMask)
+}
+
+//go:noescape
+func maskScoresAVX512(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8)
+
+// storeScaled moves sums [rows][32] to rows of out: out[i][c] = scales[i]·acc[i][c].
+func storeScaled(out *float32, stride int, acc *float32, rows, cols int, scales *float32) {
+	storeScaledAVX512(out, stride, acc, rows, cols, scales)
+}
+
+//go:noescape
+func storeScaledAVX512(out *float32, stride int, acc *float32, rows, cols int, scales *float32)
+
+// slopeRows is the elementwise part of the backward, a panel of 32 queries at a time: for each key and query
+//
+//	weight = 2^(scale2·score − lse[query]);  dscore = scale·weight·(dweight − delta[query])
+//
+// dscore replaces dweight, and both results go to rows of lanes.
+func slopeRows(k *kit, b *slopeBlock) {
+	if k.unit == 2 {
+		slopesBF16AVX512(b)
+	} else {
+		slopesF32AVX512(b)
+	}
+}
+
+//go:noescape
+func slopesF32AVX512(b *slopeBlock)
+
+//go:noescape
+func slopesBF16AVX512(b *slopeBlock)
+
+// mulPanels sets the sums of panel n, accStep lanes from one to the next, to rows of R times panel n of V, vSize lanes from one to the
+// next: enough panels for cols columns. AMX's tiles are set up once for all of them.
+func mulPanels(k *kit, acc *uint32, accStep int, r rowSide, v *uint32, vSize, units, rows, cols int, a *ahead) {
+	if k == &tilesBF16 && rows <= panel {
+		tilePanels((*float32)(unsafe.Pointer(acc)), 4*accStep, r.p, r.row, v, 4*vSize, units, rows, cols, tileShapes)
+		return
+	}
+	for n := 0; n*panel < cols; n++ {
+		sums := unsafe.Add(unsafe.Pointer(acc), 4*n*accStep)
+		k.mul((*float32)(sums), r, (*uint32)(unsafe.Add(unsafe.Pointer(v), 4*n*vSize)), units, rows, min(panel, cols-n*panel), true, a)
+	}
+}
+
+//go:noescape
+func tilePanels(acc *float32, accStep int, r unsafe.Pointer, rStride int, v *uint32, vStep, units, rows, cols int, shapes *[33][64]byte)

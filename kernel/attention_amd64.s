@@ -1,0 +1,344 @@
+//go:build amd64 && !purego
+
+// The elementwise half of attention for AVX-512, on scores as a micro-kernel leaves them: panels of 32 columns, row i of panel
+// n at acc + n·step + i·128 bytes.
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "gemm_amd64.h"
+
+// EXP2 is p = 2^x for x ≤ 0 (2^−Inf is 0, a NaN stays one): 2^(x−⌊x⌋) by a polynomial, from DEGREE(x, p), times 2^⌊x⌋. f is free.
+#define EXP2(DEGREE, x, f, p) \
+	VREDUCEPS $9, x, f; \
+	DEGREE(f, p); \
+	VSCALEFPS x, p, p
+
+// Degree 6 (relative error 2e-9, before rounding), coefficients in Z20–Z26.
+#define DEGREE6(f, p) \
+	VMOVAPS Z26, p; \
+	VFMADD213PS Z25, f, p; \
+	VFMADD213PS Z24, f, p; \
+	VFMADD213PS Z23, f, p; \
+	VFMADD213PS Z22, f, p; \
+	VFMADD213PS Z21, f, p; \
+	VFMADD213PS Z20, f, p
+
+// Degree 4 (3e-6), for weights that are rounded to bf16; coefficients in Z20–Z24.
+#define DEGREE4(f, p) \
+	VMOVAPS Z24, p; \
+	VFMADD213PS Z23, f, p; \
+	VFMADD213PS Z22, f, p; \
+	VFMADD213PS Z21, f, p; \
+	VFMADD213PS Z20, f, p
+
+#define LOAD6 \
+	VBROADCASTSS ·exp2Degree6+0(SB), Z20; \
+	VBROADCASTSS ·exp2Degree6+4(SB), Z21; \
+	VBROADCASTSS ·exp2Degree6+8(SB), Z22; \
+	VBROADCASTSS ·exp2Degree6+12(SB), Z23; \
+	VBROADCASTSS ·exp2Degree6+16(SB), Z24; \
+	VBROADCASTSS ·exp2Degree6+20(SB), Z25; \
+	VBROADCASTSS ·exp2Degree6+24(SB), Z26
+
+#define LOAD4 \
+	VBROADCASTSS ·exp2Degree4+0(SB), Z20; \
+	VBROADCASTSS ·exp2Degree4+4(SB), Z21; \
+	VBROADCASTSS ·exp2Degree4+8(SB), Z22; \
+	VBROADCASTSS ·exp2Degree4+12(SB), Z23; \
+	VBROADCASTSS ·exp2Degree4+16(SB), Z24
+
+// STOREF32 and STOREBF16 store 32 columns, of which Z2 and Z3 are the halves, at p.
+#define STOREF32(p) \
+	VMOVUPS Z2, (p); \
+	VMOVUPS Z3, 64(p); \
+	ADDQ    $128, p
+
+#define STOREBF16(p) \
+	CVTNE2PS2BF16(4, 3, 2); \
+	VMOVUPS Z4, (p); \
+	ADDQ    $64, p
+
+#define ACROSS(OP, v) \
+	VSHUFF32X4 $0x4e, v, v, Z15; \
+	OP         Z15, v, v; \
+	VSHUFF32X4 $0xb1, v, v, Z15; \
+	OP         Z15, v, v; \
+	VPERMILPS  $0x4e, v, Z15; \
+	OP         Z15, v, v; \
+	VPERMILPS  $0xb1, v, Z15; \
+	OP         Z15, v, v
+
+// SOFTMAX is the loop over rows. Z16 the scale, Z17 its product with the row's maximum, Z18 −Inf, Z19 0. R8 is the block, SI the
+// row's scores, BX the step, DI where the row's weights go, R13 the rows' number.
+#define SOFTMAX(DEGREE, STORE) \
+	VBROADCASTSS softmaxBlock_scale(R8), Z16; \
+	MOVL $0xff800000, AX; \
+	VPBROADCASTD AX, Z18; \
+	VPXORD Z19, Z19, Z19; \
+	MOVQ softmaxBlock_acc(R8), SI; \
+	MOVQ softmaxBlock_step(R8), BX; \
+	MOVQ softmaxBlock_weights(R8), DI; \
+	XORL R13, R13; \
+row: \
+	MOVQ softmaxBlock_visible(R8), AX; \
+	MOVLQSX (AX)(R13*4), CX; \
+	MOVQ CX, R12; \
+	SHRQ $5, R12; \
+	ANDQ $31, CX; \
+	MOVL $1, AX; \
+	SHLL CX, AX; \
+	DECL AX; \
+	KMOVW AX, K1; \
+	SHRL $16, AX; \
+	KMOVW AX, K2; \
+	VMOVAPS Z18, Z0; \
+	VMOVAPS Z18, Z1; \
+	MOVQ SI, R9; \
+	MOVQ R12, DX; \
+	TESTQ DX, DX; \
+	JZ   toprest; \
+top: \
+	VMAXPS (R9), Z0, Z0; \
+	VMAXPS 64(R9), Z1, Z1; \
+	ADDQ BX, R9; \
+	DECQ DX; \
+	JNZ  top; \
+toprest: \
+	VMAXPS (R9), Z0, K1, Z0; \
+	VMAXPS 64(R9), Z1, K2, Z1; \
+	VMAXPS Z1, Z0, Z0; \
+	ACROSS(VMAXPS, Z0); \
+	VMULPS Z16, Z0, Z17; \
+	VMOVD X17, AX; \
+	CMPL AX, $0xff800000; \
+	JNE  some; \
+	VMOVAPS Z19, Z17; \
+some: \
+	MOVQ softmaxBlock_top(R8), AX; \
+	VMOVSS X17, (AX)(R13*4); \
+	VMOVAPS Z19, Z0; \
+	VMOVAPS Z19, Z1; \
+	MOVQ SI, R9; \
+	MOVQ DI, R10; \
+	MOVQ softmaxBlock_panels(R8), R11; \
+	SUBQ R12, R11; \
+	MOVQ R12, DX; \
+	TESTQ DX, DX; \
+	JZ   weightrest; \
+weight: \
+	VMOVAPS Z16, Z5; \
+	VMOVAPS Z16, Z6; \
+	VFMSUB132PS (R9), Z17, Z5; \
+	VFMSUB132PS 64(R9), Z17, Z6; \
+	EXP2(DEGREE, Z5, Z7, Z2); \
+	EXP2(DEGREE, Z6, Z8, Z3); \
+	VADDPS Z2, Z0, Z0; \
+	VADDPS Z3, Z1, Z1; \
+	STORE(R10); \
+	ADDQ BX, R9; \
+	DECQ DX; \
+	JNZ  weight; \
+weightrest: \
+	TESTQ CX, CX; \
+	JZ   zeros; \
+	VMOVAPS Z16, Z5; \
+	VMOVAPS Z16, Z6; \
+	VFMSUB132PS (R9), Z17, Z5; \
+	VFMSUB132PS 64(R9), Z17, Z6; \
+	EXP2(DEGREE, Z5, Z7, Z2); \
+	EXP2(DEGREE, Z6, Z8, Z3); \
+	VMOVAPS.Z Z2, K1, Z2; \
+	VMOVAPS.Z Z3, K2, Z3; \
+	VADDPS Z2, Z0, Z0; \
+	VADDPS Z3, Z1, Z1; \
+	STORE(R10); \
+	DECQ R11; \
+zeros: \
+	VMOVAPS Z19, Z2; \
+	VMOVAPS Z19, Z3; \
+zero: \
+	DECQ R11; \
+	JLT  sum; \
+	STORE(R10); \
+	JMP  zero; \
+sum: \
+	VADDPS Z1, Z0, Z0; \
+	ACROSS(VADDPS, Z0); \
+	MOVQ softmaxBlock_sum(R8), AX; \
+	VMOVSS X0, (AX)(R13*4); \
+	ADDQ $128, SI; \
+	ADDQ softmaxBlock_stride(R8), DI; \
+	INCQ R13; \
+	CMPQ R13, softmaxBlock_rows(R8); \
+	JLT  row; \
+	VZEROUPPER; \
+	RET
+
+// func softmaxF32AVX512(b *softmaxBlock)
+TEXT ·softmaxF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), R8
+	LOAD6
+	SOFTMAX(DEGREE6, STOREF32)
+
+// func softmaxBF16AVX512(b *softmaxBlock)
+TEXT ·softmaxBF16AVX512(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), R8
+	LOAD4
+	SOFTMAX(DEGREE4, STOREBF16)
+
+// func maskScoresAVX512(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8)
+TEXT ·maskScoresAVX512(SB), NOSPLIT, $0-56
+	MOVQ         acc+0(FP), SI
+	MOVQ         step+8(FP), BX
+	MOVQ         cols+16(FP), CX
+	VBROADCASTSS scale+24(FP), Z16
+	MOVQ         bias+32(FP), R9
+	MOVQ         mask+40(FP), R10
+	MOVQ         keyMask+48(FP), R11
+	MOVL         $0xff800000, AX
+	VPBROADCASTD AX, Z18
+	KXNORD       K1, K1, K1
+
+loop:
+	SUBQ $32, CX
+	JLT  tail
+
+body:
+	VMULPS   (SI), Z16, Z0
+	VMULPS   64(SI), Z16, Z1
+	KMOVD    K1, K3
+	TESTQ    R9, R9
+	JZ       unbiased
+	KSHIFTRD $16, K1, K2
+	VMOVUPS.Z (R9), K1, Z2
+	VMOVUPS.Z 64(R9), K2, Z3
+	VADDPS   Z2, Z0, Z0
+	VADDPS   Z3, Z1, Z1
+	ADDQ     $128, R9
+
+unbiased:
+	TESTQ       R10, R10
+	JZ          unmasked
+	VMOVDQU8.Z  (R10), K1, Y2
+	VPTESTMB    Y2, Y2, K3, K3
+	ADDQ        $32, R10
+
+unmasked:
+	TESTQ       R11, R11
+	JZ          store
+	VMOVDQU8.Z  (R11), K1, Y2
+	VPTESTMB    Y2, Y2, K3, K3
+	ADDQ        $32, R11
+
+store:
+	KSHIFTRD $16, K3, K4
+	VMOVAPS  Z18, Z2
+	VMOVAPS  Z18, Z3
+	VMOVAPS  Z0, K3, Z2
+	VMOVAPS  Z1, K4, Z3
+	VMOVUPS  Z2, (SI)
+	VMOVUPS  Z3, 64(SI)
+	ADDQ     BX, SI
+	JMP      loop
+
+tail:
+	ADDQ  $32, CX
+	JLE   done
+	MOVL  $1, AX
+	SHLL  CX, AX
+	DECL  AX
+	KMOVD AX, K1
+	XORL  CX, CX
+	JMP   body
+
+done:
+	VZEROUPPER
+	RET
+
+// func storeScaledAVX512(out *float32, stride int, acc *float32, rows, cols int, scales *float32)
+TEXT ·storeScaledAVX512(SB), NOSPLIT, $0-48
+	MOVQ  out+0(FP), DI
+	MOVQ  stride+8(FP), R8
+	MOVQ  acc+16(FP), SI
+	MOVQ  rows+24(FP), DX
+	MOVQ  cols+32(FP), CX
+	MOVQ  scales+40(FP), BX
+	MOVQ  $1, AX
+	SHLQ  CX, AX
+	DECQ  AX
+	KMOVW AX, K1
+	SHRQ  $16, AX
+	KMOVW AX, K2
+
+row:
+	VBROADCASTSS (BX), Z2
+	VMULPS       (SI), Z2, Z0
+	VMULPS       64(SI), Z2, Z1
+	VMOVUPS      Z0, K1, (DI)
+	VMOVUPS      Z1, K2, 64(DI)
+	ADDQ         $4, BX
+	ADDQ         $128, SI
+	ADDQ         R8, DI
+	DECQ         DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// Z16 and Z17 are log Σ exp of the 32 queries, Z18 and Z19 their deltas, Z27 the scale to powers of two, Z28 the scale.
+#define SLOPES(STORE) \
+	LOAD6; \
+	MOVQ slopeBlock_lse(R8), AX; \
+	VMOVUPS (AX), Z16; \
+	VMOVUPS 64(AX), Z17; \
+	MOVQ slopeBlock_delta(R8), AX; \
+	VMOVUPS (AX), Z18; \
+	VMOVUPS 64(AX), Z19; \
+	VBROADCASTSS slopeBlock_scale2(R8), Z27; \
+	VBROADCASTSS slopeBlock_scale(R8), Z28; \
+	MOVQ slopeBlock_scores(R8), SI; \
+	MOVQ slopeBlock_dweights(R8), DX; \
+	MOVQ slopeBlock_weights(R8), R10; \
+	MOVQ slopeBlock_dscores(R8), R11; \
+	MOVQ slopeBlock_stride(R8), BX; \
+	MOVQ slopeBlock_rows(R8), CX; \
+row: \
+	VMOVAPS Z27, Z5; \
+	VMOVAPS Z27, Z6; \
+	VFMSUB132PS (SI), Z16, Z5; \
+	VFMSUB132PS 64(SI), Z17, Z6; \
+	EXP2(DEGREE6, Z5, Z7, Z2); \
+	EXP2(DEGREE6, Z6, Z8, Z3); \
+	VMOVUPS (DX), Z9; \
+	VMOVUPS 64(DX), Z10; \
+	VSUBPS Z18, Z9, Z9; \
+	VSUBPS Z19, Z10, Z10; \
+	VMULPS Z2, Z9, Z9; \
+	VMULPS Z3, Z10, Z10; \
+	VMULPS Z28, Z9, Z9; \
+	VMULPS Z28, Z10, Z10; \
+	VMOVUPS Z9, (DX); \
+	VMOVUPS Z10, 64(DX); \
+	MOVQ R10, R12; \
+	STORE(R12); \
+	VMOVAPS Z9, Z2; \
+	VMOVAPS Z10, Z3; \
+	MOVQ R11, R12; \
+	STORE(R12); \
+	ADDQ $128, SI; \
+	ADDQ $128, DX; \
+	ADDQ BX, R10; \
+	ADDQ BX, R11; \
+	DECQ CX; \
+	JNZ  row; \
+	VZEROUPPER; \
+	RET
+
+// func slopesF32AVX512(b *slopeBlock)
+TEXT ·slopesF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), R8
+	SLOPES(STOREF32)
+
+// func slopesBF16AVX512(b *slopeBlock)
+TEXT ·slopesBF16AVX512(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), R8
+	SLOPES(STOREBF16)

@@ -1,0 +1,241 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// slopeBlock is what slopeRows reads: scores and the weights' gradients, [rows of keys][32 queries] each. The assembly knows the
+// fields by name.
+type slopeBlock struct {
+	scores   unsafe.Pointer
+	dweights unsafe.Pointer // replaced by the scores' gradients
+	weights  unsafe.Pointer // rows of lanes, stride bytes apart
+	dscores  unsafe.Pointer // the same
+	stride   int
+	rows     int
+	lse      *float32 // of each query, in powers of two; +Inf makes its weights 0
+	delta    *float32
+	scale    float32
+	scale2   float32
+}
+
+// AttentionBackward adds the gradients that g asks for. The order of their sums depends on nothing but the batch and Index.
+func (e *Engine) AttentionBackward(w Workers, g *AttentionGrad) {
+	g.check()
+	if g.Batch == 0 || g.Tq == 0 || g.Keys() == 0 {
+		return
+	}
+	j := takeAttentionJob(e, w, &g.Attention, g.Compute)
+	j.grad = g
+	j.bundles()
+	j.parts = len(j.starts) - 1 // bundles that may be computed at the same time
+	if len(g.Segments) > 1 && j.parts < g.Batch {
+		j.parts = 1 // some may share the rows of one segment and not of another
+	}
+	w.Do(j.parts*g.KVHeads, j.backward)
+	j.free()
+}
+
+// backwardTask computes one head of keys of a bundle, or of all bundles one after another.
+func (j *attentionJob) backwardTask(task, worker int) {
+	kvHead, part := task%j.a.KVHeads, task/j.a.KVHeads
+	from, to := part, part+1
+	if j.parts == 1 {
+		from, to = 0, len(j.starts)-1
+	}
+	for i := from; i < to; i++ {
+		if j.kit == nil {
+			j.genericBackward(j.bundle(i), kvHead)
+		} else {
+			j.bundleBackward(&j.scratch[worker], j.bundle(i), kvHead)
+		}
+	}
+}
+
+func (j *attentionJob) genericBackward(bundle []int32, kvHead int) {
+	group := j.a.Heads / j.a.KVHeads
+	s := borrow()
+	for _, b := range bundle {
+		for h := kvHead * group; h < (kvHead+1)*group; h++ {
+			j.grad.headGeneric(j.engine, s, int(b), h)
+		}
+	}
+	giveBack(s)
+}
+
+// queryBlock is the most queries whose weights a backward task keeps at a time.
+const queryBlock = 256
+
+// bundleBackward computes the gradients of a bundle's queries, with keys as rows of the products and panels of queries as columns:
+//
+//	Sᵀ = K·Qᵀ   dWᵀ = V·dOᵀ   dQᵀ = Kᵀ·dSᵀ   dV = Wᵀ·dO   dK = dSᵀ·Q
+//
+// so that what slopeRows makes of the first two, panel by panel, is packed as it stands.
+func (j *attentionJob) bundleBackward(s *attentionScratch, bundle []int32, kvHead int) {
+	a := j.a
+	keys := a.Keys()
+	j.operands(s, int(bundle[0]), kvHead, keys)
+	sides := backwardSides{
+		k: j.packRows(s, &s.k, &s.kSide, keys, a.D),
+		v: j.packRows(s, &s.v, &s.vSide, keys, a.D),
+	}
+	if j.grad.DQ != nil {
+		s.kDown = s.kSide
+		s.kDown.Trans = true
+		sides.kt = j.packRows(s, &s.kt, &s.kDown, a.D, keys)
+	}
+	group := a.Heads / a.KVHeads
+	for _, b := range bundle {
+		for h := kvHead * group; h < (kvHead+1)*group; h++ {
+			for i := 0; i < a.Tq; i += queryBlock {
+				j.blockBackward(s, &sides, int(b), h, i, min(queryBlock, a.Tq-i))
+			}
+		}
+	}
+}
+
+// backwardSides are a head's keys and values as rows, and the keys' columns as rows.
+type backwardSides struct{ k, v, kt rowSide }
+
+// packRows packs rows 0…rows−1 of an operand, contracted over k, as rows of lanes.
+func (j *attentionJob) packRows(s *attentionScratch, dst *lanes, o *Operand, rows, k int) rowSide {
+	units := ceilDiv(k, j.kit.unit)
+	stride := j.kit.rowStride(units)
+	buf := dst.take(roundUp(rows, rowsAtOnce) * stride)
+	s.gemm = Gemm{K: k}
+	s.product = product{Gemm: &s.gemm, kit: j.kit, r: o, rn: rows}
+	s.product.packRows(&s.pack, buf, stride, 0, 0, rows, 0, units)
+	return j.kit.rowSide(buf, stride, 0, 0)
+}
+
+// blockBackward adds the gradients of queries first…first+count−1 of one head.
+func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, b, h, first, count int) {
+	a, g, kit, d := j.a, j.grad, j.kit, j.a.D
+	keys, row := a.Keys(), b*a.Tq+first
+	s.pack.ahead.stop()
+	j.rowSums(s, b, h, first, count)
+
+	at := row*a.QStride + h*d
+	q := Operand{Mat: MatF32(a.Q[at:], count, d, a.QStride)}
+	at = row*a.OutStride + h*d
+	o := Operand{Mat: MatF32(g.DOut[at:], count, d, a.OutStride)}
+	s.kSide, s.vSide = q, o
+	qPanels, qSize := j.packPanels(s, &s.q, &s.kSide, count, d)
+	oPanels, oSize := j.packPanels(s, &s.o, &s.vSide, count, d)
+
+	panels := ceilDiv(count, panel)
+	ld := panels*panel/kit.unit + 16
+	p, ds := s.p.take(roundUp(keys, panel)*ld), s.ds.take(roundUp(keys, panel)*ld)
+	acc, acc2 := s.acc.take(roundUp(keys, panel)*panel), s.acc2.take(roundUp(max(keys, d), panel)*panel)
+	units := roundUp(ceilDiv(d, kit.unit), kit.pad)
+	down := roundUp(ceilDiv(keys, kit.unit), kit.pad)
+	scale := a.Scale
+	if a.Bias != nil {
+		scale = 1
+	}
+	for n := range panels {
+		cols := min(panel, count-n*panel)
+		j.mul(s, &acc[0], sides.k, &qPanels[n*qSize], units, keys, cols)
+		j.mul(s, &acc2[0], sides.v, &oPanels[n*oSize], units, keys, cols)
+		j.maskPanel(floatsOf(acc), b, h, first+n*panel, cols)
+		s.slope = slopeBlock{
+			scores: unsafe.Pointer(&acc[0]), dweights: unsafe.Pointer(&acc2[0]),
+			weights: unsafe.Pointer(&p[n*panel/kit.unit]), dscores: unsafe.Pointer(&ds[n*panel/kit.unit]),
+			stride: 4 * ld, rows: keys, lse: &s.top[n*panel], delta: &s.sum[n*panel], scale: a.Scale, scale2: scale * math.Log2E,
+		}
+		slopeRows(kit, &s.slope)
+		if g.DQ == nil {
+			continue
+		}
+		zipped := s.zip.take(roundUp(keys, panel) / kit.unit * panel)
+		kit.zip(&zipped[0], F32, (*byte)(unsafe.Pointer(&acc2[0])), 4*panel, keys, panel)
+		clear(zipped[ceilDiv(keys, kit.unit)*panel:])
+		j.mul(s, &acc2[0], sides.kt, &zipped[0], down, d, cols)
+		to := (row+n*panel)*a.QStride + h*d
+		kit.storeT(&g.DQ[to], a.QStride, (*float32)(unsafe.Pointer(&acc2[0])), d, cols, 1, nil, true)
+	}
+	j.addDown(s, g.DV, &s.ot, &s.vSide, p, ld, b, h, count)
+	j.addDown(s, g.DK, &s.qt, &s.kSide, ds, ld, b, h, count)
+}
+
+// rowSums makes what slopeRows wants of each query: log Σ exp in powers of two in s.top, Σ out·dout in s.sum, over whole panels.
+func (j *attentionJob) rowSums(s *attentionScratch, b, h, first, count int) {
+	a, g, d := j.a, j.grad, j.a.D
+	s.rows(roundUp(count, panel))
+	fill(s.top, float32(math.Inf(1)))
+	clear(s.sum)
+	for i := range count {
+		lse := a.LSE[(b*a.Heads+h)*a.Tq+first+i]
+		if lse != negInf {
+			s.top[i] = float32(float64(lse) * math.Log2E)
+		}
+		at := (b*a.Tq+first+i)*a.OutStride + h*d
+		s.sum[i] = j.engine.Dot(a.Out[at:at+d], g.DOut[at:at+d])
+	}
+}
+
+// addDown adds rows·x, contracted over a block's queries, to the gradients of all segments' rows that the queries read: rows [keys]
+// of lanes, x [count, D].
+func (j *attentionJob) addDown(s *attentionScratch, to []GradRows, dst *lanes, x *Operand, rows []uint32, ld, b, h, count int) {
+	a, kit := j.a, j.kit
+	wanted := false
+	for i := range to {
+		wanted = wanted || to[i].Data != nil
+	}
+	if !wanted {
+		return
+	}
+	keys, kvHead := a.Keys(), h/(a.Heads/a.KVHeads)
+	panels, size := j.packDown(s, dst, x, a.D, count)
+	acc := s.acc.take(roundUp(keys, panel) * panel)
+	units := roundUp(ceilDiv(count, kit.unit), kit.pad)
+	for c := 0; c < a.D; c += panel {
+		cols := min(panel, a.D-c)
+		j.mul(s, &acc[0], rowsAt(&rows[0], ld), &panels[c/panel*size], units, keys, cols)
+		at := 0
+		for i := range a.Segments {
+			seg, grad := &a.Segments[i], j.grad.gradRows(to, i)
+			if grad.Data != nil && seg.Len > 0 {
+				first := seg.first(b)*grad.Stride + kvHead*a.D + c
+				kit.store(&grad.Data[first], grad.Stride, (*float32)(unsafe.Pointer(&acc[at*panel])), seg.Len, cols, 1, nil, true)
+			}
+			at += seg.Len
+		}
+	}
+}
+
+// maskPanel makes scores [keys][32 queries] what the forward took the softmax of: with the bias, −Inf where a key is hidden.
+func (j *attentionJob) maskPanel(scores []float32, b, h, first, cols int) {
+	a := j.a
+	keys := a.Keys()
+	for c := range cols {
+		i := first + c
+		if a.Bias != nil {
+			for k, x := range a.Bias[(h*a.Tq+i)*keys:][:keys] {
+				scores[k*panel+c] = scores[k*panel+c]*a.Scale + x
+			}
+		}
+		for k := a.visible(i, keys); k < keys; k++ {
+			scores[k*panel+c] = negInf
+		}
+		if a.Mask != nil {
+			for k, m := range a.Mask[a.maskAt(b, i, keys):][:keys] {
+				if m == 0 {
+					scores[k*panel+c] = negInf
+				}
+			}
+		}
+	}
+	if a.KeyMask != nil {
+		for k, m := range a.KeyMask[b*keys:][:keys] {
+			if m == 0 {
+				fill(scores[k*panel:][:panel], negInf)
+			}
+		}
+	}
+}
+
+func floatsOf(x []uint32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(&x[0])), len(x))
+}

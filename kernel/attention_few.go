@@ -1,0 +1,97 @@
+package kernel
+
+import "unsafe"
+
+// mixKernel adds the sum of n stored rows v, stride bytes apart, each times its weight, to out: out[c] += Σ_i p[i]·v[i][c]. cols is
+// a multiple of 16.
+type mixKernel func(out, p *float32, v unsafe.Pointer, stride, n, cols int)
+
+// fewKernels says whether all keys and values can be read as they lie.
+func (j *attentionJob) fewKernels() bool {
+	a := j.a
+	if a.D%16 != 0 {
+		return false
+	}
+	rows, mixes := j.engine.floatRows(), j.engine.mixes()
+	for i := range a.Segments {
+		if rows[a.Segments[i].K.DType] == nil || mixes[a.Segments[i].V.DType] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// fewKeys is how many keys, or values, pass through the nearest cache at a time for all queries that read them.
+const fewKeys = 128
+
+// fewTask computes the queries that read one head of a bundle's keys straight from the stored rows: for decoding, where there are few
+// queries and the time goes into reading the cache, which is read once.
+func (j *attentionJob) fewTask(task, worker int) {
+	a, s := j.a, &j.scratch[worker]
+	kvHead, bundle := task%a.KVHeads, j.bundle(task/a.KVHeads)
+	rows, mixes := j.engine.floatRows(), j.engine.mixes()
+	total := len(bundle) * a.Heads / a.KVHeads * a.Tq
+	keys := a.Keys()
+	ld := roundUp(keys, 4) + 4
+	if cap(s.scores) < total*ld {
+		s.scores = make([]float32, total*ld)
+	}
+	scores := s.scores[:total*ld]
+	at := 0
+	for i := range a.Segments {
+		seg := &a.Segments[i]
+		k := seg.head(&seg.K, int(bundle[0]), kvHead, a.D)
+		for from := 0; from < seg.Len; from += fewKeys {
+			count := min(fewKeys, seg.Len-from)
+			for n := range total {
+				r := j.rowAt(bundle, kvHead, n)
+				q := unsafe.Pointer(&a.Q[(r.b*a.Tq+r.i)*a.QStride+r.h*a.D])
+				dot4(rows[k.DType], scores[n*ld+at:], &k.Mat, from, count, q, a.D)
+			}
+			at += count
+		}
+	}
+	for n := range total {
+		r := j.rowAt(bundle, kvHead, n)
+		row := scores[n*ld : n*ld+keys]
+		j.engine.Scale(a.Scale, row)
+		if a.Bias != nil {
+			j.engine.Add(row, row, a.Bias[(r.h*a.Tq+r.i)*keys:][:keys])
+		}
+		a.maskRow(row, r.b, r.i)
+		lse := j.engine.Softmax(row)
+		to := (r.b*a.Heads+r.h)*a.Tq + r.i
+		if a.LSE != nil {
+			a.LSE[to] = lse
+		}
+		if a.Probs != nil {
+			copy(a.Probs[to*keys:][:keys], row)
+		}
+		clear(a.Out[(r.b*a.Tq+r.i)*a.OutStride+r.h*a.D:][:a.D])
+	}
+	at = 0
+	for i := range a.Segments {
+		seg := &a.Segments[i]
+		v := seg.head(&seg.V, int(bundle[0]), kvHead, a.D)
+		for from := 0; from < seg.Len; from += fewKeys {
+			count := min(fewKeys, seg.Len-from)
+			for n := range total {
+				r := j.rowAt(bundle, kvHead, n)
+				out := &a.Out[(r.b*a.Tq+r.i)*a.OutStride+r.h*a.D]
+				mixes[v.DType](out, &scores[n*ld+at], unsafe.Pointer(&v.Data[from*v.Stride]), v.Stride, count, a.D)
+			}
+			at += count
+		}
+	}
+}
+
+// dot4 sets dst[i] to the product of row from+i of m with q; dst has room for a multiple of four.
+func dot4(kernel rowKernel, dst []float32, m *Mat, from, count int, q unsafe.Pointer, d int) {
+	if whole := count / 4; whole > 0 {
+		kernel(&dst[0], unsafe.Pointer(&m.Data[from*m.Stride]), m.Stride, whole, q, d, 16*m.Stride)
+	}
+	for i := count &^ 3; i < count; i++ {
+		// A row alone stands in for four; what it writes past its place is overwritten or beyond the end.
+		kernel(&dst[i], unsafe.Pointer(&m.Data[(from+i)*m.Stride]), 0, 1, q, d, 0)
+	}
+}

@@ -1,0 +1,443 @@
+package kernel
+
+import (
+	"math"
+	"sync"
+	"unsafe"
+)
+
+// softmaxBlock is what softmaxRows reads: rows of scores as a micro-kernel leaves them, row i of panel n at acc + n·step + 128·i
+// bytes. The assembly knows the fields by name.
+type softmaxBlock struct {
+	acc     unsafe.Pointer
+	step    int            // bytes from one panel to the next
+	rows    int            //
+	visible *int32         // how many columns of each row count
+	weights unsafe.Pointer // rows of the results, stride bytes apart
+	stride  int
+	panels  int // of 32 columns that are set in each row of the results
+	top     *float32
+	sum     *float32
+	scale   float32
+}
+
+// attentionJob is a call of Attention or of its backward. Jobs are kept and used again, with their scratch memory.
+//
+// A bundle is the queries that read the same keys and values: one b, or all b with the same Index. For each bundle and each head
+// of keys, keys and values are packed once, and all queries of the bundle's heads are rows of the same products. If that makes
+// too few tasks, rows are shared out in parts, each of which packs for itself.
+type attentionJob struct {
+	engine   *Engine
+	kit      *kit
+	a        *Attention
+	grad     *AttentionGrad
+	order    []int32 // the batch, bundle by bundle
+	starts   []int32 // where each bundle begins in order, and the end
+	parts    int
+	scratch  []attentionScratch
+	forward  func(task, worker int)
+	few      func(task, worker int)
+	backward func(task, worker int)
+}
+
+// attentionScratch is what one worker packs into and sums in.
+type attentionScratch struct {
+	k, v, kt, q, qt, o, ot, p, ds, zip, acc, acc2 lanes
+	keys, values                                  []float32 // gathered from several segments
+	scores                                        []float32 // of few queries
+	visible                                       []int32
+	top, sum                                      []float32
+	block                                         softmaxBlock
+	slope                                         slopeBlock
+	product                                       product
+	gemm                                          Gemm
+	kSide, vSide, kDown                           Operand
+	pack                                          workerScratch
+	_                                             [64]byte
+}
+
+var attentionJobs struct {
+	sync.Mutex
+	idle []*attentionJob
+}
+
+func takeAttentionJob(e *Engine, w Workers, a *Attention, compute DType) *attentionJob {
+	attentionJobs.Lock()
+	var j *attentionJob
+	if n := len(attentionJobs.idle); n > 0 {
+		j, attentionJobs.idle = attentionJobs.idle[n-1], attentionJobs.idle[:n-1]
+	}
+	attentionJobs.Unlock()
+	if j == nil {
+		j = new(attentionJob)
+		j.forward, j.few, j.backward = j.forwardTask, j.fewTask, j.backwardTask
+	}
+	if n := w.Size() - len(j.scratch); n > 0 {
+		j.scratch = append(j.scratch, make([]attentionScratch, n)...)
+	}
+	j.engine, j.kit, j.a = e, e.fused(compute), a
+	return j
+}
+
+func (j *attentionJob) free() {
+	j.a, j.grad = nil, nil // hold on to no caller's memory
+	for i := range j.scratch {
+		s := &j.scratch[i]
+		s.kSide, s.vSide, s.kDown, s.gemm, s.product = Operand{}, Operand{}, Operand{}, Gemm{}, product{}
+	}
+	attentionJobs.Lock()
+	attentionJobs.idle = append(attentionJobs.idle, j)
+	attentionJobs.Unlock()
+}
+
+// bundles sorts the batch into bundles.
+func (j *attentionJob) bundles() {
+	a := j.a
+	j.order, j.starts = j.order[:0], j.starts[:0]
+	indexed := false
+	for i := range a.Segments {
+		indexed = indexed || a.Segments[i].Index != nil
+	}
+	for b := range a.Batch {
+		if indexed && a.firstLike(b) < b {
+			continue
+		}
+		j.starts = append(j.starts, int32(len(j.order)))
+		j.order = append(j.order, int32(b))
+		for c := b + 1; indexed && c < a.Batch; c++ {
+			if a.sameKeys(b, c) {
+				j.order = append(j.order, int32(c))
+			}
+		}
+	}
+	j.starts = append(j.starts, int32(len(j.order)))
+}
+
+// firstLike is the first b that reads the same keys as b.
+func (a *Attention) firstLike(b int) int {
+	for c := range b {
+		if a.sameKeys(b, c) {
+			return c
+		}
+	}
+	return b
+}
+
+func (a *Attention) sameKeys(b, c int) bool {
+	for i := range a.Segments {
+		if a.Segments[i].first(b) != a.Segments[i].first(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *attentionJob) bundle(i int) []int32 { return j.order[j.starts[i]:j.starts[i+1]] }
+
+// Rows of attention that are worth packing keys for, and what a task should have at least if its work is shared out.
+const (
+	fewRows  = 8
+	partRows = 64
+)
+
+// Attention computes attention, as Attention's comment says. The values of keys that are hidden must be numbers.
+func (e *Engine) Attention(w Workers, a *Attention) {
+	a.check()
+	if a.Batch == 0 || a.Tq == 0 {
+		return
+	}
+	j := takeAttentionJob(e, w, a, a.Compute)
+	j.bundles()
+	bundles := len(j.starts) - 1
+	rows := a.Batch / bundles * a.Heads / a.KVHeads * a.Tq
+	switch {
+	case a.Keys() == 0 || j.kit == nil && !j.fewKernels():
+		w.Do(a.Batch*a.Heads, func(task, worker int) {
+			s := borrow()
+			a.headGeneric(e, s, task/a.Heads, task%a.Heads)
+			giveBack(s)
+		})
+	case (rows <= fewRows || j.kit == nil) && j.fewKernels():
+		w.Do(bundles*a.KVHeads, j.few)
+	default:
+		j.parts = 1
+		if tasks, want := bundles*a.KVHeads, tasksEach*w.Size(); tasks < want {
+			j.parts = max(1, min(ceilDiv(want, tasks), rows/partRows))
+		}
+		w.Do(bundles*a.KVHeads*j.parts, j.forward)
+	}
+	j.free()
+}
+
+// row is a row of queries of a bundle: query i of head h of batch b.
+type attentionRow struct{ b, h, i int }
+
+// rowAt is the row with number n of those that read head kvHead of a bundle's keys.
+func (j *attentionJob) rowAt(bundle []int32, kvHead, n int) attentionRow {
+	a := j.a
+	group := a.Heads / a.KVHeads
+	return attentionRow{b: int(bundle[n/(group*a.Tq)]), h: kvHead*group + n/a.Tq%group, i: n % a.Tq}
+}
+
+// visible is how many keys query i may see by order alone: those before a causal limit.
+func (a *Attention) visible(i, keys int) int {
+	if !a.Causal {
+		return keys
+	}
+	return min(keys, a.CausalFrom+max(i+a.CausalOffset+1, 0))
+}
+
+// scoresMax is how many scores a task keeps at a time, about: 256 KB.
+const scoresMax = 1 << 16
+
+func (j *attentionJob) forwardTask(task, worker int) {
+	a, s := j.a, &j.scratch[worker]
+	part := task % j.parts
+	task /= j.parts
+	kvHead, bundle := task%a.KVHeads, j.bundle(task/a.KVHeads)
+	total := len(bundle) * a.Heads / a.KVHeads * a.Tq
+	size := roundUp(ceilDiv(total, j.parts), panel)
+	from, to := part*size, min((part+1)*size, total)
+	if from >= to {
+		return
+	}
+	keys, all := 0, a.Keys()
+	for n := from; n < to && keys < all; n++ {
+		keys = max(keys, a.visible(n%a.Tq, all))
+	}
+	if keys == 0 {
+		keys = 1 // nothing is seen: rows of zeros come out
+	}
+	j.operands(s, int(bundle[0]), kvHead, keys)
+	kPanel := j.packKeys(s, keys)
+	vPanel := j.packValues(s, keys)
+	block := j.rowBlock(keys)
+	for n := from; n < to; n += block {
+		j.forwardBlock(s, bundle, kvHead, n, min(n+block, to), keys, kPanel, vPanel)
+	}
+}
+
+// rowBlock is how many rows are computed at a time: so many scores as stay in a near cache, and whole blocks of tiles.
+func (j *attentionJob) rowBlock(keys int) int {
+	if j.kit.unit == 2 && j.engine.family == AMX {
+		return panel
+	}
+	return max(panel, min(128, scoresMax/roundUp(keys, panel)&^(panel-1)))
+}
+
+// operands points kSide and vSide to the keys and values of a head: where they lie, or gathered where they lie apart.
+func (j *attentionJob) operands(s *attentionScratch, b, kvHead, keys int) {
+	a := j.a
+	if len(a.Segments) == 1 {
+		seg := &a.Segments[0]
+		s.kSide, s.vSide = seg.head(&seg.K, b, kvHead, a.D), seg.head(&seg.V, b, kvHead, a.D)
+		return
+	}
+	n := a.Keys() * a.D
+	if cap(s.keys) < n {
+		s.keys, s.values = make([]float32, n), make([]float32, n)
+	}
+	k, v := s.keys[:n], s.values[:n]
+	a.gather(k, v, b, kvHead)
+	s.kSide = Operand{Mat: MatF32(k, a.Keys(), a.D, a.D)}
+	s.vSide = Operand{Mat: MatF32(v, a.Keys(), a.D, a.D)}
+}
+
+// head is the rows of a segment that queries b read, columns of one head.
+func (s *Segment) head(m *Mat, b, kvHead, d int) Operand {
+	return Operand{Mat: Mat{DType: m.DType, Rows: s.Len, Cols: d, Stride: m.Stride, Data: m.Data[s.first(b)*m.Stride+m.DType.RowBytes(kvHead*d):]}}
+}
+
+// packPanels packs rows 0…rows−1 of an operand, contracted over k, to panels of the V side; it returns the lanes of a panel.
+func (j *attentionJob) packPanels(s *attentionScratch, dst *lanes, o *Operand, rows, k int) (buf []uint32, size int) {
+	units := ceilDiv(k, j.kit.unit)
+	size = j.kit.panelLanes(units) * panel
+	panels := ceilDiv(rows, panel)
+	buf = dst.take(panels * size)
+	s.gemm = Gemm{K: k}
+	s.product = product{Gemm: &s.gemm, kit: j.kit, v: o, vn: rows}
+	for n := range panels {
+		s.product.packPanel(&s.pack, buf[n*size:], n, 0, units)
+	}
+	return buf, size
+}
+
+// packKeys packs the keys, contracted over D; packValues the values, contracted over keys.
+func (j *attentionJob) packKeys(s *attentionScratch, keys int) (size int) {
+	_, size = j.packPanels(s, &s.k, &s.kSide, keys, j.a.D)
+	return size
+}
+
+func (j *attentionJob) packValues(s *attentionScratch, keys int) (size int) {
+	_, size = j.packDown(s, &s.v, &s.vSide, j.a.D, keys)
+	return size
+}
+
+// packDown packs columns 0…cols−1 of an operand, contracted over its first k rows, to panels of the V side. k is padded with zeros to
+// whole panels.
+func (j *attentionJob) packDown(s *attentionScratch, dst *lanes, o *Operand, cols, k int) (buf []uint32, size int) {
+	units := ceilDiv(k, j.kit.unit)
+	size = roundUp(k, panel) / j.kit.unit * panel
+	panels := ceilDiv(cols, panel)
+	buf = dst.take(panels * size)
+	s.gemm = Gemm{K: k}
+	s.product = product{Gemm: &s.gemm, kit: j.kit}
+	for n := range panels {
+		to := buf[n*size : (n+1)*size]
+		s.product.zip(&s.pack, to, o, n*panel, min(panel, cols-n*panel), 0, k)
+		clear(to[units*panel:])
+	}
+	return buf, size
+}
+
+// mul multiplies rows of R by a panel of V; see kit.mul. It asks for nothing ahead.
+func (j *attentionJob) mul(s *attentionScratch, acc *uint32, r rowSide, v *uint32, units, rows, cols int) {
+	j.kit.mul((*float32)(unsafe.Pointer(acc)), r, v, units, rows, cols, true, &s.pack.ahead)
+}
+
+// rowsAt is a rows side of rows of so many lanes each, one after another.
+func rowsAt(p *uint32, lanes int) rowSide {
+	return rowSide{unsafe.Pointer(p), 4 * lanes, 64, 4 * panel * lanes}
+}
+
+// forwardBlock computes rows from…to−1 of a bundle's.
+func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead, from, to, keys, kPanel, vPanel int) {
+	a, kit := j.a, j.kit
+	rows := to - from
+	s.rows(rows)
+	most, all := 1, a.Keys()
+	for n := range rows {
+		v := min(keys, a.visible((from+n)%a.Tq, all))
+		s.visible[n] = int32(v)
+		most = max(most, v)
+	}
+	units := ceilDiv(a.D, kit.unit)
+	padded := roundUp(units, kit.pad)
+	ld := roundUp(padded, 16) + 16
+	q := s.q.take(roundUp(rows, panel) * ld)
+	for n := 0; n < rows; {
+		r := j.rowAt(bundle, kvHead, from+n)
+		at := (r.b*a.Tq+r.i)*a.QStride + r.h*a.D
+		for end := n + min(a.Tq-r.i, rows-n); n < end; n, at = n+1, at+a.QStride {
+			row := q[n*ld : (n+1)*ld]
+			kit.rRows(&row[0], 64, F32, (*byte)(unsafe.Pointer(&a.Q[at])), a.D)
+			clear(row[units:])
+		}
+	}
+
+	panels := ceilDiv(most, panel)
+	step := roundUp(rows, panel) * panel
+	acc := s.acc.take(panels * step)
+	k := s.k.take(panels * kPanel)
+	s.pack.ahead.stop()
+	mulPanels(kit, &acc[0], step, rowsAt(&q[0], ld), &k[0], kPanel, padded, rows, min(panels*panel, keys), &s.pack.ahead)
+
+	scale := a.Scale
+	if a.Bias != nil || a.Mask != nil || a.KeyMask != nil || scale <= 0 {
+		j.mask(s, bundle, kvHead, from, rows, acc, step)
+		scale = 1
+	}
+	pLanes := panels*panel/kit.unit + 16
+	p := s.p.take(roundUp(rows, panel) * pLanes)
+	s.block = softmaxBlock{
+		acc: unsafe.Pointer(&acc[0]), step: 4 * step, rows: rows, visible: &s.visible[0], weights: unsafe.Pointer(&p[0]), stride: 4 * pLanes,
+		panels: panels, top: &s.top[0], sum: &s.sum[0], scale: scale * math.Log2E,
+	}
+	softmaxRows(kit, &s.block)
+	j.keep(s, bundle, kvHead, from, rows, acc, step, scale)
+
+	for n := range rows {
+		s.sum[n] = inverse(s.sum[n])
+	}
+	step = roundUp(rows, panel) * panel
+	sums := s.acc2.take(ceilDiv(a.D, panel) * step)
+	v := s.v.take(ceilDiv(a.D, panel) * vPanel)
+	mulPanels(kit, &sums[0], step, rowsAt(&p[0], pLanes), &v[0], vPanel, panels*panel/kit.unit, rows, a.D, &s.pack.ahead)
+	for n := 0; n < rows; {
+		r := j.rowAt(bundle, kvHead, from+n)
+		run := min(a.Tq-r.i, rows-n)
+		out := a.Out[(r.b*a.Tq+r.i)*a.OutStride+r.h*a.D:]
+		for c := 0; c < a.D; c += panel {
+			storeScaled(&out[c], 4*a.OutStride, (*float32)(unsafe.Pointer(&sums[c/panel*step+n*panel])), run, min(panel, a.D-c), &s.sum[n])
+		}
+		n += run
+	}
+}
+
+func (a *ahead) stop() {
+	for i := range a {
+		a[i].stop()
+	}
+}
+
+// rows makes room for what is kept of each row.
+func (s *attentionScratch) rows(n int) {
+	if cap(s.visible) < n {
+		s.visible, s.top, s.sum = make([]int32, n), make([]float32, n), make([]float32, n)
+	}
+	s.visible, s.top, s.sum = s.visible[:n], s.top[:n], s.sum[:n]
+}
+
+// mask makes the scores what softmax is taken of: scaled, with the bias, −Inf where a key is hidden.
+func (j *attentionJob) mask(s *attentionScratch, bundle []int32, kvHead, from, rows int, acc []uint32, step int) {
+	a, keys := j.a, j.a.Keys()
+	for n := range rows {
+		cols := int(s.visible[n])
+		if cols == 0 {
+			continue
+		}
+		r := j.rowAt(bundle, kvHead, from+n)
+		var bias *float32
+		var mask, keyMask *uint8
+		if a.Bias != nil {
+			bias = &a.Bias[(r.h*a.Tq+r.i)*keys]
+		}
+		if a.KeyMask != nil {
+			keyMask = &a.KeyMask[r.b*keys]
+		}
+		if a.Mask != nil {
+			mask = &a.Mask[a.maskAt(r.b, r.i, keys)]
+		}
+		maskScores((*float32)(unsafe.Pointer(&acc[n*panel])), 4*step, cols, a.Scale, bias, mask, keyMask)
+	}
+}
+
+func (a *Attention) maskAt(b, i, keys int) int {
+	if a.MaskShared {
+		b = 0
+	}
+	return (b*a.Tq + i) * keys
+}
+
+// keep writes LSE and Probs, where they are wanted.
+func (j *attentionJob) keep(s *attentionScratch, bundle []int32, kvHead, from, rows int, acc []uint32, step int, scale float32) {
+	a := j.a
+	if a.LSE == nil && a.Probs == nil {
+		return
+	}
+	keys, loops := a.Keys(), j.engine.loops()
+	for n := range rows {
+		r := j.rowAt(bundle, kvHead, from+n)
+		lse := negInf
+		if s.sum[n] != 0 {
+			lse = float32((float64(s.top[n]) + math.Log2(float64(s.sum[n]))) * math.Ln2)
+		}
+		at := (r.b*a.Heads+r.h)*a.Tq + r.i
+		if a.LSE != nil {
+			a.LSE[at] = lse
+		}
+		if a.Probs == nil {
+			continue
+		}
+		row := a.Probs[at*keys:][:keys]
+		clear(row)
+		if seen := row[:s.visible[n]]; lse != negInf {
+			for c := 0; c < len(seen); c += panel {
+				scores := unsafe.Slice((*float32)(unsafe.Pointer(&acc[c/panel*step+n*panel])), panel)
+				copy(seen[c:], scores)
+			}
+			loops.scale(scale, seen)
+			loops.expSum(seen, seen, lse)
+		}
+	}
+}
