@@ -56,6 +56,7 @@ func (a *arena) alloc(n int) []float32 {
 	}
 	a.chunks = append(a.chunks, make([]float32, max(size, min(max(total, minChunk), maxChunk))))
 	a.cur, a.off = len(a.chunks)-1, size
+	a.fill(a.chunks[a.cur])
 	return a.chunks[a.cur][:n:size]
 }
 
@@ -103,7 +104,7 @@ func (a *arena) reset() {
 	}
 }
 
-// fill overwrites memory that nobody owns with NaN, in tests, so that a use after its time shows.
+// fill overwrites memory that nobody owns with NaN, in tests, so that a use before or after its time shows.
 func (a *arena) fill(x []float32) {
 	if a.poison {
 		nan := float32(math.NaN())

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"os"
 	"reflect"
 	"slices"
 
@@ -74,8 +75,9 @@ func NewRun(opt Options) *Run {
 	return r
 }
 
-// poison makes every run overwrite the memory that it takes back with NaN; tests set it.
-var poison bool
+// poison makes every run overwrite the memory that it takes back with NaN, so that a use after its time shows. This package's
+// tests set it; DRAGOMAN_POISON=1 sets it for the tests of others.
+var poison = os.Getenv("DRAGOMAN_POISON") != ""
 
 // Reset ends the pass: its activations are gone, its memory is kept.
 func (r *Run) Reset() {
