@@ -10,15 +10,66 @@ func depthwiseAVX512(dst, src, weight, bias *float32, taps *Tap, n, channels, pl
 //go:noescape
 func depthwiseAVX2(dst, src, weight, bias *float32, taps *Tap, n, channels, places, step int, lo, hi float32)
 
+// depthwise3AVX512 is depthwiseAVX512 for the channels from…to−1 of 4·fours places, channels apart, and rows of 3 taps whose
+// pixels and weights lie side by side.
+//
+//go:noescape
+func depthwise3AVX512(dst, src, weight, bias *float32, taps *Tap, rows, channels, from, to, fours int, lo, hi float32)
+
+// depthwise5AVX512 is depthwise3AVX512 for rows of 5 taps.
+//
+//go:noescape
+func depthwise5AVX512(dst, src, weight, bias *float32, taps *Tap, rows, channels, from, to, fours int, lo, hi float32)
+
+// nearWeights is how many weights are to stay in the first cache beside the pixels.
+const nearWeights = 4096
+
 // depthwise computes a run that has places, channels and taps; false where the family has no loop for it.
 func (e *Engine) depthwise(d *Depthwise, lo, hi float32) bool {
-	switch e.family {
-	case Generic:
+	if e.family == Generic {
 		return false
-	case AVX2:
-		depthwiseAVX2(&d.Out[0], &d.In[0], &d.Weight[0], &d.Bias[0], &d.Taps[0], len(d.Taps), d.Channels, d.Places, d.Step, lo, hi)
-	default:
-		depthwiseAVX512(&d.Out[0], &d.In[0], &d.Weight[0], &d.Bias[0], &d.Taps[0], len(d.Taps), d.Channels, d.Places, d.Step, lo, hi)
+	}
+	done := 0
+	if wide := d.rowOfTaps(); e.family >= AVX512 && d.Step == d.Channels && d.Places >= 4 && wide != 0 {
+		done = d.Places &^ 3
+		rows, group := len(d.Taps)/wide, max(32, nearWeights/len(d.Taps)&^31)
+		for from := 0; from < d.Channels; from += group {
+			to := min(from+group, d.Channels)
+			if wide == 3 {
+				depthwise3AVX512(&d.Out[0], &d.In[0], &d.Weight[0], &d.Bias[0], &d.Taps[0], rows, d.Channels, from, to, done/4, lo, hi)
+			} else {
+				depthwise5AVX512(&d.Out[0], &d.In[0], &d.Weight[0], &d.Bias[0], &d.Taps[0], rows, d.Channels, from, to, done/4, lo, hi)
+			}
+		}
+		if done == d.Places {
+			return true
+		}
+	}
+	out, in := &d.Out[done*d.Channels], &d.In[done*d.Step]
+	if e.family == AVX2 {
+		depthwiseAVX2(out, in, &d.Weight[0], &d.Bias[0], &d.Taps[0], len(d.Taps), d.Channels, d.Places-done, d.Step, lo, hi)
+	} else {
+		depthwiseAVX512(out, in, &d.Weight[0], &d.Bias[0], &d.Taps[0], len(d.Taps), d.Channels, d.Places-done, d.Step, lo, hi)
 	}
 	return true
+}
+
+// rowOfTaps is 3 or 5 where the taps are rows of so many whose pixels and weights lie side by side; else 0.
+func (d *Depthwise) rowOfTaps() int {
+	for _, wide := range [...]int{5, 3} {
+		if len(d.Taps)%wide != 0 {
+			continue
+		}
+		fits := true
+		for i, t := range d.Taps {
+			if i%wide != 0 {
+				before := d.Taps[i-1]
+				fits = fits && t.Pixel == before.Pixel+d.Channels && t.Weight == before.Weight+d.Channels
+			}
+		}
+		if fits {
+			return wide
+		}
+	}
+	return 0
 }
