@@ -7,6 +7,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model/blip2"
+	"dragoman/picture"
 	"dragoman/tensor"
 	"dragoman/weights"
 )
@@ -32,6 +33,12 @@ func (m *Model) Close() error {
 		err = errors.Join(err, m.extra.Close())
 	}
 	return err
+}
+
+// Fit is a picture as the image encoder sees it: cut, squeezed or padded to its size. Maps of Inspect lie on it.
+func (m *Model) Fit(img *picture.Image) *picture.Image {
+	p := m.system.Processor()
+	return p.FitTo(img, nil)
 }
 
 // run hands out the memory of a pass; done takes it back.

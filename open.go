@@ -177,18 +177,24 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if path == builtinPrefix || isLanguageModel(path) {
-		m, err := Open(name)
-		if err != nil {
-			return nil, err
+	if path != builtinPrefix && !isLanguageModel(path) {
+		t, err := tokenizer.FromDir(path)
+		if err == nil {
+			return t, nil
 		}
-		return m.system.Tokenizer, nil
+		// The directory of a bridge names its language model's files in config.json.
+		if _, whole := os.Stat(filepath.Join(path, "config.json")); whole != nil {
+			return nil, fmt.Errorf("opening a tokenizer: %s: %w", path, err)
+		}
 	}
-	t, err := tokenizer.FromDir(path)
+	m, err := Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("opening a tokenizer: %s: %w", path, err)
+		return nil, err
 	}
-	return t, nil
+	if m.system.Tokenizer == nil {
+		return nil, fmt.Errorf("opening a tokenizer: %s: %w: a tokenizer", path, ErrNoPart)
+	}
+	return m.system.Tokenizer, nil
 }
 
 // OpenProcessor loads what turns pictures into the numbers that a model's encoder reads; a folder that holds only a processor's
@@ -212,5 +218,5 @@ func OpenProcessor(name string) (picture.Processor, error) {
 	if m.system.Vision == nil {
 		return picture.Processor{}, fmt.Errorf("opening a processor: %s: %w: an image encoder", name, ErrNoPart)
 	}
-	return m.system.Vision.Processor(), nil
+	return m.system.Processor(), nil
 }

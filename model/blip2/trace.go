@@ -376,10 +376,10 @@ type recorder struct {
 func (r *recorder) Module(path string, out *tensor.Tensor) { r.keep(path, out) }
 
 func (r *recorder) WantsMap(path string) bool {
-	return r.maps && (r.wanted == nil || r.wanted(path+".attention_probs"))
+	return r.maps && (r.wanted == nil || r.wanted(path))
 }
 
-func (r *recorder) Map(path string, probs *tensor.Tensor) { r.keep(path+".attention_probs", probs) }
+func (r *recorder) Map(path string, probs *tensor.Tensor) { r.keep(path, probs) }
 
 func (r *recorder) keep(name string, t *tensor.Tensor) {
 	if r.wanted != nil && !r.wanted(name) {

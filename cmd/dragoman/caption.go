@@ -1,0 +1,70 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"dragoman"
+)
+
+func (c *cli) captionCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "caption [--prompt TEXT] IMAGE…",
+		Short: "a sentence for each picture",
+		Long: `Writes a line for each picture: what the model says about it. IMAGE is a file, a folder, a pattern, a data: URL, or - for
+standard input.`,
+		Example: "  dragoman caption photo.jpg drawing.png\n  dragoman caption --json --beams 5 pictures/",
+		Args:    cobra.MinimumNArgs(1),
+	}
+	c.modelFlags(cmd)
+	images := addImageFlags(cmd)
+	g := c.generateFlags(cmd)
+	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
+	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
+			return m.Caption(cmd.Context(), img, g)
+		})
+	})
+	return cmd
+}
+
+// textForImages opens the model and writes what say says of each picture.
+func (c *cli) textForImages(cmd *cobra.Command, args []string, images *imageFlags, g *dragoman.Generate,
+	say func(*dragoman.Model, dragoman.Image) (*dragoman.Text, error),
+) error {
+	if err := c.checkGenerate(g); err != nil {
+		return err
+	}
+	m, err := c.open(images)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
+		text, err := say(m, img)
+		if err != nil {
+			return err
+		}
+		return c.emitText(name, text)
+	})
+}
+
+// emitText writes what a model said about a picture.
+func (c *cli) emitText(name string, text *dragoman.Text) error {
+	return c.emit(struct {
+		Image string `json:"image,omitempty"`
+		*dragoman.Text
+	}{name, text}, oneLine(text.Text))
+}
+
+// open opens the model that the call names.
+func (c *cli) open(images *imageFlags) (*dragoman.Model, error) {
+	opts := []dragoman.Option{dragoman.WithDType(c.dtype), dragoman.WithSeed(c.seed)}
+	if images != nil {
+		o, err := images.options()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, dragoman.WithPictures(o))
+	}
+	return dragoman.Open(c.model, opts...)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dragoman"
+	"dragoman/weights"
+)
+
+func (c *cli) embedCommand() *cobra.Command {
+	var text bool
+	var out string
+	cmd := &cobra.Command{
+		Use:   "embed [--text] ITEM…",
+		Short: "pictures or texts as vectors that can be compared",
+		Long: `Writes, for each item, its vectors, each of length 1: one a query for a picture, one for a text. The similarity of a picture
+and a text is the largest of their products. --out writes one file for all: .safetensors (embeddings [items,rows,width], and the items'
+names in its metadata) or .npy.`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	c.modelFlags(cmd)
+	images := addImageFlags(cmd)
+	cmd.Flags().BoolVar(&text, "text", false, "the items are texts")
+	cmd.Flags().StringVar(&out, "out", "", "write to FILE.safetensors or FILE.npy")
+	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		ext := strings.ToLower(filepath.Ext(out))
+		if out != "" && ext != ".safetensors" && ext != ".npy" {
+			return usagef("--out must end in .safetensors or .npy: %s", out)
+		}
+		m, err := c.open(images)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		var all embeddings
+		show := func(item string, rows [][]float32) error {
+			if out != "" {
+				all.add(item, rows)
+				return nil
+			}
+			b, err := json.Marshal(rows)
+			if err != nil {
+				return err
+			}
+			return c.emit(struct {
+				Item      string          `json:"item"`
+				Embedding json.RawMessage `json:"embedding"`
+			}{item, b}, item+"\t"+string(b))
+		}
+		if text {
+			for _, t := range args {
+				row, err := m.EmbedText(cmd.Context(), t)
+				if err != nil {
+					return err
+				}
+				if err := show(t, [][]float32{row}); err != nil {
+					return err
+				}
+			}
+		} else {
+			err = c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
+				rows, err := m.EmbedImage(cmd.Context(), img)
+				if err != nil {
+					return err
+				}
+				return show(name, rows)
+			})
+		}
+		if out != "" && len(all.items) > 0 {
+			if werr := all.write(out, ext); werr != nil {
+				return werr
+			}
+		}
+		return err
+	})
+	return cmd
+}
+
+// embeddings are those of many items, all of one shape.
+type embeddings struct {
+	items       []string
+	rows, width int
+	values      []float32
+}
+
+func (e *embeddings) add(item string, rows [][]float32) {
+	e.items = append(e.items, item)
+	e.rows, e.width = len(rows), len(rows[0])
+	for _, r := range rows {
+		e.values = append(e.values, r...)
+	}
+}
+
+func (e *embeddings) write(path, ext string) error {
+	shape := []int{len(e.items), e.rows, e.width}
+	if ext == ".npy" {
+		return writeNPY(path, e.values, shape)
+	}
+	names, err := json.Marshal(e.items)
+	if err != nil {
+		return fmt.Errorf("naming the items: %w", err)
+	}
+	return weights.WriteSafetensors(path, []weights.Tensor{weights.FromFloat32("embeddings", shape, e.values)}, map[string]string{"items": string(names)})
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"dragoman/internal/hint"
+)
+
+// failure marks an error that came out of a command's work, as opposed to one in how it was called.
+type failure struct{ error }
+
+func (f *failure) Unwrap() error { return f.error }
+
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err}
+}
+
+// usage is an error in the call itself: exit status 2.
+type usage struct{ error }
+
+func (u *usage) Unwrap() error { return u.error }
+
+func usagef(format string, args ...any) error { return &usage{fmt.Errorf(format, args...)} }
+
+// errReported says that something failed and that every failure has been shown already.
+var errReported = errors.New("some items failed")
+
+// report shows an error as CONTRIBUTING.md says and returns the exit status. An error that no command's work returned came
+// from reading the call.
+func (c *cli) report(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, errReported) {
+		return exitFailed
+	}
+	var work *failure
+	var call *usage
+	status := exitUsage
+	if errors.As(err, &work) && !errors.As(err, &call) {
+		status = exitFailed
+	}
+	c.showError(err)
+	if status == exitUsage && hint.Of(err) == "" {
+		fmt.Fprintln(c.stderr, "hint: dragoman --help lists the commands, dragoman COMMAND --help its options")
+	}
+	return status
+}
+
+// showError writes the one line, and the hint where there is one.
+func (c *cli) showError(err error) {
+	fmt.Fprintf(c.stderr, "dragoman: %s\n", oneLine(err.Error()))
+	if h := hint.Of(err); h != "" {
+		fmt.Fprintf(c.stderr, "hint: %s\n", oneLine(h))
+	}
+}
+
+// work wraps what a command does, so that its errors are told from errors in the call.
+func work(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error { return failed(f(cmd, args)) }
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"dragoman"
+)
+
+// generateFlags adds the options of how text is chosen, and returns where they are read to.
+func (c *cli) generateFlags(cmd *cobra.Command) *dragoman.Generate {
+	g := &dragoman.Generate{}
+	f := cmd.Flags()
+	f.IntVar(&g.MaxTokens, "max-tokens", 20, "most new tokens")
+	f.IntVar(&g.MinTokens, "min-tokens", 0, "fewest new tokens before the end")
+	f.IntVar(&g.Beams, "beams", 1, "beams of the search (1: none)")
+	f.Float64Var(&g.LengthPenalty, "length-penalty", 1, "with beams: scores are divided by length to this power")
+	f.Float64Var(&g.RepetitionPenalty, "repetition-penalty", 1, "above 1 makes what was said already less likely")
+	f.Float64Var(&g.Temperature, "temperature", 0, "0 takes the likeliest token, above draws")
+	f.IntVar(&g.TopK, "top-k", 0, "draw from the k likeliest tokens (0: all)")
+	f.Float64Var(&g.TopP, "top-p", 1, "draw from the likeliest tokens that have this probability together")
+	f.StringArrayVar(&g.Stop, "stop", nil, "end before this text (may be given again)")
+	return g
+}
+
+// checkGenerate refuses values that mean nothing.
+func (c *cli) checkGenerate(g *dragoman.Generate) error {
+	g.Seed = c.seed
+	switch {
+	case g.MaxTokens < 1:
+		return usagef("--max-tokens must be at least 1: %d", g.MaxTokens)
+	case g.MinTokens < 0 || g.MinTokens > g.MaxTokens:
+		return usagef("--min-tokens must be from 0 to --max-tokens: %d", g.MinTokens)
+	case g.Beams < 1 || g.Beams > 64:
+		return usagef("--beams must be from 1 to 64: %d", g.Beams)
+	case g.Temperature < 0 || g.Temperature != g.Temperature:
+		return usagef("--temperature must not be negative: %v", g.Temperature)
+	case g.TopK < 0:
+		return usagef("--top-k must not be negative: %d", g.TopK)
+	case !(g.TopP > 0 && g.TopP <= 1):
+		return usagef("--top-p must be above 0 and at most 1: %v", g.TopP)
+	case !(g.RepetitionPenalty > 0):
+		return usagef("--repetition-penalty must be above 0: %v", g.RepetitionPenalty)
+	case g.Beams > 1 && g.Temperature > 0:
+		return usagef("--beams and --temperature exclude each other")
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"dragoman"
+	"dragoman/picture"
+)
+
+// imageFlags are the options of commands that read pictures.
+type imageFlags struct {
+	maxPixels int
+	alpha     string
+}
+
+func addImageFlags(cmd *cobra.Command) *imageFlags {
+	f := &imageFlags{}
+	cmd.Flags().IntVar(&f.maxPixels, "max-pixels", picture.DefaultMaxPixels, "refuse pictures of more pixels")
+	cmd.Flags().StringVar(&f.alpha, "alpha", "white", "what becomes of transparency: white, drop")
+	return f
+}
+
+func (f *imageFlags) options() (picture.Options, error) {
+	alpha, err := picture.ParseAlpha(f.alpha)
+	if err != nil {
+		return picture.Options{}, usagef("--alpha: %w", err)
+	}
+	if f.maxPixels < 1 {
+		return picture.Options{}, usagef("--max-pixels must be at least 1: %d", f.maxPixels)
+	}
+	return picture.Options{MaxPixels: f.maxPixels, Alpha: alpha}, nil
+}
+
+// eachImage calls f for every picture that the arguments name, in order. A picture that fails is shown in its place and the
+// others are done all the same; the call then ends with errReported. A context that ends, ends the loop.
+func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, img dragoman.Image) error) error {
+	broken := false
+	for item := range picture.Expand(args, c.stdin) {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		var err error
+		if item.Err != nil {
+			err = fmt.Errorf("reading a picture: %s: %w", item.Name, item.Err)
+		} else {
+			err = f(item.Name, dragoman.ImageFunc(item.Name, item.Read))
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			broken = true
+			if err := c.emitError("image", item.Name, err); err != nil {
+				return err
+			}
+		}
+	}
+	if broken {
+		return errReported
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+// Command dragoman lets an image talk to a language model: captions, answers, match scores, embeddings, training and a look
+// inside. One file a command; everything of substance is in the library.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	_ "dragoman/mini" // the built-in model
+)
+
+// Exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main without the process: a call with its streams, answered by an exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) {
+	// A signal ends the work through the context, so that files being written are finished or removed; the status then
+	// says which signal it was. A second signal kills at once, as the handler is given back after the first.
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if s, ok := <-signals; ok {
+			signal.Stop(signals)
+			cancel(&interrupted{s})
+		}
+	}()
+	defer func() {
+		signal.Stop(signals)
+		if p := recover(); p != nil {
+			fmt.Fprintf(stderr, "dragoman: internal error: %v\nhint: this is a bug in dragoman; DRAGOMAN_DEBUG=1 shows where\n", p)
+			if os.Getenv("DRAGOMAN_DEBUG") != "" {
+				_, _ = stderr.Write(debug.Stack())
+			}
+			status = exitFailed
+		}
+	}()
+
+	c := newCLI(stdin, stdout, stderr)
+	root := c.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if flushErr := c.out.Flush(); err == nil && flushErr != nil {
+		err = failed(fmt.Errorf("writing the result: standard output: %w", flushErr))
+	}
+	var sig *interrupted
+	if errors.As(context.Cause(ctx), &sig) {
+		return sig.status()
+	}
+	return c.report(err)
+}
+
+// interrupted is the cause of a context that a signal ended.
+type interrupted struct{ signal os.Signal }
+
+func (i *interrupted) Error() string { return "stopped by " + i.signal.String() }
+
+func (i *interrupted) status() int {
+	if i.signal == syscall.SIGTERM {
+		return 143
+	}
+	return 130
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"dragoman/internal/hint"
+)
+
+// oneLine keeps an error or a caption on its line.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+}
+
+// emit writes a result: an object a line with --json, else the text.
+func (c *cli) emit(object any, text string) error {
+	if c.json {
+		b, err := json.Marshal(object)
+		if err != nil {
+			return err
+		}
+		text = string(b)
+	}
+	if _, err := fmt.Fprintln(c.out, text); err != nil {
+		return err
+	}
+	return c.out.Flush() // a reader at the other end of a pipe sees each item as it is done
+}
+
+// itemError is the object that stands in a failed item's place.
+type itemError struct {
+	Message string `json:"message"`
+	Type    string `json:"type"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// emitError shows an item's failure in its place: an object on stdout with --json, else a line on stderr.
+func (c *cli) emitError(key, item string, err error) error {
+	if !c.json {
+		c.showError(err)
+		return nil
+	}
+	return c.emit(map[string]any{key: item, "error": itemError{oneLine(err.Error()), errorType(err), hint.Of(err)}}, "")
+}
+
+// errorType names the kind of a failure for scripts.
+func errorType(err error) string {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "not_found"
+	case errors.Is(err, os.ErrPermission):
+		return "permission_denied"
+	}
+	var t interface{ ErrorType() string }
+	if errors.As(err, &t) {
+		return t.ErrorType()
+	}
+	return "invalid_input"
+}
+
+// isTerminal says whether w is a terminal that may be drawn on.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// writer is the buffered standard output.
+func writer(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 1<<16) }

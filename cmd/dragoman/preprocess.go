@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"dragoman"
+	"dragoman/weights"
+)
+
+func (c *cli) preprocessCommand() *cobra.Command {
+	var out string
+	var size int
+	cmd := &cobra.Command{
+		Use:   "preprocess [--model M] [--size N] IMAGE… --out FILE.safetensors",
+		Short: "pictures as the numbers that the image encoder reads",
+		Long: `Writes one tensor, pixel_values [N,3,H,W], float32. --model may be a folder that holds only a processor's files. A picture
+that fails is left out, and the call then ends with status 1.`,
+	}
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 || out == "" {
+			return usagef("preprocess needs pictures and --out FILE.safetensors")
+		}
+		return nil
+	}
+	c.modelFlags(cmd)
+	images := addImageFlags(cmd)
+	cmd.Flags().StringVar(&out, "out", "", "the file to write")
+	cmd.Flags().IntVar(&size, "size", 0, "another height and width than the model's")
+	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		if size < 0 || size > 1<<14 {
+			return usagef("--size must be from 1 to %d: %d", 1<<14, size)
+		}
+		o, err := images.options()
+		if err != nil {
+			return err
+		}
+		p, err := dragoman.OpenProcessor(c.model)
+		if err != nil {
+			return err
+		}
+		if cmd.Flags().Changed("alpha") {
+			p.Alpha = o.Alpha
+		}
+		o.Alpha = p.Alpha
+		if size > 0 {
+			p.Size = [2]int{size, size}
+		}
+		var values []float32
+		n := 0
+		err = c.eachImage(cmd.Context(), args, func(_ string, img dragoman.Image) error {
+			m, err := img.Decode(o)
+			if err != nil {
+				return err
+			}
+			values = append(values, p.Apply(m, nil)...)
+			n++
+			return nil
+		})
+		if n == 0 {
+			return err
+		}
+		shape := []int{n, 3, p.Size[0], p.Size[1]}
+		if werr := weights.WriteSafetensors(out, []weights.Tensor{weights.FromFloat32("pixel_values", shape, values)}, nil); werr != nil {
+			return werr
+		}
+		c.note("%s: pixel_values %v", out, fmt.Sprint(shape))
+		return err
+	})
+	return cmd
+}

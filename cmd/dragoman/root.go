@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"dragoman/kernel"
+	"dragoman/tensor"
+)
+
+// cli is one call of the program: its streams and the options that every command has.
+type cli struct {
+	stdin  io.Reader
+	out    *bufio.Writer
+	stdout io.Writer
+	stderr io.Writer
+
+	model   string
+	dtype   string
+	isa     string
+	threads int
+	seed    uint64
+	json    bool
+	quiet   bool
+
+	shown    int       // length of the progress line that a terminal shows
+	lastLine time.Time // when a line of progress was last written elsewhere
+}
+
+func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
+	return &cli{stdin: stdin, out: writer(stdout), stdout: stdout, stderr: stderr}
+}
+
+const longHelp = `dragoman lets an image talk to a language model.
+
+A few learned queries read what a frozen image encoder sees and hand a frozen language model what it needs. Without --model
+a command uses the small model that is built into this program.
+
+  dragoman caption photo.jpg                    a sentence for a picture
+  dragoman match photo.jpg --text "a red boat"  how well they go together
+  dragoman inspect photo.jpg                    what each learned query looks at`
+
+// root is the whole command tree.
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "dragoman",
+		Short:             "lets an image talk to a language model",
+		Long:              longHelp,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Version:           version(),
+		Args:              cobra.NoArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
+	root.SetIn(c.stdin)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usage{err} })
+
+	f := root.PersistentFlags()
+	f.StringVar(&c.isa, "isa", "auto", "kernel family: auto, amx, avx512bf16, avx512, avx2, generic")
+	f.IntVar(&c.threads, "threads", 0, "worker threads (0: as many as this process may use)")
+	f.Uint64Var(&c.seed, "seed", 0, "seed of everything that is drawn; the same seed gives the same bytes")
+	f.BoolVar(&c.json, "json", false, "one JSON object a line on standard output")
+	f.BoolVarP(&c.quiet, "quiet", "q", false, "no progress on standard error")
+
+	root.AddCommand(
+		c.captionCommand(), c.askCommand(), c.chatCommand(), c.matchCommand(), c.embedCommand(), c.inspectCommand(),
+		c.trainCommand(), c.traceCommand(), c.tokenizeCommand(), c.preprocessCommand(),
+		c.licensesCommand(), c.versionCommand(),
+	)
+	root.CompletionOptions.DisableDefaultCmd = false
+	nameEnvironment(root)
+	return root
+}
+
+// modelFlags adds the options that choose a model.
+func (c *cli) modelFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.model, "model", "", "a model directory or file, a Hub name, or a built-in model (nothing: mini)")
+	cmd.Flags().StringVar(&c.dtype, "dtype", "auto", "how weights are computed with: auto, f32, f16, bf16, q8_0, q4_0, q4_1")
+	_ = cmd.RegisterFlagCompletionFunc("model", cobra.FixedCompletions([]string{"mini"}, cobra.ShellCompDirectiveDefault))
+	_ = cmd.RegisterFlagCompletionFunc("dtype", cobra.FixedCompletions(dtypes, cobra.ShellCompDirectiveNoFileComp))
+}
+
+var dtypes = []string{"auto", "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1"}
+
+// envFlags are the options that an environment variable may set where the call does not.
+var envFlags = []string{"model", "dtype", "isa", "threads", "seed"}
+
+func envName(flag string) string { return "DRAGOMAN_" + strings.ToUpper(flag) }
+
+// nameEnvironment says each option's variable in its help.
+func nameEnvironment(cmd *cobra.Command) {
+	for _, name := range envFlags {
+		for _, set := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+			if f := set.Lookup(name); f != nil && !strings.Contains(f.Usage, envName(name)) {
+				f.Usage += " [$" + envName(name) + "]"
+			}
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		nameEnvironment(sub)
+	}
+}
+
+// prepare reads the environment (the call itself wins) and sets up what all computing shares.
+func (c *cli) prepare(cmd *cobra.Command) error {
+	for _, name := range envFlags {
+		f := cmd.Flags().Lookup(name)
+		if f == nil || f.Changed {
+			continue
+		}
+		if v, ok := os.LookupEnv(envName(name)); ok && v != "" {
+			if err := f.Value.Set(v); err != nil {
+				return usagef("%s=%q: %w", envName(name), v, err)
+			}
+		}
+	}
+	if c.dtype != "" && c.dtype != "auto" {
+		if _, err := kernel.ParseDType(c.dtype); err != nil {
+			return usagef("--dtype: %w", err)
+		}
+	}
+	if c.threads < 0 {
+		return usagef("--threads must not be negative: %d", c.threads)
+	}
+	if c.isa != "" {
+		if err := kernel.Use(c.isa); err != nil {
+			return usagef("--isa: %w", err)
+		}
+	}
+	if c.threads > 0 {
+		tensor.SetThreads(c.threads)
+	}
+	return nil
+}
+
+// note writes a line of progress to standard error, unless asked to be quiet.
+func (c *cli) note(format string, args ...any) {
+	if !c.quiet {
+		fmt.Fprintf(c.stderr, format+"\n", args...)
+	}
+}

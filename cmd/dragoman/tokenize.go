@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dragoman"
+)
+
+func (c *cli) tokenizeCommand() *cobra.Command {
+	var special bool
+	cmd := &cobra.Command{
+		Use:   "tokenize [--model M] [--special] < lines",
+		Short: "text to token ids and back, a line in, a line out",
+		Long: `Reads lines from standard input and writes, for each, an object with the text, its ids and what the ids decode to.
+With --json each line in is a JSON string, so that a text may hold line breaks. --model may be a folder that holds only a
+tokenizer's files.`,
+		Args: cobra.NoArgs,
+	}
+	c.modelFlags(cmd)
+	cmd.Flags().BoolVar(&special, "special", false, "add what the tokenizer adds around a text")
+	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
+		tok, err := dragoman.OpenTokenizer(c.model)
+		if err != nil {
+			return err
+		}
+		in := bufio.NewReaderSize(c.stdin, 1<<16)
+		for n := 1; ; n++ {
+			line, err := in.ReadString('\n')
+			if line == "" && err != nil {
+				return c.out.Flush()
+			}
+			text := strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+			if c.json {
+				if err := json.Unmarshal([]byte(text), &text); err != nil {
+					return fmt.Errorf("reading a line: standard input:%d: not a JSON string: %w", n, err)
+				}
+			}
+			ids := tok.Encode(text, special)
+			if ids == nil {
+				ids = []int32{}
+			}
+			b, err := json.Marshal(struct {
+				Text    string  `json:"text"`
+				IDs     []int32 `json:"ids"`
+				Decoded string  `json:"decoded"`
+			}{text, ids, tok.Decode(ids, false)})
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(c.out, "%s\n", b); err != nil {
+				return err
+			}
+			if in.Buffered() == 0 { // answer a person line by line, and a file in blocks
+				if err := c.out.Flush(); err != nil {
+					return err
+				}
+			}
+			if cmd.Context().Err() != nil {
+				return nil
+			}
+		}
+	})
+	return cmd
+}

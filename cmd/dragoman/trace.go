@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"dragoman"
+	"dragoman/weights"
+)
+
+func (c *cli) traceCommand() *cobra.Command {
+	var q dragoman.TraceRequest
+	var inputs, prompt, out, extra string
+	var images []string
+	var list bool
+	cmd := &cobra.Command{
+		Use:   "trace --model M (--inputs in.safetensors | --image F… --prompt T) --out out.safetensors",
+		Short: "what goes through the model, module by module",
+		Long: `Runs one forward pass and writes every module's output, float32, named by module path as in transformers. Inputs have the
+names of transformers' forward arguments: pixel_values, input_ids, attention_mask, labels. With labels, loss; with --maps,
+every attention's PATH.attention_probs; with --grad, grad.NAME for the parameters that fit. --select and --grad take patterns
+(* stands for anything). What is computed does not change by being looked at.`,
+		Example: `  dragoman trace --image photo.jpg --prompt "a photo of" --maps --out out.safetensors
+  dragoman trace --model M --head itm --inputs in.safetensors --out out.safetensors
+  dragoman trace --model M --list`,
+		Args: cobra.NoArgs,
+	}
+	c.modelFlags(cmd)
+	cmd.Flags().Lookup("dtype").Usage += " (auto: f32)"
+	f := cmd.Flags()
+	f.StringVar(&inputs, "inputs", "", "a safetensors file of inputs")
+	f.StringArrayVar(&images, "image", nil, "a picture instead of pixel_values (may be given again)")
+	f.StringVar(&prompt, "prompt", "", "a text instead of input_ids")
+	f.StringArrayVar(&q.Select, "select", nil, "only outputs that fit this pattern (may be given again)")
+	f.BoolVar(&q.Maps, "maps", false, "attention weights too")
+	f.StringArrayVar(&q.Grad, "grad", nil, "gradients of parameters that fit this pattern (may be given again)")
+	f.StringVar(&q.Head, "head", "", "of a matching model: itm, itc")
+	f.StringVar(&q.Loss, "loss", "", "stage1: the first stage's losses")
+	f.StringVar(&extra, "extra", "", "a safetensors file with tensors that the model lacks")
+	f.StringVar(&out, "out", "", "the file to write")
+	f.BoolVar(&list, "list", false, "only list what can be traced, with shapes")
+	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case list:
+		case out == "":
+			return usagef("trace needs --out FILE.safetensors, or --list")
+		case inputs == "" && len(images) == 0 && prompt == "":
+			return usagef("trace needs --inputs FILE.safetensors, or --image and --prompt")
+		case inputs != "" && (len(images) > 0 || prompt != ""):
+			return usagef("--inputs and --image, --prompt exclude each other")
+		}
+		dtype := c.dtype
+		if dtype == "auto" {
+			dtype = "f32" // those who trace compare
+		}
+		m, err := dragoman.OpenTrace(c.model, len(q.Grad) > 0, dragoman.WithDType(dtype), dragoman.WithSeed(c.seed), dragoman.WithExtra(extra))
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		if list {
+			names, err := m.TraceNames()
+			if err != nil {
+				return err
+			}
+			for _, w := range names {
+				if err := c.emit(map[string]any{"name": w.Name, "shape": w.Shape}, fmt.Sprintf("%s\t%v", w.Name, w.Shape)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if inputs != "" {
+			file, err := weights.Open(inputs)
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+			q.Inputs = file
+		} else {
+			pictures := make([]dragoman.Image, len(images))
+			for i, path := range images {
+				pictures[i] = dragoman.ImageFile(path)
+			}
+			head := q.Head
+			if q.Loss != "" {
+				head = "itm"
+			}
+			if q.Inputs, err = m.TraceInputs(pictures, prompt, head); err != nil {
+				return err
+			}
+		}
+		tensors, err := m.Trace(q)
+		if err != nil {
+			return err
+		}
+		if err := weights.WriteSafetensors(out, tensors, nil); err != nil {
+			return err
+		}
+		c.note("%s: %d tensors", out, len(tensors))
+		return nil
+	})
+	return cmd
+}
