@@ -146,11 +146,8 @@ func TestNothingGrows(t *testing.T) {
 		})
 	}
 	for _, grad := range []bool{false, true} {
-		attentions := 2.0 // of a block, for each of which the kernel makes a closure
-		if grad {
-			attentions *= 2
-		}
-		if few, many := count(1, grad), count(6, grad); many > few+5*attentions+1 {
+		// The workers' scratch memory may still grow by chance; less than one allocation a block is none.
+		if few, many := count(1, grad), count(6, grad); many >= few+5 {
 			t.Errorf("tape %v: %v allocations a step with 1 block, %v with 6", grad, few, many)
 		}
 	}
