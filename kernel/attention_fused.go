@@ -326,7 +326,7 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 	}
 
 	panels := ceilDiv(most, panel)
-	step := roundUp(rows, panel) * panel
+	step := panelStep(rows)
 	acc := s.acc.take(panels * step)
 	k := s.k.take(panels * kPanel)
 	s.pack.ahead.stop()
@@ -349,7 +349,6 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 	for n := range rows {
 		s.sum[n] = inverse(s.sum[n])
 	}
-	step = roundUp(rows, panel) * panel
 	sums := s.acc2.take(ceilDiv(a.D, panel) * step)
 	v := s.v.take(ceilDiv(a.D, panel) * vPanel)
 	mulPanels(kit, &sums[0], step, rowsAt(&p[0], pLanes), &v[0], vPanel, panels*panel/kit.unit, rows, a.D, &s.pack.ahead)
@@ -363,6 +362,10 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 		n += run
 	}
 }
+
+// panelStep is how many sums there are from one panel to the next: not a power of two, as a row's sums would crowd a few sets of
+// the cache.
+func panelStep(rows int) int { return roundUp(rows, panel)*panel + panel }
 
 func (a *ahead) stop() {
 	for i := range a {
