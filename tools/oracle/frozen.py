@@ -84,7 +84,7 @@ def efficientnet(packages):
         logits = model(x)
         assert torch.equal(logits, model._fc(head.mean((2, 3)))) or torch.allclose(logits, model._fc(head.mean((2, 3))), atol=1e-4)
         out[f"{name}@{size}"] = {
-            "pixels": sample(nhwc(x)),
+            "pixels": sample(x),
             "stride16": sample(nhwc(maps[stride16])),
             "stride32": sample(nhwc(h)),
             "pooled": sample(head.mean((2, 3))),

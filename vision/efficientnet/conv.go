@@ -77,7 +77,9 @@ func (c *conv) forward(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	})
 }
 
-func (c *conv) padding(n int) (before, after int) {
-	total := max(0, (side(n, c.stride)-1)*c.stride+c.kernel-n)
+func (c *conv) padding(n int) (before, after int) { return padding(n, c.kernel, c.stride) }
+
+func padding(n, kernel, stride int) (before, after int) {
+	total := max(0, (side(n, stride)-1)*stride+kernel-n)
 	return total / 2, total - total/2
 }

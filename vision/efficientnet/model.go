@@ -21,7 +21,7 @@ import (
 type Model struct {
 	cfg    Config
 	path   string
-	stem   conv
+	stem   stem
 	blocks []mbconv
 	split  int // the blocks before it work at stride 16 or finer
 	head   conv
@@ -41,7 +41,7 @@ type mbconv struct {
 // New binds a network to the tensors below b. Errors are b's.
 func New(b *nn.Builder, cfg Config) *Model {
 	m := &Model{cfg: cfg, path: b.Path()}
-	m.stem = newConv(b, "_conv_stem", "_bn0", 3, stemWidth, 3, 2, 1)
+	m.stem = newStem(b)
 	stride := 2
 	in := stemWidth
 	for i, s := range cfg.blocks() {
@@ -104,9 +104,12 @@ type Maps struct {
 // chunk is how many pictures go through the network at a time, so that the memory they need stays small and near.
 const chunk = 4
 
-// Forward runs pixels [B, H, W, 3] of any size through the network.
+// Forward runs pixels [B, 3, H, W] of any size through the network.
 func (m *Model) Forward(r *tensor.Run, pixels *tensor.Tensor) Maps {
-	batch, h, w := pixels.Dim(0), pixels.Dim(1), pixels.Dim(2)
+	if len(pixels.Shape()) != 4 || pixels.Dim(1) != 3 {
+		panic(fmt.Sprintf("efficientnet: pixels %v, want [batch, 3, height, width]", pixels.Shape()))
+	}
+	batch, h, w := pixels.Dim(0), pixels.Dim(2), pixels.Dim(3)
 	if batch <= chunk || r.Recording() || r.Options().Observer != nil {
 		return m.forward(r, pixels)
 	}
@@ -120,7 +123,7 @@ func (m *Model) Forward(r *tensor.Run, pixels *tensor.Tensor) Maps {
 	for from := 0; from < batch; from += chunk {
 		n := min(chunk, batch-from)
 		mark := r.Mark()
-		part := m.forward(r, tensor.FromFloats(pixels.Data()[from*h*w*3:(from+n)*h*w*3], n, h, w, 3))
+		part := m.forward(r, tensor.FromFloats(pixels.Data()[from*3*h*w:(from+n)*3*h*w], n, 3, h, w))
 		for _, c := range [...]struct{ to, of *tensor.Tensor }{
 			{all.Stride16, part.Stride16}, {all.Stride32, part.Stride32}, {all.Pooled, part.Pooled}, {all.Logits, part.Logits},
 		} {
@@ -165,7 +168,7 @@ func (m *mbconv) forward(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 
 // Encode implements vision.Encoder: tokens are the cells of the map at stride 32, row by row.
 func (m *Model) Encode(r *tensor.Run, pixels *tensor.Tensor) vision.Features {
-	maps := m.Forward(r, channelsLast(r, pixels))
+	maps := m.Forward(r, pixels)
 	cells := func(t *tensor.Tensor) *tensor.Tensor {
 		return r.Reshape(t, t.Dim(0), t.Dim(1)*t.Dim(2), t.Dim(3))
 	}
@@ -186,21 +189,3 @@ func (m *Model) Shape() vision.Shape {
 
 // Processor implements vision.Encoder.
 func (m *Model) Processor() picture.Processor { return picture.EfficientNetLiteProcessor(m.cfg.Size) }
-
-// channelsLast turns pixels [B, 3, H, W] into [B, H, W, 3].
-func channelsLast(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
-	if len(x.Shape()) != 4 || x.Dim(1) != 3 {
-		panic(fmt.Sprintf("efficientnet: pixels %v, want [batch, 3, height, width]", x.Shape()))
-	}
-	n := x.Dim(2) * x.Dim(3)
-	out := r.New(x.Dim(0), x.Dim(2), x.Dim(3), 3)
-	src, dst := x.Data(), out.Data()
-	for b := range x.Dim(0) {
-		red, green, blue := src[3*b*n:][:n], src[(3*b+1)*n:][:n], src[(3*b+2)*n:][:n]
-		to := dst[3*b*n:][:3*n]
-		for i := range n {
-			to[3*i], to[3*i+1], to[3*i+2] = red[i], green[i], blue[i]
-		}
-	}
-	return out
-}

@@ -122,12 +122,10 @@ func TestAgainstPyTorch(t *testing.T) {
 	for name, w := range want {
 		t.Run(name, func(t *testing.T) {
 			m := checkpoint(t, name[:5])
-			size := w.Pixels.Shape[1]
+			size := w.Pixels.Shape[2]
 			pixels := tensor.FromFloats(append(testPicture(size, 1), testPicture(size, 2)...), 2, 3, size, size)
-			r := tensor.NewRun(tensor.Options{Compute: kernel.F32})
-			x := channelsLast(r, pixels)
-			w.Pixels.check(t, "pixels", x, 0)
-			got := m.Forward(r, x)
+			w.Pixels.check(t, "pixels", pixels, 0)
+			got := m.Forward(tensor.NewRun(tensor.Options{Compute: kernel.F32}), pixels)
 			w.Stride16.check(t, "stride 16", got.Stride16, 1e-4)
 			w.Stride32.check(t, "stride 32", got.Stride32, 1e-4)
 			w.Pooled.check(t, "pooled", got.Pooled, 1e-4)
