@@ -33,14 +33,18 @@ func (s *stream) walk(p unsafe.Pointer, stride, rows, bytes int) {
 // run sets a stream to bytes that lie one after another from p.
 func (s *stream) run(p unsafe.Pointer, bytes int) { s.walk(p, 128, (bytes+127)/128, 128) }
 
+// aheadMost is how many bytes of the next task are worth asking for: more would push this task's own out of the cache.
+const aheadMost = 1 << 19
+
 // aheadOfTask sets the stream of R: workers take tasks in turn, so this one's next is likely to be so many blocks on.
 func (p *product) aheadOfTask(s *workerScratch, r0, rows, workers int) {
 	r := r0 + workers*p.rBlock
-	if p.rPacks > 0 || p.r.Trans || r >= p.rn || p.vBlocks > 1 {
+	bytes := min(rows, p.rn-r-1) * p.r.Stride
+	if p.rPacks > 0 || p.r.Trans || p.vBlocks > 1 || bytes <= 0 || bytes > aheadMost {
 		s.ahead[aheadR].stop()
 		return
 	}
-	s.ahead[aheadR].run(unsafe.Pointer(&p.r.Data[r*p.r.Stride]), min(rows, p.rn-r-1)*p.r.Stride)
+	s.ahead[aheadR].run(unsafe.Pointer(&p.r.Data[r*p.r.Stride]), bytes)
 }
 
 // aheadOfPanel sets the other streams, before panel n of V is multiplied.

@@ -11,15 +11,6 @@
 //
 // R's tiles are loaded from AX and CX, BX bytes a row; V's from DX, the sums from DI, both SI = 128 bytes a row.
 
-TEXT aheadTiles<>(SB), NOSPLIT|NOFRAME, $0
-	AHEAD(R13, 0, more0, done0)
-	AHEAD(R13, 0, more1, done1)
-	AHEAD(R13, 40, more2, done2)
-	AHEAD(R13, 40, more3, done3)
-	AHEAD(R13, 80, more4, done4)
-	AHEAD(R13, 80, more5, done5)
-	RET
-
 // func mulTiles(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead, shapes *[33][64]byte)
 TEXT ·mulTiles(SB), NOSPLIT, $0-96
 	MOVQ acc+0(FP), DI
@@ -83,7 +74,8 @@ loop22:
 	ADDQ r_step+24(FP), AX
 	ADDQ r_step+24(FP), CX
 	ADDQ $2048, DX
-	CALL aheadTiles<>(SB)
+	AHEAD(R13, 0, moreC22, doneC22)
+	AHEAD(R13, 40, moreR22, doneR22)
 	DECQ R12
 	JNZ  loop22
 	TILESTOREAT(0, DI_SI, 0)
@@ -112,7 +104,8 @@ loop21:
 	ADDQ r_step+24(FP), AX
 	ADDQ r_step+24(FP), CX
 	ADDQ $2048, DX
-	CALL aheadTiles<>(SB)
+	AHEAD(R13, 0, moreC21, doneC21)
+	AHEAD(R13, 40, moreR21, doneR21)
 	DECQ R12
 	JNZ  loop21
 	TILESTOREAT(0, DI_SI, 0)

@@ -2,7 +2,6 @@
 
 #include "textflag.h"
 #include "gemm_amd64.h"
-#include "ahead_amd64.h"
 
 // The micro-kernel keeps 12 rows × 32 columns of sums in Z0–Z23, row i in Z(2i) and Z(2i+1); a panel of V passes through
 // Z24 and Z25, the lanes of R are broadcast to Z26–Z31. Rows 0–2 of R are at R12, 3–5 at R13, 6–8 at R11, 9–11 at R10, each
@@ -70,7 +69,6 @@ four: \
 	ADDQ $16, R11; \
 	ADDQ $16, R12; \
 	ADDQ $16, R13; \
-	CALL aheadAVX512<>(SB); \
 	JMP  four; \
 rest: \
 	ADDQ $4, BX; \
@@ -104,7 +102,6 @@ done: \
 	MOVQ r_p+8(FP), SI; \
 	MOVQ r_row+16(FP), R8; \
 	MOVQ v+40(FP), DX; \
-	MOVQ ahead+80(FP), R15; \
 	MOVQ rows+56(FP), R9; \
 rows12: \
 	SUBQ $12, R9; \
@@ -140,12 +137,6 @@ rows1: \
 	JMP  rows1; \
 end: \
 	VZEROUPPER; \
-	RET
-
-TEXT aheadAVX512<>(SB), NOSPLIT|NOFRAME, $0
-	AHEAD(CX, 0, more0, done0)
-	AHEAD(CX, 40, more1, done1)
-	AHEAD(CX, 80, more2, done2)
 	RET
 
 // func mulF32AVX512(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)

@@ -52,3 +52,14 @@ func q41ToBF16(dst *uint32, step int, src *byte, n int)
 
 //go:noescape
 func bf16ToBF16(dst *uint32, step int, src *byte, n int)
+
+// mulF32AVX2 is mulGeneric for lanes of one f32.
+//
+//go:noescape
+func mulF32AVX2(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
+
+//go:noescape
+func transpose8AVX2(dst *uint32, dstStride int, src *byte, srcStride, squares int)
+
+//go:noescape
+func storeRowsAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32, add bool)

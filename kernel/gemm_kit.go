@@ -29,7 +29,8 @@ type kit struct {
 	direct DType
 
 	// mul adds R·Vᵀ to acc [rows][32] (or sets it, if first): rows of R rStride bytes apart, one panel of V of which cols
-	// columns are wanted, over units of k. While it is at it, it asks for the memory that ahead says.
+	// columns are wanted, over units of k. While it is at it,
+	// AMX asks for the memory that ahead says.
 	mul func(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
 
 	// rRows and vRows turn n stored elements along k into lanes, for R and for V (they differ for int8 alone). Every 16 lanes
@@ -83,4 +84,22 @@ func (k *kit) rowSide(mem []uint32, stride, row, lane int) rowSide {
 		return rowSide{p, 64, 2048, 4 * 32 * stride}
 	}
 	return rowSide{p, 4 * stride, 64, 4 * 32 * stride}
+}
+
+// storeGeneric is the reference of kit.store.
+func storeGeneric(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool) {
+	for i := range rows {
+		sums := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(acc), 4*panel*i)), cols)
+		to := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(c), 4*ldc*i)), cols)
+		for j, sum := range sums {
+			x := sum * scale
+			if bias != nil {
+				x += *(*float32)(unsafe.Add(unsafe.Pointer(bias), 4*j))
+			}
+			if add {
+				x += to[j]
+			}
+			to[j] = x
+		}
+	}
 }

@@ -29,7 +29,7 @@ func (e *Engine) kit(g *Gemm) *kit {
 	if e.family >= AVX512 {
 		return &avx512F32
 	}
-	return nil
+	return &avx2F32
 }
 
 // none is the type of an operand that no kit reads as it lies.

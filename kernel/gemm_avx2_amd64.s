@@ -1,0 +1,215 @@
+//go:build amd64 && !purego
+
+#include "textflag.h"
+
+// The micro-kernel keeps 6 rows × 16 columns of sums in Y0–Y11, row i in Y(2i) and Y(2i+1); half of a panel of V passes
+// through Y12 and Y13, the lanes of R are broadcast to Y14 and Y15. Rows 0–2 of R are at R12, 3–5 at R13, each R8 bytes apart.
+
+#define VLOAD(k) VMOVUPS (128*k)(AX), Y12; VMOVUPS (128*k+32)(AX), Y13
+
+#define PAIR(k, m, a0, a1) \
+	VBROADCASTSS m, Y14; \
+	VFMADD231PS Y12, Y14, a0; \
+	VFMADD231PS Y13, Y14, a1
+
+#define PAIRODD(k, m, a0, a1) \
+	VBROADCASTSS m, Y15; \
+	VFMADD231PS Y12, Y15, a0; \
+	VFMADD231PS Y13, Y15, a1
+
+#define STEP6(k) \
+	VLOAD(k); \
+	PAIR(k, (4*k)(R12), Y0, Y1); \
+	PAIRODD(k, (4*k)(R12)(R8*1), Y2, Y3); \
+	PAIR(k, (4*k)(R12)(R8*2), Y4, Y5); \
+	PAIRODD(k, (4*k)(R13), Y6, Y7); \
+	PAIR(k, (4*k)(R13)(R8*1), Y8, Y9); \
+	PAIRODD(k, (4*k)(R13)(R8*2), Y10, Y11)
+
+#define STEP1(k) \
+	VLOAD(k); \
+	PAIR(k, (4*k)(R12), Y0, Y1)
+
+#define ROW(OP, i, x, y) OP(128*i, x); OP(128*i+32, y)
+#define LOADACC(off, y) VMOVUPS off(DI), y
+#define SAVEACC(off, y) VMOVUPS y, off(DI)
+#define ZEROACC(off, y) VXORPS y, y, y
+#define ROWS1(OP) ROW(OP, 0, Y0, Y1)
+#define ROWS6(OP) ROWS1(OP); ROW(OP, 1, Y2, Y3); ROW(OP, 2, Y4, Y5); ROW(OP, 3, Y6, Y7); ROW(OP, 4, Y8, Y9); ROW(OP, 5, Y10, Y11)
+
+// HALF computes a group of rows against the 16 columns at offset 0 or 64 of the panel; DI and DX are moved to it before.
+#define HALF(ROWS, STEP, zero, four, rest, one, done) \
+	MOVQ DX, AX; \
+	MOVQ units+48(FP), BX; \
+	MOVQ SI, R12; \
+	LEAQ (SI)(R8*2), R13; \
+	ADDQ R8, R13; \
+	CMPB first+72(FP), $0; \
+	JNE  zero; \
+	ROWS(LOADACC); \
+	JMP  four; \
+zero: \
+	ROWS(ZEROACC); \
+four: \
+	SUBQ $4, BX; \
+	JLT  rest; \
+	STEP(0); \
+	STEP(1); \
+	STEP(2); \
+	STEP(3); \
+	ADDQ $512, AX; \
+	ADDQ $16, R12; \
+	ADDQ $16, R13; \
+	JMP  four; \
+rest: \
+	ADDQ $4, BX; \
+one: \
+	SUBQ $1, BX; \
+	JLT  done; \
+	STEP(0); \
+	ADDQ $128, AX; \
+	ADDQ $4, R12; \
+	ADDQ $4, R13; \
+	JMP  one; \
+done: \
+	ROWS(SAVEACC)
+
+// func mulF32AVX2(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
+TEXT ·mulF32AVX2(SB), NOSPLIT, $0-88
+	MOVQ acc+0(FP), DI
+	MOVQ r_p+8(FP), SI
+	MOVQ r_row+16(FP), R8
+	MOVQ v+40(FP), DX
+	MOVQ rows+56(FP), R9
+
+six:
+	SUBQ $6, R9
+	JLT  single
+	HALF(ROWS6, STEP6, zero6l, four6l, rest6l, one6l, done6l)
+	CMPQ cols+64(FP), $16
+	JLE  next6
+	ADDQ $64, DI
+	ADDQ $64, DX
+	HALF(ROWS6, STEP6, zero6h, four6h, rest6h, one6h, done6h)
+	SUBQ $64, DI
+	SUBQ $64, DX
+
+next6:
+	ADDQ $(6*128), DI
+	LEAQ (R8)(R8*2), AX
+	LEAQ (SI)(AX*2), SI
+	JMP  six
+
+single:
+	ADDQ $5, R9
+	JLT  end
+	HALF(ROWS1, STEP1, zero1l, four1l, rest1l, one1l, done1l)
+	CMPQ cols+64(FP), $16
+	JLE  next1
+	ADDQ $64, DI
+	ADDQ $64, DX
+	HALF(ROWS1, STEP1, zero1h, four1h, rest1h, one1h, done1h)
+	SUBQ $64, DI
+	SUBQ $64, DX
+
+next1:
+	ADDQ $128, DI
+	ADDQ R8, SI
+	SUBQ $6, R9
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// EIGHT loads 8 rows of 8 lanes from p, R8 bytes apart (R9, R10, R11: 3, 5, 7 times that), and transposes them: Y0–Y7 to Y8–Y15.
+#define EIGHT(p) \
+	VMOVUPS (p), Y0; VMOVUPS (p)(R8*1), Y1; VMOVUPS (p)(R8*2), Y2; VMOVUPS (p)(R9*1), Y3; \
+	VMOVUPS (p)(R8*4), Y4; VMOVUPS (p)(R10*1), Y5; VMOVUPS (p)(R9*2), Y6; VMOVUPS (p)(R11*1), Y7; \
+	VUNPCKLPS Y1, Y0, Y8; VUNPCKHPS Y1, Y0, Y9; VUNPCKLPS Y3, Y2, Y10; VUNPCKHPS Y3, Y2, Y11; \
+	VUNPCKLPS Y5, Y4, Y12; VUNPCKHPS Y5, Y4, Y13; VUNPCKLPS Y7, Y6, Y14; VUNPCKHPS Y7, Y6, Y15; \
+	VUNPCKLPD Y10, Y8, Y0; VUNPCKHPD Y10, Y8, Y1; VUNPCKLPD Y11, Y9, Y2; VUNPCKHPD Y11, Y9, Y3; \
+	VUNPCKLPD Y14, Y12, Y4; VUNPCKHPD Y14, Y12, Y5; VUNPCKLPD Y15, Y13, Y6; VUNPCKHPD Y15, Y13, Y7; \
+	VPERM2F128 $0x20, Y4, Y0, Y8; VPERM2F128 $0x20, Y5, Y1, Y9; VPERM2F128 $0x20, Y6, Y2, Y10; VPERM2F128 $0x20, Y7, Y3, Y11; \
+	VPERM2F128 $0x31, Y4, Y0, Y12; VPERM2F128 $0x31, Y5, Y1, Y13; VPERM2F128 $0x31, Y6, Y2, Y14; VPERM2F128 $0x31, Y7, Y3, Y15
+
+// func transpose8AVX2(dst *uint32, dstStride int, src *byte, srcStride, squares int): 8 rows, squares times 8 lanes of each
+TEXT ·transpose8AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R12
+	MOVQ src+16(FP), SI
+	MOVQ srcStride+24(FP), R8
+	MOVQ squares+32(FP), CX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R8)(R8*4), R10
+	LEAQ (R9)(R8*4), R11
+	LEAQ (R12)(R12*2), R13
+
+square:
+	EIGHT(SI)
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, (DI)(R12*1)
+	VMOVUPS Y10, (DI)(R12*2)
+	VMOVUPS Y11, (DI)(R13*1)
+	LEAQ (DI)(R12*4), DI
+	VMOVUPS Y12, (DI)
+	VMOVUPS Y13, (DI)(R12*1)
+	VMOVUPS Y14, (DI)(R12*2)
+	VMOVUPS Y15, (DI)(R13*1)
+	LEAQ (DI)(R12*4), DI
+	ADDQ $32, SI
+	DECQ CX
+	JNZ  square
+	VZEROUPPER
+	RET
+
+// func storeRowsAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32, add bool): all 32 columns
+TEXT ·storeRowsAVX2(SB), NOSPLIT, $0-49
+	MOVQ c+0(FP), DI
+	MOVQ ldc+8(FP), R8
+	SHLQ $2, R8
+	MOVQ acc+16(FP), SI
+	MOVQ rows+24(FP), DX
+	VBROADCASTSS scale+32(FP), Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ bias+40(FP), BX
+	TESTQ BX, BX
+	JZ   nobias
+	VMOVUPS (BX), Y5
+	VMOVUPS 32(BX), Y6
+	VMOVUPS 64(BX), Y7
+	VMOVUPS 96(BX), Y8
+
+nobias:
+	MOVBLZX add+48(FP), AX
+
+row:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VFMADD213PS Y5, Y4, Y0
+	VFMADD213PS Y6, Y4, Y1
+	VFMADD213PS Y7, Y4, Y2
+	VFMADD213PS Y8, Y4, Y3
+	TESTL AX, AX
+	JZ   put
+	VADDPS (DI), Y0, Y0
+	VADDPS 32(DI), Y1, Y1
+	VADDPS 64(DI), Y2, Y2
+	VADDPS 96(DI), Y3, Y3
+
+put:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, SI
+	ADDQ R8, DI
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
