@@ -2,7 +2,6 @@ package eval
 
 import (
 	"context"
-
 	"fmt"
 	"strings"
 
@@ -44,7 +43,8 @@ type Report struct {
 	Labels   int        `json:"labels,omitempty"` // texts that retrieval chose among
 	Text     *Retrieval `json:"image_to_text,omitempty"`
 	Image    *Retrieval `json:"text_to_image,omitempty"`
-	Said     []string   `json:"-"` // the captions, an item each; empty where the picture could not be read
+	Items    []Item     `json:"-"` // those whose pictures could be read
+	Said     []string   `json:"-"` // the captions, one for each of Items
 }
 
 // Retrieval is recall by cosine, and after the matching head looked at the best again.
@@ -71,7 +71,7 @@ func Evaluate(ctx context.Context, m *blip2.Model, items []Item, o Options) (Rep
 		}
 		o.Progress(min(from+o.Batch, len(items)), len(items))
 	}
-	r := Report{Name: o.Name, N: len(e.items), Skipped: len(items) - len(e.items), Said: e.said}
+	r := Report{Name: o.Name, N: len(e.items), Skipped: len(items) - len(e.items), Items: e.items, Said: e.said}
 	if e.said != nil {
 		var references, keywords [][]string
 		for _, it := range e.items {

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -62,7 +61,7 @@ func openPairs(dir string, sources []Source, maxPixels int) (*pairSet, error) {
 				s.report.Broken++
 				continue
 			}
-			if !selected(row.Extra, src.Where) {
+			if !data.Where(src.Where).Wants(row.Extra) {
 				continue
 			}
 			s.pairs = append(s.pairs, pair{set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(row.Texts), share: share})
@@ -70,17 +69,6 @@ func openPairs(dir string, sources []Source, maxPixels int) (*pairSet, error) {
 	}
 	s.report.Rows = len(s.pairs)
 	return s, nil
-}
-
-// selected says whether a row's fields are what a source asks for.
-func selected(fields map[string]any, where map[string]string) bool {
-	for key, allowed := range where {
-		allowed, not := strings.CutPrefix(allowed, "!")
-		if slices.Contains(strings.Split(allowed, "|"), fmt.Sprint(fields[key])) == not {
-			return false
-		}
-	}
-	return true
 }
 
 // sided are words of captions whose pictures mean something else when mirrored.

@@ -15,18 +15,19 @@ import (
 
 func (c *cli) trainCommand() *cobra.Command {
 	var settings []string
-	var resume, force bool
+	var resume, force, dry bool
 	cmd := &cobra.Command{
-		Use:   "train RECIPE.yaml [--set key=value]… [--resume]",
+		Use:   "train RECIPE.yaml [--set key=value]… [--resume] [--dry-run]",
 		Short: "train a bridge between a frozen image encoder and a frozen language model",
 		Long: `Runs a recipe. Its output folder gets the checkpoints, metrics.jsonl, curves.svg, the resolved recipe, and in the end the model and
 a report on what was held out. A run that was killed goes on with --resume and ends in the same bytes.`,
-		Example: "  dragoman train recipes/tiny.yaml\n  dragoman train my.yaml --set stages.0.lr=1e-4",
+		Example: "  dragoman train recipes/tiny.yaml\n  dragoman train my.yaml --set stages.0.lr=1e-4 --dry-run",
 		Args:    cobra.ExactArgs(1),
 	}
 	cmd.Flags().StringArrayVar(&settings, "set", nil, "lay key=value over the recipe (may be given again)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the run in the output folder")
 	cmd.Flags().BoolVar(&force, "force", false, "resume even under another kernel family")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "count and check the data, foresee time and memory, train nothing")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("seed") {
 			settings = append(settings, fmt.Sprintf("seed=%d", c.seed))
@@ -42,6 +43,14 @@ a report on what was held out. A run that was killed goes on with --resume and e
 				show.clear()
 				c.note("%s", line)
 			},
+		}
+		if dry {
+			plan, err := train.DryRun(cmd.Context(), recipe, o)
+			show.clear()
+			if err != nil {
+				return err
+			}
+			return c.emit(planObject(plan), describePlan(plan))
 		}
 		err = train.Run(cmd.Context(), recipe, o)
 		show.clear()

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dragoman/data"
+	"dragoman/eval"
+	"dragoman/internal/atomicfile"
+	"dragoman/internal/hint"
+	"dragoman/picture"
+)
+
+func (c *cli) evalCommand() *cobra.Command {
+	var where, labels []string
+	var said, name string
+	var o eval.Options
+	cmd := &cobra.Command{
+		Use:   "eval [--where FIELD=VALUE]… PAIRS…",
+		Short: "measure a model on pictures with captions",
+		Long: `Reads pairs (JSONL, CSV, a folder with captions beside pictures, tar shards, parquet) and writes how the model does on each of
+the PAIRS: captions (equal to a reference, a shared content word, BLEU-4, ROUGE-L, CIDEr-D) and retrieval (recall at 1, 5 and 10,
+text for picture and picture for text, by cosine and, with --rerank, with the matching head). A table, or an object a set with --json.`,
+		Example: "  dragoman eval --rerank 16 pairs.jsonl\n  dragoman eval --where split=held-style --labels pairs.jsonl pairs.jsonl",
+		Args:    cobra.MinimumNArgs(1),
+	}
+	c.modelFlags(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&where, "where", nil, "only rows with FIELD=VALUE, VALUE|VALUE, or FIELD=!VALUE for all others (may be given again)")
+	f.StringArrayVar(&labels, "labels", nil, "retrieval also chooses among the captions of these pairs (may be given again)")
+	f.IntVar(&o.Rerank, "rerank", 0, "how many candidates the matching head looks at again (0: none)")
+	f.IntVar(&o.MaxTokens, "max-tokens", 20, "most tokens of a caption")
+	f.BoolVar(&o.NoCaptions, "no-captions", false, "retrieval only")
+	f.StringVar(&name, "name", "", "what the set is called in the report")
+	f.StringVar(&said, "said", "", "write every caption that was made to FILE.jsonl")
+	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		wanted, err := parseWhere(where)
+		if err != nil {
+			return err
+		}
+		if o.Rerank < 0 || o.MaxTokens < 1 {
+			return usagef("--rerank must not be negative, and --max-tokens at least 1")
+		}
+		for _, path := range labels {
+			items, closer, err := openItems(path, nil)
+			if err != nil {
+				return err
+			}
+			for _, it := range items {
+				o.Labels = append(o.Labels, it.References...)
+			}
+			closer.Close()
+		}
+		m, err := c.open(nil)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		var reports []eval.Report
+		var all []saidLine
+		for _, path := range args {
+			items, closer, err := openItems(path, wanted)
+			if err != nil {
+				return err
+			}
+			if len(items) == 0 {
+				closer.Close()
+				return hint.Wrap(fmt.Errorf("reading pairs: %s: no row fits --where", path), "the fields of a row are those of its JSON object or its table's columns")
+			}
+			o.Name = path
+			if name != "" {
+				o.Name = name
+			}
+			o.Progress = func(done, total int) { c.progress("%s: %d of %d pictures", path, done, total) }
+			r, err := m.Evaluate(cmd.Context(), items, o)
+			c.progressDone()
+			closer.Close()
+			if err != nil {
+				return err
+			}
+			reports = append(reports, r)
+			for i, s := range r.Said {
+				all = append(all, saidLine{r.Items[i].Name, s, r.Items[i].References})
+			}
+			if c.json {
+				if err := c.emit(r, ""); err != nil {
+					return err
+				}
+			}
+		}
+		if said != "" {
+			if err := writeSaid(said, all); err != nil {
+				return err
+			}
+		}
+		if c.json {
+			return nil
+		}
+		return c.emit(nil, strings.TrimSuffix(eval.Markdown(reports), "\n"))
+	})
+	return cmd
+}
+
+// parseWhere reads FIELD=VALUE settings.
+func parseWhere(settings []string) (data.Where, error) {
+	wanted := data.Where{}
+	for _, s := range settings {
+		field, value, ok := strings.Cut(s, "=")
+		if !ok || field == "" {
+			return nil, usagef("--where must be FIELD=VALUE: %s", s)
+		}
+		wanted[field] = value
+	}
+	return wanted, nil
+}
+
+// openItems reads the rows of pairs that are wanted.
+func openItems(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
+	set, err := data.Open(path, data.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	var items []eval.Item
+	for i := range set.Len() {
+		row, err := set.Row(i)
+		if err != nil || !wanted.Wants(row.Extra) {
+			continue
+		}
+		items = append(items, eval.Item{
+			Name:       row.Where,
+			References: row.Texts,
+			Keywords:   row.Tags,
+			Decode: func() (*picture.RGBA, error) {
+				row, err := set.Row(i)
+				if err != nil {
+					return nil, err
+				}
+				return row.Decode()
+			},
+		})
+	}
+	return items, set, nil
+}
+
+type saidLine struct {
+	Image      string   `json:"image"`
+	Text       string   `json:"text"`
+	References []string `json:"references"`
+}
+
+func writeSaid(path string, lines []saidLine) error {
+	return atomicfile.WriteFile(path, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, l := range lines {
+			if err := enc.Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

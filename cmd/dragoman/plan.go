@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"dragoman/train"
+)
+
+// planObject is a dry run's findings for scripts: times in seconds.
+func planObject(p *train.Plan) map[string]any {
+	var stages []map[string]any
+	for i, s := range p.Stages {
+		stage := map[string]any{"name": s.Name, "steps": s.Steps, "samples": s.Samples, "epochs": s.Epochs, "seconds": s.Time.Seconds()}
+		if i < len(p.Trained) {
+			stage["parameters"] = p.Trained[i]
+		}
+		stages = append(stages, stage)
+	}
+	return map[string]any{
+		"rows": p.Train, "validation": p.Validation, "broken": p.Report.Broken, "captions": p.Captions, "parameters": p.Parameters,
+		"stages": stages, "seconds": p.Time().Seconds(), "encode_seconds": p.Encode.Seconds(), "cache_bytes": p.CacheBytes, "memory_bytes": p.MemoryBytes,
+	}
+}
+
+// describePlan is the same as text.
+func describePlan(p *train.Plan) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d pairs to train on, %d to validate with, %d different captions", p.Train, p.Validation, p.Captions)
+	if p.Report.Broken > 0 {
+		fmt.Fprintf(&b, "\n%s", p.Report.String())
+	}
+	fmt.Fprintf(&b, "\n%.1f million parameters in the bridge", float64(p.Parameters)/1e6)
+	for i, s := range p.Stages {
+		fmt.Fprintf(&b, "\n%s: %d steps, %d samples, %.1f epochs, about %s", s.Name, s.Steps, s.Samples, s.Epochs, about(s.Time))
+		if i < len(p.Trained) {
+			fmt.Fprintf(&b, ", %.1f million parameters learn", float64(p.Trained[i])/1e6)
+		}
+	}
+	if p.Encode > 0 {
+		fmt.Fprintf(&b, "\nencoding pictures: about %s, %.1f MB on disk", about(p.Encode), float64(p.CacheBytes)/1e6)
+	}
+	fmt.Fprintf(&b, "\nin all about %s and %.1f GB of memory; nothing was written", about(p.Time()), float64(p.MemoryBytes)/1e9)
+	return b.String()
+}
+
+// about rounds a time that is only foreseen.
+func about(d time.Duration) time.Duration {
+	switch {
+	case d > time.Hour:
+		return d.Round(time.Minute)
+	case d > time.Minute:
+		return d.Round(10 * time.Second)
+	}
+	return d.Round(time.Second)
+}

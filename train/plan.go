@@ -1,0 +1,151 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"dragoman/data"
+	"dragoman/kernel"
+	"dragoman/tensor"
+)
+
+// Plan is what a run would be: the data counted and checked, and the time and memory foreseen from a step of each stage.
+type Plan struct {
+	Train, Validation int
+	Report            data.Report // of the rows trained on
+	Captions          int         // different ones
+	Parameters        int         // of the bridge
+	Trained           []int       // parameters that each stage trains
+	Stages            []StagePlan
+	Encode            time.Duration // making the features of the cache; 0 without one
+	CacheBytes        int64         // of the cache on disk
+	MemoryBytes       int64         // of the process at its largest
+}
+
+// StagePlan is one stage of a plan.
+type StagePlan struct {
+	Name    string
+	Steps   int
+	Samples int
+	Epochs  float64
+	Time    time.Duration
+}
+
+// Time is how long the whole run would take.
+func (p *Plan) Time() time.Duration {
+	total := p.Encode
+	for _, s := range p.Stages {
+		total += s.Time
+	}
+	return total
+}
+
+// DryRun does everything of a run but the run: it checks the recipe, every row and every picture, puts the model together and
+// takes two steps of each stage. Nothing is written.
+func DryRun(ctx context.Context, r *Recipe, o Options) (*Plan, error) {
+	t := &trainer{recipe: r, opt: o, out: folder{r.Output}}
+	defer t.close()
+	p, err := t.plan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("train: dry run: %w", err)
+	}
+	return p, nil
+}
+
+func (t *trainer) plan(ctx context.Context) (*Plan, error) {
+	if t.opt.Progress == nil {
+		t.opt.Progress = func(Progress) {}
+	}
+	if t.opt.Notice == nil {
+		t.opt.Notice = func(string) {}
+	}
+	if err := t.openData(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.openModel(); err != nil {
+		return nil, err
+	}
+	r := t.recipe
+	p := &Plan{Train: len(t.train.pairs), Validation: len(t.held), Report: t.train.report, Captions: len(t.labels.texts)}
+	for _, param := range t.model.Params() {
+		p.Parameters += param.Len()
+	}
+	t.views = newViews(t.model, r, t.compute)
+	t.run = tensor.NewRun(tensor.Options{Compute: t.compute, Grad: true, Train: true})
+	if err := t.planEncoding(p); err != nil {
+		return nil, err
+	}
+	for i := range r.Stages {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		t.state.Stage = i
+		if err := t.planStage(p, &r.Stages[i]); err != nil {
+			return nil, fmt.Errorf("stage %s: %w", r.Stages[i].Name, err)
+		}
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	p.MemoryBytes = max(int64(m.Sys), peakMemory())
+	return p, nil
+}
+
+// planEncoding times the encoder on some pictures. Where features are not cached, they are part of every step.
+func (t *trainer) planEncoding(p *Plan) error {
+	n := min(encodeBatch, len(t.train.pairs))
+	var reqs []request
+	for i := range n {
+		reqs = append(reqs, request{pair: &t.train.pairs[i], index: i})
+	}
+	for range 2 { // the first time, memory is got
+		began := time.Now()
+		if _, err := t.views.features(reqs); err != nil {
+			return err
+		}
+		views := len(t.train.pairs) * t.views.cached
+		p.Encode = time.Since(began) / time.Duration(n) * time.Duration(views)
+		p.CacheBytes = int64(views) * int64(t.model.FeatureLen()) * 2
+	}
+	return nil
+}
+
+// planStage takes two steps of a stage and times the second.
+func (t *trainer) planStage(p *Plan, st *Stage) error {
+	params := t.model.StageParams(st.learns())
+	trained := 0
+	for _, param := range params {
+		trained += param.Len()
+	}
+	p.Trained = append(p.Trained, trained)
+	t.adam = newAdamW(kernel.Default(), params, st.Groups)
+	l := &learner{t: t, stage: st, sampler: newSampler(t.train.pairs, 1)}
+	if st.LM != 0 {
+		l.prompt = t.model.PromptIDs()
+	}
+	if st.Kind == KindWarm {
+		if t.model.Bridge.Head == nil {
+			return errNoHead
+		}
+		l.warm = t.newColdWarmer(st)
+	}
+	var took time.Duration
+	for range 2 {
+		began := time.Now()
+		if _, _, err := t.step(l, 0); err != nil {
+			return err
+		}
+		took = time.Since(began)
+		if t.views.cached > 0 {
+			// Drawing and encoding the batch is the cache's time, not the step's.
+			took -= min(took, p.Encode/time.Duration(max(1, len(t.train.pairs)*t.views.cached))*time.Duration(st.Batch*st.Accumulate))
+		}
+	}
+	samples := st.Steps * st.Batch * st.Accumulate
+	p.Stages = append(p.Stages, StagePlan{
+		Name: st.Name, Steps: st.Steps, Samples: samples, Epochs: float64(samples) / float64(len(t.train.pairs)),
+		Time: took * time.Duration(st.Steps),
+	})
+	return nil
+}
