@@ -165,7 +165,8 @@ def main():
     b.icons("streamline", "iconify-json-streamline-emojis")
     b.clip_art()
     rows = b.finish()
-    print(f"{classes.write(b.src, root / 'classes.jsonl')} ImageNet classes")
+    known = {word for row in rows if row["split"] == "train" for word in [row["text"].lower(), *row["tags"]]}
+    print(f"{classes.write(b.src, root / 'classes.jsonl', known)} ImageNet classes")
     for (style, split), n in sorted(collections.Counter((r["style"], r["split"]) for r in rows).items()):
         print(f"{n:6} {style:12} {split}")
     for name in ("kind", "split"):

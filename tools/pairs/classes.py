@@ -19,7 +19,8 @@ def synsets(src):
     return nouns
 
 
-def write(src, out):
+def write(src, out, known):
+    """One row a class; `plain` is the nearest hypernym that is one of the known words, or empty."""
     nouns = synsets(src)
     ids = (src / "timm/timm/data/_info/imagenet_synsets.txt").read_text().split()
     with open(out, "w") as f:
@@ -30,6 +31,7 @@ def write(src, out):
                 lemmas_above, further = nouns[above[0]]
                 chain.append(lemmas_above[0])
                 above = further
-            row = {"class": index, "synset": synset, "names": lemmas, "hypernyms": chain}
+            row = {"class": index, "synset": synset, "names": lemmas, "hypernyms": chain,
+                   "plain": next((h for h in chain if h in known), "")}
             f.write(json.dumps(row, ensure_ascii=False) + "\n")
     return len(ids)

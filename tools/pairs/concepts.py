@@ -20,7 +20,8 @@ def slug(text):
 
 
 def caption(label):
-    """The sentence that is learnt: emojibase's label, with a flag's colon spelt out."""
+    """The sentence that is learnt: emojibase's label, with a flag's colon spelt out and plain quotes."""
+    label = label.translate({ord("“"): '"', ord("”"): '"', ord("’"): "'"})
     if label.startswith("flag: "):
         return "flag of " + label[len("flag: "):]
     return label.replace("keycap: ", "keycap ")
