@@ -18,6 +18,7 @@ from concepts import Concepts, held_out, kind, slug
 
 Image.MAX_IMAGE_PIXELS = None  # the limit is PIXELS below
 PIXELS = 30_000_000
+COMMON = 20  # pictures that a word must be said of to be plain
 SIZE = 256  # longer side of a drawn or shrunk picture; smaller ones keep their size
 
 
@@ -165,7 +166,9 @@ def main():
     b.icons("streamline", "iconify-json-streamline-emojis")
     b.clip_art()
     rows = b.finish()
-    known = {word for row in rows if row["split"] == "train" for word in [row["text"].lower(), *row["tags"]]}
+    counts = collections.Counter(word for row in rows if row["split"] == "train"
+                                 for word in {row["text"].lower(), *row["tags"]})
+    known = {word for word, count in counts.items() if count >= COMMON}
     print(f"{classes.write(b.src, root / 'classes.jsonl', known)} ImageNet classes")
     for (style, split), n in sorted(collections.Counter((r["style"], r["split"]) for r in rows).items()):
         print(f"{n:6} {style:12} {split}")
