@@ -1,7 +1,9 @@
 package tensor
 
 import (
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +42,24 @@ type job struct {
 	next atomic.Int64
 	left atomic.Int64 // the caller and the helpers that still hold the job
 	done chan struct{}
-	_    [64]byte
+	// failed is the first panic of a task in a helper.
+	failed atomic.Pointer[Panic]
+	_      [64]byte
+}
+
+// Panic is what Do panics with when a task has panicked in another goroutine, where nobody could recover it.
+type Panic struct {
+	Value any    // what the task panicked with
+	Stack []byte // where, as debug.Stack writes it
+}
+
+// Error is the value's text, on its own.
+func (p *Panic) Error() string { return fmt.Sprint(p.Value) }
+
+// Unwrap is the value where that is an error.
+func (p *Panic) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
 }
 
 // busy is in a helper's mail while it works.
@@ -84,7 +103,8 @@ func (p *Pool) resize(n int) {
 func (p *Pool) Size() int { return len(*p.helpers.Load()) + 1 }
 
 // Do implements kernel.Workers. It may be called from many goroutines at a time and from inside f; worker numbers are those
-// of this call.
+// of this call. When a task panics, no further ones begin, and Do panics in its caller's goroutine once those under way have
+// ended: with the task's own value if the caller did that task, else with a *Panic.
 func (p *Pool) Do(n int, f func(task, worker int)) {
 	helpers := *p.helpers.Load()
 	if n <= 1 || len(helpers) == 0 {
@@ -118,7 +138,16 @@ func (p *Pool) Do(n int, f func(task, worker int)) {
 			h.wake <- struct{}{}
 		}
 	}
+	defer p.finish(j, helpers, hired)
 	j.work(0)
+}
+
+// finish waits for the helpers that were hired. It does so also while the panic of a task goes by: what helpers write to
+// belongs to callers further up.
+func (p *Pool) finish(j *job, helpers []*helper, hired int) {
+	if j.next.Load() < j.n { // a panic
+		j.next.Store(j.n)
+	}
 	if hired > 0 {
 		for _, h := range helpers {
 			// Nothing is left to do for a helper that has not come yet.
@@ -128,8 +157,30 @@ func (p *Pool) Do(n int, f func(task, worker int)) {
 		}
 		j.wait()
 	}
+	failed := j.failed.Load()
+	if failed != nil {
+		j.failed.Store(nil)
+	}
 	j.f = nil
 	p.jobs.Put(j)
+	if failed != nil {
+		panic(failed)
+	}
+}
+
+// help is work in a helper: a panic ends the job, not the process, and is left for the caller.
+func (j *job) help(worker int) {
+	defer func() {
+		if v := recover(); v != nil {
+			p, nested := v.(*Panic)
+			if !nested {
+				p = &Panic{v, debug.Stack()}
+			}
+			j.failed.CompareAndSwap(nil, p)
+			j.next.Store(j.n)
+		}
+	}()
+	j.work(worker)
 }
 
 // work does tasks until there are none.
@@ -164,7 +215,7 @@ func (j *job) wait() {
 func (h *helper) run() {
 	for {
 		j := h.next()
-		j.work(h.index)
+		j.help(h.index)
 		h.mail.Store(nil)
 		if j.left.Add(-1) == 0 {
 			j.done <- struct{}{} // the caller has stopped looking
