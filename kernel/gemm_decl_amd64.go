@@ -63,3 +63,20 @@ func transpose8AVX2(dst *uint32, dstStride int, src *byte, srcStride, squares in
 
 //go:noescape
 func storeRowsAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32, add bool)
+
+// mulInt8AVX512 is mulGeneric for blocks of int8.
+//
+//go:noescape
+func mulInt8AVX512(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
+
+//go:noescape
+func f32ToInt8(dst *uint32, src *byte, blocks int)
+
+//go:noescape
+func q8ToInt8(dst *uint32, src *byte, blocks int)
+
+//go:noescape
+func q40ToInt8(dst *uint32, src *byte, blocks int)
+
+//go:noescape
+func q41ToInt8(dst *uint32, src *byte, blocks int)

@@ -50,6 +50,9 @@ type kit struct {
 	store, storeT func(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool)
 }
 
+// none is a kit's direct where R is always packed.
+const none = numDTypes
+
 // rowSide is where a micro-kernel finds R: bytes from one row to the next, from 16 lanes of a row to the next 16, and from
 // 32 rows to the next 32. The vector kernels read rows of lanes without gaps, whatever step and group say.
 type rowSide struct {

@@ -22,6 +22,8 @@ func (e *Engine) kit(g *Gemm) *kit {
 		switch {
 		case e.family == AMX:
 			return &tilesBF16
+		case e.family == AVX512BF16 && g.Compute == Q8_0 && g.A.DType == F32 && !g.A.Trans && g.B.DType.BlockLen() == 32 && !g.B.Trans:
+			return &avx512Int8
 		case e.family == AVX512BF16 && e.cpu.dotBF16:
 			return &avx512BF16
 		}
@@ -31,9 +33,6 @@ func (e *Engine) kit(g *Gemm) *kit {
 	}
 	return &avx2F32
 }
-
-// none is the type of an operand that no kit reads as it lies.
-const none = numDTypes
 
 var avx512F32 = kit{
 	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 516, least: 96,
@@ -54,6 +53,25 @@ var tilesBF16 = kit{
 	direct: BF16, mul: mulTilesBF16,
 	rRows: rowsToBF16, vRows: rowsToBF16, zip: zipToBF16, transpose: transposeAVX512,
 	store: storeAVX512, storeT: storeTAVX512,
+}
+
+var avx512Int8 = kit{
+	unit: 32, rLanes: 10, vLanes: 10, pad: 1, step: 6, chunk: 24, block: 516, least: 96,
+	direct: none, mul: mulInt8AVX512,
+	rRows: func(dst *uint32, _ int, _ DType, src *byte, n int) { f32ToInt8(dst, src, n/32) },
+	vRows: blocksToInt8, transpose: transposeAVX512,
+	store: storeAVX512,
+}
+
+func blocksToInt8(dst *uint32, _ int, d DType, src *byte, n int) {
+	switch d {
+	case Q8_0:
+		q8ToInt8(dst, src, n/32)
+	case Q4_0:
+		q40ToInt8(dst, src, n/32)
+	case Q4_1:
+		q41ToInt8(dst, src, n/32)
+	}
 }
 
 func rowsToF32(dst *uint32, _ int, d DType, src *byte, n int) {

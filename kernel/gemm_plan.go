@@ -112,13 +112,18 @@ func (e *Engine) Gemm(w Workers, gs ...*Gemm) {
 		}
 	}
 	if j.tasks > 0 {
-		j.reserve()
-		if j.packs > 0 {
-			w.Do(j.packs, j.packFunc)
-		}
-		w.Do(j.tasks, j.taskFunc)
+		j.run(w)
 	}
 	j.free()
+}
+
+// run packs ahead what several tasks need, and does the tasks.
+func (j *job) run(w Workers) {
+	j.reserve()
+	if j.packs > 0 {
+		w.Do(j.packs, j.packFunc)
+	}
+	w.Do(j.tasks, j.taskFunc)
 }
 
 const (
