@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"dragoman/internal/builtin"
 	"dragoman/weights"
@@ -43,6 +44,16 @@ func (f Files) ReadFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %d bytes are too many", path, info.Size())
 	}
 	return os.ReadFile(path)
+}
+
+// Has says whether there is such a file.
+func (f Files) Has(name string) bool {
+	path := f.where(name)
+	if builtin.Is(path) {
+		return slices.Contains(builtin.Names(), path)
+	}
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Weights maps a checkpoint: a file, or the one (or its shards) in a directory.

@@ -109,12 +109,14 @@ func (m *Model) bind(files Files, opt Options) error {
 	return m.check()
 }
 
-// ownWeights is the file that holds the bridge: model.safetensors, or whatever checkpoint the directory has.
+// ownWeights is the file that holds the bridge: what Save or Convert wrote, or whatever checkpoint the directory has.
 func ownWeights(files Files) string {
-	if _, err := os.Stat(files.where("model.safetensors")); err != nil && files.dir != "mini:" {
-		return "."
+	for _, name := range []string{"model.safetensors", packedName} {
+		if files.Has(name) {
+			return name
+		}
 	}
-	return "model.safetensors"
+	return "."
 }
 
 // detect takes from the tensors what a config.json may not know or get wrong: whether there is a text stream, and how many
@@ -201,23 +203,29 @@ func (m *Model) Restore(path string) error {
 	return nil
 }
 
+// saveConfig writes everything of a model's directory but the tensors.
+func (m *Model) saveConfig(dir string) error {
+	raw, err := json.MarshalIndent(m.Config, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	if m.vocab == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Join(dir, wordsDir), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, wordsDir, "vocab.txt"), m.vocab, 0o644)
+}
+
 // Save writes what Open reads into a directory that is there: config.json, the bridge's tensors, and the text stream's
 // vocabulary. Frozen parts stay where they are; config.json says where.
 func (m *Model) Save(dir string) error {
-	raw, err := json.MarshalIndent(m.Config, "", "  ")
-	if err != nil {
+	if err := m.saveConfig(dir); err != nil {
 		return fmt.Errorf("save model: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644); err != nil {
-		return fmt.Errorf("save model: %w", err)
-	}
-	if m.vocab != nil {
-		if err := os.MkdirAll(filepath.Join(dir, wordsDir), 0o755); err != nil {
-			return fmt.Errorf("save model: %w", err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, wordsDir, "vocab.txt"), m.vocab, 0o644); err != nil {
-			return fmt.Errorf("save model: %w", err)
-		}
 	}
 	var tensors []weights.Tensor
 	for _, p := range m.stored() {

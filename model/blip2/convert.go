@@ -1,0 +1,60 @@
+package blip2
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"dragoman/kernel"
+	"dragoman/weights"
+)
+
+// packedName is the file that a converted model's bridge is in, since safetensors cannot say quantised types.
+const packedName = "model.gguf"
+
+// Convert writes a model's directory anew, with the bridge's matrices as d and everything finer (norms, biases, the learned queries,
+// positions) as float32: config.json, model.gguf, and the text stream's vocabulary. Frozen parts stay where they are.
+func (m *Model) Convert(dir string, d kernel.DType) error {
+	if err := m.convert(dir, d); err != nil {
+		return fmt.Errorf("convert model: %w", err)
+	}
+	return nil
+}
+
+func (m *Model) convert(dir string, d kernel.DType) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	var tensors []weights.Tensor
+	for _, p := range m.stored() {
+		x, shape := p.Data(), p.Shape()
+		if x == nil {
+			return fmt.Errorf("%s is %v: open the model Trainable", p.Name(), p.DType())
+		}
+		if !coarse(p.Name(), shape, d) {
+			tensors = append(tensors, weights.FromFloat32(p.Name(), shape, x))
+			continue
+		}
+		w := weights.Tensor{Name: p.Name(), Type: weights.TypeOf(d), Shape: shape, Data: make([]byte, shape[0]*d.RowBytes(shape[1]))}
+		kernel.Encode(d, w.Data, x)
+		tensors = append(tensors, w)
+	}
+	if err := m.saveConfig(dir); err != nil {
+		return err
+	}
+	return weights.WriteGGUF(filepath.Join(dir, packedName), tensors, weights.Meta{"general.architecture": "blip-2"})
+}
+
+// coarse says whether a parameter bears rounding to d: a matrix that is multiplied with or looked up in, whose rows are whole blocks.
+func coarse(name string, shape []int, d kernel.DType) bool {
+	if len(shape) != 2 || shape[1]%d.BlockLen() != 0 || !strings.HasSuffix(name, ".weight") {
+		return false
+	}
+	for _, fine := range []string{"position_embeddings", "class_embeddings", "itm_head"} {
+		if strings.Contains(name, fine) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,50 @@
+package blip2
+
+import (
+	"math"
+	"testing"
+
+	"dragoman/kernel"
+	"dragoman/weights"
+)
+
+// TestConvert checks that a converted model opens, is smaller, and gives nearly what the model gave.
+func TestConvert(t *testing.T) {
+	m, err := Open("../../testdata/blip2-itm", Options{Trainable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	dir := t.TempDir()
+	if err := m.Convert(dir, kernel.F16); err != nil {
+		t.Fatal(err)
+	}
+	f, err := weights.Open(dir + "/" + packedName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rounded := 0
+	b := f.Names()
+	for _, p := range m.Params() {
+		w, ok := f.Lookup(p.Name())
+		if !ok {
+			t.Fatalf("%s is lost", p.Name())
+		}
+		x, err := w.Float32()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range p.Data() {
+			if d := math.Abs(float64(x[i] - v)); d > 1e-3*max(1, math.Abs(float64(v))) {
+				t.Fatalf("%s[%d]: %v became %v", p.Name(), i, v, x[i])
+			}
+		}
+		if w.Type == weights.F16 {
+			rounded++
+		}
+	}
+	if rounded < 10 || len(b) != len(m.Params()) {
+		t.Errorf("%d of %d tensors rounded", rounded, len(b))
+	}
+}
