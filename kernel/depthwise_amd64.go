@@ -29,29 +29,33 @@ func (e *Engine) depthwise(d *Depthwise, lo, hi float32) bool {
 	if e.family == Generic {
 		return false
 	}
-	done := 0
 	if wide := d.rowOfTaps(); e.family >= AVX512 && d.Step == d.Channels && d.Places >= 4 && wide != 0 {
-		done = d.Places &^ 3
-		rows, group := len(d.Taps)/wide, max(32, nearWeights/len(d.Taps)&^31)
-		for from := 0; from < d.Channels; from += group {
-			to := min(from+group, d.Channels)
-			if wide == 3 {
-				depthwise3AVX512(&d.Out[0], &d.In[0], &d.Weight[0], &d.Bias[0], &d.Taps[0], rows, d.Channels, from, to, done/4, lo, hi)
-			} else {
-				depthwise5AVX512(&d.Out[0], &d.In[0], &d.Weight[0], &d.Bias[0], &d.Taps[0], rows, d.Channels, from, to, done/4, lo, hi)
-			}
+		d.rows(wide, 0, d.Places/4, lo, hi)
+		if d.Places%4 != 0 {
+			d.rows(wide, d.Places-4, 1, lo, hi) // some places get what they have once more
 		}
-		if done == d.Places {
-			return true
-		}
+		return true
 	}
-	out, in := &d.Out[done*d.Channels], &d.In[done*d.Step]
 	if e.family == AVX2 {
-		depthwiseAVX2(out, in, &d.Weight[0], &d.Bias[0], &d.Taps[0], len(d.Taps), d.Channels, d.Places-done, d.Step, lo, hi)
+		depthwiseAVX2(&d.Out[0], &d.In[0], &d.Weight[0], &d.Bias[0], &d.Taps[0], len(d.Taps), d.Channels, d.Places, d.Step, lo, hi)
 	} else {
-		depthwiseAVX512(out, in, &d.Weight[0], &d.Bias[0], &d.Taps[0], len(d.Taps), d.Channels, d.Places-done, d.Step, lo, hi)
+		depthwiseAVX512(&d.Out[0], &d.In[0], &d.Weight[0], &d.Bias[0], &d.Taps[0], len(d.Taps), d.Channels, d.Places, d.Step, lo, hi)
 	}
 	return true
+}
+
+// rows computes fours of places from a place on, whose windows are rows of wide taps.
+func (d *Depthwise) rows(wide, place, fours int, lo, hi float32) {
+	out, in := &d.Out[place*d.Channels], &d.In[place*d.Step]
+	rows, group := len(d.Taps)/wide, max(32, nearWeights/len(d.Taps)&^31)
+	for from := 0; from < d.Channels; from += group {
+		to := min(from+group, d.Channels)
+		if wide == 3 {
+			depthwise3AVX512(out, in, &d.Weight[0], &d.Bias[0], &d.Taps[0], rows, d.Channels, from, to, fours, lo, hi)
+		} else {
+			depthwise5AVX512(out, in, &d.Weight[0], &d.Bias[0], &d.Taps[0], rows, d.Channels, from, to, fours, lo, hi)
+		}
+	}
 }
 
 // rowOfTaps is 3 or 5 where the taps are rows of so many whose pixels and weights lie side by side; else 0.
