@@ -75,7 +75,7 @@ const queryBlock = 256
 func (j *attentionJob) bundleBackward(s *attentionScratch, bundle []int32, kvHead int) {
 	a := j.a
 	keys := a.Keys()
-	j.operands(s, int(bundle[0]), kvHead, keys)
+	j.operands(s, int(bundle[0]), kvHead)
 	sides := backwardSides{
 		k: j.packRows(s, &s.k, &s.kSide, keys, a.D),
 		v: j.packRows(s, &s.v, &s.vSide, keys, a.D),
@@ -138,6 +138,8 @@ func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, 
 		cols := min(panel, count-n*panel)
 		j.mul(s, &acc[0], sides.k, &qPanels[n*qSize], units, keys, cols)
 		j.mul(s, &acc2[0], sides.v, &oPanels[n*oSize], units, keys, cols)
+		clearBeyond(acc, keys, cols)
+		clearBeyond(acc2, keys, cols)
 		j.maskPanel(floatsOf(acc), b, h, first+n*panel, cols)
 		s.slope = slopeBlock{
 			scores: unsafe.Pointer(&acc[0]), dweights: unsafe.Pointer(&acc2[0]),
@@ -157,6 +159,16 @@ func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, 
 	}
 	j.addDown(s, g.DV, &s.ot, &s.vSide, p, ld, b, h, count)
 	j.addDown(s, g.DK, &s.qt, &s.kSide, ds, ld, b, h, count)
+}
+
+// clearBeyond clears columns cols and on of a panel of rows: what no product wrote may be NaN, which a weight of 0 does not hide.
+func clearBeyond(x []uint32, rows, cols int) {
+	if cols == panel {
+		return
+	}
+	for i := range rows {
+		clear(x[i*panel+cols : (i+1)*panel])
+	}
 }
 
 // rowSums makes what slopeRows wants of each query: log Σ exp in powers of two in s.top, Σ out·dout in s.sum, over whole panels.

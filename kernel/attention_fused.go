@@ -33,6 +33,7 @@ type attentionJob struct {
 	grad     *AttentionGrad
 	order    []int32 // the batch, bundle by bundle
 	starts   []int32 // where each bundle begins in order, and the end
+	span     int     // heads of keys in a task of the forward
 	parts    int
 	scratch  []attentionScratch
 	forward  func(task, worker int)
@@ -52,6 +53,7 @@ type attentionScratch struct {
 	product                                       product
 	gemm                                          Gemm
 	kSide, vSide, kDown                           Operand
+	kSides, vSides                                [spanMax]Operand
 	pack                                          workerScratch
 	_                                             [64]byte
 }
@@ -84,6 +86,7 @@ func (j *attentionJob) free() {
 	for i := range j.scratch {
 		s := &j.scratch[i]
 		s.kSide, s.vSide, s.kDown, s.gemm, s.product = Operand{}, Operand{}, Operand{}, Gemm{}, product{}
+		s.kSides, s.vSides = [spanMax]Operand{}, [spanMax]Operand{}
 	}
 	attentionJobs.Lock()
 	attentionJobs.idle = append(attentionJobs.idle, j)
@@ -134,6 +137,9 @@ func (a *Attention) sameKeys(b, c int) bool {
 
 func (j *attentionJob) bundle(i int) []int32 { return j.order[j.starts[i]:j.starts[i+1]] }
 
+// spanMax is the most heads that a task computes side by side: they share pages and cache lines.
+const spanMax = 4
+
 // Rows of attention that are worth packing keys for, and what a task should have at least if its work is shared out.
 const (
 	fewRows  = 8
@@ -160,11 +166,17 @@ func (e *Engine) Attention(w Workers, a *Attention) {
 	case (rows <= fewRows || j.kit == nil) && j.fewKernels():
 		w.Do(bundles*a.KVHeads, j.few)
 	default:
-		j.parts = 1
-		if tasks, want := bundles*a.KVHeads, tasksEach*w.Size(); tasks < want {
+		j.span, j.parts = 1, 1
+		if len(a.Segments) == 1 {
+			for j.span = spanMax; j.span > 1 && bundles*(a.KVHeads/j.span) < 2*w.Size(); {
+				j.span /= 2
+			}
+		}
+		tasks := bundles * ceilDiv(a.KVHeads, j.span)
+		if want := tasksEach * w.Size(); j.span == 1 && tasks < want {
 			j.parts = max(1, min(ceilDiv(want, tasks), rows/partRows))
 		}
-		w.Do(bundles*a.KVHeads*j.parts, j.forward)
+		w.Do(tasks*j.parts, j.forward)
 	}
 	j.free()
 }
@@ -194,26 +206,29 @@ func (j *attentionJob) forwardTask(task, worker int) {
 	a, s := j.a, &j.scratch[worker]
 	part := task % j.parts
 	task /= j.parts
-	kvHead, bundle := task%a.KVHeads, j.bundle(task/a.KVHeads)
+	spans := ceilDiv(a.KVHeads, j.span)
+	first, bundle := task%spans*j.span, j.bundle(task/spans)
+	heads := min(j.span, a.KVHeads-first)
 	total := len(bundle) * a.Heads / a.KVHeads * a.Tq
 	size := roundUp(ceilDiv(total, j.parts), panel)
 	from, to := part*size, min((part+1)*size, total)
 	if from >= to {
 		return
 	}
-	keys, all := 0, a.Keys()
-	for n := from; n < to && keys < all; n++ {
-		keys = max(keys, a.visible(n%a.Tq, all))
+	keys := a.Keys()
+	if to <= a.Tq { // the last of them sees most
+		keys = a.visible(to-1, keys)
 	}
-	if keys == 0 {
-		keys = 1 // nothing is seen: rows of zeros come out
-	}
-	j.operands(s, int(bundle[0]), kvHead, keys)
-	kPanel := j.packKeys(s, keys)
-	vPanel := j.packValues(s, keys)
+	keys = max(keys, 1) // where nothing is seen, rows of zeros come out
+	kPanel := j.packKeys(s, bundle, first, heads, keys)
+	vPanel := j.packValues(s, heads, keys)
+	k, v := s.k.take(heads*kPanel*ceilDiv(keys, panel)), s.v.take(heads*vPanel*ceilDiv(a.D, panel))
 	block := j.rowBlock(keys)
 	for n := from; n < to; n += block {
-		j.forwardBlock(s, bundle, kvHead, n, min(n+block, to), keys, kPanel, vPanel)
+		for h := range heads {
+			kHead, vHead := k[h*len(k)/heads:], v[h*len(v)/heads:]
+			j.forwardBlock(s, bundle, first+h, n, min(n+block, to), keys, kHead, kPanel, vHead, vPanel)
+		}
 	}
 }
 
@@ -226,7 +241,7 @@ func (j *attentionJob) rowBlock(keys int) int {
 }
 
 // operands points kSide and vSide to the keys and values of a head: where they lie, or gathered where they lie apart.
-func (j *attentionJob) operands(s *attentionScratch, b, kvHead, keys int) {
+func (j *attentionJob) operands(s *attentionScratch, b, kvHead int) {
 	a := j.a
 	if len(a.Segments) == 1 {
 		seg := &a.Segments[0]
@@ -262,14 +277,45 @@ func (j *attentionJob) packPanels(s *attentionScratch, dst *lanes, o *Operand, r
 	return buf, size
 }
 
-// packKeys packs the keys, contracted over D; packValues the values, contracted over keys.
-func (j *attentionJob) packKeys(s *attentionScratch, keys int) (size int) {
-	_, size = j.packPanels(s, &s.k, &s.kSide, keys, j.a.D)
+// packKeys packs the keys of some heads, contracted over D, one head after another; it returns the lanes of a panel. A panel of
+// keys of all heads comes before the next panel, as the heads lie side by side in memory.
+func (j *attentionJob) packKeys(s *attentionScratch, bundle []int32, first, heads, keys int) (size int) {
+	for h := range heads {
+		j.operands(s, int(bundle[0]), first+h)
+		s.kSides[h], s.vSides[h] = s.kSide, s.vSide
+	}
+	units := ceilDiv(j.a.D, j.kit.unit)
+	size = j.kit.panelLanes(units) * panel
+	panels := ceilDiv(keys, panel)
+	buf := s.k.take(heads * panels * size)
+	s.gemm = Gemm{K: j.a.D}
+	for n := range panels {
+		for h := range heads {
+			s.product = product{Gemm: &s.gemm, kit: j.kit, v: &s.kSides[h], vn: keys}
+			s.product.packPanel(&s.pack, buf[(h*panels+n)*size:], n, 0, units)
+		}
+	}
 	return size
 }
 
-func (j *attentionJob) packValues(s *attentionScratch, keys int) (size int) {
-	_, size = j.packDown(s, &s.v, &s.vSide, j.a.D, keys)
+// packValues packs the values, contracted over keys, in the same way, from the operands that packKeys found.
+func (j *attentionJob) packValues(s *attentionScratch, heads, keys int) (size int) {
+	kit, d := j.kit, j.a.D
+	size = roundUp(keys, panel) / kit.unit * panel
+	panels := ceilDiv(d, panel)
+	buf := s.v.take(heads * panels * size)
+	s.gemm = Gemm{K: keys}
+	s.product = product{Gemm: &s.gemm, kit: kit}
+	for from := 0; from < keys; from += panel {
+		count := min(panel, keys-from)
+		for h := range heads {
+			for n := range panels {
+				to := buf[(h*panels+n)*size+from/kit.unit*panel:][:panel/kit.unit*panel]
+				s.product.zip(&s.pack, to, &s.vSides[h], n*panel, min(panel, d-n*panel), from, count)
+				clear(to[ceilDiv(count, kit.unit)*panel:])
+			}
+		}
+	}
 	return size
 }
 
@@ -301,15 +347,18 @@ func rowsAt(p *uint32, lanes int) rowSide {
 }
 
 // forwardBlock computes rows from…to−1 of a bundle's.
-func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead, from, to, keys, kPanel, vPanel int) {
+func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead, from, to, keys int, k []uint32, kPanel int, v []uint32, vPanel int) {
 	a, kit := j.a, j.kit
 	rows := to - from
 	s.rows(rows)
-	most, all := 1, a.Keys()
-	for n := range rows {
-		v := min(keys, a.visible((from+n)%a.Tq, all))
+	most := 1
+	for n, i := 0, from%a.Tq; n < rows; n++ {
+		v := a.visible(i, keys)
 		s.visible[n] = int32(v)
 		most = max(most, v)
+		if i++; i == a.Tq {
+			i = 0
+		}
 	}
 	units := ceilDiv(a.D, kit.unit)
 	padded := roundUp(units, kit.pad)
@@ -319,16 +368,13 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 		r := j.rowAt(bundle, kvHead, from+n)
 		at := (r.b*a.Tq+r.i)*a.QStride + r.h*a.D
 		for end := n + min(a.Tq-r.i, rows-n); n < end; n, at = n+1, at+a.QStride {
-			row := q[n*ld : (n+1)*ld]
-			kit.rRows(&row[0], 64, F32, (*byte)(unsafe.Pointer(&a.Q[at])), a.D)
-			clear(row[units:])
+			kit.rRows(&q[n*ld], 64, F32, (*byte)(unsafe.Pointer(&a.Q[at])), a.D)
 		}
 	}
 
 	panels := ceilDiv(most, panel)
 	step := panelStep(rows)
 	acc := s.acc.take(panels * step)
-	k := s.k.take(panels * kPanel)
 	s.pack.ahead.stop()
 	mulPanels(kit, &acc[0], step, rowsAt(&q[0], ld), &k[0], kPanel, padded, rows, min(panels*panel, keys), &s.pack.ahead)
 
@@ -350,7 +396,6 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 		s.sum[n] = inverse(s.sum[n])
 	}
 	sums := s.acc2.take(ceilDiv(a.D, panel) * step)
-	v := s.v.take(ceilDiv(a.D, panel) * vPanel)
 	mulPanels(kit, &sums[0], step, rowsAt(&p[0], pLanes), &v[0], vPanel, panels*panel/kit.unit, rows, a.D, &s.pack.ahead)
 	for n := 0; n < rows; {
 		r := j.rowAt(bundle, kvHead, from+n)
@@ -420,11 +465,11 @@ func (j *attentionJob) keep(s *attentionScratch, bundle []int32, kvHead, from, r
 	}
 	keys, loops := a.Keys(), j.engine.loops()
 	for n := range rows {
-		r := j.rowAt(bundle, kvHead, from+n)
 		lse := negInf
 		if s.sum[n] != 0 {
-			lse = float32((float64(s.top[n]) + math.Log2(float64(s.sum[n]))) * math.Ln2)
+			lse = s.top[n]*math.Ln2 + float32(math.Log(float64(s.sum[n])))
 		}
+		r := j.rowAt(bundle, kvHead, from+n)
 		at := (r.b*a.Heads+r.h)*a.Tq + r.i
 		if a.LSE != nil {
 			a.LSE[at] = lse
