@@ -1,0 +1,107 @@
+// Package bench measures how fast this machine does the work of the models, each figure beside the limit that was measured
+// in the same run: the multipliers' peak for a number type, or the rate at which memory can be read.
+//
+// Only useful operations count (a product of m×k and k×n is 2·m·n·k, padding is nothing), and only useful bytes (weights and
+// activations once each). Work that memory bounds walks over at least a gigabyte of different weights, so that no cache helps.
+// Every figure is the best of several runs, with the spread of the runs beside it.
+//
+// A part is a kind of work. This package brings linear and attention; who owns a model registers its parts.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dragoman/kernel"
+	"dragoman/tensor"
+)
+
+// Options are what to measure.
+type Options struct {
+	Parts  []string       // names of parts; nil for those of a bare run
+	Shape  string         // whose shapes a model's parts take, with seeded weights; empty for what the part chooses
+	Model  string         // a model to load instead; empty for the one that is built in
+	Engine *kernel.Engine // nil for kernel.Default()
+	Emit   func(Record)   // called for each figure, in order, on the goroutine that called Run
+}
+
+// Record is one figure. Zero fields do not apply.
+type Record struct {
+	Part        string  `json:"part"`
+	What        string  `json:"what,omitempty"`
+	DType       string  `json:"dtype,omitempty"`
+	ISA         string  `json:"isa,omitempty"`
+	Threads     int     `json:"threads,omitempty"`
+	Shape       []int   `json:"shape,omitempty"`
+	Seconds     float64 `json:"seconds,omitempty"` // of the best run
+	Spread      float64 `json:"spread,omitempty"`  // how much longer than the best the median run took, as a share of the best
+	Flops       float64 `json:"flops,omitempty"`
+	Bytes       float64 `json:"bytes,omitempty"`
+	FlopsPerS   float64 `json:"flops_per_s,omitempty"`
+	BytesPerS   float64 `json:"bytes_per_s,omitempty"`
+	ShareOfPeak float64 `json:"share_of_peak,omitempty"`
+	Bound       string  `json:"bound,omitempty"` // compute or memory: which limit asks for more time
+	TokensPerS  float64 `json:"tokens_per_s,omitempty"`
+	SamplesPerS float64 `json:"samples_per_s,omitempty"`
+	PeakRSS     int64   `json:"peak_rss,omitempty"` // bytes
+}
+
+// Part is a kind of work that can be measured.
+type Part struct {
+	Name    string
+	Default bool // measured when no parts are named
+	Run     func(ctx context.Context, r *Runner) error
+}
+
+var parts []Part
+
+// Register adds a part, for use from an init function. It panics if there is one of that name.
+func Register(p Part) {
+	if slices.ContainsFunc(parts, func(q Part) bool { return q.Name == p.Name }) {
+		panic("bench: two parts are named " + p.Name)
+	}
+	parts = append(parts, p)
+}
+
+// Names lists the parts.
+func Names() []string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// Run measures the peaks and then the parts. It ends early, with ctx's error, between two runs.
+func Run(ctx context.Context, o Options) error {
+	var chosen []Part
+	for _, name := range o.Parts {
+		i := slices.IndexFunc(parts, func(p Part) bool { return p.Name == name })
+		if i < 0 {
+			return fmt.Errorf("no part %q to measure (%s)", name, strings.Join(Names(), ", "))
+		}
+		chosen = append(chosen, parts[i])
+	}
+	if len(o.Parts) == 0 {
+		for _, p := range parts {
+			if p.Default {
+				chosen = append(chosen, p)
+			}
+		}
+	}
+	r := &Runner{Options: o, Workers: tensor.DefaultPool()}
+	if r.Engine == nil {
+		r.Engine = kernel.Default()
+	}
+	if err := r.measurePeaks(ctx); err != nil {
+		return err
+	}
+	for _, p := range chosen {
+		if err := p.Run(ctx, r); err != nil {
+			return fmt.Errorf("part %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}

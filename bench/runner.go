@@ -1,0 +1,131 @@
+package bench
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"dragoman/kernel"
+)
+
+// Runner is what a part measures with.
+type Runner struct {
+	Options
+	Workers kernel.Workers
+
+	peaks [kernel.Q8_0 + 1]float64 // operations a second, by number type
+	read  float64                  // bytes a second
+	arena []byte                   // what memory-bound parts walk over
+}
+
+const (
+	enough   = 400 * time.Millisecond // of runs of the same work
+	leastRun = 5                      // runs, at least
+	cold     = 1 << 30                // bytes that no cache holds
+)
+
+// Time runs f until there have been several runs and some time has passed, and returns the best and the median.
+func (r *Runner) Time(ctx context.Context, f func()) (best, median time.Duration, err error) {
+	var runs []time.Duration
+	for start := time.Now(); len(runs) < leastRun || time.Since(start) < enough; {
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		t := time.Now()
+		f()
+		runs = append(runs, time.Since(t))
+	}
+	slices.Sort(runs)
+	return runs[0], runs[len(runs)/2], nil
+}
+
+// Measure times f and emits rec with the time, rates, bound and share filled in. f does the work of rec.Flops and rec.Bytes
+// so many times over; the figures are for once. The number type says which peak limits it. Where rec.Bound is set, to compute
+// because the same memory is used again and again, or to memory, the share is of that limit.
+func (r *Runner) Measure(ctx context.Context, rec Record, d kernel.DType, times int, f func()) error {
+	best, median, err := r.Time(ctx, f)
+	if err != nil {
+		return err
+	}
+	rec.DType, rec.ISA, rec.Threads = d.String(), r.Engine.Family().String(), r.Workers.Size()
+	rec.Seconds = best.Seconds() / float64(times)
+	rec.Spread = float64(median-best) / float64(best)
+	rec.FlopsPerS, rec.BytesPerS = rec.Flops/rec.Seconds, rec.Bytes/rec.Seconds
+	switch rec.Bound {
+	case "compute":
+		_, rec.ShareOfPeak = r.Share(d, rec.Flops, 0, rec.Seconds)
+	case "memory":
+		_, rec.ShareOfPeak = r.Share(d, 0, rec.Bytes, rec.Seconds)
+	default:
+		rec.Bound, rec.ShareOfPeak = r.Share(d, rec.Flops, rec.Bytes, rec.Seconds)
+	}
+	r.Emit(rec)
+	return nil
+}
+
+// Share says which limit bounds a piece of work, and how much of it was reached in so many seconds.
+func (r *Runner) Share(d kernel.DType, flops, bytes, seconds float64) (bound string, share float64) {
+	computing, reading := flops/r.Peak(d), bytes/r.read
+	if reading > computing {
+		return "memory", reading / seconds
+	}
+	return "compute", computing / seconds
+}
+
+// Peak is the most operations a second that any family up to the engine's reached for a number type: F32, BF16 (F16 counts as
+// it), or int8 for the quantised types.
+func (r *Runner) Peak(d kernel.DType) float64 {
+	switch d {
+	case kernel.F32:
+		return r.peaks[kernel.F32]
+	case kernel.F16, kernel.BF16:
+		return r.peaks[kernel.BF16]
+	}
+	return r.peaks[kernel.Q8_0]
+}
+
+// ReadPeak is how many bytes a second all workers together can read from memory.
+func (r *Runner) ReadPeak() float64 { return r.read }
+
+// Cold makes copies of a matrix of seeded weights, [out,in] of a type, that fill a gigabyte: a walk over them finds none in a
+// cache. They are good until the next call.
+func (r *Runner) Cold(d kernel.DType, out, in int) []kernel.Mat {
+	one := Weights(d, out, in)
+	size := (len(one.Data) + 63) &^ 63
+	n := (cold + size - 1) / size
+	if len(r.arena) < n*size {
+		r.arena = make([]byte, n*size)
+	}
+	mats := make([]kernel.Mat, n)
+	for i := range mats {
+		at := r.arena[i*size : i*size+len(one.Data)]
+		copy(at, one.Data)
+		mats[i] = kernel.MatOf(d, out, in, at)
+	}
+	return mats
+}
+
+// Weights is a seeded matrix [out,in] of a type.
+func Weights(d kernel.DType, out, in int) kernel.Mat {
+	rng := rand.New(rand.NewPCG(1, uint64(out*in)))
+	data := make([]byte, out*d.RowBytes(in))
+	row := make([]float32, in)
+	for i := range out {
+		for j := range row {
+			row[j] = rng.Float32()*0.1 - 0.05
+		}
+		kernel.Encode(d, data[i*d.RowBytes(in):(i+1)*d.RowBytes(in)], row)
+	}
+	return kernel.MatOf(d, out, in, data)
+}
+
+// Values are seeded activations, between −1 and 1.
+func Values(n int) []float32 {
+	rng := rand.New(rand.NewPCG(2, uint64(n)))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = rng.Float32()*2 - 1
+	}
+	return x
+}
