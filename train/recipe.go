@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"dragoman/model/blip2"
+
 	yaml "go.yaml.in/yaml/v4"
 )
 
@@ -282,6 +284,11 @@ func (s *Stage) check() error {
 		return fmt.Errorf("warmup, clip, weight_decay and min_lr cannot be negative")
 	}
 	return nil
+}
+
+// learns says which losses the stage has.
+func (s *Stage) learns() blip2.Learns {
+	return blip2.Learns{Head: s.Kind == KindWarm, First: s.ITC != 0 || s.ITM != 0 || s.ITG != 0, Second: s.LM != 0}
 }
 
 func oneOf(key, value string, allowed ...string) error {

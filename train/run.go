@@ -253,9 +253,7 @@ func (t *trainer) all(ctx context.Context) error {
 
 // stage runs one stage from where it is to its end.
 func (t *trainer) stage(ctx context.Context, st *Stage) error {
-	params := t.model.StageParams(blip2.Learns{
-		Head: st.Kind == KindWarm, First: st.ITC != 0 || st.ITM != 0 || st.ITG != 0, Second: st.LM != 0,
-	})
+	params := t.model.StageParams(st.learns())
 	t.adam = newAdamW(kernel.Default(), params, st.Groups)
 	if t.state.Step > 0 {
 		name, _, _, err := t.out.latest()

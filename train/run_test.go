@@ -1,9 +1,16 @@
 package train
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"math"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"dragoman/model/blip2"
 )
 
 // tiny is recipes/tiny.yaml, into a folder of the test's.
@@ -17,9 +24,159 @@ func tiny(t *testing.T, settings ...string) *Recipe {
 	return r
 }
 
+// TestTinyRecipe trains both stages to their ends and looks whether anything was learnt.
 func TestTinyRecipe(t *testing.T) {
 	r := tiny(t)
 	if err := Run(context.Background(), r, Options{Notice: func(s string) { t.Log(s) }}); err != nil {
 		t.Fatal(err)
+	}
+	log, err := openMetrics(r.Output, size(t, filepath.Join(r.Output, "metrics.jsonl")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.close()
+	first, last := map[string]float64{}, map[string]float64{}
+	for _, rec := range log.records {
+		for name, v := range rec.Losses {
+			if _, ok := first[name]; !ok {
+				first[name] = v
+			}
+			last[name] = v
+		}
+	}
+	for name, most := range map[string]float64{"itc": 0.8, "itg": 0.6, "lm": 0.95} {
+		if !(last[name] < most*first[name]) {
+			t.Errorf("%s went from %.3f to %.3f", name, first[name], last[name])
+		}
+	}
+	for _, name := range []string{"recipe.yaml", "curves.svg", "report.json", "report.md", "model/config.json", "best/model.safetensors"} {
+		if size(t, filepath.Join(r.Output, name)) == 0 {
+			t.Errorf("%s is empty", name)
+		}
+	}
+	m, err := blip2.Open(filepath.Join(r.Output, "model"), blip2.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// TestFrozenPartsAreUntouched compares the files of the frozen parts before and after.
+func TestFrozenPartsAreUntouched(t *testing.T) {
+	before := files(t, "../recipes/tiny")
+	r := tiny(t, "stages.align.steps=3", "stages.prompt.steps=3")
+	model, err := makeModel(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	hash := model.FrozenHash()
+	if err := Run(context.Background(), r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	after := files(t, "../recipes/tiny")
+	for name, b := range before {
+		if !bytes.Equal(b, after[name]) {
+			t.Errorf("%s was changed", name)
+		}
+	}
+	trained, err := blip2.Open(filepath.Join(r.Output, "model"), blip2.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trained.Close()
+	if got := model.FrozenHash(); got != hash {
+		t.Errorf("the frozen parts' hash was %s and is %s", hash, got)
+	}
+}
+
+// TestNotANumber puts a NaN into the encoder: every step is skipped, and the run stops with a clear line.
+func TestNotANumber(t *testing.T) {
+	r := tiny(t, "stages.align.lr=1e-3")
+	tr := &trainer{recipe: r, out: folder{r.Output}}
+	defer tr.close()
+	var notices []string
+	tr.opt.Notice = func(s string) { notices = append(notices, s) }
+	tr.opt.Progress = func(Progress) {}
+	if err := tr.begin(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	st := &r.Stages[0]
+	params := tr.model.StageParams(st.learns())
+	before := params[3].Data()[0]
+	params[0].Data()[0] = float32(math.NaN())
+	tr.state.Skipped = 2
+	err := tr.stage(context.Background(), st)
+	if !errors.Is(err, ErrDiverged) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "step 5") {
+		t.Errorf("%v", err)
+	}
+	if tr.state.Skipped != 2+patience || len(notices) != patience {
+		t.Errorf("%d steps skipped, %d notices", tr.state.Skipped, len(notices))
+	}
+	if params[3].Data()[0] != before {
+		t.Error("a skipped step changed a parameter")
+	}
+}
+
+func TestBrokenPicturesAreLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	lines := `{"image":"good.png","text":"a red circle"}
+{"image":"good.png","text":"a red ring"}
+{"image":"bad.png","text":"a blue bar"}
+{"image":"gone.png","text":"a blue ring"}
+`
+	good, err := os.ReadFile("../recipes/tiny/pictures/red-circle.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"good.png": good, "bad.png": good[:60], "pairs.jsonl": []byte(lines)} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := tiny(t, "stages.align.steps=2", "stages.prompt.steps=2", "stages.align.batch=2", "stages.prompt.batch=2",
+		"data.train=[{path: "+filepath.Join(dir, "pairs.jsonl")+"}]")
+	var notices []string
+	if err := Run(context.Background(), r, Options{Notice: func(s string) { notices = append(notices, s) }}); err != nil {
+		t.Fatal(err)
+	}
+	if len(notices) != 1 || !strings.Contains(notices[0], "2 rows, 2 left out") || !strings.Contains(notices[0], "pairs.jsonl:") {
+		t.Errorf("%q", notices)
+	}
+}
+
+func TestDryRun(t *testing.T) {
+	r := tiny(t)
+	p, err := DryRun(context.Background(), r, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Train != 30 || p.Validation != 6 || p.Captions != 36 || len(p.Stages) != 2 || p.Stages[0].Samples != 1800 || p.Stages[0].Epochs != 60 {
+		t.Errorf("%+v", p)
+	}
+	if p.Time() <= 0 || p.MemoryBytes <= 0 || p.Parameters <= p.Trained[1] || p.Trained[1] <= 0 {
+		t.Errorf("%+v", p)
+	}
+	if _, err := os.Stat(r.Output); err == nil {
+		t.Error("a dry run wrote something")
+	}
+}
+
+// TestWarm trains the picture's head alone: pooled features are missing in the tiny encoder, so a fresh model must say so.
+func TestWarmNeedsAHead(t *testing.T) {
+	r := tiny(t, "stages.0.kind=warm", "stages.0.itc=0")
+	if err := Run(context.Background(), r, Options{}); !errors.Is(err, errNoHead) {
+		t.Errorf("%v", err)
 	}
 }

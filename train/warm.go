@@ -1,7 +1,7 @@
 package train
 
 import (
-	"fmt"
+	"errors"
 	"math"
 
 	"dragoman/model/blip2"
@@ -27,15 +27,9 @@ const likenessTemperature = 0.1
 
 func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
 	if t.model.Bridge.Head == nil {
-		return nil, fmt.Errorf("model.qformer.picture_head: a warm stage trains the head, and there is none")
+		return nil, errNoHead
 	}
-	w := &warmer{t: t, stage: st}
-	run := tensor.NewRun(tensor.Options{Compute: t.compute})
-	n := len(t.labels.texts)
-	w.texts = tensor.FromFloats(t.model.EmbedTexts(run, t.labels.texts), n, t.model.Config.Shared)
-	if st.Neighbour > 0 {
-		w.near = likeness(run, w.texts)
-	}
+	w := t.newColdWarmer(st)
 	x, y, err := w.summaries()
 	if err != nil {
 		return nil, err
@@ -51,6 +45,19 @@ func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
 		}
 	}
 	return w, nil
+}
+
+var errNoHead = errors.New("model.qformer.picture_head: a warm stage trains the head, and there is none")
+
+// newColdWarmer is newWarmer without what has to be learnt from the pictures first.
+func (t *trainer) newColdWarmer(st *Stage) *warmer {
+	w := &warmer{t: t, stage: st, spread: make([]float32, t.model.Bridge.Head.In())}
+	run := tensor.NewRun(tensor.Options{Compute: t.compute})
+	w.texts = tensor.FromFloats(t.model.EmbedTexts(run, t.labels.texts), len(t.labels.texts), t.model.Config.Shared)
+	if st.Neighbour > 0 {
+		w.near = likeness(run, w.texts)
+	}
+	return w
 }
 
 // likeness is, for every caption, the softmax over the others of their cosines.
