@@ -60,17 +60,8 @@ type depthwise struct {
 	act        kernel.Act // what the kernel applies; the rest is applied behind it
 }
 
-func (d *depthwise) span(r *Run, worker, from, to int) {
+func (d *depthwise) span(r *Run, _, from, to int) {
 	o := d.o
-	if o.stepDown == 1 && o.stepRight == 1 && o.outWidth <= narrow {
-		for row := from; row < to; {
-			n := min(to-row, o.outHeight-row%o.outHeight, slabRows)
-			d.padded(r, worker, row, n)
-			row += n
-		}
-		d.behind(r, from, to)
-		return
-	}
 	inner, outer := o.inside()
 	for row := from; row < to; row++ {
 		for x := range inner {
@@ -80,55 +71,10 @@ func (d *depthwise) span(r *Run, worker, from, to int) {
 		for x := outer; x < o.outWidth; x++ {
 			d.run(r, row, x, x+1)
 		}
-	}
-	d.behind(r, from, to)
-}
-
-// behind applies an activation that the kernel does not know to rows of the result.
-func (d *depthwise) behind(r *Run, from, to int) {
-	if o := d.o; d.act != o.fused {
-		y := o.sum[from*o.outWidth*o.channels : to*o.outWidth*o.channels]
-		r.eng.Apply(o.fused, y, y)
-	}
-}
-
-// The rows of a result that is at most narrow places wide are computed from a slab, a copy of slabRows of them with the
-// padding around: there the windows that reach beyond the picture's edge are too many to be computed one by one.
-const (
-	narrow   = 32
-	slabRows = 8
-)
-
-// padded computes n rows of one picture of the result, at stride 1, from a slab.
-func (d *depthwise) padded(r *Run, worker, row, n int) {
-	o := d.o
-	wide, high := o.outWidth+o.kernelWidth-1, n+o.kernelHeight-1
-	line := wide * o.channels
-	slab := r.scratch(worker, high*line)
-	image, top := row/o.outHeight, row%o.outHeight-o.padTop
-	first, last := min(max(o.padLeft, 0), wide), min(o.padLeft+o.width, wide)
-	for y := range high {
-		to := slab[y*line:][:line]
-		if top+y < 0 || top+y >= o.height {
-			clear(to)
-			continue
+		if d.act != o.fused {
+			y := o.sum[row*o.outWidth*o.channels:][:o.outWidth*o.channels]
+			r.eng.Apply(o.fused, y, y)
 		}
-		clear(to[:first*o.channels])
-		copy(to[first*o.channels:last*o.channels], o.x.data[(image*o.height+top+y)*o.width*o.channels:])
-		clear(to[last*o.channels:])
-	}
-	var taps [maxTaps]kernel.Tap
-	area := o.kernelHeight * o.kernelWidth
-	for t := range area {
-		taps[t] = kernel.Tap{Pixel: (t/o.kernelWidth*wide + t%o.kernelWidth) * o.channels, Weight: t * o.channels}
-	}
-	for y := range n {
-		k := kernel.Depthwise{
-			Channels: o.channels, Places: o.outWidth, Step: o.channels, Taps: taps[:area],
-			In: slab[y*line:], Weight: d.taps, Bias: d.bias,
-			Out: o.sum[(row+y)*o.outWidth*o.channels:], Act: d.act,
-		}
-		r.eng.Depthwise(&k)
 	}
 }
 
