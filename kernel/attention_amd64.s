@@ -56,28 +56,21 @@
 	VMOVUPS Z4, (p); \
 	ADDQ    $64, p
 
-#define ACROSS(OP, v) \
-	VSHUFF32X4 $0x4e, v, v, Z15; \
-	OP         Z15, v, v; \
-	VSHUFF32X4 $0xb1, v, v, Z15; \
-	OP         Z15, v, v; \
-	VPERMILPS  $0x4e, v, Z15; \
-	OP         Z15, v, v; \
-	VPERMILPS  $0xb1, v, Z15; \
-	OP         Z15, v, v
+// REDUCE16 makes Z0 the 16 rows' results of OP over the 16 lanes of each of the vectors at p. It spoils every register.
+#define REDUCE16(OP, p) \
+	VMOVUPS (p), Z0; VMOVUPS 64(p), Z1; VMOVUPS 128(p), Z2; VMOVUPS 192(p), Z3; \
+	VMOVUPS 256(p), Z4; VMOVUPS 320(p), Z5; VMOVUPS 384(p), Z6; VMOVUPS 448(p), Z7; \
+	VMOVUPS 512(p), Z8; VMOVUPS 576(p), Z9; VMOVUPS 640(p), Z10; VMOVUPS 704(p), Z11; \
+	VMOVUPS 768(p), Z12; VMOVUPS 832(p), Z13; VMOVUPS 896(p), Z14; VMOVUPS 960(p), Z15; \
+	TRANSPOSE; \
+	OP Z8, Z0, Z0; OP Z9, Z1, Z1; OP Z10, Z2, Z2; OP Z11, Z3, Z3; \
+	OP Z12, Z4, Z4; OP Z13, Z5, Z5; OP Z14, Z6, Z6; OP Z15, Z7, Z7; \
+	OP Z4, Z0, Z0; OP Z5, Z1, Z1; OP Z6, Z2, Z2; OP Z7, Z3, Z3; \
+	OP Z2, Z0, Z0; OP Z3, Z1, Z1; \
+	OP Z1, Z0, Z0
 
-// SOFTMAX is the loop over rows. Z16 the scale, Z17 its product with the row's maximum, Z18 −Inf, Z19 0. R8 is the block, SI the
-// row's scores, BX the step, DI where the row's weights go, R13 the rows' number.
-#define SOFTMAX(DEGREE, STORE) \
-	VBROADCASTSS softmaxBlock_scale(R8), Z16; \
-	MOVL $0xff800000, AX; \
-	VPBROADCASTD AX, Z18; \
-	VPXORD Z19, Z19, Z19; \
-	MOVQ softmaxBlock_acc(R8), SI; \
-	MOVQ softmaxBlock_step(R8), BX; \
-	MOVQ softmaxBlock_weights(R8), DI; \
-	XORL R13, R13; \
-row: \
+// VISIBLE is the columns of row R13: R12 whole panels, and CX more, of which K1 and K2 are the halves.
+#define VISIBLE \
 	MOVQ softmaxBlock_visible(R8), AX; \
 	MOVLQSX (AX)(R13*4), CX; \
 	MOVQ CX, R12; \
@@ -88,40 +81,72 @@ row: \
 	DECL AX; \
 	KMOVW AX, K1; \
 	SHRL $16, AX; \
-	KMOVW AX, K2; \
+	KMOVW AX, K2
+
+// SOFTMAX goes over the rows' scores for their maxima, lane by lane, then over all rows at once for what is left of that; and the same
+// again for the weights and their sums. R8 is the block, SI a row's scores, BX the step, DI where a row's weights go, R13 the row.
+#define SOFTMAX(LOAD, DEGREE, STORE) \
+	MOVQ softmaxBlock_acc(R8), SI; \
+	MOVQ softmaxBlock_step(R8), BX; \
+	MOVQ softmaxBlock_spare(R8), DI; \
+	MOVL $0xff800000, AX; \
+	VPBROADCASTD AX, Z18; \
+	XORL R13, R13; \
+maxrow: \
+	VISIBLE; \
 	VMOVAPS Z18, Z0; \
 	VMOVAPS Z18, Z1; \
 	MOVQ SI, R9; \
-	MOVQ R12, DX; \
-	TESTQ DX, DX; \
-	JZ   toprest; \
-top: \
+	TESTQ R12, R12; \
+	JZ   maxrest; \
+max: \
 	VMAXPS (R9), Z0, Z0; \
 	VMAXPS 64(R9), Z1, Z1; \
 	ADDQ BX, R9; \
-	DECQ DX; \
-	JNZ  top; \
-toprest: \
+	DECQ R12; \
+	JNZ  max; \
+maxrest: \
 	VMAXPS (R9), Z0, K1, Z0; \
 	VMAXPS 64(R9), Z1, K2, Z1; \
 	VMAXPS Z1, Z0, Z0; \
-	ACROSS(VMAXPS, Z0); \
-	VMULPS Z16, Z0, Z17; \
-	VMOVD X17, AX; \
-	CMPL AX, $0xff800000; \
-	JNE  some; \
-	VMOVAPS Z19, Z17; \
-some: \
+	VMOVUPS Z0, (DI); \
+	ADDQ $64, DI; \
+	ADDQ $128, SI; \
+	INCQ R13; \
+	CMPQ R13, softmaxBlock_rows(R8); \
+	JLT  maxrow; \
+	MOVQ softmaxBlock_spare(R8), SI; \
+	MOVQ softmaxBlock_top(R8), DI; \
+top: \
+	REDUCE16(VMAXPS, SI); \
+	VBROADCASTSS softmaxBlock_scale(R8), Z16; \
+	MOVL $0xff800000, AX; \
+	VPBROADCASTD AX, Z18; \
+	VPCMPD $4, Z18, Z0, K1; \
+	VMULPS.Z Z16, Z0, K1, Z0; \
+	VMOVUPS Z0, (DI); \
+	ADDQ $1024, SI; \
+	ADDQ $64, DI; \
+	SUBQ $16, R13; \
+	JGT  top; \
+	VBROADCASTSS softmaxBlock_scale(R8), Z16; \
+	VPXORD Z19, Z19, Z19; \
+	LOAD; \
+	MOVQ softmaxBlock_acc(R8), SI; \
+	MOVQ softmaxBlock_weights(R8), DI; \
+	MOVQ softmaxBlock_spare(R8), R15; \
+	XORL R13, R13; \
+row: \
+	VISIBLE; \
 	MOVQ softmaxBlock_top(R8), AX; \
-	VMOVSS X17, (AX)(R13*4); \
+	VBROADCASTSS (AX)(R13*4), Z17; \
 	VMOVAPS Z19, Z0; \
 	VMOVAPS Z19, Z1; \
 	MOVQ SI, R9; \
 	MOVQ DI, R10; \
 	MOVQ softmaxBlock_panels(R8), R11; \
 	SUBQ R12, R11; \
-	MOVQ R12, DX; \
-	TESTQ DX, DX; \
+	TESTQ R12, R12; \
 	JZ   weightrest; \
 weight: \
 	VMOVAPS Z16, Z5; \
@@ -134,7 +159,7 @@ weight: \
 	VADDPS Z3, Z1, Z1; \
 	STORE(R10); \
 	ADDQ BX, R9; \
-	DECQ DX; \
+	DECQ R12; \
 	JNZ  weight; \
 weightrest: \
 	TESTQ CX, CX; \
@@ -156,33 +181,39 @@ zeros: \
 	VMOVAPS Z19, Z3; \
 zero: \
 	DECQ R11; \
-	JLT  sum; \
+	JLT  sums; \
 	STORE(R10); \
 	JMP  zero; \
-sum: \
+sums: \
 	VADDPS Z1, Z0, Z0; \
-	ACROSS(VADDPS, Z0); \
-	MOVQ softmaxBlock_sum(R8), AX; \
-	VMOVSS X0, (AX)(R13*4); \
+	VMOVUPS Z0, (R15); \
+	ADDQ $64, R15; \
 	ADDQ $128, SI; \
 	ADDQ softmaxBlock_stride(R8), DI; \
 	INCQ R13; \
 	CMPQ R13, softmaxBlock_rows(R8); \
 	JLT  row; \
+	MOVQ softmaxBlock_spare(R8), SI; \
+	MOVQ softmaxBlock_sum(R8), DI; \
+sum: \
+	REDUCE16(VADDPS, SI); \
+	VMOVUPS Z0, (DI); \
+	ADDQ $1024, SI; \
+	ADDQ $64, DI; \
+	SUBQ $16, R13; \
+	JGT  sum; \
 	VZEROUPPER; \
 	RET
 
 // func softmaxF32AVX512(b *softmaxBlock)
 TEXT ·softmaxF32AVX512(SB), NOSPLIT, $0-8
 	MOVQ b+0(FP), R8
-	LOAD6
-	SOFTMAX(DEGREE6, STOREF32)
+	SOFTMAX(LOAD6, DEGREE6, STOREF32)
 
 // func softmaxBF16AVX512(b *softmaxBlock)
 TEXT ·softmaxBF16AVX512(SB), NOSPLIT, $0-8
 	MOVQ b+0(FP), R8
-	LOAD3
-	SOFTMAX(DEGREE3, STOREBF16)
+	SOFTMAX(LOAD3, DEGREE3, STOREBF16)
 
 // func maskScoresAVX512(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8)
 TEXT ·maskScoresAVX512(SB), NOSPLIT, $0-56

@@ -75,7 +75,7 @@ const queryBlock = 256
 func (j *attentionJob) bundleBackward(s *attentionScratch, bundle []int32, kvHead int) {
 	a := j.a
 	keys := a.Keys()
-	j.operands(s, int(bundle[0]), kvHead, keys)
+	j.operands(s, int(bundle[0]), kvHead)
 	sides := backwardSides{
 		k: j.packRows(s, &s.k, &s.kSide, keys, a.D),
 		v: j.packRows(s, &s.v, &s.vSide, keys, a.D),

@@ -15,9 +15,10 @@ type softmaxBlock struct {
 	visible *int32         // how many columns of each row count
 	weights unsafe.Pointer // rows of the results, stride bytes apart
 	stride  int
-	panels  int // of 32 columns that are set in each row of the results
-	top     *float32
+	panels  int      // of 32 columns that are set in each row of the results
+	top     *float32 // these two: whole vectors of 16 rows
 	sum     *float32
+	spare   *float32 // 16 floats a row, whole vectors of 16 rows
 	scale   float32
 }
 
@@ -47,7 +48,7 @@ type attentionScratch struct {
 	keys, values                                  []float32 // gathered from several segments
 	scores                                        []float32 // of few queries
 	visible                                       []int32
-	top, sum                                      []float32
+	top, sum, spare                               []float32
 	block                                         softmaxBlock
 	slope                                         slopeBlock
 	product                                       product
@@ -387,7 +388,7 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 	p := s.p.take(roundUp(rows, panel) * pLanes)
 	s.block = softmaxBlock{
 		acc: unsafe.Pointer(&acc[0]), step: 4 * step, rows: rows, visible: &s.visible[0], weights: unsafe.Pointer(&p[0]), stride: 4 * pLanes,
-		panels: panels, top: &s.top[0], sum: &s.sum[0], scale: scale * math.Log2E,
+		panels: panels, top: &s.top[0], sum: &s.sum[0], spare: &s.spare[0], scale: scale * math.Log2E,
 	}
 	softmaxRows(kit, &s.block)
 	j.keep(s, bundle, kvHead, from, rows, acc, step, scale)
@@ -420,8 +421,9 @@ func (a *ahead) stop() {
 
 // rows makes room for what is kept of each row.
 func (s *attentionScratch) rows(n int) {
-	if cap(s.visible) < n {
-		s.visible, s.top, s.sum = make([]int32, n), make([]float32, n), make([]float32, n)
+	if whole := roundUp(n, 16); cap(s.visible) < whole {
+		s.visible, s.top, s.sum = make([]int32, whole), make([]float32, whole), make([]float32, whole)
+		s.spare = make([]float32, 16*whole)
 	}
 	s.visible, s.top, s.sum = s.visible[:n], s.top[:n], s.sum[:n]
 }
