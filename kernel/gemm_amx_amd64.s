@@ -9,7 +9,8 @@
 //	tmm0 += tmm4·tmm6   tmm1 += tmm4·tmm7
 //	tmm2 += tmm5·tmm6   tmm3 += tmm5·tmm7
 //
-// R's tiles are loaded from AX and CX, BX bytes a row; V's from DX, the sums from DI, both SI = 128 bytes a row.
+// R's tiles are loaded from AX and CX, BX bytes a row; V's from DX, the sums from DI, both SI = 128 bytes a row. A panel of V
+// stays in the first-level cache while the rows of R pass by.
 
 // func mulTiles(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead, shapes *[33][64]byte)
 TEXT ·mulTiles(SB), NOSPLIT, $0-96
@@ -63,12 +64,12 @@ zero22:
 	TILEZERO(3)
 
 loop22:
-	TILELOAD(4, AX_BX)
+	TILELOADT1(4, AX_BX)
 	TILELOAD(6, DX_SI)
 	TDPBF16PS(0, 4, 6)
 	TILELOADAT(7, DX_SI, 64)
 	TDPBF16PS(1, 4, 7)
-	TILELOAD(5, CX_BX)
+	TILELOADT1(5, CX_BX)
 	TDPBF16PS(2, 5, 6)
 	TDPBF16PS(3, 5, 7)
 	ADDQ r_step+24(FP), AX
@@ -96,10 +97,10 @@ zero21:
 	TILEZERO(2)
 
 loop21:
-	TILELOAD(4, AX_BX)
+	TILELOADT1(4, AX_BX)
 	TILELOAD(6, DX_SI)
 	TDPBF16PS(0, 4, 6)
-	TILELOAD(5, CX_BX)
+	TILELOADT1(5, CX_BX)
 	TDPBF16PS(2, 5, 6)
 	ADDQ r_step+24(FP), AX
 	ADDQ r_step+24(FP), CX
@@ -126,7 +127,7 @@ zero12:
 	TILEZERO(1)
 
 loop12:
-	TILELOAD(4, AX_BX)
+	TILELOADT1(4, AX_BX)
 	TILELOAD(6, DX_SI)
 	TDPBF16PS(0, 4, 6)
 	TILELOADAT(7, DX_SI, 64)
@@ -149,7 +150,7 @@ zero11:
 	TILEZERO(0)
 
 loop11:
-	TILELOAD(4, AX_BX)
+	TILELOADT1(4, AX_BX)
 	TILELOAD(6, DX_SI)
 	TDPBF16PS(0, 4, 6)
 	ADDQ r_step+24(FP), AX

@@ -122,13 +122,14 @@ var tileShapes = func() *[33][64]byte {
 	return shapes
 }()
 
-// tilesUnits is how much of k is contracted at a time: a panel of V so long stays in the first-level cache while the rows of
-// R pass by.
-var tilesUnits = 128
+// tilesUnits is the most of k that is contracted at a time: a panel of V so long takes 32 KB, two thirds of the first-level
+// cache, where it stays while the rows of R pass by.
+const tilesUnits = 256
 
 func mulTilesBF16(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead) {
-	for from := 0; from < units; from += tilesUnits {
-		n := min(tilesUnits, units-from)
+	step := roundUp(ceilDiv(units, ceilDiv(units, tilesUnits)), 16)
+	for from := 0; from < units; from += step {
+		n := min(step, units-from)
 		mulTiles(acc, r, v, n, rows, cols, first && from == 0, ahead, tileShapes)
 		r.p = unsafe.Add(r.p, n/16*r.step)
 		v = (*uint32)(unsafe.Add(unsafe.Pointer(v), 4*panel*n))

@@ -1,6 +1,9 @@
 package kernel
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"runtime"
+)
 
 // Peak is a loop that does nothing but multiply numbers in registers: what it reaches is the limit of a core's multipliers.
 // Q8_0 stands for int8.
@@ -38,11 +41,8 @@ func peakGeneric(rounds int) {
 		s[7] += a * b
 		b = -b
 	}
-	peakSink = s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7]
+	runtime.KeepAlive(s)
 }
-
-// peakSink keeps the compiler from leaving out a loop without a result.
-var peakSink float32
 
 func readGeneric(p []byte) (x uint64) {
 	for len(p) >= 8 {

@@ -5,10 +5,15 @@
 #define TILERELEASE VEX3(0x78, 0x49, 0xC0)
 #define TILEZERO(t) VEX3(0x7B, 0x49, 0xC0|((t)<<3))
 
-// TILELOAD(t, sib) loads tile t from the address that the byte sib tells; TILELOADAT and TILESTOREAT add an offset.
+// TILELOAD(t, sib) loads tile t from the address that the byte sib names; TILELOADAT and TILESTOREAT add an offset.
 #define TILELOAD(t, sib) VEX3(0x7B, 0x4B, 0x04|((t)<<3)); BYTE $(sib)
 #define TILELOADAT(t, sib, off) VEX3(0x7B, 0x4B, 0x84|((t)<<3)); BYTE $(sib); LONG $(off)
 #define TILESTOREAT(t, sib, off) VEX3(0x7A, 0x4B, 0x84|((t)<<3)); BYTE $(sib); LONG $(off)
+
+// TILELOADT1 is TILELOAD of what will not be wanted again soon: it does not push other lines out of the first-level cache.
+#define TILELOADT1(t, sib) VEX3(0x79, 0x4B, 0x04|((t)<<3)); BYTE $(sib)
+
+// Addresses for sib: base and index.
 #define AX_BX 0x18
 #define CX_BX 0x19
 #define DX_SI 0x32
