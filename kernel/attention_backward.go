@@ -33,22 +33,26 @@ func (e *Engine) AttentionBackward(w Workers, g *AttentionGrad) {
 	if len(g.Segments) > 1 && j.parts < g.Batch {
 		j.parts = 1 // some may share the rows of one segment and not of another
 	}
-	w.Do(j.parts*g.KVHeads, j.backward)
+	j.span = spanFor(g.KVHeads, j.parts, w)
+	w.Do(j.parts*ceilDiv(g.KVHeads, j.span), j.backward)
 	j.free()
 }
 
-// backwardTask computes one head of keys of a bundle, or of all bundles one after another.
+// backwardTask computes some heads of keys of a bundle, or of all bundles one after another.
 func (j *attentionJob) backwardTask(task, worker int) {
-	kvHead, part := task%j.a.KVHeads, task/j.a.KVHeads
+	spans := ceilDiv(j.a.KVHeads, j.span)
+	first, part := task%spans*j.span, task/spans
 	from, to := part, part+1
 	if j.parts == 1 {
 		from, to = 0, len(j.starts)-1
 	}
 	for i := from; i < to; i++ {
-		if j.kit == nil {
-			j.genericBackward(j.bundle(i), kvHead)
-		} else {
-			j.bundleBackward(&j.scratch[worker], j.bundle(i), kvHead)
+		for h := first; h < min(first+j.span, j.a.KVHeads); h++ {
+			if j.kit == nil {
+				j.genericBackward(j.bundle(i), h)
+			} else {
+				j.bundleBackward(&j.scratch[worker], j.bundle(i), h)
+			}
 		}
 	}
 }
@@ -85,13 +89,9 @@ func (j *attentionJob) bundleBackward(s *attentionScratch, bundle []int32, kvHea
 		s.kDown.Trans = true
 		sides.kt = j.packRows(s, &s.kt, &s.kDown, a.D, keys)
 	}
-	group := a.Heads / a.KVHeads
-	for _, b := range bundle {
-		for h := kvHead * group; h < (kvHead+1)*group; h++ {
-			for i := 0; i < a.Tq; i += queryBlock {
-				j.blockBackward(s, &sides, int(b), h, i, min(queryBlock, a.Tq-i))
-			}
-		}
+	total := len(bundle) * a.Heads / a.KVHeads * a.Tq
+	for n := 0; n < total; n += queryBlock {
+		j.blockBackward(s, &sides, bundle, kvHead, n, min(queryBlock, total-n))
 	}
 }
 
@@ -109,25 +109,19 @@ func (j *attentionJob) packRows(s *attentionScratch, dst *lanes, o *Operand, row
 	return j.kit.rowSide(buf, stride, 0, 0)
 }
 
-// blockBackward adds the gradients of queries first…first+count−1 of one head.
-func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, b, h, first, count int) {
+// blockBackward adds the gradients of rows first…first+count−1 of a bundle's queries.
+func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, bundle []int32, kvHead, first, count int) {
 	a, g, kit, d := j.a, j.grad, j.kit, j.a.D
-	keys, row := a.Keys(), b*a.Tq+first
+	keys := a.Keys()
 	s.pack.ahead.stop()
-	j.rowSums(s, b, h, first, count)
-
-	at := row*a.QStride + h*d
-	q := Operand{Mat: MatF32(a.Q[at:], count, d, a.QStride)}
-	at = row*a.OutStride + h*d
-	o := Operand{Mat: MatF32(g.DOut[at:], count, d, a.OutStride)}
-	s.kSide, s.vSide = q, o
+	j.gatherRows(s, bundle, kvHead, first, count)
 	qPanels, qSize := j.packPanels(s, &s.q, &s.kSide, count, d)
 	oPanels, oSize := j.packPanels(s, &s.o, &s.vSide, count, d)
 
 	panels := ceilDiv(count, panel)
 	ld := panels*panel/kit.unit + 16
 	p, ds := s.p.take(roundUp(keys, panel)*ld), s.ds.take(roundUp(keys, panel)*ld)
-	acc, acc2 := s.acc.take(roundUp(keys, panel)*panel), s.acc2.take(roundUp(max(keys, d), panel)*panel)
+	acc, acc2 := s.acc.take(roundUp(keys, panel)*panel), s.acc2.take(roundUp(max(keys, d), panel)*panel+panel)
 	units := roundUp(ceilDiv(d, kit.unit), kit.pad)
 	down := roundUp(ceilDiv(keys, kit.unit), kit.pad)
 	scale := a.Scale
@@ -138,9 +132,7 @@ func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, 
 		cols := min(panel, count-n*panel)
 		j.mul(s, &acc[0], sides.k, &qPanels[n*qSize], units, keys, cols)
 		j.mul(s, &acc2[0], sides.v, &oPanels[n*oSize], units, keys, cols)
-		clearBeyond(acc, keys, cols)
-		clearBeyond(acc2, keys, cols)
-		j.maskPanel(floatsOf(acc), b, h, first+n*panel, cols)
+		j.maskPanel(floatsOf(acc), bundle, kvHead, first+n*panel, cols)
 		s.slope = slopeBlock{
 			scores: unsafe.Pointer(&acc[0]), dweights: unsafe.Pointer(&acc2[0]),
 			weights: unsafe.Pointer(&p[n*panel/kit.unit]), dscores: unsafe.Pointer(&ds[n*panel/kit.unit]),
@@ -154,42 +146,48 @@ func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, 
 		kit.zip(&zipped[0], F32, (*byte)(unsafe.Pointer(&acc2[0])), 4*panel, keys, panel)
 		clear(zipped[ceilDiv(keys, kit.unit)*panel:])
 		j.mul(s, &acc2[0], sides.kt, &zipped[0], down, d, cols)
-		to := (row+n*panel)*a.QStride + h*d
-		kit.storeT(&g.DQ[to], a.QStride, (*float32)(unsafe.Pointer(&acc2[0])), d, cols, 1, nil, true)
+		for c := 0; c < cols; {
+			r := j.rowAt(bundle, kvHead, first+n*panel+c)
+			run := min(a.Tq-r.i, cols-c)
+			to := (r.b*a.Tq+r.i)*a.QStride + r.h*d
+			kit.storeT(&g.DQ[to], a.QStride, (*float32)(unsafe.Pointer(&acc2[c])), d, run, 1, nil, true)
+			c += run
+		}
 	}
-	j.addDown(s, g.DV, &s.ot, &s.vSide, p, ld, b, h, count)
-	j.addDown(s, g.DK, &s.qt, &s.kSide, ds, ld, b, h, count)
+	j.addDown(s, g.DV, &s.ot, &s.vSide, p, ld, int(bundle[0]), kvHead, count)
+	j.addDown(s, g.DK, &s.qt, &s.kSide, ds, ld, int(bundle[0]), kvHead, count)
 }
 
-// clearBeyond clears columns cols and on of a panel of rows: what no product wrote may be NaN, which a weight of 0 does not hide.
-func clearBeyond(x []uint32, rows, cols int) {
-	if cols == panel {
-		return
-	}
-	for i := range rows {
-		clear(x[i*panel+cols : (i+1)*panel])
-	}
-}
-
-// rowSums makes what slopeRows wants of each query: log Σ exp in powers of two in s.top, Σ out·dout in s.sum, over whole panels.
-func (j *attentionJob) rowSums(s *attentionScratch, b, h, first, count int) {
+// gatherRows copies the queries and the output's gradients of some rows of a bundle side by side, to kSide and vSide, and makes what
+// slopeRows wants of each: log Σ exp in powers of two in s.top, Σ out·dout in s.sum, over whole panels.
+func (j *attentionJob) gatherRows(s *attentionScratch, bundle []int32, kvHead, first, count int) {
 	a, g, d := j.a, j.grad, j.a.D
 	s.rows(roundUp(count, panel))
 	fill(s.top, float32(math.Inf(1)))
 	clear(s.sum)
-	for i := range count {
-		lse := a.LSE[(b*a.Heads+h)*a.Tq+first+i]
-		if lse != negInf {
-			s.top[i] = float32(float64(lse) * math.Log2E)
-		}
-		at := (b*a.Tq+first+i)*a.OutStride + h*d
-		s.sum[i] = j.engine.Dot(a.Out[at:at+d], g.DOut[at:at+d])
+	if cap(s.queries) < count*d {
+		s.queries, s.douts = make([]float32, count*d), make([]float32, count*d)
 	}
+	q, o := s.queries[:count*d], s.douts[:count*d]
+	for n := 0; n < count; {
+		r := j.rowAt(bundle, kvHead, first+n)
+		for end := n + min(a.Tq-r.i, count-n); n < end; n, r.i = n+1, r.i+1 {
+			if lse := a.LSE[(r.b*a.Heads+r.h)*a.Tq+r.i]; lse != negInf {
+				s.top[n] = float32(float64(lse) * math.Log2E)
+			}
+			copy(q[n*d:(n+1)*d], a.Q[(r.b*a.Tq+r.i)*a.QStride+r.h*d:])
+			at := (r.b*a.Tq+r.i)*a.OutStride + r.h*d
+			copy(o[n*d:(n+1)*d], g.DOut[at:])
+			s.sum[n] = j.engine.Dot(a.Out[at:at+d], o[n*d:(n+1)*d])
+		}
+	}
+	s.kSide = Operand{Mat: MatF32(q, count, d, d)}
+	s.vSide = Operand{Mat: MatF32(o, count, d, d)}
 }
 
 // addDown adds rows·x, contracted over a block's queries, to the gradients of all segments' rows that the queries read: rows [keys]
 // of lanes, x [count, D].
-func (j *attentionJob) addDown(s *attentionScratch, to []GradRows, dst *lanes, x *Operand, rows []uint32, ld, b, h, count int) {
+func (j *attentionJob) addDown(s *attentionScratch, to []GradRows, dst *lanes, x *Operand, rows []uint32, ld, b, kvHead, count int) {
 	a, kit := j.a, j.kit
 	wanted := false
 	for i := range to {
@@ -198,7 +196,7 @@ func (j *attentionJob) addDown(s *attentionScratch, to []GradRows, dst *lanes, x
 	if !wanted {
 		return
 	}
-	keys, kvHead := a.Keys(), h/(a.Heads/a.KVHeads)
+	keys := a.Keys()
 	panels, size := j.packDown(s, dst, x, a.D, count)
 	acc := s.acc.take(roundUp(keys, panel) * panel)
 	units := roundUp(ceilDiv(count, kit.unit), kit.pad)
@@ -218,32 +216,46 @@ func (j *attentionJob) addDown(s *attentionScratch, to []GradRows, dst *lanes, x
 }
 
 // maskPanel makes scores [keys][32 queries] what the forward took the softmax of: with the bias, −Inf where a key is hidden.
-func (j *attentionJob) maskPanel(scores []float32, b, h, first, cols int) {
+func (j *attentionJob) maskPanel(scores []float32, bundle []int32, kvHead, first, cols int) {
 	a := j.a
 	keys := a.Keys()
+	if a.Bias == nil && a.Mask == nil && a.KeyMask == nil && !a.Causal {
+		return
+	}
+	alike := j.rowAt(bundle, kvHead, first).b == j.rowAt(bundle, kvHead, first+cols-1).b // one b's key mask hides whole rows
 	for c := range cols {
-		i := first + c
+		r := j.rowAt(bundle, kvHead, first+c)
 		if a.Bias != nil {
-			for k, x := range a.Bias[(h*a.Tq+i)*keys:][:keys] {
+			for k, x := range a.Bias[(r.h*a.Tq+r.i)*keys:][:keys] {
 				scores[k*panel+c] = scores[k*panel+c]*a.Scale + x
 			}
 		}
-		for k := a.visible(i, keys); k < keys; k++ {
+		for k := a.visible(r.i, keys); k < keys; k++ {
 			scores[k*panel+c] = negInf
 		}
 		if a.Mask != nil {
-			for k, m := range a.Mask[a.maskAt(b, i, keys):][:keys] {
+			hideColumn(scores[c:], a.Mask[a.maskAt(r.b, r.i, keys):][:keys])
+		}
+		if a.KeyMask == nil {
+			continue
+		}
+		if mask := a.KeyMask[r.b*keys:][:keys]; !alike {
+			hideColumn(scores[c:], mask)
+		} else if c == cols-1 {
+			for k, m := range mask {
 				if m == 0 {
-					scores[k*panel+c] = negInf
+					fill(scores[k*panel:][:panel], negInf)
 				}
 			}
 		}
 	}
-	if a.KeyMask != nil {
-		for k, m := range a.KeyMask[b*keys:][:keys] {
-			if m == 0 {
-				fill(scores[k*panel:][:panel], negInf)
-			}
+}
+
+// hideColumn sets one column of a panel to −Inf where a mask is 0.
+func hideColumn(scores []float32, mask []uint8) {
+	for k, m := range mask {
+		if m == 0 {
+			scores[k*panel] = negInf
 		}
 	}
 }

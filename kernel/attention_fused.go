@@ -34,7 +34,7 @@ type attentionJob struct {
 	grad     *AttentionGrad
 	order    []int32 // the batch, bundle by bundle
 	starts   []int32 // where each bundle begins in order, and the end
-	span     int     // heads of keys in a task of the forward
+	span     int     // heads of keys in a task
 	parts    int
 	scratch  []attentionScratch
 	forward  func(task, worker int)
@@ -47,6 +47,7 @@ type attentionScratch struct {
 	k, v, kt, q, qt, o, ot, p, ds, zip, acc, acc2 lanes
 	keys, values                                  []float32 // gathered from several segments
 	scores                                        []float32 // of few queries
+	queries, douts                                []float32 // gathered from a bundle's rows
 	visible                                       []int32
 	top, sum, spare                               []float32
 	block                                         softmaxBlock
@@ -169,9 +170,7 @@ func (e *Engine) Attention(w Workers, a *Attention) {
 	default:
 		j.span, j.parts = 1, 1
 		if len(a.Segments) == 1 {
-			for j.span = spanMax; j.span > 1 && bundles*(a.KVHeads/j.span) < 2*w.Size(); {
-				j.span /= 2
-			}
+			j.span = spanFor(a.KVHeads, bundles, w)
 		}
 		tasks := bundles * ceilDiv(a.KVHeads, j.span)
 		if want := tasksEach * w.Size(); j.span == 1 && tasks < want {
@@ -182,7 +181,16 @@ func (e *Engine) Attention(w Workers, a *Attention) {
 	j.free()
 }
 
-// row is a row of queries of a bundle: query i of head h of batch b.
+// spanFor is how many heads of keys make a task: as many as leave two tasks for every worker.
+func spanFor(heads, bundles int, w Workers) int {
+	span := spanMax
+	for span > 1 && bundles*(heads/span) < 2*w.Size() {
+		span /= 2
+	}
+	return span
+}
+
+// attentionRow is a row of queries of a bundle: query i of head h of batch b.
 type attentionRow struct{ b, h, i int }
 
 // rowAt is the row with number n of those that read head kvHead of a bundle's keys.

@@ -239,7 +239,7 @@ func TestAttentionIsTheSameForAnyWorkers(t *testing.T) {
 	for _, c := range attentionCases {
 		for _, e := range Engines()[1:] {
 			var first *AttentionGrad
-			for workers := 1; workers <= 7; workers++ {
+			for _, workers := range []int{1, 2, 3, 7} {
 				a := c.build(BF16)
 				e.Attention(team(workers), a)
 				g := c.gradients(a)
