@@ -25,41 +25,49 @@ func (j *attentionJob) fewKernels() bool {
 const fewKeys = 128
 
 // fewTask computes the queries that read one head of a bundle's keys straight from the stored rows: for decoding, where there are few
-// queries and the time goes into reading the cache, which is read once.
+// queries and the time goes into reading the cache, which is read once for all of them.
 func (j *attentionJob) fewTask(task, worker int) {
 	a, s := j.a, &j.scratch[worker]
 	kvHead, bundle := task%a.KVHeads, j.bundle(task/a.KVHeads)
-	rows, mixes := j.engine.floatRows(), j.engine.mixes()
 	total := len(bundle) * a.Heads / a.KVHeads * a.Tq
+	for from := 0; from < total; from += partRows {
+		j.fewRows(s, bundle, kvHead, from, min(from+partRows, total))
+	}
+}
+
+// fewRows computes rows from…to−1 of a bundle's.
+func (j *attentionJob) fewRows(s *attentionScratch, bundle []int32, kvHead, from, to int) {
+	a, e := j.a, j.engine
+	kernels, mixes := e.floatRows(), e.mixes()
 	keys := a.Keys()
 	ld := roundUp(keys, 4) + 4
-	if cap(s.scores) < total*ld {
-		s.scores = make([]float32, total*ld)
+	if need := (to - from) * ld; cap(s.scores) < need {
+		s.scores = make([]float32, need)
 	}
-	scores := s.scores[:total*ld]
+	scores := s.scores[:(to-from)*ld]
 	at := 0
 	for i := range a.Segments {
 		seg := &a.Segments[i]
 		k := seg.head(&seg.K, int(bundle[0]), kvHead, a.D)
-		for from := 0; from < seg.Len; from += fewKeys {
-			count := min(fewKeys, seg.Len-from)
-			for n := range total {
+		for key := 0; key < seg.Len; key += fewKeys {
+			count := min(fewKeys, seg.Len-key)
+			for n := from; n < to; n++ {
 				r := j.rowAt(bundle, kvHead, n)
 				q := unsafe.Pointer(&a.Q[(r.b*a.Tq+r.i)*a.QStride+r.h*a.D])
-				dot4(rows[k.DType], scores[n*ld+at:], &k.Mat, from, count, q, a.D)
+				dot4(kernels[k.DType], scores[(n-from)*ld+at:], &k.Mat, key, count, q, a.D)
 			}
 			at += count
 		}
 	}
-	for n := range total {
+	for n := from; n < to; n++ {
 		r := j.rowAt(bundle, kvHead, n)
-		row := scores[n*ld : n*ld+keys]
-		j.engine.Scale(a.Scale, row)
+		row := scores[(n-from)*ld:][:keys]
+		e.Scale(a.Scale, row)
 		if a.Bias != nil {
-			j.engine.Add(row, row, a.Bias[(r.h*a.Tq+r.i)*keys:][:keys])
+			e.Add(row, row, a.Bias[(r.h*a.Tq+r.i)*keys:][:keys])
 		}
 		a.maskRow(row, r.b, r.i)
-		lse := j.engine.Softmax(row)
+		lse := e.Softmax(row)
 		to := (r.b*a.Heads+r.h)*a.Tq + r.i
 		if a.LSE != nil {
 			a.LSE[to] = lse
@@ -73,12 +81,12 @@ func (j *attentionJob) fewTask(task, worker int) {
 	for i := range a.Segments {
 		seg := &a.Segments[i]
 		v := seg.head(&seg.V, int(bundle[0]), kvHead, a.D)
-		for from := 0; from < seg.Len; from += fewKeys {
-			count := min(fewKeys, seg.Len-from)
-			for n := range total {
+		for key := 0; key < seg.Len; key += fewKeys {
+			count := min(fewKeys, seg.Len-key)
+			for n := from; n < to; n++ {
 				r := j.rowAt(bundle, kvHead, n)
 				out := &a.Out[(r.b*a.Tq+r.i)*a.OutStride+r.h*a.D]
-				mixes[v.DType](out, &scores[n*ld+at], unsafe.Pointer(&v.Data[from*v.Stride]), v.Stride, count, a.D)
+				mixes[v.DType](out, &scores[(n-from)*ld+at], unsafe.Pointer(&v.Data[key*v.Stride]), v.Stride, count, a.D)
 			}
 			at += count
 		}

@@ -144,7 +144,7 @@ const spanMax = 4
 
 // Rows of attention that are worth packing keys for, and what a task should have at least if its work is shared out.
 const (
-	fewRows  = 8
+	rowsFew  = 8
 	partRows = 64
 )
 
@@ -165,7 +165,7 @@ func (e *Engine) Attention(w Workers, a *Attention) {
 			a.headGeneric(e, s, task/a.Heads, task%a.Heads)
 			giveBack(s)
 		})
-	case (rows <= fewRows || j.kit == nil) && j.fewKernels():
+	case (rows <= rowsFew || j.kit == nil) && j.fewKernels():
 		w.Do(bundles*a.KVHeads, j.few)
 	default:
 		j.span, j.parts = 1, 1
