@@ -18,20 +18,44 @@ func (p *product) packRows(s *workerScratch, dst []uint32, stride, lane, r0, row
 		}
 		return
 	}
-	whole := kit.panelLanes(units)
-	tmp := s.tmp.take(whole * panel)
-	clear(tmp[units*panel:])
 	rowBytes := 4 * stride
 	if kit.tiled {
 		rowBytes = 64
 	}
-	for i := 0; i < rows; i += rowsAtOnce {
-		cols := min(panel, rows-i)
-		p.zip(s, tmp, o, r0+i, cols, from*kit.unit, k)
-		for l := 0; l < whole; l += 16 {
-			for half := 0; half < panel; half += 16 {
-				kit.transpose(&dst[kit.place(stride, i+half, lane+l)], rowBytes, (*byte)(unsafe.Pointer(&tmp[l*panel+half])), 4*panel, 32)
+	tmp := s.tmp.take(strip * panel)
+	for l := 0; l < units; l += strip {
+		n := min(strip, units-l)
+		clear(tmp[n*panel:])
+		for i := 0; i < rows; i += rowsAtOnce {
+			p.zip(s, tmp, o, r0+i, min(panel, rows-i), (from+l)*kit.unit, min(n*kit.unit, k-l*kit.unit))
+			for t := 0; t < n; t += 16 {
+				for half := 0; half < panel; half += 16 {
+					kit.transpose(&dst[kit.place(stride, i+half, lane+l+t)], rowBytes, (*byte)(unsafe.Pointer(&tmp[t*panel+half])), 4*panel, 32)
+				}
 			}
+		}
+	}
+}
+
+// strip is how many units are packed at a time of an operand that is stored with k down its columns: short strips of several
+// panels read longer stretches of its rows.
+const strip = 32
+
+// packPanels packs so many panels of V from panel n on, over all of k, ahead.
+func (p *product) packPanels(s *workerScratch, n, panels int) {
+	kit := p.kit
+	if !p.v.Trans {
+		for i := n; i < n+panels; i++ {
+			for chunk := range p.chunks {
+				from, units := p.span(chunk)
+				p.packPanel(s, p.vAhead[i*p.vStride+from*kit.vLanes*panel:], i, from, units)
+			}
+		}
+		return
+	}
+	for from := 0; from < p.units; from += strip {
+		for i := n; i < n+panels; i++ {
+			p.packPanel(s, p.vAhead[i*p.vStride+from*panel:], i, from, min(strip, p.units-from))
 		}
 	}
 }

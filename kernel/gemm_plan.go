@@ -127,11 +127,13 @@ func (j *job) run(w Workers) {
 }
 
 const (
-	smallWork  = 1 << 19 // multiplications that are not worth sharing out
-	accMax     = 1 << 18 // sums that are carried from chunk to chunk by a task: 1 MB
-	tasksEach  = 4       // tasks for a worker, if there is enough work, so that all end at about the same time
-	vTaskMax   = 8       // most panels that a task packs itself
-	rowsAtOnce = 32      // rows of R that are packed together
+	smallWork = 1 << 19 // multiplications that are not worth sharing out
+	accMax    = 1 << 18 // sums that are carried from chunk to chunk by a task: 1 MB
+	tasksEach = 4       // tasks for a worker along V, if there is enough work, so that all end at about the same time
+	vTaskMax  = 8       // most panels that a task packs itself
+
+	rowsAtOnce   = 32 // rows of R that are packed together
+	panelsAtOnce = 4  // panels of V that are packed ahead by a task
 )
 
 // add plans a product. What is decided here from the number of workers shapes tasks only; an element of C is summed in the
@@ -148,19 +150,16 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 	p.accByChunk = p.chunks > 1
 	panels := (p.vn + panel - 1) / panel
 
-	want := workers * tasksEach
 	if g.M*g.N*g.K <= smallWork {
-		want = 1
+		workers = 1
 	}
-	p.rBlock = min(kit.block, roundUp(p.rn, kit.step))
-	p.vBlock = panels
-	p.rBlocks = ceilDiv(p.rn, p.rBlock)
-	if p.rBlocks == 1 {
-		if want > 1 {
-			p.vBlock = min(max(1, panels/want), vTaskMax)
-		}
-	} else if p.rBlocks < want {
-		p.rBlock = max(roundUp(ceilDiv(p.rn, want), kit.step), min(kit.least, p.rBlock))
+	p.rBlock, p.vBlock = min(kit.block, roundUp(p.rn, kit.step)), panels
+	if blocks := ceilDiv(p.rn, p.rBlock); blocks > 1 {
+		// As many blocks for each worker, but not so small that V is read too often.
+		even := roundUp(ceilDiv(p.rn, roundUp(blocks, workers)), kit.step)
+		p.rBlock = max(even, min(kit.least, p.rBlock))
+	} else if workers > 1 {
+		p.vBlock = min(max(1, panels/(workers*tasksEach)), vTaskMax)
 	}
 	if p.accByChunk {
 		p.vBlock = min(p.vBlock, max(1, accMax/(p.rBlock*panel)))
@@ -173,7 +172,7 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 	}
 	if p.rBlocks > 1 {
 		p.vStride = kit.panelLanes(p.units) * panel
-		p.vPacks = panels
+		p.vPacks = ceilDiv(panels, panelsAtOnce)
 	}
 	p.firstPack, p.firstTask = j.packs, j.tasks
 	j.packs += p.rPacks + p.vPacks
@@ -181,20 +180,24 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 	j.products = append(j.products, p)
 }
 
-// swapCost estimates what a choice of sides costs, in cycles: multiplying 16×16×32 takes 16, 16 lanes are converted in 2 and
-// transposed in 5. Sides are padded to 16.
+// swapCost estimates what a choice of sides costs, in cycles: multiplying 16×16×32 takes 16; 16 lanes are converted in 2, or
+// transposed as well in 6; what goes to memory and back, as V does and R must where the sums of all of V do not fit the
+// cache, takes 4 more. Sides are padded to 16.
 func swapCost(kit *kit, r *Operand, rn int, v *Operand, vn, k int, swapped bool) int {
 	cost := roundUp(rn, 16) * roundUp(vn, 16) / 16 * k / 32
 	lines := func(n int) int { return n * k / (16 * kit.unit) }
-	if r.Trans {
-		cost += 7 * lines(rn)
-	} else if r.DType != kit.direct {
-		cost += 2 * lines(rn)
+	convert := func(transposed bool) int {
+		if transposed {
+			return 6
+		}
+		return 2
 	}
-	if v.Trans {
-		cost += 3 * lines(vn)
-	} else {
-		cost += 6 * lines(vn)
+	if r.Trans || r.DType != kit.direct {
+		cost += convert(r.Trans) * lines(rn)
+	}
+	cost += (convert(!v.Trans) + 4) * lines(vn)
+	if k > kit.chunk*kit.unit && vn*kit.block > accMax {
+		cost += 4 * lines(rn)
 	}
 	if swapped {
 		cost += 4 * rn * vn / 16
@@ -207,7 +210,7 @@ func (j *job) reserve() {
 	n := 0
 	for i := range j.products {
 		p := &j.products[i]
-		n += roundUp(p.rn, rowsAtOnce)*p.rStride + p.vPacks*p.vStride
+		n += roundUp(p.rn, rowsAtOnce)*p.rStride + ceilDiv(p.vn, panel)*p.vStride
 	}
 	if n == 0 {
 		return
@@ -220,7 +223,7 @@ func (j *job) reserve() {
 			p.rAhead, mem = mem[:n], mem[n:]
 		}
 		if p.vPacks > 0 {
-			n := p.vPacks * p.vStride
+			n := ceilDiv(p.vn, panel) * p.vStride
 			p.vAhead, mem = mem[:n], mem[n:]
 		}
 	}

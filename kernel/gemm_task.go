@@ -2,7 +2,7 @@ package kernel
 
 import "unsafe"
 
-// pack is a task of packing ahead: rowsAtOnce rows of R or one panel of V, over all of k.
+// pack is a task of packing ahead: rowsAtOnce rows of R, or panelsAtOnce panels of V, over all of k.
 func (j *job) pack(task, worker int) {
 	i := len(j.products) - 1
 	for j.products[i].firstPack > task {
@@ -10,16 +10,16 @@ func (j *job) pack(task, worker int) {
 	}
 	p, s := &j.products[i], &j.scratch[worker]
 	task -= p.firstPack
+	if task >= p.rPacks {
+		n := (task - p.rPacks) * panelsAtOnce
+		p.packPanels(s, n, min(panelsAtOnce, ceilDiv(p.vn, panel)-n))
+		return
+	}
 	for chunk := range p.chunks {
 		from, units := p.span(chunk)
-		if task < p.rPacks {
-			row := task * rowsAtOnce
-			rows := min(rowsAtOnce, p.rn-row)
-			p.packRows(s, p.rAhead[row*p.rStride:], p.rStride, from*p.kit.rLanes, row, rows, from, units)
-		} else {
-			n := task - p.rPacks
-			p.packPanel(s, p.vAhead[n*p.vStride+from*p.kit.vLanes*panel:], n, from, units)
-		}
+		row := task * rowsAtOnce
+		rows := min(rowsAtOnce, p.rn-row)
+		p.packRows(s, p.rAhead[row*p.rStride:], p.rStride, from*p.kit.rLanes, row, rows, from, units)
 	}
 }
 
