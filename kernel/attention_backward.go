@@ -132,6 +132,8 @@ func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, 
 		cols := min(panel, count-n*panel)
 		j.mul(s, &acc[0], sides.k, &qPanels[n*qSize], units, keys, cols)
 		j.mul(s, &acc2[0], sides.v, &oPanels[n*oSize], units, keys, cols)
+		clearBeyond(acc, keys, cols)
+		clearBeyond(acc2, keys, cols)
 		j.maskPanel(floatsOf(acc), bundle, kvHead, first+n*panel, cols)
 		s.slope = slopeBlock{
 			scores: unsafe.Pointer(&acc[0]), dweights: unsafe.Pointer(&acc2[0]),
@@ -156,6 +158,17 @@ func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, 
 	}
 	j.addDown(s, g.DV, &s.ot, &s.vSide, p, ld, int(bundle[0]), kvHead, count)
 	j.addDown(s, g.DK, &s.qt, &s.kSide, ds, ld, int(bundle[0]), kvHead, count)
+}
+
+// clearBeyond clears columns cols and on of a panel of rows: what no product wrote may be a NaN of the pass before, which a weight of
+// 0 does not hide.
+func clearBeyond(x []uint32, rows, cols int) {
+	if cols == panel {
+		return
+	}
+	for i := range rows {
+		clear(x[i*panel+cols : (i+1)*panel])
+	}
 }
 
 // gatherRows copies the queries and the output's gradients of some rows of a bundle side by side, to kSide and vSide, and makes what
