@@ -144,8 +144,8 @@ func (e *evaluation) caption(ctx context.Context, seen blip2.Seen, n int) error 
 		e.decoder = language.NewDecoder(e.m.Language, e.run.Options())
 	}
 	prompts := make([][]int32, n)
-	for i := range prompts {
-		prompts[i] = e.m.PromptIDs()
+	for i, p := range e.m.Prompts(e.run, seen) {
+		prompts[i] = e.m.Tokenizer.Encode(p, true)
 	}
 	e.decoder.Reset()
 	o := e.o.Generate

@@ -119,9 +119,9 @@ func (f folder) tidy(keep ...string) error {
 	return nil
 }
 
-// writeMoments stores the optimiser beside the model.
-func (o *adamW) writeMoments(dir string) error {
-	var tensors []weights.Tensor
+// writeMoments stores the optimiser, and what else a stage needs to go on, beside the model.
+func (o *adamW) writeMoments(dir string, more ...weights.Tensor) error {
+	tensors := more
 	for _, s := range o.params {
 		tensors = append(tensors,
 			weights.FromFloat32("m."+s.param.Name(), s.param.Shape(), s.m),

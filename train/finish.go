@@ -16,6 +16,9 @@ func (t *trainer) finish(ctx context.Context) error {
 	if now := t.model.FrozenHash(); now != t.frozen {
 		return fmt.Errorf("the frozen parts' bytes changed: %s before, %s after", t.frozen, now)
 	}
+	if err := t.rememberPictures(); err != nil {
+		return err
+	}
 	if err := t.report(ctx); err != nil {
 		return err
 	}

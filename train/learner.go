@@ -13,6 +13,7 @@ type learner struct {
 	stage   *Stage
 	sampler *sampler
 	warm    *warmer
+	bank    *bank
 	prompt  []int32
 	plain   []float32 // the held-out pairs' features, made at the first validation
 }
@@ -21,6 +22,19 @@ func (t *trainer) newLearner(st *Stage) (*learner, error) {
 	l := &learner{t: t, stage: st, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
 	if st.LM != 0 {
 		l.prompt = t.model.PromptIDs()
+		if t.model.Config.Extras.Hints > 0 {
+			t.remember()
+		}
+	}
+	if st.Bank {
+		checkpoint := ""
+		if t.state.Step > 0 {
+			checkpoint = t.out.at(t.last)
+		}
+		var err error
+		if l.bank, err = t.newBank(st.Neighbour, checkpoint); err != nil {
+			return nil, err
+		}
 	}
 	if st.Kind == KindWarm {
 		var err error
@@ -55,6 +69,9 @@ func (l *learner) losses(k uint64) (map[string]float64, *tensor.Tensor, error) {
 	if b.raw, err = t.views.features(reqs); err != nil {
 		return nil, nil, err
 	}
+	if l.bank != nil {
+		l.bank.refresh(t, l.stage)
+	}
 	parts, total := l.compute(b)
 	return parts, total, nil
 }
@@ -78,8 +95,12 @@ func (l *learner) compute(b batch) (map[string]float64, *tensor.Tensor) {
 	if t.model.Words != nil {
 		pairs.Text = blip2.PadTexts(rows, max(0, t.model.Words.Special().Pad))
 	}
+	if l.bank != nil {
+		pairs.Bank = &l.bank.Bank
+	}
 	first := t.model.Bridge.Stage1(t.run, pairs, blip2.Objective{
-		Contrast: st.ITC, Matching: st.ITM, Generation: st.ITG, Smoothing: st.Smoothing, RandomNegatives: st.RandomNegatives,
+		Contrast: st.ITC, Matching: st.ITM, Generation: st.ITG, Smoothing: st.Smoothing,
+		RandomNegatives: t.state.Step < st.RandomNegatives, MatchingPairs: st.MatchingPairs,
 	})
 	out := map[string]float64{}
 	for name, loss := range map[string]*tensor.Tensor{"itc": first.ITC, "itm": first.ITM, "itg": first.ITG} {
@@ -96,7 +117,7 @@ func (l *learner) compute(b batch) (map[string]float64, *tensor.Tensor) {
 		for _, c := range b.captions {
 			ids = append(ids, t.model.CaptionIDs(c, t.recipe.Data.MaxTokens))
 		}
-		lm := t.model.Stage2(t.run, first.Answer, view.Picture, l.prompt, ids)
+		lm := t.model.Stage2(t.run, first.Answer, view.Picture, l.prompts(b), ids)
 		out["lm"] = float64(lm.Data()[0])
 		if st.LM != 1 {
 			lm = t.run.Scale(lm, st.LM)

@@ -58,6 +58,7 @@ type QFormerSpec struct {
 	PictureHead    int      `yaml:"picture_head,omitempty"`
 	SoftPromptNorm bool     `yaml:"soft_prompt_norm,omitempty"`
 	Prompt         string   `yaml:"prompt,omitempty"` // between the soft prompt and the caption
+	Hints          int      `yaml:"hints,omitempty"`  // captions that stand before the prompt, for the language model to choose from
 }
 
 // DataSpec names the pairs.
@@ -91,6 +92,7 @@ type Stage struct {
 	Beta2      float64 `yaml:"beta2,omitempty"`  // default 0.999
 	Eps        float64 `yaml:"eps,omitempty"`    // default 1e-8
 	Decay      float64 `yaml:"weight_decay,omitempty"`
+	Final      float64 `yaml:"final,omitempty"` // min_lr as a share of lr
 	Clip       float64 `yaml:"clip,omitempty"`  // of the gradient's norm; 0: none
 	Every      int     `yaml:"every,omitempty"` // steps between checkpoints (and validations); default a tenth of the stage
 	Log        int     `yaml:"log,omitempty"`   // steps between lines of metrics; default 10
@@ -101,13 +103,15 @@ type Stage struct {
 	ITM             float32 `yaml:"itm,omitempty"`
 	ITG             float32 `yaml:"itg,omitempty"`
 	Smoothing       float32 `yaml:"smoothing,omitempty"`
-	RandomNegatives bool    `yaml:"random_negatives,omitempty"`
-	LM              float32 `yaml:"lm,omitempty"` // weight of the caption's loss through the language model
+	RandomNegatives int     `yaml:"random_negatives,omitempty"` // steps before matching's negatives are drawn by similarity
+	MatchingPairs   int     `yaml:"itm_pairs,omitempty"`        // pairs of a batch that matching looks at; 0: all
+	Bank            bool    `yaml:"bank,omitempty"`             // contrast with all captions, not with the batch's
+	LM              float32 `yaml:"lm,omitempty"`               // weight of the caption's loss through the language model
 
 	Ridge     float64 `yaml:"ridge,omitempty"`      // warm: the head's linear map starts as a ridge regression with this λ; 0: at random
 	Noise     float64 `yaml:"noise,omitempty"`      // warm: noise on the head's input, in standard deviations
 	Dropout   float32 `yaml:"dropout,omitempty"`    // warm: of the head's input
-	Neighbour float32 `yaml:"neighbours,omitempty"` // warm: share of the target that goes to captions like the pair's own
+	Neighbour float32 `yaml:"neighbours,omitempty"` // warm, bank: share of the target that goes to captions like the pair's own
 }
 
 // LRGroup multiplies the rate of parameters whose name contains Match.
@@ -214,6 +218,7 @@ func (r *Recipe) fill() {
 		or(&s.Beta1, 0.9)
 		or(&s.Beta2, 0.999)
 		or(&s.Eps, 1e-8)
+		or(&s.MinLR, s.Final*s.LR)
 		if s.Kind == KindStage1 && s.ITC == 0 && s.ITM == 0 && s.ITG == 0 {
 			s.ITC, s.ITM, s.ITG = 1, 1, 1
 		}

@@ -13,6 +13,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
+	"dragoman/weights"
 )
 
 // Options say how a recipe is run.
@@ -75,6 +76,7 @@ type trainer struct {
 	adam    *adamW
 	metrics *metricsLog
 	state   state
+	last    string // the checkpoint that the run goes on from, "" for none
 	frozen  string // hash of what must not change
 }
 
@@ -233,7 +235,7 @@ func (t *trainer) resume() error {
 	if err := t.model.Restore(t.out.at(name, "model.safetensors")); err != nil {
 		return err
 	}
-	t.state = s
+	t.state, t.last = s, name
 	if t.metrics, err = openMetrics(t.out.path, s.Metrics); err != nil {
 		return err
 	}
@@ -256,11 +258,7 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 	params := t.model.StageParams(st.learns())
 	t.adam = newAdamW(kernel.Default(), params, st.Groups)
 	if t.state.Step > 0 {
-		name, _, _, err := t.out.latest()
-		if err != nil {
-			return err
-		}
-		if err := t.adam.readMoments(t.out.at(name)); err != nil {
+		if err := t.adam.readMoments(t.out.at(t.last)); err != nil {
 			return err
 		}
 		t.adam.steps = t.state.Updates
@@ -386,7 +384,11 @@ func (t *trainer) checkpoint(l *learner) error {
 		if err := t.model.Save(dir); err != nil {
 			return err
 		}
-		if err := t.adam.writeMoments(dir); err != nil {
+		var more []weights.Tensor
+		if l.bank != nil {
+			more = append(more, weights.FromFloat32(originName, []int{len(t.labels.texts), t.model.Config.Shared}, l.bank.origin))
+		}
+		if err := t.adam.writeMoments(dir, more...); err != nil {
 			return err
 		}
 		return writeJSON(dir+"/trainer.json", done)

@@ -15,15 +15,12 @@ type warmer struct {
 	stage   *Stage
 	texts   *tensor.Tensor // [captions, shared], fixed
 	near    []float32      // [captions, captions]: how a share of the target is spread over captions like each
-	spread  []float32      // standard deviation of each input
+	spread  float32        // standard deviation of the inputs around their means
 	scratch []float32
 }
 
 // smoothing is the share of the target that goes to all captions alike.
 const warmSmoothing = 0.1
-
-// temperature of the captions' likeness to one another.
-const likenessTemperature = 0.1
 
 func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
 	if t.model.Bridge.Head == nil {
@@ -35,7 +32,7 @@ func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
 		return nil, err
 	}
 	mean := columnMeans(x, t.model.Bridge.Head.In())
-	w.spread = columnSpread(x, mean)
+	w.spread = spread(x, mean)
 	if t.state.Step == 0 {
 		copy(t.model.Bridge.Head.Mean.Data(), mean)
 		if st.Ridge > 0 {
@@ -51,25 +48,13 @@ var errNoHead = errors.New("model.qformer.picture_head: a warm stage trains the 
 
 // newColdWarmer is newWarmer without what has to be learnt from the pictures first.
 func (t *trainer) newColdWarmer(st *Stage) *warmer {
-	w := &warmer{t: t, stage: st, spread: make([]float32, t.model.Bridge.Head.In())}
+	w := &warmer{t: t, stage: st}
 	run := tensor.NewRun(tensor.Options{Compute: t.compute})
 	w.texts = tensor.FromFloats(t.model.EmbedTexts(run, t.labels.texts), len(t.labels.texts), t.model.Config.Shared)
 	if st.Neighbour > 0 {
 		w.near = likeness(run, w.texts)
 	}
 	return w
-}
-
-// likeness is, for every caption, the softmax over the others of their cosines.
-func likeness(run *tensor.Run, texts *tensor.Tensor) []float32 {
-	n := texts.Dim(0)
-	run.Reset()
-	s := run.MatMul(texts, texts, true)
-	for i := range n {
-		s.Data()[i*n+i] = float32(math.Inf(-1))
-	}
-	out := run.Softmax(run.Scale(s, 1/likenessTemperature))
-	return append([]float32(nil), out.Data()...)
 }
 
 // summaries are the head's inputs for every picture trained on, one view each (all of those in the cache), with the caption's
@@ -119,7 +104,7 @@ func (w *warmer) loss(run *tensor.Run, b batch) *tensor.Tensor {
 	if run.Options().Train && w.stage.Noise > 0 {
 		noise := rng(b.seed, "noise")
 		for i := range x.Data() {
-			x.Data()[i] += float32(w.stage.Noise*noise.NormFloat64()) * w.spread[i%len(w.spread)]
+			x.Data()[i] += float32(w.stage.Noise*noise.NormFloat64()) * w.spread
 		}
 	}
 	u := m.Picture(run, run.Dropout(m.Bridge.Head.Centre(run, x), w.stage.Dropout))
@@ -201,17 +186,12 @@ func columnMeans(x []float32, width int) []float32 {
 	return out
 }
 
-// columnSpread is the standard deviation of the columns around their means.
-func columnSpread(x, mean []float32) []float32 {
-	width := len(mean)
-	sums := make([]float64, width)
+// spread is the standard deviation of all values around the means of their columns.
+func spread(x, mean []float32) float32 {
+	var sum float64
 	for i, v := range x {
-		d := float64(v - mean[i%width])
-		sums[i%width] += d * d
+		d := float64(v - mean[i%len(mean)])
+		sum += d * d
 	}
-	out := make([]float32, width)
-	for i, s := range sums {
-		out[i] = float32(math.Sqrt(s * float64(width) / float64(len(x))))
-	}
-	return out
+	return float32(math.Sqrt(sum / float64(len(x))))
 }

@@ -12,6 +12,9 @@ import (
 // not say.
 const defaultTemperature = 0.07
 
+// firstLead is how much queries that know nothing yet add to the picture as a whole: little enough not to disturb it.
+const firstLead = 0.02
+
 // Bridge is the trained part of BLIP-2: the Q-Former, the heads of the first stage, and the way into the language model. A part
 // that a checkpoint lacks is nil.
 type Bridge struct {
@@ -82,7 +85,7 @@ func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
 	}
 	if c.Extras.PictureHead > 0 {
 		br.Head = linear.New(b.Sub("picture_head"), summary, c.Extras.PictureHead, c.Shared)
-		br.Lead = scalar(b, "vision_scale", 0.1)
+		br.Lead = scalar(b, "vision_scale", firstLead)
 		br.inputs[kindPicture] = newFeatureInput(b.Sub("feature_projection", kindPicture), c.Shared, c.QFormer.FeatureWidth)
 		tokens++
 	}

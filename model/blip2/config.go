@@ -44,6 +44,8 @@ type Extras struct {
 	SoftPromptNorm bool `json:"soft_prompt_norm,omitempty"`
 	// Prompt stands between the soft prompt and the caption.
 	Prompt string `json:"prompt,omitempty"`
+	// Hints is how many remembered captions stand before the prompt; 0: none.
+	Hints int `json:"hints,omitempty"`
 }
 
 // featureKinds are the values of Extras.Features.
@@ -150,6 +152,9 @@ func (c Config) Validate() error {
 	}
 	if n := c.Extras.Classes; n < 0 || n > 1<<20 {
 		return fmt.Errorf("config.json: classes is %d", n)
+	}
+	if n := c.Extras.Hints; n < 0 || n > 100 {
+		return fmt.Errorf("config.json: hints is %d", n)
 	}
 	if d := c.Extras.DecoderStart; d < 0 || c.QFormer.Text && int(d) >= c.QFormer.Vocab {
 		return fmt.Errorf("config.json: decoder_start_token_id %d is not in the vocabulary of %d", d, c.QFormer.Vocab)

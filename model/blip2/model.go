@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"dragoman/kernel"
 	"dragoman/language"
@@ -26,6 +27,7 @@ type Model struct {
 	Language  language.Model
 	Tokenizer tokenizer.Tokenizer // of the language model
 	Words     tokenizer.Tokenizer // of the Q-Former's text stream
+	Memory    *Memory             // what hints come from
 	vocab     []byte              // Words as vocab.txt
 	params    []*tensor.Tensor    // what is trained
 	groups    []featureGroup
@@ -92,6 +94,9 @@ func (m *Model) bind(files Files, opt Options) error {
 		return err
 	}
 	m.Bridge = NewBridge(b, m.Config, m.groups, Want{})
+	if err := m.openMemory(files, b); err != nil {
+		return err
+	}
 	if err := b.Err(); err != nil {
 		return err
 	}
@@ -179,7 +184,7 @@ func (m *Model) Params() []*tensor.Tensor { return m.params }
 
 // stored are the tensors that a checkpoint holds.
 func (m *Model) stored() []*tensor.Tensor {
-	return append(m.params[:len(m.params):len(m.params)], m.Bridge.buffers()...)
+	return slices.Concat(m.params, m.Bridge.buffers(), m.Memory.tensors())
 }
 
 // Restore reads the values of a checkpoint that Save wrote of this very model.
@@ -189,7 +194,7 @@ func (m *Model) Restore(path string) error {
 		return err
 	}
 	defer f.Close()
-	for _, p := range m.stored() {
+	for _, p := range slices.Concat(m.params, m.Bridge.buffers()) {
 		t, ok := f.Lookup(p.Name())
 		if !ok || t.Len() != p.Len() {
 			return fmt.Errorf("restore model: %s: tensor %s is missing or has another size", path, p.Name())
@@ -210,6 +215,9 @@ func (m *Model) saveConfig(dir string) error {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	if err := m.saveMemory(dir); err != nil {
 		return err
 	}
 	if m.vocab == nil {

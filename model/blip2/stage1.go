@@ -18,6 +18,15 @@ type Pairs struct {
 	// that its picture does not; nil: drawn, by similarity, from Rand.
 	NegativeImages, NegativeTexts []int32
 	Rand                          *rand.Rand
+	// Bank, where there is one, are all captions, against which each picture is contrasted; Same are then their numbers.
+	Bank *Bank
+}
+
+// Bank are all captions that there are, as vectors, for a contrast that a batch alone is too small for.
+type Bank struct {
+	Texts *tensor.Tensor // [captions, shared], as they were when somebody last looked
+	Near  []float32      // [captions, captions]: how the share Spread of a target is spread over captions like it
+	Share float32
 }
 
 // Objective weighs the three losses; one that weighs nothing is not computed.
@@ -25,6 +34,7 @@ type Objective struct {
 	Contrast, Matching, Generation float32
 	Smoothing                      float32 // of the labels of contrast and generation
 	RandomNegatives                bool    // matching's negatives are drawn uniformly: what to begin with
+	MatchingPairs                  int     // how many of the batch matching looks at; 0: all
 }
 
 // PaperObjective is the first stage as BLIP-2 trains it.
@@ -53,10 +63,16 @@ func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 	l := Stage1Losses{Answer: answer}
 	var parts []*tensor.Tensor
 	if o.Contrast != 0 || (o.Matching != 0 && !o.RandomNegatives && p.NegativeImages == nil) {
-		l.Similarity = b.similarity(run, b.EmbedImages(run, answer, p.Picture), b.EmbedTexts(run, p.Text))
+		images, texts := b.EmbedImages(run, answer, p.Picture), b.EmbedTexts(run, p.Text)
+		l.Similarity = b.similarity(run, images, texts)
+		if p.Bank != nil && o.Contrast != 0 {
+			l.ITC = b.contrastBank(run, images, texts, p, o.Smoothing)
+		}
 	}
 	if o.Contrast != 0 {
-		l.ITC = contrast(run, l.Similarity, p.Same, o.Smoothing)
+		if l.ITC == nil {
+			l.ITC = contrast(run, l.Similarity, p.Same, o.Smoothing)
+		}
 		parts = append(parts, weighed(run, l.ITC, o.Contrast))
 	}
 	if o.Matching != 0 && n > 1 {
@@ -64,7 +80,7 @@ func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 		if images == nil || texts == nil {
 			images, texts = drawNegatives(l.Similarity, n, p.Same, o.RandomNegatives, p.Rand)
 		}
-		l.MatchLogits, l.ITM = b.matching(run, picture, p.Text, images, texts)
+		l.MatchLogits, l.ITM = b.matching(run, picture, p.Text, images, texts, o.MatchingPairs)
 		parts = append(parts, weighed(run, l.ITM, o.Matching))
 	}
 	if o.Generation != 0 {
@@ -180,9 +196,50 @@ func sharedTargets(same []int32, smoothing float32) []float32 {
 	return targets
 }
 
-// matching asks of 3·batch pairs whether they belong together: texts [own, own, negative] with pictures [own, negative, own].
-func (b *Bridge) matching(run *tensor.Run, picture *qformer.Picture, t qformer.Text, images, texts []int32) (logits, loss *tensor.Tensor) {
+// contrastBank is the cross-entropy of every picture over all captions. Those of the batch are live, and learn; the others are as
+// the bank has them.
+func (b *Bridge) contrastBank(run *tensor.Run, images, texts *tensor.Tensor, p Pairs, smoothing float32) *tensor.Tensor {
+	bank, n := p.Bank, images.Dim(0)
+	captions, width := bank.Texts.Dim(0), bank.Texts.Dim(1)
+	column := make([]int, captions) // of each caption
+	for c := range column {
+		column[c] = -1
+	}
+	var live []int32
+	for i, c := range p.Same {
+		if column[c] < 0 {
+			column[c] = len(live)
+			live = append(live, int32(i))
+		}
+	}
+	rest := run.New(captions-len(live), width)
+	at := 0
+	for c := range column {
+		if column[c] < 0 {
+			copy(rest.Data()[at*width:], bank.Texts.Data()[c*width:(c+1)*width])
+			column[c] = len(live) + at
+			at++
+		}
+	}
+	logits := b.similarity(run, images, run.Concat(0, run.Gather(texts, live), rest))
+	targets := make([]float32, n*captions)
+	for i, own := range p.Same {
+		row := targets[i*captions : (i+1)*captions]
+		for c, to := range column {
+			row[to] = smoothing/float32(captions) + bank.Share*bank.Near[int(own)*captions+c]
+		}
+		row[column[own]] += 1 - smoothing - bank.Share
+	}
+	return run.SoftCrossEntropy(logits, targets)
+}
+
+// matching asks of three times as many pairs as it is to look at whether they belong together: texts [own, own, negative] with
+// pictures [own, negative, own].
+func (b *Bridge) matching(run *tensor.Run, picture *qformer.Picture, t qformer.Text, images, texts []int32, most int) (logits, loss *tensor.Tensor) {
 	n := t.Batch()
+	if most > 0 {
+		n = min(n, most)
+	}
 	rows, labels := make([]int32, 3*n), make([]int32, 3*n)
 	triple := qformer.Text{Len: t.Len, IDs: make([]int32, 3*n*t.Len)}
 	if t.Mask != nil {

@@ -6,37 +6,32 @@ import (
 	"dragoman/tensor"
 )
 
-// Stage2 is the second stage's loss: the language model, which stands still, predicts each caption token by token behind the soft
-// prompt that the queries' answer becomes. Captions end with the token that ends them.
+// Stage2 is the second stage's loss: the language model, which stands still, predicts each caption token by token behind its prompt
+// and the soft prompt that the queries' answer becomes. Captions end with the token that ends them.
 //
 //	reads    [soft prompt][prompt][caption without its last token]
 //	predicts                      [caption]
-func (m *Model) Stage2(run *tensor.Run, answer *qformer.Answer, picture *tensor.Tensor, prompt []int32, captions [][]int32) *tensor.Tensor {
+func (m *Model) Stage2(run *tensor.Run, answer *qformer.Answer, picture *tensor.Tensor, prompts, captions [][]int32) *tensor.Tensor {
 	soft := m.Bridge.Prompt.Forward(run, answer.Hidden, picture)
-	longest := 0
-	for _, c := range captions {
-		longest = max(longest, len(c))
+	words, rows, length := soft.Dim(1), len(captions), 0
+	for b, c := range captions {
+		length = max(length, len(prompts[b])+len(c)-1)
 	}
-	queries, rows := soft.Dim(1), len(captions)
-	length := len(prompt) + longest - 1
-	ids, mask := make([]int32, 0, rows*length), make([]uint8, 0, rows*(queries+length))
+	ids, mask := make([]int32, rows*length), make([]uint8, rows*(words+length))
+	for i := range ids {
+		ids[i] = max(0, m.Language.Config().Pad)
+	}
 	var places, targets []int32
 	for b, c := range captions {
-		ids = append(append(ids, prompt...), c[:len(c)-1]...)
-		for range longest - len(c) {
-			ids = append(ids, max(0, m.Language.Config().Pad))
+		copy(ids[b*length:], prompts[b])
+		copy(ids[b*length+len(prompts[b]):], c[:len(c)-1])
+		before := words + len(prompts[b])
+		row := mask[b*(words+length):]
+		for t := range before + len(c) - 1 {
+			row[t] = 1
 		}
-		tokens := queries + len(prompt) + len(c) - 1
-		for t := range queries + length {
-			if t < tokens {
-				mask = append(mask, 1)
-			} else {
-				mask = append(mask, 0)
-			}
-		}
-		first := b*(queries+length) + queries + len(prompt) - 1
 		for t, id := range c {
-			places = append(places, int32(first+t))
+			places = append(places, int32(b*(words+length)+before-1+t))
 			targets = append(targets, id)
 		}
 	}
@@ -46,7 +41,7 @@ func (m *Model) Stage2(run *tensor.Run, answer *qformer.Answer, picture *tensor.
 	}
 	hidden := m.Language.Forward(run, language.Input{Embeds: embeds, Mask: mask})
 	// Scoring is the dear part of a language model this small: only where a word of a caption is to be predicted.
-	picked := run.Gather(run.Reshape(hidden, rows*(queries+length), hidden.Dim(2)), places)
+	picked := run.Gather(run.Reshape(hidden, rows*(words+length), hidden.Dim(2)), places)
 	return run.CrossEntropy(m.Language.Logits(run, picked), targets, 0)
 }
 

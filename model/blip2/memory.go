@@ -1,0 +1,163 @@
+package blip2
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"dragoman/nn"
+	"dragoman/tensor"
+)
+
+// Memory is what a model remembers of its training: the captions that it learnt, and the pictures that it met them on, as vectors
+// in the shared space. From it come the hints that stand in the prompt before a caption; the language model chooses and corrects.
+type Memory struct {
+	Captions []string
+	Texts    *tensor.Tensor // [captions, shared]
+	Pictures *tensor.Tensor // [pictures, shared]; nil: none
+	Of       []int32        // the caption of each picture
+}
+
+// nearShare is how much a likeness to a remembered picture counts beside the cosine with a caption.
+const nearShare = 0.5
+
+const memoryFile = "memory.json"
+
+type memoryJSON struct {
+	Captions []string `json:"captions"`
+	Of       []int32  `json:"pictures,omitempty"`
+}
+
+// Scores says how well each remembered caption fits each picture: [B, captions].
+func (m *Model) Scores(run *tensor.Run, s Seen) []float32 {
+	mem := m.Memory
+	out := slices.Clone(Cosines(run, m.Bridge.EmbedImages(run, s.Answer, s.Picture), mem.Texts).Data())
+	if mem.Pictures == nil || s.Picture == nil {
+		return out
+	}
+	near := run.MatMul(s.Picture, mem.Pictures, true).Data()
+	n, captions, pictures := s.Picture.Dim(0), len(mem.Captions), len(mem.Of)
+	best := make([]float32, captions)
+	for b := range n {
+		clear(best)
+		for i, c := range mem.Of {
+			best[c] = max(best[c], near[b*pictures+i])
+		}
+		for c, v := range best {
+			out[b*captions+c] += nearShare * v
+		}
+	}
+	return out
+}
+
+// Hints are the captions of the highest scores [B, captions], the best first.
+func (m *Memory) Hints(scores []float32, n int) [][]string {
+	width := len(m.Captions)
+	hints := make([][]string, len(scores)/max(1, width))
+	order := make([]int, width)
+	for b := range hints {
+		row := scores[b*width : (b+1)*width]
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(row[y], row[x]) })
+		for _, c := range order[:min(n, width)] {
+			hints[b] = append(hints[b], m.Captions[c])
+		}
+	}
+	return hints
+}
+
+// Prompts are what stands between each picture's soft prompt and its caption: the model's own prompt, with hints where it was
+// trained with them.
+func (m *Model) Prompts(run *tensor.Run, s Seen) []string {
+	prompts := make([]string, s.Answer.Hidden.Dim(0))
+	var hints [][]string
+	if m.Memory != nil && m.Config.Extras.Hints > 0 {
+		hints = m.Memory.Hints(m.Scores(run, s), m.Config.Extras.Hints)
+	}
+	for i := range prompts {
+		prompts[i] = m.Config.Extras.Prompt
+		if hints != nil {
+			prompts[i] = m.HintedPrompt(hints[i])
+		}
+	}
+	return prompts
+}
+
+// HintedPrompt is the model's prompt with hints before it.
+func (m *Model) HintedPrompt(hints []string) string {
+	if len(hints) == 0 {
+		return m.Config.Extras.Prompt
+	}
+	return "Hints: " + strings.Join(hints, "; ") + "\n" + m.Config.Extras.Prompt
+}
+
+// saveMemory writes what Save's tensors do not hold of the memory.
+func (m *Model) saveMemory(dir string) error {
+	if m.Memory == nil {
+		return nil
+	}
+	raw, err := json.Marshal(memoryJSON{m.Memory.Captions, m.Memory.Of})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, memoryFile), append(raw, '\n'), 0o644)
+}
+
+// openMemory binds the memory, where the model has one.
+func (m *Model) openMemory(files Files, b *nn.Builder) error {
+	raw, err := files.ReadFile(memoryFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var j memoryJSON
+	if err := json.Unmarshal(raw, &j); err != nil {
+		return fmt.Errorf("%s: %w", memoryFile, err)
+	}
+	for _, c := range j.Of {
+		if c < 0 || int(c) >= len(j.Captions) {
+			return fmt.Errorf("%s: a picture has caption %d of %d", memoryFile, c, len(j.Captions))
+		}
+	}
+	b = b.Trainable(false).Sub("memory")
+	m.Memory = &Memory{Captions: j.Captions, Of: j.Of}
+	m.Memory.Texts = widened(b.Tensor("texts", nn.Init{}, len(j.Captions), m.Config.Shared))
+	if len(j.Of) > 0 {
+		m.Memory.Pictures = widened(b.Tensor("pictures", nn.Init{}, len(j.Of), m.Config.Shared))
+	}
+	return nil
+}
+
+// tensors are the memory's.
+func (m *Memory) tensors() []*tensor.Tensor {
+	switch {
+	case m == nil:
+		return nil
+	case m.Pictures == nil:
+		return []*tensor.Tensor{m.Texts}
+	}
+	return []*tensor.Tensor{m.Texts, m.Pictures}
+}
+
+// Remember gives the model a memory of captions, and of pictures where there are some. texts and pictures hold a row of length 1 each.
+func (m *Model) Remember(captions []string, texts, pictures []float32, of []int32) {
+	fixed := func(name string, x []float32) *tensor.Tensor {
+		t := tensor.NewParamOf(name, x, len(x)/m.Config.Shared, m.Config.Shared)
+		t.SetTrainable(false)
+		return t
+	}
+	m.Memory = &Memory{Captions: captions, Texts: fixed("memory.texts", texts), Of: of}
+	if len(pictures) > 0 {
+		m.Memory.Pictures = fixed("memory.pictures", pictures)
+	}
+}
