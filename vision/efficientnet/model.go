@@ -101,8 +101,8 @@ type Maps struct {
 	Logits   *tensor.Tensor // [B, classes]
 }
 
-// chunk is how many pictures go through the network at a time, so that the memory they need stays small and near.
-const chunk = 4
+// chunk is how many pictures go through the network at a time. One is fastest: its maps stay in the caches.
+const chunk = 1
 
 // Forward runs pixels [B, 3, H, W] of any size through the network.
 func (m *Model) Forward(r *tensor.Run, pixels *tensor.Tensor) Maps {

@@ -184,7 +184,7 @@ func TestShapes(t *testing.T) {
 // TestChunks runs more pictures than go through the network at a time, and compares with each alone.
 func TestChunks(t *testing.T) {
 	m := checkpoint(t, "lite0")
-	const size, batch = 64, chunk + 2
+	const size, batch = 64, chunk*2 + 1
 	r := tensor.NewRun(tensor.Options{Compute: kernel.F32})
 	var pixels []float32
 	for b := range batch {
