@@ -271,7 +271,7 @@ var emulated = map[string]*kit{
 		transpose: emulatedTranspose, store: storeGeneric,
 	},
 	"vdpbf16ps": {
-		unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 48, block: 24, least: 12, direct: BF16,
+		unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 64, block: 24, least: 12, direct: BF16,
 		mul: emulateVectors(1, 1, unitBF16), rRows: emulatedRowsBF16, vRows: emulatedRowsBF16, zip: emulatedZip(2),
 		transpose: emulatedTranspose, store: storeGeneric,
 	},

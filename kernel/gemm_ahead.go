@@ -34,7 +34,7 @@ func (s *stream) walk(p unsafe.Pointer, stride, rows, bytes int) {
 func (s *stream) run(p unsafe.Pointer, bytes int) { s.walk(p, 128, (bytes+127)/128, 128) }
 
 // aheadMost is how many bytes of the next task are worth asking for: more would push this task's own out of the cache.
-const aheadMost = 1 << 19
+const aheadMost = 1 << 20
 
 // aheadOfTask sets the stream of R: workers take tasks in turn, so this one's next is likely to be so many blocks on.
 func (p *product) aheadOfTask(s *workerScratch, r0, rows, workers int) {

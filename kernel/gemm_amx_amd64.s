@@ -77,6 +77,7 @@ loop22:
 	ADDQ $2048, DX
 	AHEAD(R13, 0, moreC22, doneC22)
 	AHEAD(R13, 40, moreR22, doneR22)
+	AHEAD(R13, 40, moreS22, doneS22)
 	DECQ R12
 	JNZ  loop22
 	TILESTOREAT(0, DI_SI, 0)
@@ -107,6 +108,7 @@ loop21:
 	ADDQ $2048, DX
 	AHEAD(R13, 0, moreC21, doneC21)
 	AHEAD(R13, 40, moreR21, doneR21)
+	AHEAD(R13, 40, moreS21, doneS21)
 	DECQ R12
 	JNZ  loop21
 	TILESTOREAT(0, DI_SI, 0)

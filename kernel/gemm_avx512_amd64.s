@@ -2,6 +2,7 @@
 
 #include "textflag.h"
 #include "gemm_amd64.h"
+#include "ahead_amd64.h"
 
 // The micro-kernel keeps 12 rows × 32 columns of sums in Z0–Z23, row i in Z(2i) and Z(2i+1); a panel of V passes through
 // Z24 and Z25, the lanes of R are broadcast to Z26–Z31. Rows 0–2 of R are at R12, 3–5 at R13, 6–8 at R11, 9–11 at R10, each
@@ -49,8 +50,9 @@
 	ROW(OP, 6, Z12, Z13); ROW(OP, 7, Z14, Z15); ROW(OP, 8, Z16, Z17); \
 	ROW(OP, 9, Z18, Z19); ROW(OP, 10, Z20, Z21); ROW(OP, 11, Z22, Z23)
 
-// GROUP computes one group of n rows: acc += R·V over BX lanes, four at a time, then one at a time.
-#define GROUP(MAC, n, ROWS, STEP, more, four, rest, one, done) \
+// GROUP computes one group of n rows: acc += R·V over BX lanes, four at a time, then one at a time. After four it
+// asks for more of what the next panel is packed from.
+#define GROUP(MAC, n, ROWS, STEP, more, four, rest, one, done, column, asked) \
 	CMPB first+72(FP), $0; \
 	JNE  more; \
 	ROWS(LOADACC); \
@@ -69,6 +71,7 @@ four: \
 	ADDQ $16, R11; \
 	ADDQ $16, R12; \
 	ADDQ $16, R13; \
+	AHEAD(CX, 80, column, asked); \
 	JMP  four; \
 rest: \
 	ADDQ $4, BX; \
@@ -103,11 +106,12 @@ done: \
 	MOVQ r_row+16(FP), R8; \
 	MOVQ v+40(FP), DX; \
 	MOVQ rows+56(FP), R9; \
+	MOVQ ahead+80(FP), R15; \
 rows12: \
 	SUBQ $12, R9; \
 	JLT  rows6; \
 	POINTERS; \
-	GROUP(MAC, 12, ROWS12, STEP12, more12, four12, rest12, one12, done12); \
+	GROUP(MAC, 12, ROWS12, STEP12, more12, four12, rest12, one12, done12, column12, asked12); \
 	LEAQ (R8)(R8*2), AX; \
 	LEAQ (SI)(AX*4), SI; \
 	JMP  rows12; \
@@ -115,7 +119,7 @@ rows6: \
 	ADDQ $6, R9; \
 	JLT  rows3; \
 	POINTERS; \
-	GROUP(MAC, 6, ROWS6, STEP6, more6, four6, rest6, one6, done6); \
+	GROUP(MAC, 6, ROWS6, STEP6, more6, four6, rest6, one6, done6, column6, asked6); \
 	LEAQ (R8)(R8*2), AX; \
 	LEAQ (SI)(AX*2), SI; \
 	SUBQ $6, R9; \
@@ -123,7 +127,7 @@ rows3: \
 	ADDQ $3, R9; \
 	JLT  rows1; \
 	POINTERS; \
-	GROUP(MAC, 3, ROWS3, STEP3, more3, four3, rest3, one3, done3); \
+	GROUP(MAC, 3, ROWS3, STEP3, more3, four3, rest3, one3, done3, column3, asked3); \
 	LEAQ (SI)(R8*2), SI; \
 	ADDQ R8, SI; \
 	SUBQ $3, R9; \
@@ -131,7 +135,7 @@ rows1: \
 	ADDQ $2, R9; \
 	JLT  end; \
 	POINTERS; \
-	GROUP(MAC, 1, ROWS1, STEP1, more1, four1, rest1, one1, done1); \
+	GROUP(MAC, 1, ROWS1, STEP1, more1, four1, rest1, one1, done1, column1, asked1); \
 	ADDQ R8, SI; \
 	SUBQ $3, R9; \
 	JMP  rows1; \

@@ -19,7 +19,7 @@ type kit struct {
 	vLanes int  // lanes of a unit on the V side
 	pad    int  // a chunk of k is padded with zeros to a multiple of this many units
 	step   int  // rows of R that the micro-kernel takes at a time; blocks of R are multiples of it
-	chunk  int  // units of k that are contracted before the next are packed
+	chunk  int  // most units of k that are contracted before the next are packed, a multiple of whole()
 	tiled  bool // R is packed as AMX's tiles: 16 lanes of 32 rows, then the next 16 lanes
 	block  int  // most rows of R in a task
 	least  int  // fewest rows of R in a task, if there are as many
@@ -58,6 +58,14 @@ const none = numDTypes
 type rowSide struct {
 	p                unsafe.Pointer
 	row, step, group int
+}
+
+// whole is how many units are whole blocks of every stored type and whole squares of transpose.
+func (k *kit) whole() int {
+	if k.unit == 32 {
+		return 8
+	}
+	return 32
 }
 
 // panelLanes is how many lanes of k a packed panel of so many units has: whole squares of transpose.

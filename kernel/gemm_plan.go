@@ -14,6 +14,7 @@ type product struct {
 	r, v       *Operand
 	rn, vn     int // rows of R and of V
 	units      int // of k
+	chunk      int // units in a chunk of k; the last may have fewer
 	chunks     int
 	rBlock     int // rows of R in a task
 	vBlock     int // panels of V in a task
@@ -145,7 +146,8 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 		p.r, p.v, p.rn, p.vn = p.v, p.r, p.vn, p.rn
 	}
 	p.units = (g.K + kit.unit - 1) / kit.unit
-	p.chunks = (p.units + kit.chunk - 1) / kit.chunk
+	p.chunk = roundUp(ceilDiv(p.units, ceilDiv(p.units, kit.chunk)), kit.whole())
+	p.chunks = ceilDiv(p.units, p.chunk)
 	p.direct = !p.r.Trans && p.r.DType == kit.direct && g.K%(kit.pad*kit.unit) == 0
 	p.accByChunk = p.chunks > 1
 	panels := (p.vn + panel - 1) / panel

@@ -25,8 +25,8 @@ func (j *job) pack(task, worker int) {
 
 // span is the units of k in a chunk.
 func (p *product) span(chunk int) (from, units int) {
-	from = chunk * p.kit.chunk
-	return from, min(p.kit.chunk, p.units-from)
+	from = chunk * p.chunk
+	return from, min(p.chunk, p.units-from)
 }
 
 // task computes one block of R against one block of V.
