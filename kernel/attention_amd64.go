@@ -4,12 +4,13 @@ package kernel
 
 import "unsafe"
 
-// fused is the micro-kernel that attention computes with, nil where the family has no loops for the softmax between products.
+// fused is the micro-kernel that attention computes with.
 func (e *Engine) fused(compute DType) *kit {
-	if e.family < AVX512 {
+	k := e.kit(&Gemm{Compute: compute})
+	if k == nil || k.unit > 2 || e.family < AVX2 {
 		return nil
 	}
-	return e.kit(&Gemm{Compute: compute})
+	return k
 }
 
 // Coefficients of 2^f for 0 ≤ f < 1, minimax fits: relative errors 2e-9 and 8e-5.
@@ -20,15 +21,14 @@ var (
 	exp2Degree3 = [4]float32{0.9999252557754517, 0.6958334445953369, 0.22606723010540009, 0.07802452892065048}
 )
 
-// softmaxRows turns rows of scores into weights: for each row i of the block, over its first visible[i] columns,
-//
-//	top[i] = max(scale·score), 0 if all are −Inf;  weight = 2^(scale·score − top[i]);  sum[i] = Σ weight
-//
-// and zeros in the columns after them. Weights are float32, or bf16 where the kit's lanes are.
-func softmaxRows(k *kit, b *softmaxBlock) {
-	if k.unit == 2 {
+// softmaxRows is softmaxPanels; weights are float32, or bf16 where the kit's lanes are.
+func (e *Engine) softmaxRows(k *kit, b *softmaxBlock) {
+	switch {
+	case e.family < AVX512:
+		e.loops().softmaxPanels(b)
+	case k.unit == 2:
 		softmaxBF16AVX512(b)
-	} else {
+	default:
 		softmaxF32AVX512(b)
 	}
 }
@@ -39,32 +39,38 @@ func softmaxF32AVX512(b *softmaxBlock)
 //go:noescape
 func softmaxBF16AVX512(b *softmaxBlock)
 
-// maskScores makes a row of scores, 32 columns in each panel, step bytes from one panel to the next, scale·score + bias, or −Inf
-// where a mask is 0; bias and masks may be nil.
-func maskScores(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8) {
+// maskScores is maskPanels.
+func (e *Engine) maskScores(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8) {
+	if e.family < AVX512 {
+		e.loops().maskPanels(acc, step, cols, scale, bias, mask, keyMask)
+		return
+	}
 	maskScoresAVX512(acc, step, cols, scale, bias, mask, keyMask)
 }
 
 //go:noescape
 func maskScoresAVX512(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8)
 
-// storeScaled moves sums [rows][32] to rows of out: out[i][c] = scales[i]·acc[i][c].
-func storeScaled(out *float32, stride int, acc *float32, rows, cols int, scales *float32) {
+// storeScaled is storePanel.
+func (e *Engine) storeScaled(out *float32, stride int, acc *float32, rows, cols int, scales *float32) {
+	if e.family < AVX512 {
+		e.loops().storePanel(out, stride, acc, rows, cols, scales)
+		return
+	}
 	storeScaledAVX512(out, stride, acc, rows, cols, scales)
 }
 
 //go:noescape
 func storeScaledAVX512(out *float32, stride int, acc *float32, rows, cols int, scales *float32)
 
-// slopeRows is the elementwise part of the backward, a panel of 32 queries at a time: for each key and query
-//
-//	weight = 2^(scale2·score − lse[query]);  dscore = scale·weight·(dweight − delta[query])
-//
-// dscore replaces dweight, and both results go to rows of lanes.
-func slopeRows(k *kit, b *slopeBlock) {
-	if k.unit == 2 {
+// slopeRows is slopePanels; its results are lanes of float32 or of bf16.
+func (e *Engine) slopeRows(k *kit, b *slopeBlock) {
+	switch {
+	case e.family < AVX512:
+		e.loops().slopePanels(b)
+	case k.unit == 2:
 		slopesBF16AVX512(b)
-	} else {
+	default:
 		slopesF32AVX512(b)
 	}
 }

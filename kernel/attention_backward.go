@@ -140,7 +140,7 @@ func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, 
 			weights: unsafe.Pointer(&p[n*panel/kit.unit]), dscores: unsafe.Pointer(&ds[n*panel/kit.unit]),
 			stride: 4 * ld, rows: keys, lse: &s.top[n*panel], delta: &s.sum[n*panel], scale: a.Scale, scale2: scale * math.Log2E,
 		}
-		slopeRows(kit, &s.slope)
+		j.engine.slopeRows(kit, &s.slope)
 		if g.DQ == nil {
 			continue
 		}
@@ -152,7 +152,7 @@ func (j *attentionJob) blockBackward(s *attentionScratch, sides *backwardSides, 
 			r := j.rowAt(bundle, kvHead, first+n*panel+c)
 			run := min(a.Tq-r.i, cols-c)
 			to := (r.b*a.Tq+r.i)*a.QStride + r.h*d
-			kit.storeT(&g.DQ[to], a.QStride, (*float32)(unsafe.Pointer(&acc2[c])), d, run, 1, nil, true)
+			j.addTransposed(g.DQ[to:], a.QStride, floatsOf(acc2[c:]), d, run)
 			c += run
 		}
 	}
@@ -269,6 +269,19 @@ func hideColumn(scores []float32, mask []uint8) {
 	for k, m := range mask {
 		if m == 0 {
 			scores[k*panel] = negInf
+		}
+	}
+}
+
+// addTransposed adds sums [rows][32] to cols rows of dst, ld elements apart: dst[c][r] += acc[r][c].
+func (j *attentionJob) addTransposed(dst []float32, ld int, acc []float32, rows, cols int) {
+	if j.kit.storeT != nil {
+		j.kit.storeT(&dst[0], ld, &acc[0], rows, cols, 1, nil, true)
+		return
+	}
+	for c := range cols {
+		for r := range rows {
+			dst[c*ld+r] += acc[r*panel+c]
 		}
 	}
 }

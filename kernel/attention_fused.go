@@ -398,7 +398,7 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 		acc: unsafe.Pointer(&acc[0]), step: 4 * step, rows: rows, visible: &s.visible[0], weights: unsafe.Pointer(&p[0]), stride: 4 * pLanes,
 		panels: panels, top: &s.top[0], sum: &s.sum[0], spare: &s.spare[0], scale: scale * math.Log2E,
 	}
-	softmaxRows(kit, &s.block)
+	j.engine.softmaxRows(kit, &s.block)
 	j.keep(s, bundle, kvHead, from, rows, acc, step, scale)
 
 	for n := range rows {
@@ -411,7 +411,7 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 		run := min(a.Tq-r.i, rows-n)
 		out := a.Out[(r.b*a.Tq+r.i)*a.OutStride+r.h*a.D:]
 		for c := 0; c < a.D; c += panel {
-			storeScaled(&out[c], 4*a.OutStride, (*float32)(unsafe.Pointer(&sums[c/panel*step+n*panel])), run, min(panel, a.D-c), &s.sum[n])
+			j.engine.storeScaled(&out[c], 4*a.OutStride, (*float32)(unsafe.Pointer(&sums[c/panel*step+n*panel])), run, min(panel, a.D-c), &s.sum[n])
 		}
 		n += run
 	}
@@ -456,7 +456,7 @@ func (j *attentionJob) mask(s *attentionScratch, bundle []int32, kvHead, from, r
 		if a.Mask != nil {
 			mask = &a.Mask[a.maskAt(r.b, r.i, keys)]
 		}
-		maskScores((*float32)(unsafe.Pointer(&acc[n*panel])), 4*step, cols, a.Scale, bias, mask, keyMask)
+		j.engine.maskScores((*float32)(unsafe.Pointer(&acc[n*panel])), 4*step, cols, a.Scale, bias, mask, keyMask)
 	}
 }
 
