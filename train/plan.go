@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dragoman/data"
+	"dragoman/internal/rss"
 	"dragoman/kernel"
 	"dragoman/tensor"
 )
@@ -88,7 +89,7 @@ func (t *trainer) plan(ctx context.Context) (*Plan, error) {
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	p.MemoryBytes = max(int64(m.Sys), peakMemory())
+	p.MemoryBytes = max(int64(m.Sys), rss.Peak())
 	return p, nil
 }
 

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package rss
+
+// Peak is not known here.
+func Peak() int64 { return 0 }
+
+// Reset does nothing here.
+func Reset() {}
