@@ -21,7 +21,8 @@ type kit struct {
 	step   int  // rows of R that the micro-kernel takes at a time; blocks of R are multiples of it
 	chunk  int  // most units of k that are contracted before the next are packed, a multiple of whole()
 	tiled  bool // R is packed as AMX's tiles: 16 lanes of 32 rows, then the next 16 lanes
-	block  int  // most rows of R in a task
+	block  int  // most rows of R in a task, if there are several blocks
+	single int  // most rows of R that are a single block: then each task packs its own panels of V
 	least  int  // fewest rows of R in a task, if there are as many
 	swap   bool
 

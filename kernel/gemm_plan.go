@@ -155,7 +155,10 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 	if g.M*g.N*g.K <= smallWork {
 		workers = 1
 	}
-	p.rBlock, p.vBlock = min(kit.block, roundUp(p.rn, kit.step)), panels
+	p.rBlock, p.vBlock = kit.block, panels
+	if p.rn <= kit.single {
+		p.rBlock = roundUp(p.rn, kit.step)
+	}
 	if blocks := ceilDiv(p.rn, p.rBlock); blocks > 1 {
 		// As many blocks for each worker, but not so small that V is read too often.
 		even := roundUp(ceilDiv(p.rn, roundUp(blocks, workers)), kit.step)

@@ -1,0 +1,240 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"dragoman/internal/builtin"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/language/llama"
+	"dragoman/nn"
+	"dragoman/tensor"
+	"dragoman/vision/efficientnet"
+	"dragoman/weights"
+)
+
+func init() {
+	Register(Part{Name: "vision", Default: true, Run: vision})
+	Register(Part{Name: "prefill", Default: true, Run: prefill})
+	Register(Part{Name: "decode", Default: true, Run: decode})
+}
+
+// checkpoint is the bytes of the file to measure: Model where it names a file with that ending, or else the built-in one; nil
+// where there is none and the part was not asked for by name.
+func (r *Runner) checkpoint(part, ending string) ([]byte, error) {
+	if strings.HasSuffix(r.Model, ending) {
+		return os.ReadFile(r.Model)
+	}
+	if r.Model == "" || r.Model == "mini" {
+		for _, name := range builtin.Names() {
+			if strings.HasSuffix(name, ending) {
+				return builtin.ReadFile(name)
+			}
+		}
+	}
+	if slices.Contains(r.Parts, part) {
+		return nil, fmt.Errorf("there is no %s file to measure: name one as the model", ending)
+	}
+	return nil, nil
+}
+
+// vision measures the built-in image encoder on one picture at a time.
+func vision(ctx context.Context, r *Runner) error {
+	data, err := r.checkpoint("vision", ".pth")
+	if data == nil {
+		return err
+	}
+	f, err := weights.OpenBytes("image encoder", data)
+	if err != nil {
+		return err
+	}
+	b := nn.NewBuilder(f, nn.BuilderOptions{})
+	cfg, err := efficientnet.Detect(b)
+	if err != nil {
+		return err
+	}
+	m := efficientnet.New(b, cfg)
+	if err := b.Err(); err != nil {
+		return err
+	}
+	pixels := tensor.FromFloats(Values(3*cfg.Size*cfg.Size), 1, 3, cfg.Size, cfg.Size)
+	for _, d := range []kernel.DType{kernel.F32, kernel.BF16} {
+		run := tensor.NewRun(tensor.Options{Compute: d, Engine: r.Engine})
+		rec := Record{Part: "vision", What: cfg.Name, Bound: "compute", Shape: []int{cfg.Size, cfg.Size}, Flops: float64(cfg.Flops())}
+		err := r.measureItems(ctx, rec, d, 1, func(rec *Record, rate float64) { rec.SamplesPerS = rate }, func() error {
+			run.Reset()
+			m.Encode(run, pixels)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measureItems is Measure for work that can fail and does so many items; put enters how many were done a second.
+func (r *Runner) measureItems(ctx context.Context, rec Record, d kernel.DType, items int, put func(*Record, float64), f func() error) error {
+	var failed error
+	best, median, err := r.Time(ctx, func() {
+		if failed == nil {
+			failed = f()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		return failed
+	}
+	r.emit(rec, d, items, best, median, put)
+	return nil
+}
+
+func (r *Runner) emit(rec Record, d kernel.DType, items int, best, median time.Duration, put func(*Record, float64)) {
+	rec.DType, rec.ISA, rec.Threads = d.String(), r.Engine.Family().String(), r.Workers.Size()
+	rec.Seconds = best.Seconds()
+	rec.Spread = float64(median-best) / float64(best)
+	rec.FlopsPerS, rec.BytesPerS = rec.Flops/rec.Seconds, rec.Bytes/rec.Seconds
+	if rec.Bound == "memory" {
+		_, rec.ShareOfPeak = r.Share(d, 0, rec.Bytes, rec.Seconds)
+	} else {
+		_, rec.ShareOfPeak = r.Share(d, rec.Flops, 0, rec.Seconds)
+	}
+	put(&rec, float64(items)/rec.Seconds)
+	r.Emit(rec)
+}
+
+func tokens(rec *Record, rate float64) { rec.TokensPerS = rate }
+
+// languageModel opens a GGUF file's model.
+func languageModel(data []byte) (*llama.Model, error) {
+	f, err := weights.OpenBytes("language model", data)
+	if err != nil {
+		return nil, err
+	}
+	return llama.FromGGUF(f, "")
+}
+
+// prompt is n ids, all over the vocabulary.
+func prompt(n, vocab int) []int32 {
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = int32((101 + 37*i) % vocab)
+	}
+	return ids
+}
+
+// prefill measures reading 512 tokens: bf16 operands, and what a quantised model does by default.
+func prefill(ctx context.Context, r *Runner) error {
+	const length = 512
+	data, err := r.checkpoint("prefill", ".gguf")
+	if data == nil {
+		return err
+	}
+	m, err := languageModel(data)
+	if err != nil {
+		return err
+	}
+	c := m.Cost()
+	ids := prompt(length, m.Config().Vocab)
+	// A pair of positions costs two multiply-adds a column; a token sees those before it and itself.
+	flops := 2*float64(c.Weights)*length + 2*float64(c.Head) + 4*float64(c.Attention)*length*(length+1)/2
+	for _, d := range []kernel.DType{kernel.BF16, kernel.Q8_0} {
+		dec := language.NewDecoder(m, tensor.Options{Compute: d, Engine: r.Engine})
+		rec := Record{Part: "prefill", Bound: "compute", Shape: []int{length}, Flops: flops}
+		if err := r.measureItems(ctx, rec, d, length, tokens, func() error {
+			dec.Reset()
+			return dec.Read(ids)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decode measures 64 tokens, one after the other, behind a prompt of 32. Each is made with another copy of the weights, so many
+// that no cache holds them.
+func decode(ctx context.Context, r *Runner) error {
+	const before, made = 32, 64
+	data, err := r.checkpoint("decode", ".gguf")
+	if data == nil {
+		return err
+	}
+	models, err := r.copies(data)
+	if err != nil {
+		return err
+	}
+	c, vocab := models[0].Cost(), models[0].Config().Vocab
+	ids := prompt(before+made, vocab)
+	for _, d := range []kernel.DType{kernel.BF16, kernel.Q8_0} {
+		rec := Record{
+			Part: "decode", Bound: "memory", Shape: []int{made},
+			Flops: 2 * made * float64(c.Weights+c.Head),
+			Bytes: made * (float64(c.Bytes+c.HeadBytes) + float64(kernel.BF16.RowBytes(c.CacheRow))*(before+made/2)),
+		}
+		dec := language.NewDecoder(models[0], tensor.Options{Compute: d, Engine: r.Engine})
+		at := 0
+		runs, err := r.decodeRuns(ctx, func() (time.Duration, error) {
+			dec.Reset()
+			if err := dec.Read(ids[:before]); err != nil {
+				return 0, err
+			}
+			start := time.Now()
+			for i := range made {
+				at++
+				dec.Model = models[at%len(models)]
+				if err := dec.Advance([]int{0}, ids[before+i:before+i+1]); err != nil {
+					return 0, err
+				}
+			}
+			return time.Since(start), nil
+		})
+		if err != nil {
+			return err
+		}
+		r.emit(rec, d, made, runs[0], runs[len(runs)/2], tokens)
+	}
+	return nil
+}
+
+// decodeRuns is Time for work that prepares before it looks at the clock.
+func (r *Runner) decodeRuns(ctx context.Context, f func() (time.Duration, error)) ([]time.Duration, error) {
+	var runs []time.Duration
+	for start := time.Now(); len(runs) < leastRun || time.Since(start) < enough; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		d, err := f()
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, d)
+	}
+	slices.Sort(runs)
+	return runs, nil
+}
+
+// copies are models over copies of a file, a gigabyte of them.
+func (r *Runner) copies(data []byte) ([]*llama.Model, error) {
+	n := (cold + len(data) - 1) / len(data)
+	if len(r.arena) < n*len(data) {
+		r.arena = make([]byte, n*len(data))
+	}
+	models := make([]*llama.Model, n)
+	for i := range models {
+		at := r.arena[i*len(data) : (i+1)*len(data)]
+		copy(at, data)
+		m, err := languageModel(at)
+		if err != nil {
+			return nil, err
+		}
+		models[i] = m
+	}
+	return models, nil
+}
