@@ -51,8 +51,8 @@
 	ROW(OP, 9, Z18, Z19); ROW(OP, 10, Z20, Z21); ROW(OP, 11, Z22, Z23)
 
 // GROUP computes one group of n rows: acc += R·V over BX lanes, four at a time, then one at a time. After four it
-// asks for more of what the next panel is packed from.
-#define GROUP(MAC, n, ROWS, STEP, more, four, rest, one, done, column, asked) \
+// asks for where its sums are going, and for what the next panel is packed from.
+#define GROUP(MAC, n, ROWS, STEP, more, four, rest, one, done, columnC, askedC, columnV, askedV) \
 	CMPB first+72(FP), $0; \
 	JNE  more; \
 	ROWS(LOADACC); \
@@ -71,7 +71,8 @@ four: \
 	ADDQ $16, R11; \
 	ADDQ $16, R12; \
 	ADDQ $16, R13; \
-	AHEAD(CX, 80, column, asked); \
+	AHEAD(CX, 0, columnC, askedC); \
+	AHEAD(CX, 80, columnV, askedV); \
 	JMP  four; \
 rest: \
 	ADDQ $4, BX; \
@@ -111,7 +112,7 @@ rows12: \
 	SUBQ $12, R9; \
 	JLT  rows6; \
 	POINTERS; \
-	GROUP(MAC, 12, ROWS12, STEP12, more12, four12, rest12, one12, done12, column12, asked12); \
+	GROUP(MAC, 12, ROWS12, STEP12, more12, four12, rest12, one12, done12, columnC12, askedC12, columnV12, askedV12); \
 	LEAQ (R8)(R8*2), AX; \
 	LEAQ (SI)(AX*4), SI; \
 	JMP  rows12; \
@@ -119,7 +120,7 @@ rows6: \
 	ADDQ $6, R9; \
 	JLT  rows3; \
 	POINTERS; \
-	GROUP(MAC, 6, ROWS6, STEP6, more6, four6, rest6, one6, done6, column6, asked6); \
+	GROUP(MAC, 6, ROWS6, STEP6, more6, four6, rest6, one6, done6, columnC6, askedC6, columnV6, askedV6); \
 	LEAQ (R8)(R8*2), AX; \
 	LEAQ (SI)(AX*2), SI; \
 	SUBQ $6, R9; \
@@ -127,7 +128,7 @@ rows3: \
 	ADDQ $3, R9; \
 	JLT  rows1; \
 	POINTERS; \
-	GROUP(MAC, 3, ROWS3, STEP3, more3, four3, rest3, one3, done3, column3, asked3); \
+	GROUP(MAC, 3, ROWS3, STEP3, more3, four3, rest3, one3, done3, columnC3, askedC3, columnV3, askedV3); \
 	LEAQ (SI)(R8*2), SI; \
 	ADDQ R8, SI; \
 	SUBQ $3, R9; \
@@ -135,7 +136,7 @@ rows1: \
 	ADDQ $2, R9; \
 	JLT  end; \
 	POINTERS; \
-	GROUP(MAC, 1, ROWS1, STEP1, more1, four1, rest1, one1, done1, column1, asked1); \
+	GROUP(MAC, 1, ROWS1, STEP1, more1, four1, rest1, one1, done1, columnC1, askedC1, columnV1, askedV1); \
 	ADDQ R8, SI; \
 	SUBQ $3, R9; \
 	JMP  rows1; \

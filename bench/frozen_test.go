@@ -1,0 +1,51 @@
+package bench
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"dragoman/kernel"
+)
+
+// TestNothingToMeasure: without a built-in model a bare run passes the models' parts over, and one that names them says what
+// is missing.
+func TestNothingToMeasure(t *testing.T) {
+	for _, part := range []string{"vision", "prefill", "decode"} {
+		r := &Runner{Options: Options{Emit: func(rec Record) { t.Errorf("%s emits %+v", part, rec) }}}
+		run := map[string]func(context.Context, *Runner) error{"vision": vision, "prefill": prefill, "decode": decode}[part]
+		if err := run(context.Background(), r); err != nil {
+			t.Errorf("%s in a bare run: %v", part, err)
+		}
+		r.Parts = []string{part}
+		if err := run(context.Background(), r); err == nil || !strings.Contains(err.Error(), "no .") {
+			t.Errorf("%s by name: %v", part, err)
+		}
+	}
+}
+
+// TestEmit: rates and shares of a model's part follow from its time.
+func TestEmit(t *testing.T) {
+	var got Record
+	r := &Runner{Options: Options{Engine: kernel.Default(), Emit: func(rec Record) { got = rec }}, Workers: kernelWorkers{}, read: 1000}
+	r.peaks[kernel.BF16] = 400
+	r.emit(Record{Part: "prefill", Bound: "compute", Flops: 400}, kernel.BF16, 512, 2*time.Second, 3*time.Second, tokens)
+	if got.Seconds != 2 || got.Spread != 0.5 || got.TokensPerS != 256 || got.FlopsPerS != 200 || got.ShareOfPeak != 0.5 {
+		t.Errorf("emits %+v", got)
+	}
+	r.emit(Record{Part: "decode", Bound: "memory", Bytes: 500, Flops: 1e9}, kernel.BF16, 64, time.Second, time.Second, tokens)
+	if got.ShareOfPeak != 0.5 || got.TokensPerS != 64 {
+		t.Errorf("emits %+v", got)
+	}
+}
+
+type kernelWorkers struct{}
+
+func (kernelWorkers) Do(n int, f func(task, worker int)) {
+	for i := range n {
+		f(i, 0)
+	}
+}
+
+func (kernelWorkers) Size() int { return 1 }
