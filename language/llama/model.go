@@ -86,6 +86,24 @@ func newBlock(b *nn.Builder, c *Config) block {
 // Config implements language.Model.
 func (m *Model) Config() language.Config { return m.cfg.shared() }
 
+// Cost is what the model's work takes.
+func (m *Model) Cost() language.Cost {
+	c := language.Cost{Head: m.head.Len(), HeadBytes: size(m.head)}
+	for i := range m.blocks {
+		b := &m.blocks[i]
+		for _, p := range []projection{b.query, b.key, b.value, b.out, b.gate, b.up, b.down} {
+			c.Weights += p.weight.Len()
+			c.Bytes += size(p.weight)
+		}
+		c.Attention += m.cfg.Heads * m.cfg.HeadDim
+		c.CacheRow += 2 * m.cfg.KVHeads * m.cfg.HeadDim
+	}
+	return c
+}
+
+// size is a weight's size as it is stored.
+func size(t *tensor.Tensor) int { return t.Rows() * t.DType().RowBytes(t.Dim(-1)) }
+
 // Embed implements language.Model.
 func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
 	return r.Embedding(m.embed, ids, shape...)

@@ -94,6 +94,23 @@ func (c Config) channels(n int) int {
 	return rounded
 }
 
+// Flops is how many operations one picture of the trained size takes, a multiplication and its addition counted as two.
+func (c Config) Flops() int {
+	n := side(c.Size, stemStride)
+	sum := n * n * stemWidth * patchLen
+	last := stemWidth
+	for _, b := range c.blocks() {
+		mid := b.in * b.expand
+		if b.expand != 1 {
+			sum += n * n * b.in * mid
+		}
+		n = side(n, b.stride)
+		sum += n*n*mid*b.kernel*b.kernel + n*n*mid*b.out
+		last = b.out
+	}
+	return 2 * (sum + n*n*last*headWidth + headWidth*c.Classes)
+}
+
 // side is a map's side after a convolution of that stride.
 func side(n, stride int) int { return (n + stride - 1) / stride }
 

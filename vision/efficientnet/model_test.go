@@ -226,6 +226,13 @@ func TestFamily(t *testing.T) {
 	}
 }
 
+// TestFlops holds the published cost of lite0, 407 million multiply-adds without the stem's padding and the like.
+func TestFlops(t *testing.T) {
+	if got := float64(Lite0.Flops()) / 2e6; got < 370 || got > 420 {
+		t.Errorf("lite0 takes %.0f million multiply-adds", got)
+	}
+}
+
 func TestMissingTensors(t *testing.T) {
 	b := nn.NewBuilder(weights.NewMemory(), nn.BuilderOptions{})
 	if _, err := Detect(b); err == nil || errors.Is(err, fs.ErrNotExist) {
