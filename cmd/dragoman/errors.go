@@ -42,8 +42,9 @@ func (c *cli) report(err error) int {
 	}
 	var work *failure
 	var call *usage
+	var output *outputError
 	status := exitUsage
-	if errors.As(err, &work) && !errors.As(err, &call) {
+	if errors.As(err, &work) && !errors.As(err, &call) || errors.As(err, &output) {
 		status = exitFailed
 	}
 	c.showError(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,10 @@ func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, 
 		if err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
+			}
+			var output *outputError
+			if errors.As(err, &output) {
+				return err
 			}
 			broken = true
 			if err := c.emitError("image", item.Name, err); err != nil {

@@ -51,18 +51,43 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) 
 		}
 	}()
 
-	c := newCLI(stdin, stdout, stderr)
+	c := newCLI(interruptible{ctx, stdin}, stdout, stderr)
 	root := c.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if flushErr := c.out.Flush(); err == nil && flushErr != nil {
-		err = failed(fmt.Errorf("writing the result: standard output: %w", flushErr))
+		err = flushErr
 	}
 	var sig *interrupted
 	if errors.As(context.Cause(ctx), &sig) {
 		return sig.status()
 	}
 	return c.report(err)
+}
+
+// interruptible is standard input that a signal ends: whoever waits for a line must not wait for ever.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r interruptible) Read(b []byte) (int, error) {
+	type result struct {
+		bytes []byte
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		own := make([]byte, len(b)) // the caller may be gone when they come
+		n, err := r.Reader.Read(own)
+		done <- result{own[:n], err}
+	}()
+	select {
+	case got := <-done:
+		return copy(b, got.bytes), got.err
+	case <-r.ctx.Done():
+		return 0, context.Cause(r.ctx)
+	}
 }
 
 // interrupted is the cause of a context that a signal ended.

@@ -72,4 +72,28 @@ func isTerminal(w io.Writer) bool {
 }
 
 // writer is the buffered standard output.
-func writer(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 1<<16) }
+func writer(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(resultWriter{w}, 1<<16) }
+
+// resultWriter marks the errors of standard output.
+type resultWriter struct{ io.Writer }
+
+func (w resultWriter) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err // standard output is no path that the user gave
+		}
+		err = &outputError{err}
+	}
+	return n, err
+}
+
+// outputError is a result that could not be written: no item's error, as no further item could be written either.
+type outputError struct{ error }
+
+func (o *outputError) Error() string {
+	return "writing the result: standard output: " + o.error.Error()
+}
+
+func (o *outputError) Unwrap() error { return o.error }

@@ -18,8 +18,7 @@ import (
 // cli is one call of the program: its streams and the options that every command has.
 type cli struct {
 	stdin  io.Reader
-	out    *bufio.Writer
-	stdout io.Writer
+	out    *bufio.Writer // standard output
 	stderr io.Writer
 
 	model   string
@@ -35,7 +34,7 @@ type cli struct {
 }
 
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
-	return &cli{stdin: stdin, out: writer(stdout), stdout: stdout, stderr: stderr}
+	return &cli{stdin: stdin, out: writer(stdout), stderr: stderr}
 }
 
 const longHelp = `dragoman lets an image talk to a language model.
@@ -60,7 +59,7 @@ func (c *cli) root() *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetOut(c.stdout)
+	root.SetOut(c.out)
 	root.SetErr(c.stderr)
 	root.SetIn(c.stdin)
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -75,7 +74,7 @@ func (c *cli) root() *cobra.Command {
 
 	root.AddCommand(
 		c.captionCommand(), c.askCommand(), c.chatCommand(), c.matchCommand(), c.embedCommand(), c.inspectCommand(),
-		c.trainCommand(), c.evalCommand(), c.traceCommand(), c.tokenizeCommand(), c.preprocessCommand(),
+		c.trainCommand(), c.evalCommand(), c.benchCommand(), c.traceCommand(), c.tokenizeCommand(), c.preprocessCommand(),
 		c.licensesCommand(), c.versionCommand(),
 	)
 	root.CompletionOptions.DisableDefaultCmd = false

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dragoman/bench"
+	"dragoman/internal/hint"
+)
+
+func (c *cli) benchCommand() *cobra.Command {
+	var parts []string
+	var shape string
+	cmd := &cobra.Command{
+		Use:   "bench [--part P]… [--shape NAME]",
+		Short: "speed, as a share of what this machine can do",
+		Long: `Measures the machine's peaks, then each part, and gives each part's share of the peak that bounds it. The best of several
+runs is taken and the spread given; only useful operations are counted.
+
+Parts: ` + strings.Join(bench.Names(), ", "),
+		Args: cobra.NoArgs,
+	}
+	c.modelFlags(cmd)
+	cmd.Flags().StringArrayVar(&parts, "part", nil, "only this part (may be given again)")
+	cmd.Flags().StringVar(&shape, "shape", "", "weights of a known model's shapes, seeded, without reading a file: qformer")
+	_ = cmd.RegisterFlagCompletionFunc("part", cobra.FixedCompletions(bench.Names(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
+		known := map[string]bool{"peak": true}
+		for _, n := range bench.Names() {
+			known[n] = true
+		}
+		for _, p := range parts {
+			if !known[p] {
+				return hint.Wrap(usagef("--part: there is no part %q", p), "parts are %s", strings.Join(bench.Names(), ", "))
+			}
+		}
+		return bench.Run(cmd.Context(), bench.Options{
+			Parts: parts, Shape: shape, Model: c.model,
+			Emit: func(r bench.Record) {
+				if err := c.emit(r, describeRecord(r)); err != nil {
+					c.showError(err)
+				}
+			},
+		})
+	})
+	return cmd
+}
+
+// describeRecord is a figure as a line of a table.
+func describeRecord(r bench.Record) string {
+	name := r.Part
+	if r.What != "" {
+		name += " " + r.What
+	}
+	shape := ""
+	if len(r.Shape) > 0 {
+		shape = strings.ReplaceAll(strings.Trim(fmt.Sprint(r.Shape), "[]"), " ", "×")
+	}
+	line := fmt.Sprintf("%-16s %-6s %-11s %-16s", name, r.DType, r.ISA, shape)
+	if r.Seconds > 0 {
+		line += fmt.Sprintf(" %10.3f ms", 1e3*r.Seconds)
+	}
+	switch {
+	case r.FlopsPerS > 0 && r.Bound != "memory":
+		line += fmt.Sprintf(" %9.0f Gflop/s", r.FlopsPerS/1e9)
+	case r.BytesPerS > 0:
+		line += fmt.Sprintf(" %9.1f GB/s", r.BytesPerS/1e9)
+	}
+	if r.ShareOfPeak > 0 {
+		line += fmt.Sprintf(" %5.1f %% of %s", 100*r.ShareOfPeak, r.Bound)
+	}
+	if r.TokensPerS > 0 {
+		line += fmt.Sprintf(" %8.1f tokens/s", r.TokensPerS)
+	}
+	if r.SamplesPerS > 0 {
+		line += fmt.Sprintf(" %8.2f samples/s", r.SamplesPerS)
+	}
+	if r.PeakRSS > 0 {
+		line += fmt.Sprintf(" %5.1f GB at most", float64(r.PeakRSS)/1e9)
+	}
+	return strings.TrimRight(line, " ")
+}
