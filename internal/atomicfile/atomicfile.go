@@ -36,6 +36,10 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
+		var pathError *os.PathError
+		if errors.As(err, &pathError) {
+			err = pathError.Err // path says more to the user than the temporary file's name
+		}
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	temporary := file.Name()
