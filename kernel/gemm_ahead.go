@@ -51,7 +51,7 @@ func (p *product) aheadOfTask(s *workerScratch, r0, rows, workers int) {
 func (p *product) aheadOfPanel(s *workerScratch, r0, rows, n, end, chunk int) {
 	c, v := &s.ahead[aheadC], &s.ahead[aheadV]
 	switch cols := min(panel, p.vn-n*panel); {
-	case chunk < p.chunks-1:
+	case chunk < p.chunks-1 || p.streamed:
 		c.stop()
 	case p.swapped:
 		c.walk(unsafe.Pointer(&p.C[n*panel*p.LDC+r0]), 4*p.LDC, cols, 4*rows)

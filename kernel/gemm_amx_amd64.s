@@ -76,6 +76,7 @@ loop22:
 	ADDQ r_step+24(FP), CX
 	ADDQ $2048, DX
 	AHEAD(R13, 0, moreC22, doneC22)
+	AHEAD(R13, 0, moreD22, doneD22)
 	AHEAD(R13, 40, moreR22, doneR22)
 	AHEAD(R13, 40, moreS22, doneS22)
 	DECQ R12
@@ -107,6 +108,7 @@ loop21:
 	ADDQ r_step+24(FP), CX
 	ADDQ $2048, DX
 	AHEAD(R13, 0, moreC21, doneC21)
+	AHEAD(R13, 0, moreD21, doneD21)
 	AHEAD(R13, 40, moreR21, doneR21)
 	AHEAD(R13, 40, moreS21, doneS21)
 	DECQ R12

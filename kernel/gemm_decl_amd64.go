@@ -24,6 +24,9 @@ func transposeAVX512(dst *uint32, dstStride int, src *byte, srcStride, words int
 func storeAVX512(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool)
 
 //go:noescape
+func streamAVX512(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32)
+
+//go:noescape
 func storeTAVX512(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool)
 
 //go:noescape

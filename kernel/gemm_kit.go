@@ -49,6 +49,9 @@ type kit struct {
 	// store moves a finished acc [rows][32] to C: C[row][col] = scale·acc + bias[col], or added to C. storeT is the same for
 	// a product computed with its sides swapped: C[col][row] = scale·acc[row][col] + bias[row].
 	store, storeT func(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool)
+
+	// stream, where it is not nil, is store of 32 columns past the caches. C and its rows are aligned to 64 bytes.
+	stream func(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32)
 }
 
 // none is a kit's direct where R is always packed.

@@ -29,6 +29,7 @@ type product struct {
 	vPacks     int      // tasks that pack V ahead
 	firstPack  int      // numbers of the first of them,
 	firstTask  int      // and of the first task, in the job
+	streamed   bool     // C goes past the caches
 	accByChunk bool     // sums are carried from chunk to chunk
 }
 
@@ -128,10 +129,11 @@ func (j *job) run(w Workers) {
 }
 
 const (
-	smallWork = 1 << 19 // multiplications that are not worth sharing out
-	accMax    = 1 << 18 // sums that are carried from chunk to chunk by a task: 1 MB
-	tasksEach = 4       // tasks for a worker along V, if there is enough work, so that all end at about the same time
-	vTaskMax  = 8       // most panels that a task packs itself
+	smallWork   = 1 << 19 // multiplications that are not worth sharing out
+	accMax      = 1 << 18 // sums that are carried from chunk to chunk by a task: 1 MB
+	tasksEach   = 4       // tasks for a worker along V, if there is enough work, so that all end at about the same time
+	streamLeast = 1 << 22 // elements of C that are not worth keeping in the caches: 16 MB
+	vTaskMax    = 8       // most panels that a task packs itself
 
 	rowsAtOnce   = 32 // rows of R that are packed together
 	panelsAtOnce = 4  // panels of V that are packed ahead by a task
@@ -150,6 +152,8 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 	p.chunks = ceilDiv(p.units, p.chunk)
 	p.direct = !p.r.Trans && p.r.DType == kit.direct && g.K%(kit.pad*kit.unit) == 0
 	p.accByChunk = p.chunks > 1
+	p.streamed = kit.stream != nil && !p.swapped && !g.Accumulate && g.Act == NoAct && g.M*g.N >= streamLeast &&
+		g.LDC%16 == 0 && uintptr(unsafe.Pointer(&g.C[0]))%64 == 0
 	panels := (p.vn + panel - 1) / panel
 
 	if g.M*g.N*g.K <= smallWork {

@@ -116,6 +116,10 @@ func (p *product) store(acc *float32, r0, rows, v0, cols int) {
 	if p.Bias != nil {
 		bias = &p.Bias[v0]
 	}
+	if p.streamed && cols == panel {
+		p.kit.stream(&p.C[r0*p.LDC+v0], p.LDC, acc, rows, scale, bias)
+		return
+	}
 	p.kit.store(&p.C[r0*p.LDC+v0], p.LDC, acc, rows, cols, scale, bias, p.Accumulate)
 }
 

@@ -155,6 +155,39 @@ addrow:
 	VZEROUPPER
 	RET
 
+// streamAVX512 is storeAVX512 of 32 columns past the caches, for a C that does not fit them; C and its rows are aligned to 64.
+//
+// func streamAVX512(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32)
+TEXT ·streamAVX512(SB), NOSPLIT, $0-48
+	MOVQ c+0(FP), DI
+	MOVQ ldc+8(FP), R8
+	SHLQ $2, R8
+	MOVQ acc+16(FP), SI
+	MOVQ rows+24(FP), DX
+	VBROADCASTSS scale+32(FP), Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ bias+40(FP), BX
+	TESTQ BX, BX
+	JZ   row
+	VMOVUPS (BX), Z3
+	VMOVUPS 64(BX), Z4
+
+row:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VFMADD213PS Z3, Z2, Z0
+	VFMADD213PS Z4, Z2, Z1
+	VMOVNTPS Z0, (DI)
+	VMOVNTPS Z1, 64(DI)
+	ADDQ $128, SI
+	ADDQ R8, DI
+	DECQ DX
+	JNZ  row
+	SFENCE
+	VZEROUPPER
+	RET
+
 #define FINISH(z) VFMADD213PS Z17, Z16, z
 #define PUT(z) VMOVUPS z, K1, (DI); ADDQ R13, DI; DECQ DX; JZ half
 #define ADDPUT(z) VMOVUPS.Z (DI), K1, Z18; VADDPS z, Z18, z; PUT(z)
