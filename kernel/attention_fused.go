@@ -11,7 +11,7 @@ import (
 type softmaxBlock struct {
 	acc     unsafe.Pointer
 	step    int            // bytes from one panel to the next
-	rows    int            //
+	rows    int
 	visible *int32         // how many columns of each row count
 	weights unsafe.Pointer // rows of the results, stride bytes apart
 	stride  int
