@@ -14,10 +14,18 @@ const (
 	hintDropout = 0.1 // how often there are none
 )
 
-// remember gives the model the captions of the run for a memory.
-func (t *trainer) remember() {
+// remember gives the model the captions of the run for a memory, as it embeds them when a stage begins: the text stream shares its
+// attention with the queries and moves while they learn.
+func (t *trainer) remember() error {
+	if t.model.Config.Extras.Hints == 0 {
+		return nil
+	}
+	if t.state.Step > 0 {
+		return t.model.RestoreMemory(t.out.at(t.last))
+	}
 	run := tensor.NewRun(tensor.Options{Compute: t.compute})
 	t.model.Remember(t.labels.texts, t.model.EmbedTexts(run, t.labels.texts), nil, nil)
+	return nil
 }
 
 // prompts are what stands before the captions of a batch: the model's own, with hints where it has any.
@@ -68,7 +76,7 @@ func (l *learner) disturbed(b batch) []float32 {
 
 // rememberPictures adds to the memory where the head puts each picture that was trained on, one view each.
 func (t *trainer) rememberPictures() error {
-	if t.model.Memory == nil || t.model.Bridge.Head == nil {
+	if t.model.Config.Extras.Hints == 0 || t.model.Bridge.Head == nil {
 		return nil
 	}
 	var pictures []float32

@@ -22,8 +22,8 @@ func (t *trainer) newLearner(st *Stage) (*learner, error) {
 	l := &learner{t: t, stage: st, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
 	if st.LM != 0 {
 		l.prompt = t.model.PromptIDs()
-		if t.model.Config.Extras.Hints > 0 {
-			t.remember()
+		if err := t.remember(); err != nil {
+			return nil, err
 		}
 	}
 	if st.Bank {

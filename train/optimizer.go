@@ -34,6 +34,7 @@ func newAdamW(engine *kernel.Engine, params []*tensor.Tensor, groups []LRGroup) 
 			}
 		}
 		if scale == 0 {
+			p.SetTrainable(false)
 			continue
 		}
 		o.params = append(o.params, &slot{

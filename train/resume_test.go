@@ -18,7 +18,7 @@ const childEnv = "DRAGOMAN_TRAIN_CHILD"
 
 func TestMain(m *testing.M) {
 	if out := os.Getenv(childEnv); out != "" {
-		r, err := ReadRecipe("../recipes/tiny.yaml", shortRun(out))
+		r, err := ReadRecipe("../recipes/tiny.yaml", shortRuns[os.Getenv(childEnv+"_KIND")](out))
 		if err == nil {
 			err = Run(context.Background(), r, Options{Resume: true})
 		}
@@ -31,13 +31,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// shortRun are settings under which the tiny recipe has everything to lose and takes a second: dropout, both stages, several
-// checkpoints in each.
-func shortRun(out string) []string {
-	return []string{
-		"output=" + out, "stages.align.steps=24", "stages.align.every=5", "stages.prompt.steps=16", "stages.prompt.every=5",
-		"stages.align.accumulate=2", "model.qformer.hidden_dropout_prob=0.1", "views.augment=drawing",
-	}
+// shortRuns are settings under which the tiny recipe has everything to lose and takes a second: dropout, several stages and
+// checkpoints; features drawn anew, or cached, with a picture's head, a bank of captions and hints.
+var shortRuns = map[string]func(out string) []string{
+	"paper": func(out string) []string {
+		return []string{
+			"output=" + out, "stages.align.steps=24", "stages.align.every=5", "stages.prompt.steps=16", "stages.prompt.every=5",
+			"stages.align.accumulate=2", "model.qformer.hidden_dropout_prob=0.1", "views.augment=drawing",
+		}
+	},
+	"mini": func(out string) []string {
+		return []string{
+			"output=" + out, "views.augment=drawing", "views.cached=2", "views.cache=" + filepath.Join(filepath.Dir(out), "cache"),
+			"model.cut_words=true",
+			"model.qformer={hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, num_query_tokens: 4," +
+				" image_text_hidden_size: 32, encoder_hidden_size: 32, text_pooling: mean, identity_text_projection: true," +
+				" features: [tokens, pooled], picture_head: 16, soft_prompt_norm: true, prompt: 'Caption:', hints: 2}",
+			"stages=[{name: align0, kind: warm, steps: 20, batch: 15, lr: 1e-2, ridge: 1, noise: 0.3, dropout: 0.1, neighbours: 0.3, every: 8}," +
+				" {name: align, kind: stage1, steps: 24, batch: 10, lr: 1e-3, smoothing: 0.1, bank: true, neighbours: 0.3, itm_pairs: 5, random_negatives: 7, every: 5}," +
+				" {name: prompt, kind: stage2, steps: 16, batch: 10, lr: 1e-3, every: 5, lr_groups: [{match: picture_head, scale: 0}]}]",
+		}
+	},
 }
 
 // files are the contents of a folder by relative path.
@@ -62,6 +76,12 @@ func files(t *testing.T, root string) map[string][]byte {
 // TestKilledAndResumed kills a run several times, each time without warning, and compares what it ends in with a run that nobody
 // disturbed.
 func TestKilledAndResumed(t *testing.T) {
+	for kind, settings := range shortRuns {
+		t.Run(kind, func(t *testing.T) { killAndResume(t, kind, settings) })
+	}
+}
+
+func killAndResume(t *testing.T, kind string, shortRun func(string) []string) {
 	whole, broken := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "run")
 	r, err := ReadRecipe("../recipes/tiny.yaml", shortRun(whole))
 	if err != nil {
@@ -75,7 +95,7 @@ func TestKilledAndResumed(t *testing.T) {
 	kills := 0
 	for _, until := range []string{"checkpoint-align-000010", "checkpoint-align-000024", "checkpoint-prompt-000005", "report.json"} {
 		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), childEnv+"="+broken)
+		child.Env = append(os.Environ(), childEnv+"="+broken, childEnv+"_KIND="+kind)
 		var said strings.Builder
 		child.Stderr = &said
 		if err := child.Start(); err != nil {
@@ -121,7 +141,7 @@ func TestKilledAndResumed(t *testing.T) {
 		case !ok:
 			t.Errorf("%s is missing after the kills", name)
 		case name != "recipe.yaml" && !bytes.Equal(b, g):
-			t.Errorf("%s differs after the kills", name)
+			t.Errorf("%s differs after the kills%s", name, firstDifference(b, g))
 		}
 	}
 	for name := range got {
@@ -129,6 +149,17 @@ func TestKilledAndResumed(t *testing.T) {
 			t.Errorf("%s is left over after the kills", name)
 		}
 	}
+}
+
+// firstDifference is the first line that two texts do not share; nothing for what is not text.
+func firstDifference(a, b []byte) string {
+	la, lb := strings.Split(string(a), "\n"), strings.Split(string(b), "\n")
+	for i := range min(len(la), len(lb)) {
+		if la[i] != lb[i] && len(la[i]) < 1000 {
+			return ": " + la[i] + " and " + lb[i]
+		}
+	}
+	return ""
 }
 
 func TestUsedFolder(t *testing.T) {

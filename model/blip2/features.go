@@ -47,7 +47,7 @@ func (c Config) groups(s vision.Shape) ([]featureGroup, error) {
 		case kindFine:
 			g.tokens, g.width = s.FineTokens, s.FineWidth
 		case kindPooled:
-			g.tokens, g.width = min(1, s.Pooled), s.Pooled
+			g.tokens, g.width = 1, cmp.Or(s.Pooled, s.Width)
 		case kindClasses:
 			g.tokens, g.width = min(1, s.Classes), c.Shared
 		}
@@ -94,7 +94,7 @@ func (m *Model) Encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) {
 			case kindFine:
 				copy(to, f.Fine.Data()[b*n:])
 			case kindPooled:
-				rooted(to, f.Pooled.Data()[b*n:])
+				rooted(to, pooled(run, f).Data()[b*n:])
 			case kindClasses:
 				width := f.Logits.Dim(-1)
 				m.named(to, f.Logits.Data()[b*width:(b+1)*width])
@@ -102,6 +102,14 @@ func (m *Model) Encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) {
 		}
 		at += n
 	}
+}
+
+// pooled is an encoder's summary of the whole picture, or the mean of its tokens where it makes none.
+func pooled(run *tensor.Run, f vision.Features) *tensor.Tensor {
+	if f.Pooled != nil {
+		return f.Pooled
+	}
+	return run.MeanAxis(f.Tokens, 1)
 }
 
 // rooted writes the square roots of x, which evens out what a few channels say loudly, at a fixed length.

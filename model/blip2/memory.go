@@ -138,6 +138,31 @@ func (m *Model) openMemory(files Files, b *nn.Builder) error {
 	return nil
 }
 
+// RestoreMemory gives the model the memory of a directory that Save wrote.
+func (m *Model) RestoreMemory(dir string) error {
+	files := Dir(dir)
+	f, err := files.Weights("model.safetensors")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := nn.NewBuilder(f, nn.BuilderOptions{})
+	if err := m.openMemory(files, b); err != nil {
+		return err
+	}
+	if err := b.Err(); err != nil || m.Memory == nil {
+		return err
+	}
+	// What was read lies in the file, which is about to be closed.
+	mem := m.Memory
+	var pictures []float32
+	if mem.Pictures != nil {
+		pictures = slices.Clone(mem.Pictures.Data())
+	}
+	m.Remember(mem.Captions, slices.Clone(mem.Texts.Data()), pictures, mem.Of)
+	return nil
+}
+
 // tensors are the memory's.
 func (m *Memory) tensors() []*tensor.Tensor {
 	switch {
