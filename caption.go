@@ -9,22 +9,23 @@ import (
 	"dragoman/tensor"
 )
 
-// Caption says what is in a picture. With g.Prompt the model continues that text instead of the one it was trained with.
+// Caption says what is in a picture. With g.Prompt the model continues that text instead of the one it was trained with (which,
+// where the model remembers its training's captions, has hints from them).
 func (m *Model) Caption(ctx context.Context, img Image, g *Generate) (*Text, error) {
-	prompt := m.system.Config.Extras.Prompt
 	if g != nil && g.Prompt != "" {
-		prompt = g.Prompt
+		return m.say(ctx, "captioning", img, &g.Prompt, g)
 	}
-	return m.say(ctx, "captioning", img, prompt, g)
+	return m.say(ctx, "captioning", img, nil, g)
 }
 
 // Answer answers a question about a picture, asked as the model's family was trained to be asked.
 func (m *Model) Answer(ctx context.Context, img Image, question string, g *Generate) (*Text, error) {
-	return m.say(ctx, "answering", img, "Question: "+question+" Answer:", g)
+	prompt := "Question: " + question + " Answer:"
+	return m.say(ctx, "answering", img, &prompt, g)
 }
 
-// say lets the language model continue a prompt behind a picture.
-func (m *Model) say(ctx context.Context, what string, img Image, prompt string, g *Generate) (*Text, error) {
+// say lets the language model continue a prompt behind a picture; nil is the model's own prompt.
+func (m *Model) say(ctx context.Context, what string, img Image, prompt *string, g *Generate) (*Text, error) {
 	if m.system.Language == nil || m.system.Bridge == nil || m.system.Bridge.Prompt == nil {
 		return nil, fmt.Errorf("%s: %w: a language model behind a bridge", what, ErrNoPart)
 	}
@@ -36,11 +37,14 @@ func (m *Model) say(ctx context.Context, what string, img Image, prompt string, 
 		return nil, err
 	}
 	soft := m.system.Soft(run, *seen)
+	if prompt == nil {
+		prompt = &m.system.Prompts(run, *seen)[0]
+	}
 	spent := Seconds{Load: m.load, Vision: time.Since(began).Seconds()}
 	began = time.Now()
 	d, release := m.decoder()
 	defer release()
-	ids := m.system.Tokenizer.Encode(prompt, true)
+	ids := m.system.Tokenizer.Encode(*prompt, true)
 	if _, err := m.system.Read(d, soft, [][]int32{ids}); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", what, img.name, err)
 	}

@@ -47,6 +47,7 @@ func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Insp
 			return nil, err
 		}
 	}
+	in.Hints = m.system.HintsFor(run, *seen)
 	return in, m.captionWithout(ctx, in, soft, o)
 }
 
@@ -56,12 +57,31 @@ func (m *Model) captionWithout(ctx context.Context, in *Inspection, soft *tensor
 	d, release := m.decoder()
 	defer release()
 	g := m.options(o.Generate)
-	prompt := m.system.Tokenizer.Encode(m.system.Config.Extras.Prompt, true)
-	whole, err := m.system.Write(ctx, d, soft, [][]int32{prompt}, g)
-	if err != nil {
-		return fmt.Errorf("inspecting: %s: %w", in.Image, err)
+	prompt := m.system.PromptIDs()
+	say := func(soft *tensor.Tensor, prompts ...[]int32) ([]string, error) {
+		d.Reset()
+		results, err := m.system.Write(ctx, d, soft, prompts, g)
+		if err != nil {
+			return nil, fmt.Errorf("inspecting: %s: %w", in.Image, err)
+		}
+		said := make([]string, len(results))
+		for i, r := range results {
+			said[i] = strings.TrimSpace(r.Text)
+		}
+		return said, nil
 	}
-	in.Caption = strings.TrimSpace(whole[0].Text)
+	whole, err := say(soft, prompt)
+	if err != nil {
+		return err
+	}
+	in.Caption = whole[0]
+	if in.Hints != nil {
+		in.Alone = whole[0]
+		if whole, err = say(soft, m.system.Tokenizer.Encode(m.system.HintedPrompt(in.Hints), true)); err != nil {
+			return err
+		}
+		in.Caption = whole[0]
+	}
 	if !o.Without {
 		return nil
 	}
@@ -73,16 +93,8 @@ func (m *Model) captionWithout(ctx context.Context, in *Inspection, soft *tensor
 		less = append(less, soft.Data()[(q+1)*width:words*width]...)
 		prompts[q] = prompt
 	}
-	d.Reset()
-	results, err := m.system.Write(ctx, d, tensor.FromFloats(less, in.Queries, words-1, width), prompts, g)
-	if err != nil {
-		return fmt.Errorf("inspecting: %s: %w", in.Image, err)
-	}
-	in.Without = make([]string, in.Queries)
-	for q, r := range results {
-		in.Without[q] = strings.TrimSpace(r.Text)
-	}
-	return nil
+	in.Without, err = say(tensor.FromFloats(less, in.Queries, words-1, width), prompts...)
+	return err
 }
 
 // nearestWords finds, for each query's soft word, the entries of the language model's vocabulary with the largest cosine that

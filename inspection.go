@@ -2,8 +2,12 @@ package dragoman
 
 // Inspection is what was seen inside a model while it read one picture.
 type Inspection struct {
-	Image   string   `json:"image"`
-	Caption string   `json:"caption"`
+	Image   string `json:"image"`
+	Caption string `json:"caption"`
+	// Hints are the remembered captions that stand in the prompt; Alone is the caption without them, from the queries only. Both
+	// are empty for a model that takes no hints.
+	Hints   []string `json:"hints,omitempty"`
+	Alone   string   `json:"alone,omitempty"`
 	Queries int      `json:"queries"`
 	Grid    [2]int   `json:"grid"`  // rows and columns of the encoder's map of features
 	Extra   []string `json:"extra"` // what the keys beyond the grid are, by name
@@ -12,8 +16,16 @@ type Inspection struct {
 	Outputs [][]float32 `json:"-"`
 	// Words are, for each query, the words of the language model that what it hands over is nearest to.
 	Words [][]Word `json:"words"`
-	// Without is the caption with query k knocked out, in its order; nil where it was not asked for.
+	// Without is the caption, without hints, with query k knocked out, in its order; nil where it was not asked for.
 	Without []string `json:"without,omitempty"`
+}
+
+// FromQueries is the caption that comes from the queries only: what Without is to be compared with.
+func (in *Inspection) FromQueries() string {
+	if in.Hints != nil {
+		return in.Alone
+	}
+	return in.Caption
 }
 
 // Layer is the cross-attention of one layer of the bridge.

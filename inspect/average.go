@@ -57,7 +57,7 @@ func (a *Average) Add(in *dragoman.Inspection) {
 			qa.Changed = -1
 		} else {
 			changed := 0.0
-			if in.Without[q] != in.Caption {
+			if in.Without[q] != in.FromQueries() {
 				changed = 1
 			}
 			blend(&qa.Changed, changed)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 
 	"dragoman"
 	"dragoman/picture"
@@ -31,6 +32,8 @@ func WriteHTML(w io.Writer, in *dragoman.Inspection, img *picture.Image) error {
 	return page.Execute(w, map[string]any{
 		"Title":   in.Image,
 		"Caption": in.Caption,
+		"Hints":   strings.Join(in.Hints, "; "),
+		"Alone":   in.Alone,
 		"Picture": template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png.Bytes())),
 		"Data":    template.JS(data), // JSON escapes <, > and & itself
 	})

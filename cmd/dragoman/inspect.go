@@ -117,6 +117,9 @@ func (c *cli) writeLook(dir, name string, in *dragoman.Inspection, img *picture.
 func describe(in *dragoman.Inspection) string {
 	var b strings.Builder
 	b.WriteString(oneLine(in.Caption))
+	if in.Hints != nil {
+		fmt.Fprintf(&b, "\nhints: %s\nwithout hints: %s", strings.Join(in.Hints, "; "), oneLine(in.Alone))
+	}
 	for q := range in.Queries {
 		fmt.Fprintf(&b, "\nquery %d", q)
 		if q < len(in.Words) {
@@ -127,7 +130,7 @@ func describe(in *dragoman.Inspection) string {
 			fmt.Fprintf(&b, "\tnear: %s", strings.Join(names, ", "))
 		}
 		if q < len(in.Without) {
-			if in.Without[q] == in.Caption {
+			if in.Without[q] == in.FromQueries() {
 				b.WriteString("\twithout it: the same")
 			} else {
 				fmt.Fprintf(&b, "\twithout it: %s", oneLine(in.Without[q]))

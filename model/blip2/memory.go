@@ -78,10 +78,7 @@ func (m *Memory) Hints(scores []float32, n int) [][]string {
 // trained with them.
 func (m *Model) Prompts(run *tensor.Run, s Seen) []string {
 	prompts := make([]string, s.Answer.Hidden.Dim(0))
-	var hints [][]string
-	if m.Memory != nil && m.Config.Extras.Hints > 0 {
-		hints = m.Memory.Hints(m.Scores(run, s), m.Config.Extras.Hints)
-	}
+	hints := m.hints(run, s)
 	for i := range prompts {
 		prompts[i] = m.Config.Extras.Prompt
 		if hints != nil {
@@ -89,6 +86,22 @@ func (m *Model) Prompts(run *tensor.Run, s Seen) []string {
 		}
 	}
 	return prompts
+}
+
+// hints are those of each picture; nil for a model that takes none.
+func (m *Model) hints(run *tensor.Run, s Seen) [][]string {
+	if m.Memory == nil || m.Config.Extras.Hints == 0 {
+		return nil
+	}
+	return m.Memory.Hints(m.Scores(run, s), m.Config.Extras.Hints)
+}
+
+// HintsFor are the hints that stand in the prompt of one picture; nil for a model that takes none.
+func (m *Model) HintsFor(run *tensor.Run, s Seen) []string {
+	if all := m.hints(run, s); all != nil {
+		return all[0]
+	}
+	return nil
 }
 
 // HintedPrompt is the model's prompt with hints before it.

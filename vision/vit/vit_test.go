@@ -16,7 +16,7 @@ type recorder map[string][]float32
 func (r recorder) Module(path string, out *tensor.Tensor) {
 	r[path] = append([]float32(nil), out.Data()...)
 }
-func (r recorder) WantsMap(string) bool        { return false }
+func (r recorder) WantsMap(string) bool       { return false }
 func (r recorder) Map(string, *tensor.Tensor) {}
 
 // TestReference compares every module's output with transformers' (tools/oracle/vit.py).
