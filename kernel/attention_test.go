@@ -9,20 +9,20 @@ import (
 
 // attentionCase is a shape of attention; what it asks for is made by build.
 type attentionCase struct {
-	name            string
-	batch, tq       int
-	heads, kv, d    int
-	lens            []int   // of the segments
-	index           []int32 // of every segment; nil: none
-	dtype           DType   // of keys and values
-	causal          bool
-	from, offset    int
-	keyMask, mask   bool
-	shared, bias    bool
-	scale           float32 // 0: 1/√d
-	pitch           int     // room for so many more keys in each row of the last segment
-	emptyRow        bool    // one query sees nothing
-	probs, noScores bool
+	name          string
+	batch, tq     int
+	heads, kv, d  int
+	lens          []int   // of the segments
+	index         []int32 // of every segment; nil: none
+	dtype         DType   // of keys and values
+	causal        bool
+	from, offset  int
+	keyMask, mask bool
+	shared, bias  bool
+	scale         float32 // 0: 1/√d
+	pitch         int     // room for so many more keys in each row of the last segment
+	emptyRow      bool    // one query sees nothing
+	probs         bool
 }
 
 var attentionCases = []attentionCase{

@@ -39,6 +39,8 @@ func (e *Engine) mixes() [numDTypes]mixKernel {
 	return [numDTypes]mixKernel{}
 }
 
+//lint:file-ignore U1000 The assembly reads the tables.
+
 // nibbleValues are the sixteen values of a nibble in Q4_0, then in Q4_1.
 var nibbleValues = [32]float32{
 	-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7,

@@ -2,6 +2,8 @@
 
 package kernel
 
+//lint:file-ignore U1000 The assembly reads the constants.
+
 import (
 	"math"
 	"unsafe"
