@@ -57,7 +57,7 @@ func beamSearch(ctx context.Context, s Sequences, prompts [][]int32, o *Options)
 func runBeams(ctx context.Context, s Sequences, searches []*search) error {
 	var scratch []float32
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		var parents []int

@@ -62,7 +62,7 @@ func newGreedy(s Sequences, prompts [][]int32, o *Options) *greedy {
 func (g *greedy) run(ctx context.Context) error {
 	defer g.finish()
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		g.parents, g.tokens = g.parents[:0], g.tokens[:0]
