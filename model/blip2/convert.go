@@ -36,8 +36,12 @@ func (m *Model) convert(dir string, d kernel.DType) error {
 			tensors = append(tensors, weights.FromFloat32(p.Name(), shape, x))
 			continue
 		}
-		w := weights.Tensor{Name: p.Name(), Type: weights.TypeOf(d), Shape: shape, Data: make([]byte, shape[0]*d.RowBytes(shape[1]))}
-		kernel.Encode(d, w.Data, x)
+		to := d
+		if p.Name() == "memory.pictures" && d == kernel.Q8_0 {
+			to = kernel.Q4_1 // thousands of rows that are only ranked against one another
+		}
+		w := weights.Tensor{Name: p.Name(), Type: weights.TypeOf(to), Shape: shape, Data: make([]byte, shape[0]*to.RowBytes(shape[1]))}
+		kernel.Encode(to, w.Data, x)
 		tensors = append(tensors, w)
 	}
 	if err := m.saveConfig(dir); err != nil {
@@ -48,10 +52,16 @@ func (m *Model) convert(dir string, d kernel.DType) error {
 
 // coarse says whether a parameter bears rounding to d: a matrix that is multiplied with or looked up in, whose rows are whole blocks.
 func coarse(name string, shape []int, d kernel.DType) bool {
-	if len(shape) != 2 || shape[1]%d.BlockLen() != 0 || !strings.HasSuffix(name, ".weight") {
+	if len(shape) != 2 || shape[1]%d.BlockLen() != 0 {
 		return false
 	}
-	for _, fine := range []string{"position_embeddings", "class_embeddings", "itm_head"} {
+	if strings.HasPrefix(name, "memory.") {
+		return true
+	}
+	if !strings.HasSuffix(name, ".weight") {
+		return false
+	}
+	for _, fine := range []string{"position_embeddings", "itm_head"} {
 		if strings.Contains(name, fine) {
 			return false
 		}
