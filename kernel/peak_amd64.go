@@ -5,16 +5,16 @@ package kernel
 import "unsafe"
 
 //go:noescape
-func peakF32AVX2(rounds int)
+func peakF32AVX2(rounds int, data *[1024]byte)
 
 //go:noescape
-func peakF32AVX512(rounds int)
+func peakF32AVX512(rounds int, data *[1024]byte)
 
 //go:noescape
-func peakBF16AVX512(rounds int)
+func peakBF16AVX512(rounds int, data *[1024]byte)
 
 //go:noescape
-func peakInt8AVX512(rounds int)
+func peakInt8AVX512(rounds int, data *[1024]byte)
 
 //go:noescape
 func peakBF16Tiles(rounds int, shape *[64]byte, data *[1024]byte)
@@ -25,24 +25,37 @@ func peakInt8Tiles(rounds int, shape *[64]byte, data *[1024]byte)
 //go:noescape
 func readAVX2(p *byte, n int) uint64
 
+// peakData are operands as varied as those of real work: multiplying zeros takes less power, and the clock would be higher
+// than it is at work.
+var peakData = func() *[1024]byte {
+	data := new([1024]byte)
+	for i := range data {
+		data[i] = byte(uint32(i) * 2654435761 >> 13)
+		if i%2 == 1 {
+			data[i] = data[i]&0x80 | 0x3f // as f32 and as bf16 they are between ½ and 2, of either sign
+		}
+	}
+	return data
+}()
+
 // peaks of a family: what a round of each loop computes.
 func (e *Engine) peaks() []Peak {
 	const vector, tile = 24 * 16 * 2, 16 * 16 * 16 * 2
+	shape := &tileShapes[32]
 	switch e.family {
 	case AVX2:
-		return []Peak{{F32, 12 * 8 * 2, peakF32AVX2}}
+		return []Peak{{F32, 12 * 8 * 2, func(rounds int) { peakF32AVX2(rounds, peakData) }}}
 	case AVX512:
-		return []Peak{{F32, vector, peakF32AVX512}}
+		return []Peak{{F32, vector, func(rounds int) { peakF32AVX512(rounds, peakData) }}}
 	case AVX512BF16:
-		return []Peak{{BF16, 2 * vector, peakBF16AVX512}, {Q8_0, 4 * vector, peakInt8AVX512}}
-	case AMX:
-		shape, data := &tileShapes[32], new([1024]byte)
-		for i := range data { // multiplying zeros costs less power, and the clock would be higher than it is at work
-			data[i] = byte(uint32(i)*2654435761>>13) & 0xbf
-		}
 		return []Peak{
-			{BF16, 16 * 2 * tile, func(rounds int) { peakBF16Tiles(rounds, shape, data) }},
-			{Q8_0, 16 * 4 * tile, func(rounds int) { peakInt8Tiles(rounds, shape, data) }},
+			{BF16, 2 * vector, func(rounds int) { peakBF16AVX512(rounds, peakData) }},
+			{Q8_0, 4 * vector, func(rounds int) { peakInt8AVX512(rounds, peakData) }},
+		}
+	case AMX:
+		return []Peak{
+			{BF16, 16 * 2 * tile, func(rounds int) { peakBF16Tiles(rounds, shape, peakData) }},
+			{Q8_0, 16 * 4 * tile, func(rounds int) { peakInt8Tiles(rounds, shape, peakData) }},
 		}
 	}
 	return nil

@@ -7,9 +7,12 @@
 // Loops that only multiply, with operands in registers: what the multipliers of one core reach at most. A round is 24
 // instructions on registers (12 for AVX2), or 16 on tiles.
 
-// func peakF32AVX2(rounds int)
-TEXT ·peakF32AVX2(SB), NOSPLIT, $0-8
+// func peakF32AVX2(rounds int, data *[1024]byte)
+TEXT ·peakF32AVX2(SB), NOSPLIT, $0-16
 	MOVQ rounds+0(FP), CX
+	MOVQ data+8(FP), AX
+	VMOVUPS (AX), Y14
+	VMOVUPS 32(AX), Y15
 
 round:
 	VFMADD231PS Y14, Y15, Y0
@@ -29,9 +32,12 @@ round:
 	VZEROUPPER
 	RET
 
-// func peakF32AVX512(rounds int)
-TEXT ·peakF32AVX512(SB), NOSPLIT, $0-8
+// func peakF32AVX512(rounds int, data *[1024]byte)
+TEXT ·peakF32AVX512(SB), NOSPLIT, $0-16
 	MOVQ rounds+0(FP), CX
+	MOVQ data+8(FP), AX
+	VMOVUPS (AX), Z30
+	VMOVUPS 64(AX), Z31
 
 round:
 	FMAPS(0, 30, 31)
@@ -63,9 +69,12 @@ round:
 	VZEROUPPER
 	RET
 
-// func peakBF16AVX512(rounds int)
-TEXT ·peakBF16AVX512(SB), NOSPLIT, $0-8
+// func peakBF16AVX512(rounds int, data *[1024]byte)
+TEXT ·peakBF16AVX512(SB), NOSPLIT, $0-16
 	MOVQ rounds+0(FP), CX
+	MOVQ data+8(FP), AX
+	VMOVUPS (AX), Z30
+	VMOVUPS 64(AX), Z31
 
 round:
 	DPBF16PS(0, 30, 31)
@@ -97,9 +106,12 @@ round:
 	VZEROUPPER
 	RET
 
-// func peakInt8AVX512(rounds int)
-TEXT ·peakInt8AVX512(SB), NOSPLIT, $0-8
+// func peakInt8AVX512(rounds int, data *[1024]byte)
+TEXT ·peakInt8AVX512(SB), NOSPLIT, $0-16
 	MOVQ rounds+0(FP), CX
+	MOVQ data+8(FP), AX
+	VMOVUPS (AX), Z30
+	VMOVUPS 64(AX), Z31
 
 round:
 	VPDPBUSD Z30, Z31, Z0
