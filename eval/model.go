@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"dragoman/generate"
@@ -219,10 +220,16 @@ func (e *evaluation) labels() (texts []string, number map[string]int) {
 }
 
 // unseen is the score of a pair that the matching head was not shown.
-const unseen = -100
+const unseen = -1000
 
-// rerank shows the matching head the best candidates by cosine, of each picture and of each text that is right for one; its logit
-// and the cosine together are the score, as in the original evaluation. Both results are [rows, columns] of their direction.
+// logMatch is the logarithm of the softmax of two logits, of the second.
+func logMatch(no, yes float32) float32 {
+	return -float32(math.Log1p(math.Exp(float64(no - yes))))
+}
+
+// rerank shows the matching head the best candidates by cosine, of each picture and of each text that is right for one. The score is
+// log p(match) + cosine/temperature: what the two heads, each trained as a classifier, say together. (The original evaluation adds
+// the bare cosine to the matching logit, with which the cosine hardly counts.) Both results are [rows, columns] of their direction.
 func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float32, right []map[int]bool) (byImage, byText []float32, err error) {
 	n, count := len(e.items), len(labels)
 	type pair struct{ image, label int32 }
@@ -255,7 +262,7 @@ func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float
 	for j, l := range labels {
 		ids[j] = e.m.TextIDs(l, 64)
 	}
-	width := e.m.FeatureLen()
+	width, temperature := e.m.FeatureLen(), e.m.Bridge.Temperature()
 	const batch = 64
 	for from := 0; from < len(pairs); from += batch {
 		if err := ctx.Err(); err != nil {
@@ -281,7 +288,7 @@ func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float
 		t := blip2.PadTexts(texts, max(0, e.m.Words.Special().Pad))
 		logits := e.m.Bridge.MatchLogits(e.run, look, rows, t).Data()
 		for i, p := range part {
-			known[p] = logits[2*i+1] + scores[int(p.image)*count+int(p.label)]
+			known[p] = logMatch(logits[2*i], logits[2*i+1]) + scores[int(p.image)*count+int(p.label)]/temperature
 		}
 		e.o.Progress(min(from+batch, len(pairs)), len(pairs))
 	}

@@ -42,7 +42,7 @@ func (l *learner) prompts(b batch) [][]int32 {
 	scores := l.disturbed(b)
 	width := len(t.model.Memory.Captions)
 	random := rng(b.seed, "hints")
-	scale := 1 / float64(t.model.Bridge.Heads.Temp.Data()[0])
+	scale := 1 / float64(t.model.Bridge.Temperature())
 	for i := range scores {
 		gumbel := -math.Log(-math.Log(max(random.Float64(), 1e-12)))
 		scores[i] = float32(float64(scores[i])*scale + hintGumbel*gumbel)

@@ -149,6 +149,14 @@ func Cosines(run *tensor.Run, images, texts *tensor.Tensor) *tensor.Tensor {
 	return run.MaxAxis(run.Reshape(all, n, queries, texts.Dim(0)), 1)
 }
 
+// Temperature is what cosines are divided by.
+func (b *Bridge) Temperature() float32 {
+	if b.Heads.Temp == nil {
+		return defaultTemperature
+	}
+	return b.Heads.Temp.Data()[0]
+}
+
 func (b *Bridge) similarity(run *tensor.Run, images, texts *tensor.Tensor) *tensor.Tensor {
 	cos := Cosines(run, images, texts)
 	if b.Heads.Temp == nil {

@@ -1,0 +1,77 @@
+package blip2
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := ParseConfig([]byte(`{"model_type":"blip-2","qformer_config":{"use_qformer_text_input":true,"vocab_size":30523},"image_token_index":50265}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := c.QFormer
+	if q.Width != 768 || q.Layers != 12 || q.Queries != 32 || q.CrossEvery != 2 || !q.Text || q.Vocab != 30523 || c.Shared != 256 || c.ImageID != 50265 || c.decoderStart() != 30522 {
+		t.Errorf("%+v", c)
+	}
+	if c.Vision.Type != "blip_2_vision_model" || c.Language.Type != "opt" {
+		t.Errorf("parts of type %q and %q", c.Vision.Type, c.Language.Type)
+	}
+	// An early release spelt the key otherwise.
+	if c, err = ParseConfig([]byte(`{"model_type":"blip-2","qformer_config":{"qformer_text_input":true}}`)); err != nil || !c.QFormer.Text || c.ImageID != -1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestConfigRoundTrip(t *testing.T) {
+	c := oracleConfig()
+	c.Vision, c.Language = Part{"efficientnet_lite", json.RawMessage(`{"model_type":"efficientnet_lite","weights":"v.pth"}`)}, Part{"llama", json.RawMessage(`{"model_type":"llama"}`)}
+	c.Extras = Extras{TextPooling: "mean", DecoderStart: 40, Features: []string{"tokens", "pooled", "classes"}, Classes: 1000, PictureHead: 64, Prompt: "Caption:", Hints: 3}
+	raw, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := ParseConfig(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(c, back) {
+		t.Errorf("%+v became %+v", c, back)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"model_type":"bert"}`: "not blip-2",
+		`{`:                     "config.json",
+		`{"model_type":"blip-2","num_query_tokens":-3}`:                                                                        "num_query_tokens",
+		`{"model_type":"blip-2","qformer_config":{"num_attention_heads":7}}`:                                                   "multiple",
+		`{"model_type":"blip-2","qformer_config":{"hidden_size":1e9}}`:                                                         "hidden_size",
+		`{"model_type":"blip-2","qformer_config":{"hidden_act":"sin"}}`:                                                        "sin",
+		`{"model_type":"blip-2","dragoman":{"features":["smell"]}}`:                                                            "smell",
+		`{"model_type":"blip-2","dragoman":{"text_pooling":"max"}}`:                                                            "max",
+		`{"model_type":"blip-2","dragoman":{"picture_head":8}}`:                                                                "picture_head",
+		`{"model_type":"blip-2","vision_config":7}`:                                                                            "vision_config",
+		`{"model_type":"blip-2","image_text_hidden_size":0}`:                                                                   "image_text_hidden_size",
+		`{"model_type":"blip-2","dragoman":{"hints":1000}}`:                                                                    "hints",
+		`{"model_type":"blip-2","dragoman":{"classes":-1}}`:                                                                    "classes",
+		`{"model_type":"blip-2","qformer_config":{"use_qformer_text_input":true},"dragoman":{"decoder_start_token_id":99999}}`: "decoder_start",
+	} {
+		if _, err := ParseConfig([]byte(raw)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(`{"model_type":"blip-2","qformer_config":{"hidden_size":64},"vision_config":{"model_type":"efficientnet_lite"}}`))
+	f.Add([]byte(`{"model_type":"blip-2","dragoman":{"features":["tokens"]}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		c, err := ParseConfig(raw)
+		if err == nil && c.QFormer.Width%c.QFormer.Heads != 0 {
+			t.Error("an impossible configuration was accepted")
+		}
+	})
+}

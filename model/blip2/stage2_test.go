@@ -1,0 +1,135 @@
+package blip2
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"dragoman/generate"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/tensor"
+)
+
+// tinyModel is a fresh model over the frozen parts of recipes/tiny, small enough for finite differences.
+func tinyModel(t *testing.T) *Model {
+	t.Helper()
+	c := oracleConfig()
+	c.QFormer.Width, c.QFormer.Heads, c.QFormer.FeedForward, c.QFormer.Layers = 32, 2, 64, 2
+	c.QFormer.InitStd = 0.2
+	c.Shared = 16
+	c.Extras = Extras{SoftPromptNorm: true, Prompt: "a"}
+	m, err := Assemble(c, Parts{
+		Files: Dir("../../recipes/tiny"), Vision: "vision", Language: "language", Text: "text", Seed: 2,
+	}, Options{Trainable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+func tinyFeatures(m *Model, n int) []float32 {
+	raw := make([]float32, n*m.FeatureLen())
+	for i := range raw {
+		raw[i] = float32(math.Sin(float64(i) * 0.7))
+	}
+	return raw
+}
+
+func (m *Model) testLoss(run *tensor.Run, raw []float32, prompts, captions [][]int32) *tensor.Tensor {
+	s := m.SeeFeatures(run, raw)
+	return m.Stage2(run, s.Answer, s.Picture, prompts, captions)
+}
+
+// TestStage2Gradients compares gradients through the frozen language model with finite differences.
+func TestStage2Gradients(t *testing.T) {
+	m := tinyModel(t)
+	raw := tinyFeatures(m, 2)
+	prompts := [][]int32{{5}, {5, 6}}
+	captions := [][]int32{m.CaptionIDs("a red circle", 9), m.CaptionIDs("a bar", 9)}
+	params := m.StageParams(Learns{Second: true})
+	run := tensor.NewRun(tensor.Options{Grad: true})
+	run.Backward(m.testLoss(run, raw, prompts, captions), 1)
+	plain := tensor.NewRun(tensor.Options{})
+	loss := func() float64 {
+		plain.Reset()
+		return float64(m.testLoss(plain, raw, prompts, captions).Data()[0])
+	}
+	checked := 0
+	for _, p := range params {
+		x, g := p.Data(), p.Grad()
+		at := 0
+		for i := range g { // where it matters most
+			if math.Abs(float64(g[i])) > math.Abs(float64(g[at])) {
+				at = i
+			}
+		}
+		if len(g) == 0 || math.Abs(float64(g[at])) < 0.02 {
+			continue
+		}
+		const step = 1e-2
+		was := x[at]
+		x[at] = was + step
+		up := loss()
+		x[at] = was - step
+		down := loss()
+		x[at] = was
+		if slope := (up - down) / (2 * step); math.Abs(slope-float64(g[at])) > 0.05*math.Abs(slope)+2e-3 {
+			t.Errorf("%s[%d]: gradient %v, slope %v", p.Name(), at, g[at], slope)
+		}
+		checked++
+	}
+	if checked < 8 {
+		t.Errorf("only %d parameters have a gradient to speak of", checked)
+	}
+	for _, p := range m.Params() {
+		if isFirst(p.Name()) && p.NeedsGrad() {
+			t.Errorf("%s belongs to the first stage and would learn", p.Name())
+		}
+	}
+}
+
+// TestStage2RowsAreAlone: the loss of a batch is the mean over tokens of its rows' losses, whatever their lengths.
+func TestStage2RowsAreAlone(t *testing.T) {
+	m := tinyModel(t)
+	raw := tinyFeatures(m, 2)
+	prompts := [][]int32{{5}, {5, 6, 7}}
+	captions := [][]int32{m.CaptionIDs("a red circle", 9), m.CaptionIDs("bar", 9)}
+	run := tensor.NewRun(tensor.Options{})
+	both := float64(m.testLoss(run, raw, prompts, captions).Data()[0])
+	var sum float64
+	tokens := 0
+	for i := range captions {
+		n := m.FeatureLen()
+		one := float64(m.testLoss(run, raw[i*n:(i+1)*n], prompts[i:i+1], captions[i:i+1]).Data()[0])
+		sum += one * float64(len(captions[i]))
+		tokens += len(captions[i])
+	}
+	if want := sum / float64(tokens); math.Abs(both-want) > 1e-4 {
+		t.Errorf("together %v, apart %v", both, want)
+	}
+}
+
+// TestStage2AgreesWithDecoding: the loss is what decoding with a cache gives the same tokens.
+func TestStage2AgreesWithDecoding(t *testing.T) {
+	m := tinyModel(t)
+	raw := tinyFeatures(m, 1)
+	run := tensor.NewRun(tensor.Options{})
+	s := m.SeeFeatures(run, raw)
+	prompts := [][]int32{m.PromptIDs()}
+	d := language.NewDecoder(m.Language, tensor.Options{Compute: kernel.F32})
+	r, err := m.Write(context.Background(), d, m.Soft(run, s), prompts, generate.Options{MaxTokens: 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum float64
+	for _, p := range r[0].LogProbs {
+		sum -= float64(p)
+	}
+	want := sum / float64(len(r[0].LogProbs))
+	got := float64(m.Stage2(run, s.Answer, s.Picture, prompts, [][]int32{r[0].Tokens}).Data()[0])
+	if math.Abs(got-want) > 1e-3 {
+		t.Errorf("the loss is %v, decoding says %v", got, want)
+	}
+}
