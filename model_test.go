@@ -119,7 +119,10 @@ func TestEndedContexts(t *testing.T) {
 			_, err := talk.Answer(ctx, img, "w1", nil)
 			return err
 		},
-		"Match": func(ctx context.Context, img dragoman.Image) error { _, err := compare.Match(ctx, img, "w1"); return err },
+		"Match": func(ctx context.Context, img dragoman.Image) error {
+			_, err := compare.Match(ctx, img, "w1")
+			return err
+		},
 		"EmbedImage": func(ctx context.Context, img dragoman.Image) error {
 			_, err := compare.EmbedImage(ctx, img)
 			return err
