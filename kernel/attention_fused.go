@@ -39,6 +39,7 @@ type attentionJob struct {
 	scratch  []attentionScratch
 	forward  func(task, worker int)
 	few      func(task, worker int)
+	generic  func(task, worker int)
 	backward func(task, worker int)
 }
 
@@ -74,7 +75,7 @@ func takeAttentionJob(e *Engine, w Workers, a *Attention, compute DType) *attent
 	attentionJobs.Unlock()
 	if j == nil {
 		j = new(attentionJob)
-		j.forward, j.few, j.backward = j.forwardTask, j.fewTask, j.backwardTask
+		j.forward, j.few, j.generic, j.backward = j.forwardTask, j.fewTask, j.genericTask, j.backwardTask
 	}
 	if n := w.Size() - len(j.scratch); n > 0 {
 		j.scratch = append(j.scratch, make([]attentionScratch, n)...)
@@ -160,11 +161,7 @@ func (e *Engine) Attention(w Workers, a *Attention) {
 	rows := a.Batch / bundles * a.Heads / a.KVHeads * a.Tq
 	switch {
 	case a.Keys() == 0 || j.kit == nil && !j.fewKernels():
-		w.Do(a.Batch*a.Heads, func(task, worker int) {
-			s := borrow()
-			a.headGeneric(e, s, task/a.Heads, task%a.Heads)
-			giveBack(s)
-		})
+		w.Do(a.Batch*a.Heads, j.generic)
 	case (rows <= rowsFew || j.kit == nil) && j.fewKernels():
 		w.Do(bundles*a.KVHeads, j.few)
 	default:
@@ -210,6 +207,13 @@ func (a *Attention) visible(i, keys int) int {
 
 // scoresMax is how many scores a task keeps at a time, about: 256 KB.
 const scoresMax = 1 << 16
+
+// genericTask computes a head of one batch in the reference's way.
+func (j *attentionJob) genericTask(task, _ int) {
+	s := borrow()
+	j.a.headGeneric(j.engine, s, task/j.a.Heads, task%j.a.Heads)
+	giveBack(s)
+}
 
 func (j *attentionJob) forwardTask(task, worker int) {
 	a, s := j.a, &j.scratch[worker]

@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // check panics where the operands, C or Bias are too small for M, N and K.
 func (g *Gemm) check() {
@@ -33,43 +36,64 @@ func (o *Operand) check(name string, rows, k int) {
 	}
 }
 
-// gemmGeneric is the reference: every sum in f32, in the order of k. A task is a block of columns of C.
+// gemmGeneric is the reference: every sum in f32, in the order of k.
 func gemmGeneric(w Workers, g *Gemm) {
-	const block = 16
+	j, _ := spareGeneric.Get().(*genericJob)
+	if j == nil {
+		j = new(genericJob)
+		j.run = j.task
+	}
+	j.Gemm = g
+	w.Do((g.N+genericCols-1)/genericCols, j.run)
+	j.Gemm = nil
+	spareGeneric.Put(j)
+}
+
+// genericCols is how many columns of C a task computes.
+const genericCols = 16
+
+// genericJob is a call of gemmGeneric. Jobs are used again, so that a call allocates nothing.
+type genericJob struct {
+	*Gemm
+	run func(task, worker int)
+}
+
+var spareGeneric sync.Pool
+
+// task computes a block of columns of C.
+func (g *genericJob) task(task, _ int) {
 	scale := g.Scale
 	if scale == 0 {
 		scale = 1
 	}
-	w.Do((g.N+block-1)/block, func(task, worker int) {
-		from := task * block
-		cols := min(block, g.N-from)
-		s := borrow()
-		defer giveBack(s)
-		buf := s.take((cols + 1) * g.K)
-		a, b := buf[:g.K], buf[g.K:]
-		for j := range cols {
-			gatherRow(b[j*g.K:(j+1)*g.K], &g.B, from+j)
-		}
-		for m := range g.M {
-			gatherRow(a, &g.A, m)
-			c := g.C[m*g.LDC+from : m*g.LDC+from+cols]
-			for j := range c {
-				var sum float32
-				for k, y := range b[j*g.K : (j+1)*g.K] {
-					sum += a[k] * y
-				}
-				sum *= scale
-				if g.Bias != nil {
-					sum += g.Bias[from+j]
-				}
-				if g.Accumulate {
-					c[j] += sum
-				} else {
-					c[j] = actOf(g.Act, sum)
-				}
+	from := task * genericCols
+	cols := min(genericCols, g.N-from)
+	s := borrow()
+	defer giveBack(s)
+	buf := s.take((cols + 1) * g.K)
+	a, b := buf[:g.K], buf[g.K:]
+	for j := range cols {
+		gatherRow(b[j*g.K:(j+1)*g.K], &g.B, from+j)
+	}
+	for m := range g.M {
+		gatherRow(a, &g.A, m)
+		c := g.C[m*g.LDC+from : m*g.LDC+from+cols]
+		for j := range c {
+			var sum float32
+			for k, y := range b[j*g.K : (j+1)*g.K] {
+				sum += a[k] * y
+			}
+			sum *= scale
+			if g.Bias != nil {
+				sum += g.Bias[from+j]
+			}
+			if g.Accumulate {
+				c[j] += sum
+			} else {
+				c[j] = actOf(g.Act, sum)
 			}
 		}
-	})
+	}
 }
 
 // gatherRow is operandRow for every type: a quantised matrix that is contracted over its rows is decoded a block at a time.
