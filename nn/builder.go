@@ -200,15 +200,33 @@ func (b *Builder) start(full string, init Init, shape []int) *tensor.Tensor {
 	return t
 }
 
-// Err is all errors in one, nil if there are none.
+// Err is all errors in one, nil if there are none. Its text is one line that tells the first few.
 func (b *Builder) Err() error {
-	const most = 8
-	errs := b.shared.errs
-	if len(errs) > most {
-		errs = append(slices.Clone(errs[:most]), fmt.Errorf("and %d more", len(errs)-most))
+	if len(b.shared.errs) == 0 {
+		return nil
 	}
-	return errors.Join(errs...)
+	return &bindError{slices.Clone(b.shared.errs)}
 }
+
+// bindError is everything that does not fit between a model and its checkpoint: often hundreds of tensors for one wrong number.
+type bindError struct{ errs []error }
+
+func (e *bindError) Error() string {
+	const most = 3
+	var b strings.Builder
+	for i, err := range e.errs[:min(most, len(e.errs))] {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(err.Error())
+	}
+	if n := len(e.errs) - most; n > 0 {
+		fmt.Fprintf(&b, "; and %d more", n)
+	}
+	return b.String()
+}
+
+func (e *bindError) Unwrap() []error { return e.errs }
 
 // Unused lists the names of the checkpoint that nobody asked for, in its order.
 func (b *Builder) Unused() []string {
