@@ -151,14 +151,15 @@ func (b *Builder) make(full string, init Init, shape []int) (*tensor.Tensor, err
 func (b *Builder) bind(full string, stored weights.Tensor) (*tensor.Tensor, error) {
 	shape := slices.Clone(stored.Shape)
 	d, direct := stored.Kernel()
-	if b.trainable || !direct || len(shape) < 2 {
+	// Only matrices are used as they lie: operations read everything else as aligned float32 values.
+	if b.trainable || !direct || len(shape) != 2 {
 		values, err := stored.Float32()
 		if err != nil {
 			return nil, err
 		}
 		t := tensor.NewParamOf(full, values, shape...)
 		t.SetTrainable(b.trainable)
-		if b.trainable || len(shape) < 2 {
+		if b.trainable || len(shape) != 2 {
 			return t, nil
 		}
 		return b.store(t), nil
