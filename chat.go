@@ -1,6 +1,7 @@
 package dragoman
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -41,7 +42,10 @@ func (m *Model) Chat(ctx context.Context, said []Message, g *Generate) (*Text, e
 func (m *Model) write(ctx context.Context, d *language.Decoder, prompt []int32, g *Generate, spent Seconds) (*Text, error) {
 	began := time.Now()
 	read := d.Tokens()
-	results, err := generate.Run(ctx, d, [][]int32{prompt}, m.options(g))
+	o := m.options(g)
+	o.MaxTokens = min(cmp.Or(o.MaxTokens, 20), max(1, d.Room())) // a text ends where the context does
+	o.MinTokens = min(o.MinTokens, o.MaxTokens)
+	results, err := generate.Run(ctx, d, [][]int32{prompt}, o)
 	if err != nil {
 		return nil, fmt.Errorf("generating: %w", err)
 	}

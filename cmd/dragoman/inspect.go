@@ -102,6 +102,9 @@ func (c *cli) writeLook(dir, name string, in *dragoman.Inspection, img *picture.
 	if name == "-" || strings.HasPrefix(name, "data:") || base == "" || base == "." {
 		base = "picture"
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("writing the page: %w", err)
+	}
 	page, sheet := filepath.Join(dir, base+".inspect.html"), filepath.Join(dir, base+".inspect.png")
 	if err := atomicfile.WriteFile(page, func(w io.Writer) error { return inspect.WriteHTML(w, in, img) }); err != nil {
 		return err
