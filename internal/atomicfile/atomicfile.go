@@ -4,6 +4,7 @@ package atomicfile
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,11 +37,7 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
-		var pathError *os.PathError
-		if errors.As(err, &pathError) {
-			err = pathError.Err // path says more to the user than the temporary file's name
-		}
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, reason(err))
 	}
 	temporary := file.Name()
 	renamed := false
@@ -56,10 +53,10 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 
 	buffered := bufio.NewWriterSize(file, bufferSize)
 	if err := write(buffered); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, reason(err))
 	}
-	if err := errors.Join(buffered.Flush(), file.Chmod(mode), file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	if err := cmp.Or(buffered.Flush(), file.Chmod(mode), file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, reason(err))
 	}
 	if err := os.Rename(temporary, path); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -69,6 +66,15 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 		return fmt.Errorf("write %s: sync directory: %w", path, err)
 	}
 	return nil
+}
+
+// reason is what went wrong, without the name of the temporary file, which says nothing to a user.
+func reason(err error) error {
+	var pathError *os.PathError
+	if errors.As(err, &pathError) && filepath.Ext(pathError.Path) == ".tmp" {
+		return pathError.Err
+	}
+	return err
 }
 
 // WriteBytes is [WriteFile] for contents already in memory.

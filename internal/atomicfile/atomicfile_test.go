@@ -3,9 +3,11 @@ package atomicfile
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -86,8 +88,12 @@ func TestRefusesDirectory(t *testing.T) {
 	if err := WriteBytes(t.TempDir(), []byte("x")); err == nil {
 		t.Error("a directory was replaced")
 	}
-	if err := WriteBytes(filepath.Join(t.TempDir(), "missing", "file"), nil); err == nil {
-		t.Error("wrote into a directory that does not exist")
+	err := WriteBytes(filepath.Join(t.TempDir(), "missing", "file"), nil)
+	if err == nil {
+		t.Fatal("wrote into a directory that does not exist")
+	}
+	if !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), ".tmp") {
+		t.Errorf("not told by the name of the file that was asked for: %v", err)
 	}
 }
 
