@@ -11,7 +11,7 @@ type meter struct {
 	speed float64 // steps a second, smoothed
 }
 
-func newMeter(int) *meter { return &meter{since: time.Now()} }
+func newMeter() *meter { return &meter{since: time.Now()} }
 
 // pause forgets the time since the last step, in which something else was done.
 func (m *meter) pause() { m.since = time.Now() }

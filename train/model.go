@@ -84,9 +84,15 @@ func (s ModelSpec) config() blip2.Config {
 	q, spec := &c.QFormer, s.QFormer
 	q.Text = s.Text != ""
 	for _, v := range []struct{ to, from *int }{
-		{&q.Width, &spec.Width}, {&q.Layers, &spec.Layers}, {&q.Heads, &spec.Heads}, {&q.FeedForward, &spec.FeedForward},
-		{&q.Queries, &spec.Queries}, {&q.CrossEvery, &spec.CrossEvery}, {&q.FeatureWidth, &spec.FeatureWidth},
-		{&q.Positions, &spec.Positions}, {&c.Shared, &spec.Shared},
+		{&q.Width, &spec.Width},
+		{&q.Layers, &spec.Layers},
+		{&q.Heads, &spec.Heads},
+		{&q.FeedForward, &spec.FeedForward},
+		{&q.Queries, &spec.Queries},
+		{&q.CrossEvery, &spec.CrossEvery},
+		{&q.FeatureWidth, &spec.FeatureWidth},
+		{&q.Positions, &spec.Positions},
+		{&c.Shared, &spec.Shared},
 	} {
 		if *v.from != 0 {
 			*v.to = *v.from

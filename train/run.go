@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"dragoman/internal/atomicfile"
@@ -269,7 +268,7 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 	}
 	sums, count := map[string]float64{}, 0
 	var rate, norm float64
-	meter := newMeter(st.Steps - t.state.Step)
+	meter := newMeter()
 	for index := t.state.Stage; t.state.Stage == index; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -419,15 +418,4 @@ func means(sums map[string]float64, count int) map[string]float64 {
 		out[name] = v / float64(count)
 	}
 	return out
-}
-
-// describe is a line about losses, "loss" first.
-func describe(losses map[string]float64) string {
-	var b strings.Builder
-	for _, name := range []string{"loss", "itc", "itm", "itm_accuracy", "itg", "lm", "warm"} {
-		if v, ok := losses[name]; ok {
-			fmt.Fprintf(&b, " %s %.3f", name, v)
-		}
-	}
-	return strings.TrimSpace(b.String())
 }
