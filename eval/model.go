@@ -127,10 +127,8 @@ func (e *evaluation) look(ctx context.Context, items []Item) error {
 	}
 	raw := make([]float32, n*e.m.FeatureLen())
 	e.run.Reset()
-	e.m.Encode(e.run, tensor.FromFloats(pixels[:n*size], n, 3, e.proc.Size[0], e.proc.Size[1]), raw)
+	seen := e.m.SeeInto(e.run, tensor.FromFloats(pixels[:n*size], n, 3, e.proc.Size[0], e.proc.Size[1]), raw)
 	e.raw = append(e.raw, raw...)
-	e.run.Reset()
-	seen := e.m.SeeFeatures(e.run, raw)
 	if h := e.m.Bridge.Heads; h.Vision != nil && h.Text != nil && e.m.Words != nil {
 		e.embedded = append(e.embedded, e.m.Bridge.EmbedImages(e.run, seen.Answer, seen.Picture).Data()...)
 	}

@@ -19,16 +19,23 @@ type Seen struct {
 	View
 	Pictures *qformer.Picture
 	Answer   *qformer.Answer // of the queries by themselves
+	Classes  []string        // nil, or what the encoder takes each picture for, where that is worth a hint
 }
 
 // See encodes pixels [B, 3, H, W] and sends the queries to them.
 func (m *Model) See(run *tensor.Run, pixels *tensor.Tensor) Seen {
-	raw := make([]float32, pixels.Dim(0)*m.FeatureLen())
-	m.Encode(run, pixels, raw)
-	return m.SeeFeatures(run, raw)
+	return m.SeeInto(run, pixels, make([]float32, pixels.Dim(0)*m.FeatureLen()))
 }
 
-// SeeFeatures is See for what Encode wrote.
+// SeeInto is See, and leaves in raw what Encode writes.
+func (m *Model) SeeInto(run *tensor.Run, pixels *tensor.Tensor, raw []float32) Seen {
+	f := m.encode(run, pixels, raw)
+	s := m.SeeFeatures(run, raw)
+	s.Classes = m.sceneClasses(pixels, f)
+	return s
+}
+
+// SeeFeatures is See for what Encode wrote, which does not say what the encoder takes a picture for.
 func (m *Model) SeeFeatures(run *tensor.Run, raw []float32) Seen {
 	s := Seen{View: m.Features(run, raw)}
 	s.Pictures = m.Bridge.QFormer.Look(run, s.Tokens)

@@ -79,6 +79,10 @@ func (m *Model) FeatureLen() int {
 // Encode runs the frozen encoder over pixels [B, 3, H, W] and writes what the bridge reads of each picture into dst, FeatureLen
 // numbers one after another. Nothing is recorded.
 func (m *Model) Encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) {
+	m.encode(run, pixels, dst)
+}
+
+func (m *Model) encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) vision.Features {
 	recording := run.Recording()
 	run.SetRecording(false)
 	defer run.SetRecording(recording)
@@ -102,6 +106,7 @@ func (m *Model) Encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) {
 		}
 		at += n
 	}
+	return f
 }
 
 // pooled is an encoder's summary of the whole picture, or the mean of its tokens where it makes none.

@@ -22,6 +22,7 @@ type Memory struct {
 	Texts    *tensor.Tensor // [captions, shared]
 	Pictures *tensor.Tensor // [pictures, shared]; nil: none
 	Of       []int32        // the caption of each picture
+	Classes  []string       // nil, or what the encoder's classes are called, for hints about scenes
 }
 
 // nearShare is how much a likeness to a remembered picture counts beside the cosine with a caption.
@@ -32,6 +33,7 @@ const memoryFile = "memory.json"
 type memoryJSON struct {
 	Captions []string `json:"captions"`
 	Of       []int32  `json:"pictures,omitempty"`
+	Classes  []string `json:"classes,omitempty"`
 }
 
 // Scores says how well each remembered caption fits each picture: [B, captions].
@@ -93,7 +95,13 @@ func (m *Model) hints(run *tensor.Run, s Seen) [][]string {
 	if m.Memory == nil || m.Config.Extras.Hints == 0 {
 		return nil
 	}
-	return m.Memory.Hints(m.Scores(run, s), m.Config.Extras.Hints)
+	hints := m.Memory.Hints(m.Scores(run, s), m.Config.Extras.Hints)
+	for i, class := range s.Classes {
+		if class != "" {
+			hints[i][0] += ", " + class
+		}
+	}
+	return hints
 }
 
 // HintsFor are the hints that stand in the prompt of one picture; nil for a model that takes none.
@@ -117,7 +125,7 @@ func (m *Model) saveMemory(dir string) error {
 	if m.Memory == nil {
 		return nil
 	}
-	raw, err := json.Marshal(memoryJSON{m.Memory.Captions, m.Memory.Of})
+	raw, err := json.Marshal(memoryJSON{m.Memory.Captions, m.Memory.Of, m.Memory.Classes})
 	if err != nil {
 		return err
 	}
@@ -143,7 +151,7 @@ func (m *Model) openMemory(files Files, b *nn.Builder) error {
 		}
 	}
 	b = b.Trainable(false).Sub("memory")
-	m.Memory = &Memory{Captions: j.Captions, Of: j.Of}
+	m.Memory = &Memory{Captions: j.Captions, Of: j.Of, Classes: j.Classes}
 	m.Memory.Texts = widened(b.Tensor("texts", nn.Init{}, len(j.Captions), m.Config.Shared))
 	if len(j.Of) > 0 {
 		m.Memory.Pictures = widened(b.Tensor("pictures", nn.Init{}, len(j.Of), m.Config.Shared))
@@ -173,6 +181,7 @@ func (m *Model) RestoreMemory(dir string) error {
 		pictures = slices.Clone(mem.Pictures.Data())
 	}
 	m.Remember(mem.Captions, slices.Clone(mem.Texts.Data()), pictures, mem.Of)
+	m.Memory.Classes = mem.Classes
 	return nil
 }
 

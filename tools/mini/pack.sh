@@ -1,16 +1,27 @@
 #!/usr/bin/env bash
-# Puts a trained bridge into mini/: tools/mini/pack.sh RUN_FOLDER/model
-# The bridge is quantised to q8_0, and its frozen parts become those that are built in. Prints what mini/parts.go and
-# mini/README.md must say of each file.
+# Puts a trained bridge into mini/: tools/mini/pack.sh RUN_FOLDER/model [CLASSES.jsonl]
+# The bridge is quantised to q8_0, its frozen parts become those that are built in, and what the encoder's classes are called
+# (build/pairs/classes.jsonl) joins its memory. mini/parts.go and mini/README.md are told each file's hash and size.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=$(cd "$1" && pwd)
+classes=$(realpath "${2:-$root/build/pairs/classes.jsonl}")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 (cd "$root" && go run ./cmd/dragoman convert --model "$model" --dtype q8_0 --out "$out/m")
 # Paths of the frozen parts, wherever they were trained with, are those of the built-in files.
 sed -i -E 's#"weights": "[^"]*/?(SmolLM2-135M-Instruct\.Q4_1\.gguf|efficientnet-lite0-57934424\.pth)"#"weights": "mini:\1"#' "$out/m/config.json"
+python3 - "$classes" "$out/m/memory.json" <<'PY'
+import json, sys
+memory = json.load(open(sys.argv[2]))
+memory["classes"] = []
+for line in open(sys.argv[1]):
+    c = json.loads(line)
+    name, plain = c["names"][0], c.get("plain") or ""
+    memory["classes"].append(name if not plain or plain in name.lower().split() else f"{name}, {plain}")
+json.dump(memory, open(sys.argv[2], "w"), ensure_ascii=False, separators=(",", ":"))
+PY
 install -m 644 "$out/m/config.json" "$out/m/model.gguf" "$out/m/memory.json" "$root/mini/"
 install -D -m 644 "$out/m/qformer_tokenizer/vocab.txt" "$root/mini/qformer_tokenizer/vocab.txt"
 cd "$root/mini"
