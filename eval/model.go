@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -27,6 +28,7 @@ type Options struct {
 	Name       string
 	Labels     []string     // texts to choose among besides the items' own
 	Rerank     int          // how many candidates the matching head looks at again, for each picture and each text; 0: it is not asked
+	HeadWeight float64      // how much log p(match) counts beside cosine/temperature then; 0 stands for what the model says, or 1
 	MaxTokens  int          // of a caption; 0 stands for 20
 	Batch      int          // pictures at a time; 0 stands for 32
 	NoCaptions bool         // do not ask the language model
@@ -226,7 +228,7 @@ func logMatch(no, yes float32) float32 {
 }
 
 // rerank shows the matching head the best candidates by cosine, of each picture and of each text that is right for one. The score is
-// log p(match) + cosine/temperature: what the two heads, each trained as a classifier, say together. (The original evaluation adds
+// HeadWeight·log p(match) + cosine/temperature: what the two heads, each trained as a classifier, say together. (The original evaluation adds
 // the bare cosine to the matching logit, with which the cosine hardly counts.) Both results are [rows, columns] of their direction.
 func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float32, right []map[int]bool) (byImage, byText []float32, err error) {
 	n, count := len(e.items), len(labels)
@@ -261,6 +263,7 @@ func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float
 		ids[j] = e.m.TextIDs(l, 64)
 	}
 	width, temperature := e.m.FeatureLen(), e.m.Bridge.Temperature()
+	weight := float32(cmp.Or(e.o.HeadWeight, e.m.Config.Extras.MatchWeight, 1))
 	const batch = 64
 	for from := 0; from < len(pairs); from += batch {
 		if err := ctx.Err(); err != nil {
@@ -286,7 +289,7 @@ func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float
 		t := blip2.PadTexts(texts, max(0, e.m.Words.Special().Pad))
 		logits := e.m.Bridge.MatchLogits(e.run, look, rows, t).Data()
 		for i, p := range part {
-			known[p] = logMatch(logits[2*i], logits[2*i+1]) + scores[int(p.image)*count+int(p.label)]/temperature
+			known[p] = weight*logMatch(logits[2*i], logits[2*i+1]) + scores[int(p.image)*count+int(p.label)]/temperature
 		}
 		e.o.Progress(min(from+batch, len(pairs)), len(pairs))
 	}

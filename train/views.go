@@ -188,7 +188,7 @@ func (v *views) fillShard(ctx context.Context, path string, set *pairSet, from i
 // key names the cache by everything that its contents depend on: the encoder, how views are drawn, and the pictures.
 func (v *views) key(r *Recipe, set *pairSet) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "1 %s %s %v %d %d %v\n", v.model.FrozenHash(), r.Views.Augment, r.Model.QFormer.Features, v.cached, v.seed, v.model.FeatureLen())
+	fmt.Fprintf(h, "2 %s %s %d %d\n", v.model.EncodingHash(), r.Views.Augment, v.cached, v.seed)
 	sums := make([][sha256.Size]byte, len(set.pairs))
 	errs := make([]error, len(set.pairs))
 	tensor.DefaultPool().Do(len(set.pairs), func(i, _ int) {

@@ -40,7 +40,7 @@ func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 	if c.Vision, err = VisionPart(p.Files, p.Vision); err != nil {
 		return err
 	}
-	if m.Vision, err = m.open.openVision(c.Vision, p.Files, nil, opt.Store); err != nil {
+	if err := m.openVision(c.Vision, p.Files, nil, opt.Store); err != nil {
 		return err
 	}
 	want := Want{Heads: p.Text != ""}

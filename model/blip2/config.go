@@ -42,6 +42,8 @@ type Extras struct {
 	PictureHead int `json:"picture_head,omitempty"`
 	// SoftPromptNorm puts a layer norm, language_norm, behind language_projection.
 	SoftPromptNorm bool `json:"soft_prompt_norm,omitempty"`
+	// MatchWeight is how much the matching head's log p counts beside cosine/temperature where both rank; 0 stands for 1.
+	MatchWeight float64 `json:"match_weight,omitempty"`
 	// Prompt stands between the soft prompt and the caption.
 	Prompt string `json:"prompt,omitempty"`
 	// Hints is how many remembered captions stand before the prompt; 0: none.

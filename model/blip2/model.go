@@ -30,6 +30,7 @@ type Model struct {
 	Memory    *Memory             // what hints come from
 	vocab     []byte              // Words as vocab.txt
 	params    []*tensor.Tensor    // what is trained
+	encoder   weights.Source      // what Vision was bound to
 	groups    []featureGroup
 	processor *picture.Processor // nil: the encoder's own
 	open      opened
@@ -82,7 +83,7 @@ func (m *Model) bind(files Files, opt Options) error {
 	if opt.Extra != nil {
 		src = weights.Merge(own, opt.Extra)
 	}
-	if m.Vision, err = m.open.openVision(c.Vision, files, own, opt.Store); err != nil {
+	if err := m.openVision(c.Vision, files, own, opt.Store); err != nil {
 		return err
 	}
 	if err := m.openProcessor(files); err != nil {

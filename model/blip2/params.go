@@ -3,9 +3,13 @@ package blip2
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"hash"
 	"strings"
 
+	"dragoman/kernel"
 	"dragoman/tensor"
+	"dragoman/weights"
 )
 
 // Learns says which losses a stage has.
@@ -51,12 +55,29 @@ func isFirst(name string) bool {
 func (m *Model) FrozenHash() string {
 	h := sha256.New()
 	for _, f := range m.open {
-		for _, name := range f.Names() {
-			if t, ok := f.Lookup(name); ok {
-				h.Write([]byte(name))
-				h.Write(t.Data)
-			}
-		}
+		hashTensors(h, f)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// EncodingHash is the SHA-256 of everything that Encode's numbers depend on besides the pixels.
+func (m *Model) EncodingHash() string {
+	h := sha256.New()
+	hashTensors(h, m.encoder)
+	for _, g := range m.groups {
+		fmt.Fprintln(h, g.kind, g.tokens, g.width)
+	}
+	if m.Bridge.Classes != nil {
+		h.Write(kernel.Bytes(m.Bridge.Classes.Data()))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func hashTensors(h hash.Hash, src weights.Source) {
+	for _, name := range src.Names() {
+		if t, ok := src.Lookup(name); ok {
+			h.Write([]byte(name))
+			h.Write(t.Data)
+		}
+	}
 }

@@ -126,11 +126,17 @@ func (o *opened) source(p Part, files Files, own weights.Source, prefix string) 
 }
 
 // openVision opens the image encoder that a configuration describes.
-func (o *opened) openVision(p Part, files Files, own weights.Source, store *kernel.DType) (vision.Encoder, error) {
-	src, _, err := o.source(p, files, own, "vision_model.")
+func (m *Model) openVision(p Part, files Files, own weights.Source, store *kernel.DType) error {
+	src, _, err := m.open.source(p, files, own, "vision_model.")
 	if err != nil {
-		return nil, err
+		return err
 	}
+	m.Vision, err = bindVision(src, p, store)
+	m.encoder = weights.Prefix(src, visionModule+".")
+	return err
+}
+
+func bindVision(src weights.Source, p Part, store *kernel.DType) (vision.Encoder, error) {
 	switch p.Type {
 	case typeEfficientNet:
 		b := nn.NewBuilder(src, nn.BuilderOptions{Store: store}).Sub(visionModule)
