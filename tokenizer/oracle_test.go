@@ -166,7 +166,7 @@ func TestParts(t *testing.T) {
 // TestSmolLM2 compares the built-in model's tokenizer with the tokenizers
 // library's on its GGUF, which lies in ../mini where the models are built in.
 func TestSmolLM2(t *testing.T) {
-	files, _ := filepath.Glob("../mini/*.gguf")
+	files, _ := filepath.Glob("../mini/SmolLM2*.gguf")
 	if len(files) == 0 {
 		t.Skip("no GGUF in ../mini")
 	}
