@@ -95,7 +95,7 @@ func tiny(t testing.TB) *Model {
 // smol is the model that is built in.
 func smol(t testing.TB) *Model {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join("..", "..", "mini", "*.gguf"))
+	found, err := filepath.Glob(filepath.Join("..", "..", "mini", "SmolLM2*.gguf"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the built-in language model is not in mini/: %v, %v", found, err)
 	}
