@@ -51,8 +51,12 @@ func (c Config) check() error {
 		name  string
 		value int
 	}{
-		{"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize}, {"num_hidden_layers", c.Layers},
-		{"num_attention_heads", c.Heads}, {"image_size", c.ImageSize}, {"patch_size", c.PatchSize},
+		{"hidden_size", c.HiddenSize},
+		{"intermediate_size", c.IntermediateSize},
+		{"num_hidden_layers", c.Layers},
+		{"num_attention_heads", c.Heads},
+		{"image_size", c.ImageSize},
+		{"patch_size", c.PatchSize},
 	} {
 		if v.value < 1 || v.value > 1<<20 {
 			return fmt.Errorf("vision_config: %s: %d is out of range", v.name, v.value)
