@@ -106,7 +106,7 @@ func (s ModelSpec) config() blip2.Config {
 	}
 	c.Extras = blip2.Extras{
 		TextPooling: spec.TextPooling, Features: spec.Features, PictureHead: spec.PictureHead,
-		SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints,
+		SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight,
 	}
 	return c
 }

@@ -57,8 +57,9 @@ type QFormerSpec struct {
 	Features       []string `yaml:"features,omitempty"`
 	PictureHead    int      `yaml:"picture_head,omitempty"`
 	SoftPromptNorm bool     `yaml:"soft_prompt_norm,omitempty"`
-	Prompt         string   `yaml:"prompt,omitempty"` // between the soft prompt and the caption
-	Hints          int      `yaml:"hints,omitempty"`  // captions that stand before the prompt, for the language model to choose from
+	Prompt         string   `yaml:"prompt,omitempty"`       // between the soft prompt and the caption
+	MatchWeight    float64  `yaml:"match_weight,omitempty"` // of the matching head where it ranks together with the cosine
+	Hints          int      `yaml:"hints,omitempty"`        // captions that stand before the prompt, for the language model to choose from
 }
 
 // DataSpec names the pairs.

@@ -81,7 +81,7 @@ type qformerJSON struct {
 	CrossFrequency    *int     `json:"cross_attention_frequency"`
 	EncoderHiddenSize *int     `json:"encoder_hidden_size"`
 	UseTextInput      *bool    `json:"use_qformer_text_input"`
-	TextInput         *bool    `json:"qformer_text_input"` // how an early release spelt it
+	TextInput         *bool    `json:"qformer_text_input,omitempty"` // how an early release spelt it
 }
 
 // ParseConfig reads a config.json; keys that are absent have Hugging Face's defaults.
