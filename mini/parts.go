@@ -50,7 +50,7 @@ func Parts() []Part {
 			SHA256:  "8f40e0b0c4bca0d5dd122cbcc74fd6ec1ca230020c362513dd1fafed6ee8571b",
 			Bytes:   31889088,
 		},
-		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "9d4fb05047c01e91392b9542b49bcfd80b34d51771eb3df0c02503de50f5bad2", Bytes: 1136},
+		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "4219b7ebdf98cd60177e44a5cb073a5b82a7cd00d984766714c99f0ecd20484e", Bytes: 1161},
 		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "0865c0d51a4479e175e3f18fc0c11cb614279edc34f823be4d9081af806ac845", Bytes: 95386},
 		{
 			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: a part of BERT's vocabulary",
