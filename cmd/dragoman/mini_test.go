@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"testing"
+
+	"dragoman"
+)
+
+// TestBuiltIn asks the model that is in this program, as a new user would.
+func TestBuiltIn(t *testing.T) {
+	m, err := dragoman.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	ctx := context.Background()
+	cat := dragoman.ImageFile("testdata/pictures/cat.png")
+	text, err := m.Caption(ctx, cat, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text.Text != "cat" || text.Finish != "stop" || len(text.Tokens) != len(text.Logprobs) {
+		t.Errorf("said %+v of a cat", text)
+	}
+	scores, err := m.Match(ctx, cat, "a cat", "a fire engine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scores[0].ITC <= scores[1].ITC || scores[0].ITM <= scores[1].ITM {
+		t.Errorf("a fire engine fits a cat as well: %+v", scores)
+	}
+	answer, err := m.Chat(ctx, []dragoman.Message{{Role: "user", Content: "Say hello."}}, &dragoman.Generate{MaxTokens: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.Text == "" {
+		t.Error("the language model said nothing")
+	}
+}
+
+// TestMapsAreFaithful checks that the maps tell what is read: hiding the cells that a query reads most moves its output more than
+// hiding as many that it reads least.
+func TestMapsAreFaithful(t *testing.T) {
+	m, err := dragoman.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, name := range []string{"cat.png", "rotated.jpg"} {
+		read, other, err := m.Faithful(context.Background(), dragoman.ImageFile("testdata/pictures/"+name), 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read < 1.5*other {
+			t.Errorf("%s: hiding what is read moves outputs by %.3f, hiding as much elsewhere by %.3f", name, read, other)
+		}
+		t.Logf("%s: %.3f against %.3f", name, read, other)
+	}
+}
