@@ -49,7 +49,7 @@ func TestRecipeErrors(t *testing.T) {
 			if err == nil {
 				t.Fatal("no error")
 			}
-			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			if strings.Contains(err.Error(), "line 0") || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q does not say %q in one line", err, c.want)
 			}
 		})

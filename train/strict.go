@@ -33,14 +33,14 @@ func checkNode(n *yaml.Node, t reflect.Type, path string) error {
 			key := n.Content[i]
 			f, ok := fields[key.Value]
 			if !ok {
-				return fmt.Errorf("line %d: %s: there is no such key%s", key.Line, join(path, key.Value), didYouMean(key.Value, names(fields)))
+				return fmt.Errorf("%s%s: there is no such key%s", lineOf(key), join(path, key.Value), didYouMean(key.Value, names(fields)))
 			}
 			if err := checkNode(n.Content[i+1], f, join(path, key.Value)); err != nil {
 				return err
 			}
 		}
 	case t.Kind() == reflect.Struct && n.Kind == yaml.ScalarNode && n.Tag != "!!null":
-		return fmt.Errorf("line %d: %s: %q stands where keys and values should", n.Line, path, n.Value)
+		return fmt.Errorf("%s%s: %q stands where keys and values should", lineOf(n), path, n.Value)
 	case t.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode:
 		for i, c := range n.Content {
 			if err := checkNode(c, t.Elem(), join(path, strconv.Itoa(i))); err != nil {
@@ -49,6 +49,14 @@ func checkNode(n *yaml.Node, t reflect.Type, path string) error {
 		}
 	}
 	return nil
+}
+
+// lineOf says where in the file a node is; what a setting laid over it is nowhere.
+func lineOf(n *yaml.Node) string {
+	if n.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("line %d: ", n.Line)
 }
 
 // yamlFields are the types of a struct's fields by their keys.
