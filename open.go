@@ -121,11 +121,11 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	}
 	m := &Model{opt: o, compute: compute}
 	if path != builtinPrefix && isLanguageModel(path) {
-		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Store: store, Trainable: trainable}); err != nil {
+		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Store: store, Trainable: trainable, All: trainable}); err != nil {
 			return nil, err
 		}
 	} else {
-		bo := blip2.Options{Store: store, Trainable: trainable}
+		bo := blip2.Options{Store: store, Trainable: trainable, All: trainable}
 		if o.extra != "" {
 			extra, err := weights.Open(o.extra)
 			if err != nil {

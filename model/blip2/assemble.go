@@ -40,7 +40,7 @@ func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 	if c.Vision, err = VisionPart(p.Files, p.Vision); err != nil {
 		return err
 	}
-	if err := m.openVision(c.Vision, p.Files, nil, opt.Store); err != nil {
+	if err := m.openVision(c.Vision, p.Files, nil, opt); err != nil {
 		return err
 	}
 	want := Want{Heads: p.Text != ""}
@@ -48,7 +48,7 @@ func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 		if c.Language, err = LanguagePart(p.Files, p.Language); err != nil {
 			return err
 		}
-		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, p.Files, nil, opt.Store); err != nil {
+		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, p.Files, nil, opt); err != nil {
 			return err
 		}
 		want.LanguageWidth = m.Language.Config().Width

@@ -29,6 +29,7 @@ type Model struct {
 	Words     tokenizer.Tokenizer // of the Q-Former's text stream
 	Memory    *Memory             // what hints come from
 	vocab     []byte              // Words as vocab.txt
+	frozen    []*tensor.Tensor    // parameters of the frozen parts, where Options.All asked for them
 	params    []*tensor.Tensor    // what is trained
 	encoder   weights.Source      // what Vision was bound to
 	groups    []featureGroup
@@ -40,7 +41,17 @@ type Model struct {
 type Options struct {
 	Store     *kernel.DType  // what the frozen parts' matrices are converted to; nil: as stored
 	Trainable bool           // the bridge's tensors are parameters
+	All       bool           // those of the frozen parts too, where they are not quantised: to see their gradients
 	Extra     weights.Source // nil, or where tensors are looked for that the checkpoint lacks
+
+	frozen *[]*tensor.Tensor // where those are listed
+}
+
+// learn keeps what a builder made trainable in a frozen part.
+func (o Options) learn(b *nn.Builder) {
+	if o.All && o.frozen != nil {
+		*o.frozen = append(*o.frozen, b.Params()...)
+	}
 }
 
 // wordsDir is where a checkpoint keeps the vocabulary of the Q-Former's text stream.
@@ -65,6 +76,7 @@ func open(files Files, opt Options) (*Model, error) {
 
 // bind opens the parts that a directory's config.json names, and the bridge.
 func (m *Model) bind(files Files, opt Options) error {
+	opt.frozen = &m.frozen
 	raw, err := files.ReadFile("config.json")
 	if err != nil {
 		return err
@@ -83,7 +95,7 @@ func (m *Model) bind(files Files, opt Options) error {
 	if opt.Extra != nil {
 		src = weights.Merge(own, opt.Extra)
 	}
-	if err := m.openVision(c.Vision, files, own, opt.Store); err != nil {
+	if err := m.openVision(c.Vision, files, own, opt); err != nil {
 		return err
 	}
 	if err := m.openProcessor(files); err != nil {
@@ -103,7 +115,7 @@ func (m *Model) bind(files Files, opt Options) error {
 	}
 	m.params = b.Params()
 	if m.Bridge.Prompt != nil {
-		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, files, own, opt.Store); err != nil {
+		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, files, own, opt); err != nil {
 			return err
 		}
 	}

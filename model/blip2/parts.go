@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"strings"
 
-	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/language/llama"
 	"dragoman/nn"
@@ -126,20 +125,20 @@ func (o *opened) source(p Part, files Files, own weights.Source, prefix string) 
 }
 
 // openVision opens the image encoder that a configuration describes.
-func (m *Model) openVision(p Part, files Files, own weights.Source, store *kernel.DType) error {
+func (m *Model) openVision(p Part, files Files, own weights.Source, opt Options) error {
 	src, _, err := m.open.source(p, files, own, "vision_model.")
 	if err != nil {
 		return err
 	}
-	m.Vision, err = bindVision(src, p, store)
+	m.Vision, err = bindVision(src, p, opt)
 	m.encoder = weights.Prefix(src, visionModule+".")
 	return err
 }
 
-func bindVision(src weights.Source, p Part, store *kernel.DType) (vision.Encoder, error) {
+func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error) {
 	switch p.Type {
 	case typeEfficientNet:
-		b := nn.NewBuilder(src, nn.BuilderOptions{Store: store}).Sub(visionModule)
+		b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Sub(visionModule)
 		c, err := efficientnet.Detect(b)
 		if err != nil {
 			return nil, err
@@ -151,15 +150,16 @@ func bindVision(src weights.Source, p Part, store *kernel.DType) (vision.Encoder
 		if err != nil {
 			return nil, err
 		}
-		b := nn.NewBuilder(src, nn.BuilderOptions{Store: store}).Sub(visionModule)
+		b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Trainable(opt.All).Sub(visionModule)
 		m := vit.New(c, b)
+		opt.learn(b)
 		return m, b.Err()
 	}
 	return nil, fmt.Errorf("config.json: vision_config: model_type %q is none of %s, %s", p.Type, typeViT, typeEfficientNet)
 }
 
 // openLanguage opens the language model that a configuration describes, with its tokenizer.
-func (o *opened) openLanguage(p Part, files Files, own weights.Source, store *kernel.DType) (language.Model, tokenizer.Tokenizer, error) {
+func (o *opened) openLanguage(p Part, files Files, own weights.Source, opt Options) (language.Model, tokenizer.Tokenizer, error) {
 	src, file, err := o.source(p, files, own, "language_model.")
 	if err != nil {
 		return nil, nil, err
@@ -179,8 +179,9 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, store *ke
 	if err != nil {
 		return nil, nil, err
 	}
-	b := nn.NewBuilder(src, nn.BuilderOptions{Store: store}).Sub(languageModule)
+	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Trainable(opt.All).Sub(languageModule)
 	m := llama.New(b, c)
+	opt.learn(b)
 	if err := b.Err(); err != nil {
 		return nil, nil, err
 	}

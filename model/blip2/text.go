@@ -9,7 +9,7 @@ func OpenLanguage(path string, opt Options) (*Model, error) {
 	part, err := LanguagePart(Files{}, path)
 	if err == nil {
 		m.Config.Language = part
-		m.Language, m.Tokenizer, err = m.open.openLanguage(part, Files{}, nil, opt.Store)
+		m.Language, m.Tokenizer, err = m.open.openLanguage(part, Files{}, nil, opt)
 	}
 	if err != nil {
 		m.Close()

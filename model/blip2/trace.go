@@ -54,11 +54,12 @@ func (m *Model) Trace(opt tensor.Options, t Trace) ([]weights.Tensor, error) {
 	if loss == nil {
 		return nil, fmt.Errorf("trace: gradients need a loss: labels among the inputs, or the first stage's")
 	}
-	for _, w := range m.params {
+	params := slices.Concat(m.params, m.frozen)
+	for _, w := range params {
 		w.ZeroGrad()
 	}
 	p.run.Backward(loss, 1)
-	for _, w := range m.params {
+	for _, w := range params {
 		if !t.Grad(w.Name()) {
 			continue
 		}
