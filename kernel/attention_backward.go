@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -30,12 +31,24 @@ func (e *Engine) AttentionBackward(w Workers, g *AttentionGrad) {
 	j.grad = g
 	j.bundles()
 	j.parts = len(j.starts) - 1 // bundles that may be computed at the same time
-	if len(g.Segments) > 1 && j.parts < g.Batch {
-		j.parts = 1 // some may share the rows of one segment and not of another
+	if len(g.Segments) > 1 && (j.parts < g.Batch || sharesRows(g.Segments)) {
+		j.parts = 1 // some share the rows of one segment and not of another
 	}
 	j.span = spanFor(g.KVHeads, j.parts, w)
 	w.Do(j.parts*ceilDiv(g.KVHeads, j.span), j.backward)
 	j.free()
+}
+
+// sharesRows says whether two batches of queries read the same rows of some segment.
+func sharesRows(segments []Segment) bool {
+	for i := range segments {
+		for k, row := range segments[i].Index {
+			if slices.Contains(segments[i].Index[:k], row) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // backwardTask computes some heads of keys of a bundle, or of all bundles one after another.
