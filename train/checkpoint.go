@@ -33,6 +33,7 @@ const (
 	checkpointPrefix = "checkpoint-"
 	bestPrefix       = "best-"
 	partSuffix       = ".part"
+	oldSuffix        = ".old"
 )
 
 // folder is a run's folder.
@@ -63,13 +64,42 @@ func (f folder) writeDir(name string, write func(dir string) error) error {
 	if err := write(part); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(final); err != nil {
+	if err := f.remove(name + oldSuffix); err != nil {
+		return err
+	}
+	if err := os.Rename(final, f.at(name+oldSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := os.Rename(part, final); err != nil {
 		return err
 	}
-	return syncDir(f.path)
+	if err := syncDir(f.path); err != nil {
+		return err
+	}
+	return os.RemoveAll(f.at(name + oldSuffix))
+}
+
+// remove takes a directory away as a whole: what a kill leaves of it no longer has its name.
+func (f folder) remove(name string) error {
+	if !temporary(name) {
+		if err := os.RemoveAll(f.at(name + partSuffix)); err != nil {
+			return err
+		}
+		err := os.Rename(f.at(name), f.at(name+partSuffix))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name += partSuffix
+	}
+	return os.RemoveAll(f.at(name))
+}
+
+// temporary says whether a directory is one that is being written or removed.
+func temporary(name string) bool {
+	return strings.HasSuffix(name, partSuffix) || strings.HasSuffix(name, oldSuffix)
 }
 
 // latest is the last checkpoint with its state; ok is false where there is none.
@@ -79,7 +109,7 @@ func (f folder) latest() (name string, s state, ok bool, err error) {
 		return "", state{}, false, err
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), checkpointPrefix) || strings.HasSuffix(e.Name(), partSuffix) {
+		if !strings.HasPrefix(e.Name(), checkpointPrefix) || temporary(e.Name()) {
 			continue
 		}
 		raw, err := os.ReadFile(f.at(e.Name(), "trainer.json"))
@@ -109,9 +139,9 @@ func (f folder) tidy(keep ...string) error {
 	}
 	for _, e := range entries {
 		own := strings.HasPrefix(e.Name(), checkpointPrefix) || strings.HasPrefix(e.Name(), bestPrefix) ||
-			strings.HasSuffix(e.Name(), partSuffix)
+			temporary(e.Name())
 		if own && !kept[e.Name()] {
-			if err := os.RemoveAll(f.at(e.Name())); err != nil {
+			if err := f.remove(e.Name()); err != nil {
 				return err
 			}
 		}

@@ -209,3 +209,34 @@ func TestResumeWantsTheSameRecipeAndFamily(t *testing.T) {
 		t.Errorf("another kernel family, forced: %v", err)
 	}
 }
+
+// TestRemovedWhole checks that a checkpoint whose removal is cut short is not taken for one: it loses its name first.
+func TestRemovedWhole(t *testing.T) {
+	f := folder{t.TempDir()}
+	for _, name := range []string{"checkpoint-a-000001", "checkpoint-a-000002"} {
+		err := f.writeDir(name, func(dir string) error {
+			return writeJSON(filepath.Join(dir, "trainer.json"), state{Step: int(name[len(name)-1] - '0')})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.remove("checkpoint-a-000001"); err != nil {
+		t.Fatal(err)
+	}
+	// What a kill in the middle of a removal leaves behind.
+	if err := os.MkdirAll(f.at("checkpoint-a-000003"+partSuffix, "qformer_tokenizer"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	name, s, ok, err := f.latest()
+	if err != nil || !ok || name != "checkpoint-a-000002" || s.Step != 2 {
+		t.Fatalf("the last checkpoint is %q at step %d: %v, %v", name, s.Step, ok, err)
+	}
+	if err := f.tidy("checkpoint-a-000002"); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(f.path)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
