@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"dragoman/bridge/qformer"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 )
@@ -73,7 +72,7 @@ func (m *Model) EmbedText(ctx context.Context, text string) ([]float32, error) {
 	}
 	run, done := m.run()
 	defer done()
-	var t qformer.Text = m.system.Texts([]string{text}, maxTextTokens)
+	t := m.system.Texts([]string{text}, maxTextTokens)
 	return rowsOf(m.system.Bridge.EmbedTexts(run, t))[0], nil
 }
 
