@@ -49,7 +49,7 @@ func (t *jsonToken) UnmarshalJSON(raw []byte) error {
 
 // readConfig reads the files that are there; tokenizer_config.json has the last
 // word.
-func readConfig(dir string) (config jsonConfig, err error) {
+func readConfig(read reader) (config jsonConfig, err error) {
 	ids := map[string]int32{}
 	for _, source := range []struct {
 		name string
@@ -59,7 +59,7 @@ func readConfig(dir string) (config jsonConfig, err error) {
 		{"tokenizer_config.json", &config},
 		{"added_tokens.json", &ids},
 	} {
-		data, err := readFile(dir, source.name)
+		data, err := read(source.name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -70,7 +70,7 @@ func readConfig(dir string) (config jsonConfig, err error) {
 			return config, fmt.Errorf("%s: %w", source.name, err)
 		}
 	}
-	if data, err := readFile(dir, "chat_template.jinja"); err == nil {
+	if data, err := read("chat_template.jinja"); err == nil {
 		config.Template, _ = json.Marshal(string(data))
 	}
 	for text, id := range ids {

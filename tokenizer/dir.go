@@ -17,37 +17,39 @@ const maxFile = 1 << 28
 // from tokenizer_config.json, special_tokens_map.json and added_tokens.json
 // where those are there.
 func FromDir(dir string) (*Pipeline, error) {
-	p, err := fromDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read tokenizer: %s: %w", dir, err)
-	}
-	return p, nil
+	return FromFiles(dir, func(name string) ([]byte, error) { return readFile(dir, name) })
 }
 
-func fromDir(dir string) (*Pipeline, error) {
-	config, err := readConfig(dir)
+// FromFiles is FromDir for files that are somewhere else than in a directory.
+// read gives a file's contents, or an fs.ErrNotExist; where stands for the
+// place in errors.
+func FromFiles(where string, read func(name string) ([]byte, error)) (*Pipeline, error) {
+	config, err := readConfig(read)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read tokenizer: %s: %w", where, err)
 	}
-	p, err := fromFiles(dir, config)
+	p, err := fromFiles(read, config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read tokenizer: %s: %w", where, err)
 	}
 	config.apply(p)
 	return p, nil
 }
 
+// reader gives a file's contents by its name.
+type reader = func(name string) ([]byte, error)
+
 // builders are the files that a tokenizer is built from, the first that is
 // there.
 var builders = []struct {
 	file  string
-	build func(data []byte, dir string, config jsonConfig) (*Pipeline, error)
+	build func(data []byte, read reader, config jsonConfig) (*Pipeline, error)
 }{
-	{"tokenizer.json", func(data []byte, _ string, _ jsonConfig) (*Pipeline, error) {
+	{"tokenizer.json", func(data []byte, _ reader, _ jsonConfig) (*Pipeline, error) {
 		return FromJSON(data)
 	}},
-	{"vocab.json", func(data []byte, dir string, config jsonConfig) (*Pipeline, error) {
-		merges, err := readFile(dir, "merges.txt")
+	{"vocab.json", func(data []byte, read reader, config jsonConfig) (*Pipeline, error) {
+		merges, err := read("merges.txt")
 		if err != nil {
 			return nil, err
 		}
@@ -57,21 +59,21 @@ var builders = []struct {
 		}
 		return p, err
 	}},
-	{"spiece.model", func(data []byte, _ string, config jsonConfig) (*Pipeline, error) {
+	{"spiece.model", func(data []byte, _ reader, config jsonConfig) (*Pipeline, error) {
 		p, err := FromSentencePiece(data)
 		if err == nil {
 			err = config.complete(p, around{eos: true, extraIDs: true})
 		}
 		return p, err
 	}},
-	{"tokenizer.model", func(data []byte, _ string, config jsonConfig) (*Pipeline, error) {
+	{"tokenizer.model", func(data []byte, _ reader, config jsonConfig) (*Pipeline, error) {
 		p, err := FromSentencePiece(data)
 		if err == nil {
 			err = config.complete(p, around{bos: true})
 		}
 		return p, err
 	}},
-	{"vocab.txt", func(data []byte, _ string, config jsonConfig) (*Pipeline, error) {
+	{"vocab.txt", func(data []byte, _ reader, config jsonConfig) (*Pipeline, error) {
 		p, err := FromVocabTxt(data, orTrue(config.Lower))
 		if err == nil {
 			err = p.add(config.added)
@@ -81,16 +83,16 @@ var builders = []struct {
 }
 
 // fromFiles picks the file to build from.
-func fromFiles(dir string, config jsonConfig) (*Pipeline, error) {
+func fromFiles(read reader, config jsonConfig) (*Pipeline, error) {
 	for _, b := range builders {
-		data, err := readFile(dir, b.file)
+		data, err := read(b.file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		return b.build(data, dir, config)
+		return b.build(data, read, config)
 	}
 	return nil, errors.New("no tokenizer.json, vocab.json, spiece.model, tokenizer.model or vocab.txt in this directory")
 }
