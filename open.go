@@ -34,8 +34,9 @@ type options struct {
 	extra    string
 }
 
-// WithDType chooses what is computed with: "auto" (as stored, or what the processor is fast at), "f32" (nothing is rounded on
-// the way), "bf16", "f16", "q8_0", "q4_0", "q4_1" (frozen matrices are converted when they are loaded).
+// WithDType chooses what is computed with: "auto" (as stored, or bf16 where that is float32 and the processor is fast at bf16), "f32"
+// (nothing is rounded on the way), "bf16", "f16", "q8_0", "q4_0", "q4_1" (matrices are converted when they are loaded; see
+// blip2.Precision for which are kept finer).
 func WithDType(name string) Option { return func(o *options) { o.dtype = name } }
 
 // WithSeed sets what drawing starts from where a call does not say.
@@ -121,11 +122,11 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	}
 	m := &Model{opt: o, compute: compute}
 	if path != builtinPrefix && isLanguageModel(path) {
-		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Store: store, Trainable: trainable, All: trainable}); err != nil {
+		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Precision: store, Trainable: trainable, All: trainable}); err != nil {
 			return nil, err
 		}
 	} else {
-		bo := blip2.Options{Store: store, Trainable: trainable, All: trainable}
+		bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable}
 		if o.extra != "" {
 			extra, err := weights.Open(o.extra)
 			if err != nil {
@@ -141,22 +142,28 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	return m, nil
 }
 
-// computing says what a dtype means: what operands may be rounded to, and what frozen matrices are converted to (nil: nothing).
-func computing(dtype string) (compute kernel.DType, store *kernel.DType, err error) {
+// computing says what a dtype means: what operands may be rounded to, and what matrices are stored as.
+func computing(dtype string) (compute kernel.DType, store blip2.Precision, err error) {
 	if dtype == "" || dtype == "auto" {
-		return kernel.Q8_0, nil, nil
+		store = blip2.Precision{Some: true, Wide: true, Matrices: kernel.F32}
+		if kernel.Default().FastBF16() {
+			store.Matrices = kernel.BF16
+		}
+		return kernel.Q8_0, store, nil
 	}
 	d, err := kernel.ParseDType(dtype)
 	if err != nil {
-		return 0, nil, err
+		return 0, store, err
 	}
 	switch d {
 	case kernel.F32:
-		return kernel.F32, nil, nil
+		return kernel.F32, store, nil
 	case kernel.F16, kernel.BF16:
-		return kernel.BF16, &d, nil
+		compute = kernel.BF16
+	default:
+		compute = kernel.Q8_0
 	}
-	return kernel.Q8_0, &d, nil
+	return compute, blip2.Precision{Some: true, Matrices: d}, nil
 }
 
 // isLanguageModel says whether a path is a language model by itself: a GGUF file.

@@ -118,7 +118,7 @@ func languageModel(data []byte) (*llama.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return llama.FromGGUF(f, "")
+	return llama.FromGGUF(f, "", nn.BuilderOptions{})
 }
 
 // prompt is n ids, all over the vocabulary.

@@ -16,8 +16,9 @@ import (
 type BuilderOptions struct {
 	// Seed is what fresh parameters are drawn from; each depends on it and on its name alone.
 	Seed uint64
-	// Store converts the matrices of frozen parts; nil leaves them as the checkpoint has them, mapped and not copied.
-	Store *kernel.DType
+	// Store says what a matrix of a frozen part is to be stored as; nil, or an answer of false, leaves it as the checkpoint has it,
+	// mapped and not copied. What is converted is read from the file piece by piece, and its mapping is not touched.
+	Store func(t weights.Tensor) (d kernel.DType, convert bool)
 	// Fresh makes what the checkpoint lacks a fresh parameter instead of an error.
 	Fresh bool
 	// Finite makes a NaN or an infinity in the checkpoint an error, at the cost of reading it.
@@ -150,38 +151,36 @@ func (b *Builder) make(full string, init Init, shape []int) (*tensor.Tensor, err
 // bind makes a tensor of what the checkpoint has.
 func (b *Builder) bind(full string, stored weights.Tensor) (*tensor.Tensor, error) {
 	shape := slices.Clone(stored.Shape)
-	d, direct := stored.Kernel()
 	// Only matrices are used as they lie: operations read everything else as aligned float32 values.
-	if b.trainable || !direct || len(shape) != 2 {
-		values, err := stored.Float32()
+	if !b.trainable && len(shape) == 2 {
+		stored.Name = full
+		converted, err := b.convert(stored)
 		if err != nil {
 			return nil, err
 		}
-		t := tensor.NewParamOf(full, values, shape...)
-		t.SetTrainable(b.trainable)
-		if b.trainable || len(shape) != 2 {
-			return t, nil
+		if d, direct := converted.Kernel(); direct {
+			return tensor.NewWeight(full, kernel.MatOf(d, shape[0], shape[1], converted.Data), shape...), nil
 		}
-		return b.store(t), nil
 	}
-	cols := shape[len(shape)-1]
-	return b.store(tensor.NewWeight(full, kernel.MatOf(d, stored.Len()/max(1, cols), cols, stored.Data), shape...)), nil
+	values, err := stored.Float32()
+	if err != nil {
+		return nil, err
+	}
+	t := tensor.NewParamOf(full, values, shape...)
+	t.SetTrainable(b.trainable)
+	return t, nil
 }
 
-// store converts a frozen matrix to the type that the options ask for, where its rows allow that.
-func (b *Builder) store(t *tensor.Tensor) *tensor.Tensor {
-	want := b.shared.opt.Store
-	if want == nil || len(t.Shape()) != 2 || t.DType() == *want || t.Dim(1)%want.BlockLen() != 0 {
-		return t
+// convert stores a matrix as the options say, where its rows are whole blocks of that.
+func (b *Builder) convert(t weights.Tensor) (weights.Tensor, error) {
+	if b.shared.opt.Store == nil {
+		return t, nil
 	}
-	from := t.Mat()
-	to := kernel.MatOf(*want, from.Rows, from.Cols, make([]byte, from.Rows*want.RowBytes(from.Cols)))
-	row := make([]float32, from.Cols)
-	for i := range from.Rows {
-		kernel.Decode(from.DType, row, from.Row(i))
-		kernel.Encode(to.DType, to.Row(i), row)
+	d, ok := b.shared.opt.Store(t)
+	if from, direct := t.Kernel(); !ok || direct && from == d || t.Shape[1]%d.BlockLen() != 0 {
+		return t, nil
 	}
-	return tensor.NewWeight(t.Name(), to, t.Shape()...)
+	return t.Recode(tensor.DefaultPool(), d)
 }
 
 // start makes a fresh tensor.

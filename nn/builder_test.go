@@ -81,12 +81,25 @@ func TestTrainableIsACopy(t *testing.T) {
 }
 
 func TestStore(t *testing.T) {
-	q8 := kernel.Q8_0
-	b := NewBuilder(checkpoint(), BuilderOptions{Store: &q8})
+	var asked []string
+	b := NewBuilder(checkpoint(), BuilderOptions{Store: func(t weights.Tensor) (kernel.DType, bool) {
+		asked = append(asked, t.Name)
+		return kernel.Q8_0, !strings.Contains(t.Name, "dense")
+	}})
 	if w := b.Tensor("block.0.half.weight", Init{}, 2, 64); w.DType() != kernel.Q8_0 {
 		t.Errorf("stored as %v", w.DType())
 	}
-	if w := b.Trainable(true).Tensor("block.0.dense.weight", Init{}, 2, 64); w.DType() != kernel.F32 {
+	if w := b.Tensor("block.0.dense.weight", Init{}, 2, 64); w.DType() != kernel.F32 {
+		t.Errorf("what was to stay is stored as %v", w.DType())
+	}
+	if bias := b.Tensor("block.0.dense.bias", Init{}, 2); bias.DType() != kernel.F32 {
+		t.Errorf("a bias is stored as %v", bias.DType())
+	}
+	if !slices.Equal(asked, []string{"block.0.half.weight", "block.0.dense.weight"}) {
+		t.Errorf("asked about %v", asked)
+	}
+	b = NewBuilder(checkpoint(), b.shared.opt).Trainable(true)
+	if w := b.Tensor("block.0.half.weight", Init{}, 2, 64); w.DType() != kernel.F32 {
 		t.Errorf("a parameter is stored as %v", w.DType())
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // Format is the container that a [File] was read from.
@@ -34,6 +33,7 @@ type File struct {
 	names   []string
 	tensors map[string]entry
 	close   []func() error
+	in      *mapped // what tensors are added from; nil where the bytes are in memory
 }
 
 // entry is a tensor of a file. Where strides is set, data holds the storage
@@ -95,15 +95,15 @@ func Open(path string) (*File, error) {
 
 // openFile opens one file that holds tensors itself.
 func openFile(path string) (*File, error) {
-	data, unmap, err := mapFile(path)
+	in, err := mapFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open weights: %w", err)
 	}
-	f, err := OpenBytes(path, data)
-	if err != nil {
-		return nil, errors.Join(err, unmap())
+	f := &File{path: path, tensors: map[string]entry{}, in: in}
+	if err := f.parse(in.data); err != nil {
+		return nil, errors.Join(err, in.close())
 	}
-	f.close = append(f.close, unmap)
+	f.close = append(f.close, in.close)
 	return f, nil
 }
 
@@ -111,18 +111,26 @@ func openFile(path string) (*File, error) {
 // the program is. The bytes are not copied; name stands for them in errors.
 func OpenBytes(name string, data []byte) (*File, error) {
 	f := &File{path: name, tensors: map[string]entry{}}
+	if err := f.parse(data); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// parse finds out what the bytes are and enters their tensors.
+func (f *File) parse(data []byte) error {
 	parse := parser(data)
 	if parse == nil {
 		what := "not safetensors, GGUF or a PyTorch checkpoint"
 		if len(data) == 0 {
 			what = "the file is empty"
 		}
-		return nil, fmt.Errorf("open weights: %s: %s", name, what)
+		return fmt.Errorf("open weights: %s: %s", f.path, what)
 	}
 	if err := parse(f, data); err != nil {
-		return nil, fmt.Errorf("read %s: %s: %w", f.Format, name, err)
+		return fmt.Errorf("read %s: %s: %w", f.Format, f.path, err)
 	}
-	return f, nil
+	return nil
 }
 
 // OpenFS opens one file of fsys: mapped where fsys gives files of the operating
@@ -171,6 +179,7 @@ func (f *File) add(e entry) error {
 	if len(f.names) == maxTensors {
 		return fmt.Errorf("more than %d tensors", maxTensors)
 	}
+	e.in = f.in
 	f.tensors[e.Name] = e
 	f.names = append(f.names, e.Name)
 	return nil
@@ -185,34 +194,4 @@ func checkName(name string) error {
 		return fmt.Errorf("tensor %s: a name of %d bytes", quote(name), len(name))
 	}
 	return nil
-}
-
-// mapFile maps a regular file, or reads it where mapping is not to be had.
-func mapFile(path string) (data []byte, unmap func() error, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	if info.Size() == 0 {
-		return nil, func() error { return nil }, nil
-	}
-	if info.Size() != int64(int(info.Size())) {
-		return nil, nil, fmt.Errorf("%s: %d bytes do not fit this machine's addresses", path, info.Size())
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer file.Close()
-	if data, unmap, err = mapping(file, int(info.Size())); err == nil {
-		return data, unmap, nil
-	}
-	data = make([]byte, info.Size())
-	if _, err := io.ReadFull(file, data); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", filepath.Clean(path), err)
-	}
-	return data, func() error { return nil }, nil
 }

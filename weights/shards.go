@@ -101,6 +101,7 @@ func (f *File) openShards(path string) error {
 			if index.WeightMap[name] != file {
 				continue
 			}
+			f.in = shard.in
 			if err := f.add(shard.tensors[name]); err != nil {
 				return err
 			}

@@ -21,6 +21,8 @@ type Tensor struct {
 	Type  Type
 	Shape []int  // outermost dimension first; empty for a scalar
 	Data  []byte // row-major, little endian, any alignment; not to be written to
+
+	in *mapped // where Data is mapped, nil where it is in memory
 }
 
 // Source is a set of tensors by name. A source is read by many goroutines at

@@ -221,7 +221,7 @@ var ggufNames = []weights.Rule{
 
 // FromGGUF binds a model to a GGUF file: its metadata, names and layout of rows.
 // The model's module path begins with module ("language_model", or nothing).
-func FromGGUF(f *weights.File, module string) (*Model, error) {
+func FromGGUF(f *weights.File, module string, opt nn.BuilderOptions) (*Model, error) {
 	cfg, err := GGUFConfig(f.Meta, f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path(), err)
@@ -230,9 +230,9 @@ func FromGGUF(f *weights.File, module string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path(), err)
 	}
-	b := nn.NewBuilder(src, nn.BuilderOptions{})
+	b := nn.NewBuilder(src, opt)
 	if module != "" {
-		b = nn.NewBuilder(weights.Below(src, module+"."), nn.BuilderOptions{}).Sub(module)
+		b = nn.NewBuilder(weights.Below(src, module+"."), opt).Sub(module)
 	}
 	m := New(b, cfg)
 	if err := b.Err(); err != nil {

@@ -99,7 +99,7 @@ func smol(t testing.TB) *Model {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the built-in language model is not in mini/: %v, %v", found, err)
 	}
-	m, err := FromGGUF(open(t, found[0]), "")
+	m, err := FromGGUF(open(t, found[0]), "", nn.BuilderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/nn"
 	"dragoman/picture"
@@ -39,7 +38,7 @@ type Model struct {
 
 // Options say how a model is opened.
 type Options struct {
-	Store     *kernel.DType  // what the frozen parts' matrices are converted to; nil: as stored
+	Precision Precision      // what matrices are rounded to
 	Trainable bool           // the bridge's tensors are parameters
 	All       bool           // those of the frozen parts too, where they are not quantised: to see their gradients
 	Extra     weights.Source // nil, or where tensors are looked for that the checkpoint lacks
@@ -102,7 +101,7 @@ func (m *Model) bind(files Files, opt Options) error {
 		return err
 	}
 	m.Config.detect(src)
-	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Trainable(opt.Trainable)
+	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Precision.Store}).Trainable(opt.Trainable)
 	if m.groups, err = m.Config.groups(m.Vision.Shape()); err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func (m *Model) openVision(p Part, files Files, own weights.Source, opt Options)
 func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error) {
 	switch p.Type {
 	case typeEfficientNet:
-		b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Sub(visionModule)
+		b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Precision.Store}).Sub(visionModule)
 		c, err := efficientnet.Detect(b)
 		if err != nil {
 			return nil, err
@@ -150,7 +150,7 @@ func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error)
 		if err != nil {
 			return nil, err
 		}
-		b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Trainable(opt.All).Sub(visionModule)
+		b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Precision.Store}).Trainable(opt.All).Sub(visionModule)
 		m := vit.New(c, b)
 		opt.learn(b)
 		return m, b.Err()
@@ -168,7 +168,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, opt Optio
 		return nil, nil, fmt.Errorf("config.json: text_config: model_type %q is not %s", p.Type, typeLlama)
 	}
 	if file != nil && file.Format == weights.GGUF {
-		m, err := llama.FromGGUF(file, languageModule)
+		m, err := llama.FromGGUF(file, languageModule, nn.BuilderOptions{Store: opt.Precision.Store})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -179,7 +179,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, opt Optio
 	if err != nil {
 		return nil, nil, err
 	}
-	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Store}).Trainable(opt.All).Sub(languageModule)
+	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Precision.Store}).Trainable(opt.All).Sub(languageModule)
 	m := llama.New(b, c)
 	opt.learn(b)
 	if err := b.Err(); err != nil {

@@ -1,0 +1,78 @@
+package blip2
+
+import (
+	"strings"
+
+	"dragoman/kernel"
+	"dragoman/weights"
+)
+
+// Precision is how coarse a model's matrices may be, while it runs or in a file that Convert writes. The zero value leaves all as
+// the checkpoint has it.
+//
+// The encoder's and the language model's matrices, nearly all of a model, are rounded to it. The bridge's are as fine as bf16: it is a few
+// hundredths of the model, everything that the language model learns of a picture passes through its few queries, and an error
+// there is not averaged over many tokens. Tables of words are as fine as q8_0, because the output head, which often is the same table,
+// decides between words whose scores are close. What is not a matrix of products (norms, biases, positions, the queries) stays as it
+// is and is computed with as float32.
+//
+// No matrix becomes larger than it was: one that is stored as coarsely already stays, and stays mapped.
+type Precision struct {
+	Matrices kernel.DType
+	Some     bool // false: nothing is rounded
+	Wide     bool // only what is wider than 16 bits, or what kernels do not read as it lies: what is stored for speed stays
+}
+
+// Store says what a tensor is to be stored as, by its name in a whole model.
+func (p Precision) Store(t weights.Tensor) (d kernel.DType, convert bool) {
+	if !p.Some || len(t.Shape) != 2 || !isMatrix(t.Name) {
+		return 0, false
+	}
+	d = p.Matrices
+	if _, direct := t.Kernel(); p.Wide && !direct && t.Type.Quantized() {
+		return kernel.Q8_0, true // instead of float32, which is all that operations have for it otherwise
+	}
+	switch {
+	case d.BlockLen() == 1: // f16 and bf16 are fine enough for everything
+	case isBridge(t.Name):
+		d = kernel.BF16
+	case isWords(t.Name):
+		d = kernel.Q8_0
+	}
+	if t.Shape[1]%d.BlockLen() != 0 {
+		d = kernel.BF16
+	}
+	width := bits(t.Type.BlockBytes(), t.Type.BlockLen())
+	if width <= bits(d.BlockBytes(), d.BlockLen()) || p.Wide && width <= 16 {
+		return 0, false
+	}
+	return d, true
+}
+
+// bits is how many bits an element takes.
+func bits(bytes, elems int) float64 { return 8 * float64(bytes) / float64(elems) }
+
+// isMatrix says whether a tensor of two axes is multiplied with, or is a table of words.
+func isMatrix(name string) bool {
+	for _, fine := range []string{"position_embedding", "embed_positions", "relative_attention_bias", "itm_head."} {
+		if strings.Contains(name, fine) {
+			return false
+		}
+	}
+	return strings.HasSuffix(name, ".weight") || strings.HasPrefix(name, "memory.")
+}
+
+// isBridge says whether a tensor belongs to neither frozen part.
+func isBridge(name string) bool {
+	return !strings.HasPrefix(name, visionModule+".") && !strings.HasPrefix(name, languageModule+".")
+}
+
+// isWords says whether a tensor of the language model has a row for each word.
+func isWords(name string) bool {
+	for _, table := range []string{"embed_tokens.weight", "shared.weight", "lm_head.weight"} {
+		if strings.HasSuffix(name, table) {
+			return true
+		}
+	}
+	return false
+}
