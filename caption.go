@@ -44,7 +44,7 @@ func (m *Model) say(ctx context.Context, what string, img Image, prompt *string,
 	began = time.Now()
 	d, release := m.decoder()
 	defer release()
-	ids := m.system.Tokenizer.Encode(*prompt, true)
+	ids := m.system.PromptIDs(*prompt)
 	if _, err := m.system.Read(d, soft, [][]int32{ids}); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", what, img.name, err)
 	}

@@ -12,7 +12,8 @@ import (
 	"dragoman/tokenizer"
 )
 
-// Chat continues a conversation with the language model, without a picture.
+// Chat continues a conversation with the language model, without a picture. A model that knows ChatML's turns reads them; any other
+// reads what was said, a line a turn, and continues it.
 func (m *Model) Chat(ctx context.Context, said []Message, g *Generate) (*Text, error) {
 	if m.system.Language == nil {
 		return nil, fmt.Errorf("chatting: %w: a language model", ErrNoPart)
@@ -26,8 +27,7 @@ func (m *Model) Chat(ctx context.Context, said []Message, g *Generate) (*Text, e
 		}
 		turns[i] = tokenizer.Message{Role: s.Role, Text: s.Content}
 	}
-	prompt := tokenizer.ChatML(turns, tokenizer.DefaultSystem, true)
-	ids := m.system.Tokenizer.Encode(prompt, false)
+	ids := m.conversation(turns)
 	d, done := m.decoder()
 	defer done()
 	began := time.Now()
@@ -36,6 +36,19 @@ func (m *Model) Chat(ctx context.Context, said []Message, g *Generate) (*Text, e
 	}
 	prefill := time.Since(began).Seconds()
 	return m.write(ctx, d, ids, g, Seconds{Load: m.load, Prefill: prefill})
+}
+
+// conversation is the tokens of a conversation whose next turn is the model's.
+func (m *Model) conversation(turns []tokenizer.Message) []int32 {
+	tok := m.system.Tokenizer
+	if _, ok := tok.ID(tokenizer.TurnStart); ok {
+		return tok.Encode(tokenizer.ChatML(turns, tokenizer.DefaultSystem, true), false)
+	}
+	lines := make([]string, len(turns))
+	for i, t := range turns {
+		lines[i] = t.Text
+	}
+	return m.system.PromptIDs(strings.Join(lines, "\n"))
 }
 
 // write continues what a decoder has read, one row.

@@ -57,7 +57,7 @@ func (m *Model) captionWithout(ctx context.Context, in *Inspection, soft *tensor
 	d, release := m.decoder()
 	defer release()
 	g := m.options(o.Generate)
-	prompt := m.system.PromptIDs()
+	prompt := m.system.PromptIDs(m.system.Config.Extras.Prompt)
 	say := func(soft *tensor.Tensor, prompts ...[]int32) ([]string, error) {
 		d.Reset()
 		results, err := m.system.Write(ctx, d, soft, prompts, g)
@@ -77,7 +77,7 @@ func (m *Model) captionWithout(ctx context.Context, in *Inspection, soft *tensor
 	in.Caption = whole[0]
 	if in.Hints != nil {
 		in.Alone = whole[0]
-		if whole, err = say(soft, m.system.Tokenizer.Encode(m.system.HintedPrompt(in.Hints), true)); err != nil {
+		if whole, err = say(soft, m.system.PromptIDs(m.system.HintedPrompt(in.Hints))); err != nil {
 			return err
 		}
 		in.Caption = whole[0]

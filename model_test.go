@@ -279,3 +279,19 @@ func TestNoWeightsUnasked(t *testing.T) {
 		t.Errorf("the library depends on %v", list)
 	}
 }
+
+// TestChatWithDirectory talks with a language model's directory: what was said is continued as transformers continues it
+// (tools/oracle/opt.py), up to the end that generation_config.json names.
+func TestChatWithDirectory(t *testing.T) {
+	m := open(t, "language/opt/testdata/before")
+	text, err := m.Chat(context.Background(), []dragoman.Message{{Role: "user", Content: "w9 w4 w30"}}, &dragoman.Generate{MaxTokens: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(text.Tokens, []int32{14, 7}) || text.Text != "w14 w7" || text.Finish != "stop" || text.PromptTokens != 4 {
+		t.Errorf("said %+v", text)
+	}
+	if _, err := m.Caption(context.Background(), dragoman.ImageBytes(drawing(t, 1)), nil); !errors.Is(err, dragoman.ErrNoPart) {
+		t.Errorf("a language model's caption: %v", err)
+	}
+}

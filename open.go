@@ -102,8 +102,8 @@ func cached(name string) (string, bool) {
 	return dir, err == nil
 }
 
-// Open loads a model: a directory with a config.json, a GGUF file of a language model (which then can chat only), the name of a
-// model in the Hugging Face cache, or, for "mini" and "", the model that the program was built with.
+// Open loads a model: a directory with a config.json, a GGUF file or a directory of a language model (which then can chat only), the
+// name of a model in the Hugging Face cache, or, for "mini" and "", the model that the program was built with.
 func Open(name string, opts ...Option) (*Model, error) { return open(name, false, opts...) }
 
 func open(name string, trainable bool, opts ...Option) (*Model, error) {
@@ -166,8 +166,10 @@ func computing(dtype string) (compute kernel.DType, store blip2.Precision, err e
 	return compute, blip2.Precision{Some: true, Matrices: d}, nil
 }
 
-// isLanguageModel says whether a path is a language model by itself: a GGUF file.
-func isLanguageModel(path string) bool {
+// isLanguageModel says whether a path is a language model by itself: a GGUF file, or a directory whose config.json says so.
+func isLanguageModel(path string) bool { return isGGUF(path) || blip2.IsLanguage(blip2.Dir(path)) }
+
+func isGGUF(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -184,7 +186,7 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if path != builtinPrefix && !isLanguageModel(path) {
+	if path != builtinPrefix && !isGGUF(path) {
 		t, err := tokenizer.FromDir(path)
 		if err == nil {
 			return t, nil

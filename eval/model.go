@@ -146,7 +146,7 @@ func (e *evaluation) caption(ctx context.Context, seen blip2.Seen, n int) error 
 	}
 	prompts := make([][]int32, n)
 	for i, p := range e.m.Prompts(e.run, seen) {
-		prompts[i] = e.m.Tokenizer.Encode(p, true)
+		prompts[i] = e.m.PromptIDs(p)
 	}
 	e.decoder.Reset()
 	o := e.o.Generate

@@ -8,6 +8,9 @@ type Message struct {
 	Text string
 }
 
+// TurnStart is the token that begins a turn in ChatML.
+const TurnStart = "<|im_start|>"
+
 // DefaultSystem is the system turn that SmolLM2's template puts before a
 // conversation that has none.
 const DefaultSystem = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -19,7 +22,7 @@ const DefaultSystem = "You are a helpful AI assistant named SmolLM, trained by H
 func ChatML(messages []Message, system string, answer bool) string {
 	var out strings.Builder
 	turn := func(role, text string) {
-		out.WriteString("<|im_start|>" + role + "\n" + text + "<|im_end|>\n")
+		out.WriteString(TurnStart + role + "\n" + text + "<|im_end|>\n")
 	}
 	if system != "" && len(messages) > 0 && messages[0].Role != "system" {
 		turn("system", system)
@@ -28,7 +31,7 @@ func ChatML(messages []Message, system string, answer bool) string {
 		turn(m.Role, m.Text)
 	}
 	if answer {
-		out.WriteString("<|im_start|>assistant\n")
+		out.WriteString(TurnStart + "assistant\n")
 	}
 	return out.String()
 }

@@ -52,7 +52,7 @@ func (l *learner) prompts(b batch) [][]int32 {
 		if random.Float64() < hintDropout {
 			hints = nil
 		}
-		out[i] = t.model.Tokenizer.Encode(t.model.HintedPrompt(hints), true)
+		out[i] = t.model.PromptIDs(t.model.HintedPrompt(hints))
 	}
 	return out
 }

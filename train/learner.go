@@ -21,7 +21,7 @@ type learner struct {
 func (t *trainer) newLearner(st *Stage) (*learner, error) {
 	l := &learner{t: t, stage: st, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
 	if st.LM != 0 {
-		l.prompt = t.model.PromptIDs()
+		l.prompt = t.model.PromptIDs(t.model.Config.Extras.Prompt)
 		if err := t.remember(); err != nil {
 			return nil, err
 		}

@@ -25,26 +25,18 @@ type Config struct {
 	EOS                       []int32
 }
 
-// limit is far above any model's sizes and keeps a wrong number in a file from becoming an allocation.
-const limit = 1 << 24
-
 func (c *Config) check() error {
-	for _, v := range []struct {
-		name  string
-		value int
-	}{
-		{"vocabulary", c.Vocab},
-		{"width", c.Width},
-		{"feed-forward width", c.FeedForward},
-		{"number of layers", c.Layers},
-		{"number of heads", c.Heads},
-		{"number of key and value heads", c.KVHeads},
-		{"size of a head", c.HeadDim},
-		{"context", c.Context},
-	} {
-		if v.value < 1 || v.value > limit {
-			return fmt.Errorf("llama: %s of %d is out of range", v.name, v.value)
-		}
+	if err := language.CheckSizes(
+		language.Size{Name: "vocabulary", Value: c.Vocab},
+		language.Size{Name: "width", Value: c.Width},
+		language.Size{Name: "feed-forward width", Value: c.FeedForward},
+		language.Size{Name: "number of layers", Value: c.Layers},
+		language.Size{Name: "number of heads", Value: c.Heads},
+		language.Size{Name: "number of key and value heads", Value: c.KVHeads},
+		language.Size{Name: "size of a head", Value: c.HeadDim},
+		language.Size{Name: "context", Value: c.Context},
+	); err != nil {
+		return fmt.Errorf("llama: %w", err)
 	}
 	switch {
 	case c.Heads%c.KVHeads != 0:
@@ -55,22 +47,6 @@ func (c *Config) check() error {
 		return fmt.Errorf("llama: rotation base %v, norm epsilon %v", c.Rope.Base, c.Eps)
 	}
 	return nil
-}
-
-// ids is one id, several, or null.
-type ids []int32
-
-func (x *ids) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
-		*x = nil
-		return nil
-	}
-	var one int32
-	if json.Unmarshal(data, &one) == nil {
-		*x = ids{one}
-		return nil
-	}
-	return json.Unmarshal(data, (*[]int32)(x))
 }
 
 type ropeParameters struct {
@@ -97,12 +73,12 @@ func ParseConfig(data []byte) (Config, error) {
 		Scaling     *ropeParameters `json:"rope_scaling"`
 		Rope        *ropeParameters `json:"rope_parameters"`
 		Tied        bool            `json:"tie_word_embeddings"`
-		BOS         ids             `json:"bos_token_id"`
-		EOS         ids             `json:"eos_token_id"`
-		Pad         ids             `json:"pad_token_id"`
+		BOS         language.IDs    `json:"bos_token_id"`
+		EOS         language.IDs    `json:"eos_token_id"`
+		Pad         language.IDs    `json:"pad_token_id"`
 	}{
 		Vocab: 32000, Width: 4096, FeedForward: 11008, Layers: 32, Heads: 32, Context: 2048, Act: "silu", Eps: 1e-6,
-		Theta: 10000, BOS: ids{1}, EOS: ids{2},
+		Theta: 10000, BOS: language.IDs{1}, EOS: language.IDs{2},
 	}
 	if err := json.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("llama: config: %w", err)
@@ -136,16 +112,9 @@ func ParseConfig(data []byte) (Config, error) {
 	c := Config{
 		Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, KVHeads: j.KVHeads,
 		HeadDim: j.HeadDim, Context: j.Context, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta}, Eps: j.Eps, Act: act,
-		Tied: j.Tied, BOS: first(j.BOS), EOS: j.EOS, Pad: first(j.Pad),
+		Tied: j.Tied, BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
 	}
 	return c, c.check()
-}
-
-func first(x ids) int32 {
-	if len(x) == 0 {
-		return -1
-	}
-	return x[0]
 }
 
 // GGUFConfig reads a GGUF file's metadata. Files of architecture llama store the rows of queries and keys in the order of
@@ -170,7 +139,7 @@ func GGUFConfig(meta weights.Meta, src weights.Source) (Config, error) {
 		return float32(otherwise)
 	}
 	id := func(key string) int32 {
-		if n, ok := meta.Int(key); ok && n < limit {
+		if n, ok := meta.Int(key); ok && n < language.MaxSize {
 			return int32(n)
 		}
 		return -1

@@ -22,14 +22,14 @@ func options(t *testing.T, args map[string]any) generate.Options {
 		t.Fatal(err)
 	}
 	a := struct {
-		MaxTokens     int     `json:"max_new_tokens"`
-		MinTokens     int     `json:"min_new_tokens"`
-		Repetition    float64 `json:"repetition_penalty"`
-		Beams         int     `json:"num_beams"`
-		LengthPenalty float64 `json:"length_penalty"`
-		Early         any     `json:"early_stopping"`
-		EOS           ids     `json:"eos"`
-	}{LengthPenalty: 1, EOS: ids{2}}
+		MaxTokens     int          `json:"max_new_tokens"`
+		MinTokens     int          `json:"min_new_tokens"`
+		Repetition    float64      `json:"repetition_penalty"`
+		Beams         int          `json:"num_beams"`
+		LengthPenalty float64      `json:"length_penalty"`
+		Early         any          `json:"early_stopping"`
+		EOS           language.IDs `json:"eos"`
+	}{LengthPenalty: 1, EOS: language.IDs{2}}
 	if err := json.Unmarshal(data, &a); err != nil {
 		t.Fatal(err)
 	}

@@ -17,12 +17,12 @@ import (
 
 // Model is a LLaMA with its weights. It may be used by many runs at a time.
 type Model struct {
-	cfg    Config
-	path   string
-	embed  *tensor.Tensor // [vocabulary, width]
-	blocks []block
-	norm   *tensor.Tensor // [width]
-	head   *tensor.Tensor // [vocabulary, width]
+	cfg                      Config
+	path, normPath, headPath string
+	embed                    *tensor.Tensor // [vocabulary, width]
+	blocks                   []block
+	norm                     *tensor.Tensor // [width]
+	head                     *tensor.Tensor // [vocabulary, width]
 }
 
 var _ language.Model = (*Model)(nil)
@@ -44,7 +44,10 @@ func (p projection) of() tensor.Projection { return tensor.Projection{W: p.weigh
 
 // New binds a model to the tensors below b. Errors are b's.
 func New(b *nn.Builder, cfg Config) *Model {
-	m := &Model{cfg: cfg, path: b.Sub("model").Path()}
+	cfg.Vocab = language.Vocabulary(b, "model.embed_tokens.weight", cfg.Vocab)
+	m := &Model{
+		cfg: cfg, path: b.Sub("model").Path(), normPath: b.Sub("model", "norm").Path(), headPath: b.Sub("lm_head").Path(),
+	}
 	normal := nn.Init{Kind: nn.Normal, Std: 0.02}
 	inner := b.Sub("model")
 	m.embed = inner.Tensor("embed_tokens.weight", normal, cfg.Vocab, cfg.Width)
@@ -88,21 +91,17 @@ func (m *Model) Config() language.Config { return m.cfg.shared() }
 
 // Cost is what the model's work takes.
 func (m *Model) Cost() language.Cost {
-	c := language.Cost{Head: m.head.Len(), HeadBytes: size(m.head)}
+	c := language.Cost{Head: m.head.Len(), HeadBytes: language.StoredBytes(m.head)}
 	for i := range m.blocks {
 		b := &m.blocks[i]
 		for _, p := range []projection{b.query, b.key, b.value, b.out, b.gate, b.up, b.down} {
-			c.Weights += p.weight.Len()
-			c.Bytes += size(p.weight)
+			c.Add(p.weight)
 		}
 		c.Attention += m.cfg.Heads * m.cfg.HeadDim
 		c.CacheRow += 2 * m.cfg.KVHeads * m.cfg.HeadDim
 	}
 	return c
 }
-
-// size is a weight's size as it is stored.
-func size(t *tensor.Tensor) int { return t.Rows() * t.DType().RowBytes(t.Dim(-1)) }
 
 // Embed implements language.Model.
 func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
@@ -111,47 +110,29 @@ func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
 
 // Logits implements language.Model.
 func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
-	return r.Linear(hidden, m.head, nil, kernel.NoAct)
+	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
+	r.Observe(m.headPath, logits)
+	return logits
 }
 
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
-	p := pass{model: m, run: r, cache: in.Cache, rows: in.Embeds.Dim(0), length: in.Embeds.Dim(1)}
-	if p.cache != nil {
-		p.positions = p.cache.Begin(in.Mask, p.length)
-	} else {
-		p.positions = language.Positions(nil, in.Mask, nil, p.rows, p.length)
-		p.keyMask = in.Mask
-	}
+	p := language.BeginPass(r, in)
 	h := in.Embeds
 	mark := r.Mark()
 	for i := range m.blocks {
-		if in.Hook != nil {
-			h = in.Hook(r, i, h)
-		}
-		h = r.Release(mark, p.block(i, h))
+		h = r.Release(mark, m.block(p, i, p.Enter(i, h)))
 	}
-	if p.cache != nil {
-		p.cache.End()
-	}
+	p.End()
 	h = r.RMSNorm(h, m.norm, m.cfg.Eps)
+	r.Observe(m.normPath, h)
 	r.Observe(m.path, h)
 	return h
 }
 
-// pass is what the blocks of one forward share.
-type pass struct {
-	model        *Model
-	run          *tensor.Run
-	cache        *language.Cache
-	positions    []int32 // [rows, length]
-	keyMask      []uint8 // [rows, keys], or nil
-	rows, length int
-}
-
-func (p *pass) block(i int, h *tensor.Tensor) *tensor.Tensor {
-	r, b, c := p.run, &p.model.blocks[i], &p.model.cfg
-	h = r.Add(h, p.attention(i, r.RMSNorm(h, b.attentionNorm, c.Eps)))
+func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor {
+	r, b, c := p.Run, &m.blocks[i], &m.cfg
+	h = r.Add(h, m.attention(p, i, r.RMSNorm(h, b.attentionNorm, c.Eps)))
 	x := r.RMSNorm(h, b.mlpNorm, c.Eps)
 	var wide [2]*tensor.Tensor
 	r.Linears(wide[:], x, b.gate.of(), b.up.of())
@@ -162,22 +143,14 @@ func (p *pass) block(i int, h *tensor.Tensor) *tensor.Tensor {
 	return h
 }
 
-func (p *pass) attention(i int, x *tensor.Tensor) *tensor.Tensor {
-	r, b, c := p.run, &p.model.blocks[i], &p.model.cfg
+func (m *Model) attention(p *language.Pass, i int, x *tensor.Tensor) *tensor.Tensor {
+	r, b, c := p.Run, &m.blocks[i], &m.cfg
 	var qkv [3]*tensor.Tensor
 	r.Linears(qkv[:], x, b.query.of(), b.key.of(), b.value.of())
-	query := r.Rotary(qkv[0], p.positions, c.Heads, c.Rope)
-	key := r.Rotary(qkv[1], p.positions, c.KVHeads, c.Rope)
-	args := tensor.AttentionArgs{
-		Q: query, Heads: c.Heads, KVHeads: c.KVHeads, KeyMask: p.keyMask, Causal: true, Path: b.attentionPath,
-	}
-	kv := tensor.KV{K: key, V: qkv[2]}
-	if p.cache != nil {
-		args.CausalOffset = p.cache.Len()
-		kv, args.KeyMask = p.cache.Extend(i, key, qkv[2])
-	}
-	args.KV = r.KVs(kv)
-	y := r.Linear(r.Attention(args), b.out.weight, b.out.bias, kernel.NoAct)
+	y := p.Attend(i, tensor.AttentionArgs{
+		Q: r.Rotary(qkv[0], p.Positions, c.Heads, c.Rope), Heads: c.Heads, KVHeads: c.KVHeads, Path: b.attentionPath,
+	}, r.Rotary(qkv[1], p.Positions, c.KVHeads, c.Rope), qkv[2])
+	y = r.Linear(y, b.out.weight, b.out.bias, kernel.NoAct)
 	r.Observe(b.attentionPath, y)
 	return y
 }

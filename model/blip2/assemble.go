@@ -48,7 +48,7 @@ func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 		if c.Language, err = LanguagePart(p.Files, p.Language); err != nil {
 			return err
 		}
-		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, p.Files, nil, opt); err != nil {
+		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, p.Files, nil, languageModule, opt); err != nil {
 			return err
 		}
 		want.LanguageWidth = m.Language.Config().Width

@@ -114,7 +114,7 @@ func (m *Model) bind(files Files, opt Options) error {
 	}
 	m.params = b.Params()
 	if m.Bridge.Prompt != nil {
-		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, files, own, opt); err != nil {
+		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, files, own, languageModule, opt); err != nil {
 			return err
 		}
 	}

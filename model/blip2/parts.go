@@ -4,24 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
-	"dragoman/language"
-	"dragoman/language/llama"
 	"dragoman/nn"
-	"dragoman/tokenizer"
 	"dragoman/vision"
 	"dragoman/vision/efficientnet"
 	"dragoman/vision/vit"
 	"dragoman/weights"
 )
 
-// The model types of frozen parts.
+// The model types of image encoders.
 const (
 	typeViT          = "blip_2_vision_model"
 	typeEfficientNet = "efficientnet_lite"
-	typeLlama        = "llama"
 )
 
 // Where the frozen parts stand in a whole model's checkpoint.
@@ -51,20 +46,6 @@ func VisionPart(files Files, name string) (Part, error) {
 		return withWeights(whole.Vision, typeViT, files.where(name))
 	}
 	return withWeights(nil, typeEfficientNet, files.where(name))
-}
-
-// LanguagePart describes the language model in a GGUF file or in a directory of transformers', for a config.json.
-func LanguagePart(files Files, name string) (Part, error) {
-	raw, err := files.ReadFile(name + "/config.json")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
-		return Part{}, err
-	}
-	return withWeights(raw, typeLlama, files.where(name))
-}
-
-func isNotDir(err error) bool {
-	var p *fs.PathError
-	return errors.As(err, &p) && p.Op == "stat"
 }
 
 // withWeights adds model_type and weights to a part's configuration.
@@ -156,43 +137,4 @@ func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error)
 		return m, b.Err()
 	}
 	return nil, fmt.Errorf("config.json: vision_config: model_type %q is none of %s, %s", p.Type, typeViT, typeEfficientNet)
-}
-
-// openLanguage opens the language model that a configuration describes, with its tokenizer.
-func (o *opened) openLanguage(p Part, files Files, own weights.Source, opt Options) (language.Model, tokenizer.Tokenizer, error) {
-	src, file, err := o.source(p, files, own, "language_model.")
-	if err != nil {
-		return nil, nil, err
-	}
-	if p.Type != typeLlama {
-		return nil, nil, fmt.Errorf("config.json: text_config: model_type %q is not %s", p.Type, typeLlama)
-	}
-	if file != nil && file.Format == weights.GGUF {
-		m, err := llama.FromGGUF(file, languageModule, nn.BuilderOptions{Store: opt.Precision.Store})
-		if err != nil {
-			return nil, nil, err
-		}
-		t, err := tokenizer.FromGGUF(file.Meta)
-		return m, t, err
-	}
-	c, err := llama.ParseConfig(p.JSON)
-	if err != nil {
-		return nil, nil, err
-	}
-	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Precision.Store}).Trainable(opt.All).Sub(languageModule)
-	m := llama.New(b, c)
-	opt.learn(b)
-	if err := b.Err(); err != nil {
-		return nil, nil, err
-	}
-	dir := files.dir
-	if file != nil {
-		var at partFile
-		if err := json.Unmarshal(p.JSON, &at); err != nil {
-			return nil, nil, fmt.Errorf("config.json: %w", err)
-		}
-		dir = files.where(at.Weights)
-	}
-	t, err := tokenizer.FromDir(dir)
-	return m, t, err
 }

@@ -45,9 +45,14 @@ func (m *Model) Stage2(run *tensor.Run, answer *qformer.Answer, picture *tensor.
 	return run.CrossEntropy(m.Language.Logits(run, picked), targets, 0)
 }
 
-// PromptIDs are the tokens between the soft prompt and a caption.
-func (m *Model) PromptIDs() []int32 {
-	return m.Tokenizer.Encode(m.Config.Extras.Prompt, true)
+// PromptIDs are the tokens of a prompt, which stand between the soft prompt and what is said. Nothing is at least the token that begins
+// a text, where there is one, as in transformers.
+func (m *Model) PromptIDs(prompt string) []int32 {
+	ids := m.Tokenizer.Encode(prompt, true)
+	if bos := m.Language.Config().BOS; len(ids) == 0 && bos >= 0 {
+		ids = []int32{bos}
+	}
+	return ids
 }
 
 // CaptionIDs are a caption's tokens as Stage2 wants them, cut to at most limit, the end included.

@@ -117,7 +117,7 @@ func TestStage2AgreesWithDecoding(t *testing.T) {
 	raw := tinyFeatures(m, 1)
 	run := tensor.NewRun(tensor.Options{})
 	s := m.SeeFeatures(run, raw)
-	prompts := [][]int32{m.PromptIDs()}
+	prompts := [][]int32{m.PromptIDs(m.Config.Extras.Prompt)}
 	d := language.NewDecoder(m.Language, tensor.Options{Compute: kernel.F32})
 	r, err := m.Write(context.Background(), d, m.Soft(run, s), prompts, generate.Options{MaxTokens: 6})
 	if err != nil {

@@ -85,6 +85,9 @@ func (p *tracePass) view() (*View, error) {
 	if !ok {
 		return nil, nil
 	}
+	if p.Vision == nil {
+		return nil, fmt.Errorf("pixel_values: the model reads no pictures")
+	}
 	size := p.Vision.Processor().Size
 	if len(w.Shape) != 4 || w.Shape[0] < 1 || w.Shape[1] != 3 || w.Shape[2] != size[0] || w.Shape[3] != size[1] {
 		return nil, fmt.Errorf("pixel_values: %v, the encoder reads [pictures 3 %d %d]", w.Shape, size[0], size[1])
@@ -290,13 +293,16 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 		}
 		rows = soft.Dim(0)
 		for range rows {
-			ids = append(ids, p.PromptIDs()...)
+			ids = append(ids, p.PromptIDs(p.Config.Extras.Prompt)...)
 		}
 		length = len(ids) / rows
 	}
 	embeds, mask, total, err := p.splice(soft, ids, mask, rows, length)
 	if err != nil {
 		return nil, err
+	}
+	if limit := p.Language.Config().Context; limit > 0 && total > limit {
+		return nil, fmt.Errorf("input_ids: %d tokens: %w of %d", total, language.ErrContext, limit)
 	}
 	hidden := p.Language.Forward(p.run, language.Input{Embeds: embeds, Mask: mask})
 	logits := p.Language.Logits(p.run, hidden)

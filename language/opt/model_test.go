@@ -1,0 +1,293 @@
+package opt
+
+import (
+	"context"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"dragoman/generate"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/nn"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// kinds are the directories that tools/oracle/opt.py wrote: norms before each part, and behind.
+var kinds = []string{"before", "behind"}
+
+// openTiny opens a random model that transformers wrote, its tensors parameters.
+func openTiny(t *testing.T, kind string) (*Model, *nn.Builder) {
+	t.Helper()
+	b := nn.NewBuilder(openFile(t, "testdata/"+kind+"/model.safetensors"), nn.BuilderOptions{}).Trainable(true)
+	m := New(b, openedConfig(t, kind))
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if unused := b.Unused(); len(unused) > 0 {
+		t.Errorf("tensors that nothing reads: %v", unused)
+	}
+	return m, b
+}
+
+func openedConfig(t *testing.T, kind string) Config {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/" + kind + "/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := ParseConfig(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func openFile(t *testing.T, path string) *weights.File {
+	t.Helper()
+	f, err := weights.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// expected is what transformers computes with a model.
+type expected struct{ *weights.File }
+
+func (e expected) floats(t *testing.T, name string) ([]float32, []int) {
+	t.Helper()
+	w, ok := e.Lookup(name)
+	if !ok {
+		t.Fatalf("%s is not among the expected values", name)
+	}
+	x, err := w.Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x, w.Shape
+}
+
+// ids reads a matrix of token ids.
+func (e expected) ids(t *testing.T, name string) (ids []int32, rows, length int) {
+	t.Helper()
+	x, shape := e.floats(t, name)
+	for _, v := range x {
+		ids = append(ids, int32(v))
+	}
+	return ids, shape[0], shape[1]
+}
+
+func (e expected) mask(t *testing.T, name string) []uint8 {
+	t.Helper()
+	ids, _, _ := e.ids(t, name)
+	mask := make([]uint8, len(ids))
+	for i, v := range ids {
+		mask[i] = uint8(v)
+	}
+	return mask
+}
+
+// near compares values, relative to the largest. The gradient of a key's bias is nothing but rounding, since a softmax does not see
+// what all its scores have in common.
+func near(t *testing.T, name string, got, want []float32, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s has %d values, want %d", name, len(got), len(want))
+		return
+	}
+	var scale, worst float64
+	for i := range want {
+		scale = max(scale, math.Abs(float64(want[i])))
+		worst = max(worst, math.Abs(float64(want[i]-got[i])))
+	}
+	if !(worst <= tolerance*scale+1e-7) {
+		t.Errorf("%s: off by %g of %g", name, worst, scale)
+	}
+}
+
+type recorder map[string][]float32
+
+func (r recorder) Module(path string, out *tensor.Tensor) { r[path] = slices.Clone(out.Data()) }
+func (r recorder) WantsMap(string) bool                   { return false }
+func (r recorder) Map(string, *tensor.Tensor)             {}
+
+// TestAgainstTransformers compares every module's output, the loss, and every parameter's gradient.
+func TestAgainstTransformers(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			m, b := openTiny(t, kind)
+			want := expected{openFile(t, "testdata/"+kind+"/expected.safetensors")}
+			ids, rows, length := want.ids(t, "input_ids")
+			labels, _, _ := want.ids(t, "labels")
+			got := recorder{}
+			r := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true, Observer: got})
+			h := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, rows, length), Mask: want.mask(t, "attention_mask")})
+			logits := m.Logits(r, h)
+			got["logits"] = logits.Data()
+			var targets []int32
+			for row := range rows {
+				targets = append(append(targets, labels[row*length+1:(row+1)*length]...), -100)
+			}
+			loss := r.CrossEntropy(r.Reshape(logits, rows*length, logits.Dim(-1)), targets, 0)
+			got["loss"] = loss.Data()
+			r.Backward(loss, 1)
+			for _, p := range b.Params() {
+				got["grad."+p.Name()] = p.Grad()
+			}
+			compared := 0
+			for _, name := range want.Names() {
+				switch name {
+				case "input_ids", "attention_mask", "labels", "prompts", "prompts_mask", "generated":
+					continue
+				}
+				x, _ := want.floats(t, name)
+				if got[name] == nil {
+					t.Errorf("%s was not seen", name)
+					continue
+				}
+				tolerance := 1e-5
+				if strings.HasPrefix(name, "grad.") {
+					tolerance = 1e-4
+				}
+				near(t, name, got[name], x, tolerance)
+				compared++
+			}
+			if least := len(b.Params()) + 6; compared < least {
+				t.Errorf("compared %d tensors, want %d and more", compared, least)
+			}
+		})
+	}
+}
+
+// TestGreedyAgainstTransformers continues prompts of different lengths, together and one at a time.
+func TestGreedyAgainstTransformers(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			m, _ := openTiny(t, kind)
+			want := expected{openFile(t, "testdata/"+kind+"/expected.safetensors")}
+			ids, rows, length := want.ids(t, "prompts")
+			mask := want.mask(t, "prompts_mask")
+			next, _, most := want.ids(t, "generated")
+			var prompts [][]int32
+			for row := range rows {
+				from := row*length + slices.Index(mask[row*length:(row+1)*length], 1)
+				prompts = append(prompts, ids[from:(row+1)*length])
+			}
+			together := decode(t, m, most, prompts...)
+			for row, p := range prompts {
+				answer := next[row*most : (row+1)*most]
+				if end := slices.Index(answer, m.cfg.EOS[0]); end >= 0 {
+					answer = answer[:end+1]
+				}
+				for how, got := range map[string]generate.Result{"together": together[row], "alone": decode(t, m, most, p)[0]} {
+					if !slices.Equal(got.Tokens, answer) {
+						t.Errorf("prompt %d %s: %v, want %v", row, how, got.Tokens, answer)
+					}
+				}
+			}
+		})
+	}
+}
+
+func decode(t *testing.T, m *Model, most int, prompts ...[]int32) []generate.Result {
+	t.Helper()
+	d := language.NewDecoder(m, tensor.Options{Compute: kernel.F32})
+	if err := d.Read(prompts...); err != nil {
+		t.Fatal(err)
+	}
+	got, err := generate.Run(context.Background(), d, prompts, generate.Options{MaxTokens: most, StopIDs: m.cfg.EOS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// TestHook sees that what a hook returns is read.
+func TestHook(t *testing.T) {
+	m, _ := openTiny(t, "before")
+	run := func(factor float32) []float32 {
+		r := tensor.NewRun(tensor.Options{Compute: kernel.F32})
+		return m.Forward(r, language.Input{
+			Embeds: m.Embed(r, []int32{5, 6, 7}, 1, 3),
+			Hook: func(r *tensor.Run, layer int, h *tensor.Tensor) *tensor.Tensor {
+				if layer == 1 {
+					return r.Scale(h, factor)
+				}
+				return h
+			},
+		}).Data()
+	}
+	r := tensor.NewRun(tensor.Options{Compute: kernel.F32})
+	plain := m.Forward(r, language.Input{Embeds: m.Embed(r, []int32{5, 6, 7}, 1, 3)}).Data()
+	if !slices.Equal(run(1), plain) {
+		t.Error("a hook that does nothing changes the output")
+	}
+	if slices.Equal(run(2), plain) {
+		t.Error("what the hook returns is not read")
+	}
+}
+
+// TestVocabulary opens a checkpoint with more words than its config.json says, as a resized one has.
+func TestVocabulary(t *testing.T) {
+	src := openFile(t, "testdata/before/model.safetensors")
+	const name = "model.decoder.embed_tokens.weight"
+	words := weights.FromFloat32(name, []int{64, 16}, make([]float32, 64*16))
+	cfg := openedConfig(t, "before")
+	b := nn.NewBuilder(weights.Merge(weights.NewMemory(words), src), nn.BuilderOptions{})
+	m := New(b, cfg)
+	if err := b.Err(); err != nil || m.Config().Vocab != 64 {
+		t.Errorf("%d words, %v", m.Config().Vocab, err)
+	}
+	cfg.Width = 32
+	b = nn.NewBuilder(src, nn.BuilderOptions{})
+	New(b, cfg)
+	if err := b.Err(); err == nil || !strings.Contains(err.Error(), "embed_positions") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a config of another width: %v", err)
+	}
+}
+
+// TestCost compares what a token takes with the checkpoint's matrices.
+func TestCost(t *testing.T) {
+	m, b := openTiny(t, "behind")
+	matrices := 0
+	for _, p := range b.Params() {
+		if len(p.Shape()) == 2 && !strings.Contains(p.Name(), "embed_") {
+			matrices += p.Len()
+		}
+	}
+	c := m.Cost()
+	if c.Weights != matrices || c.Bytes != 4*matrices || c.Head != 40*12 || c.CacheRow != 2*2*16 || c.Attention != 2*16 {
+		t.Errorf("%+v, the blocks have %d elements", c, matrices)
+	}
+}
+
+func TestParseConfig(t *testing.T) {
+	c, err := ParseConfig([]byte(`{"vocab_size": 50304, "hidden_size": 2560, "eos_token_id": 50118, "num_attention_heads": 32, "prefix": null}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.WordWidth != 2560 || !c.NormBefore || !c.LastNorm || !c.Tied || !c.Bias || c.EOS[0] != 50118 || c.BOS != 2 || c.Pad != 1 || c.Context != 2048 ||
+		c.Act != kernel.ReLU {
+		t.Errorf("read %+v", c)
+	}
+	for name, data := range map[string]string{
+		"not JSON":         `{`,
+		"plain norms":      `{"layer_norm_elementwise_affine": false}`,
+		"activation":       `{"activation_function": "mish"}`,
+		"no heads":         `{"num_attention_heads": 0}`,
+		"uneven heads":     `{"num_attention_heads": 7}`,
+		"negative":         `{"num_hidden_layers": -3}`,
+		"huge":             `{"hidden_size": 1000000000}`,
+		"no words":         `{"word_embed_proj_dim": 0}`,
+		"negative context": `{"max_position_embeddings": -2}`,
+	} {
+		if _, err := ParseConfig([]byte(data)); err == nil || !strings.HasPrefix(err.Error(), "opt: ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
