@@ -55,8 +55,12 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if err != nil {
 		return nil, nil, err
 	}
+	bound := nn.BuilderOptions{Store: options.Precision.Store}
+	if module == "" {
+		bound.Store = options.Precision.storeLanguage
+	}
 	if file != nil && file.Format == weights.GGUF {
-		m, err := llama.FromGGUF(file, module, nn.BuilderOptions{Store: options.Precision.Store})
+		m, err := llama.FromGGUF(file, module, bound)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -75,7 +79,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if err != nil {
 		return nil, nil, err
 	}
-	b := nn.NewBuilder(src, nn.BuilderOptions{Store: options.Precision.Store}).Trainable(options.All)
+	b := nn.NewBuilder(src, bound).Trainable(options.All)
 	if module != "" {
 		b = b.Sub(module)
 	}

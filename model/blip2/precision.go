@@ -49,6 +49,12 @@ func (p Precision) Store(t weights.Tensor) (d kernel.DType, convert bool) {
 	return d, true
 }
 
+// storeLanguage is Store for a language model by itself, whose tensors' names do not say what they belong to.
+func (p Precision) storeLanguage(t weights.Tensor) (kernel.DType, bool) {
+	t.Name = languageModule + "." + t.Name
+	return p.Store(t)
+}
+
 // bits is how many bits an element takes.
 func bits(bytes, elems int) float64 { return 8 * float64(bytes) / float64(elems) }
 

@@ -49,3 +49,13 @@ func TestPrecision(t *testing.T) {
 		}
 	}
 }
+
+// TestPrecisionOfLanguageAlone: the names of a language model by itself do not make it a bridge.
+func TestPrecisionOfLanguageAlone(t *testing.T) {
+	p := Precision{Some: true, Matrices: kernel.Q4_0}
+	for name, want := range map[string]kernel.DType{"model.decoder.layers.0.fc1.weight": kernel.Q4_0, "lm_head.weight": kernel.Q8_0} {
+		if d, ok := p.storeLanguage(weights.Tensor{Name: name, Type: weights.F32, Shape: []int{64, 64}}); !ok || d != want {
+			t.Errorf("%s becomes %v, want %v", name, d, want)
+		}
+	}
+}
