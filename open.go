@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"dragoman/hub"
 	"dragoman/internal/builtin"
 	"dragoman/internal/hint"
 	"dragoman/kernel"
@@ -51,7 +51,8 @@ func WithExtra(path string) Option { return func(o *options) { o.extra = path } 
 // builtinPrefix begins the paths of files that are built into the program.
 const builtinPrefix = "mini:"
 
-// resolve turns what a user calls a model into a directory or a file: nothing and "mini" are the built-in one.
+// resolve turns what a user calls a model into a directory or a file: nothing and "mini" are the built-in one; what is no path is
+// looked for in the Hugging Face cache, as NAME or NAME@REVISION.
 func resolve(name string) (string, error) {
 	if name == "" || name == "mini" {
 		if !builtin.Is(builtinPrefix) || len(builtin.Names()) == 0 {
@@ -64,46 +65,27 @@ func resolve(name string) (string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("opening a model: %w", err)
 	}
-	if strings.Count(name, "/") == 1 && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "/") {
-		if dir, ok := cached(name); ok {
-			return dir, nil
-		}
-		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w here, nor in the Hugging Face cache", name, ErrNoModel),
-			"give the directory that holds its config.json, or leave --model out for the built-in model")
+	model, revision := hub.SplitRevision(name)
+	if !hub.IsName(model) || weights.IsFile(model) {
+		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w", name, ErrNoModel), "give a directory with a config.json, a GGUF file, or leave --model out for the built-in model")
 	}
-	return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w", name, ErrNoModel), "give a directory with a config.json, a GGUF file, or leave --model out for the built-in model")
-}
-
-// cached finds the main revision of a Hub's model where huggingface_hub keeps it.
-func cached(name string) (string, bool) {
-	hub := os.Getenv("HF_HUB_CACHE")
-	if hub == "" {
-		home := os.Getenv("HF_HOME")
-		if home == "" {
-			base, err := os.UserHomeDir()
-			if err != nil {
-				return "", false
-			}
-			if xdg := os.Getenv("XDG_CACHE_HOME"); xdg != "" {
-				home = filepath.Join(xdg, "huggingface")
-			} else {
-				home = filepath.Join(base, ".cache", "huggingface")
-			}
-		}
-		hub = filepath.Join(home, "hub")
-	}
-	repo := filepath.Join(hub, "models--"+strings.ReplaceAll(name, "/", "--"))
-	revision, err := os.ReadFile(filepath.Join(repo, "refs", "main"))
+	cache, err := hub.FromEnvironment()
 	if err != nil {
-		return "", false
+		return "", fmt.Errorf("opening a model: %w", err)
 	}
-	dir := filepath.Join(repo, "snapshots", strings.TrimSpace(string(revision)))
-	_, err = os.Stat(dir)
-	return dir, err == nil
+	dir, err := cache.Find(model, revision)
+	if err != nil {
+		pull := "dragoman pull " + model
+		if revision != "" {
+			pull += " --revision " + revision
+		}
+		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w here, nor in the Hugging Face cache", name, ErrNoModel), "%s", pull)
+	}
+	return dir, nil
 }
 
 // Open loads a model: a directory with a config.json, a GGUF file or a directory of a language model (which then can chat only), the
-// name of a model in the Hugging Face cache, or, for "mini" and "", the model that the program was built with.
+// name of a model in the Hugging Face cache (NAME or NAME@REVISION), or, for "mini" and "", the model that the program was built with.
 func Open(name string, opts ...Option) (*Model, error) { return open(name, false, opts...) }
 
 func open(name string, trainable bool, opts ...Option) (*Model, error) {

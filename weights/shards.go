@@ -25,6 +25,15 @@ var preferred = []string{
 	"checkpoint.pt",
 }
 
+// IsFile says whether a name looks like that of a file of weights.
+func IsFile(name string) bool {
+	switch filepath.Ext(name) {
+	case ".safetensors", ".gguf", ".pt", ".pth", ".bin":
+		return true
+	}
+	return false
+}
+
 func isIndex(path string) bool { return strings.HasSuffix(path, ".index.json") }
 
 // openDir opens a directory's weights: those with a name of preferred, or else
@@ -42,8 +51,7 @@ func openDir(dir string) (*File, error) {
 	}
 	var found []string
 	for _, e := range entries {
-		switch filepath.Ext(e.Name()) {
-		case ".safetensors", ".gguf", ".pt", ".pth", ".bin":
+		if IsFile(e.Name()) {
 			found = append(found, e.Name())
 		}
 	}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dragoman/internal/fakehub"
+)
+
+// call runs the command in this process.
+func call(t *testing.T, args ...string) (status int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = run(args, strings.NewReader(""), &o, &e)
+	return status, o.String(), e.String()
+}
+
+// hubFor starts a hub and points the environment to it, and to a cache of its own.
+func hubFor(t *testing.T, files map[string]string) *fakehub.Hub {
+	t.Helper()
+	for _, v := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN_PATH"} {
+		t.Setenv(v, "")
+	}
+	f := fakehub.New(t, files)
+	t.Setenv("HF_HOME", t.TempDir())
+	t.Setenv("HF_ENDPOINT", f.URL)
+	return f
+}
+
+// TestPullCommand pulls a model, lists it, uses it by its name and removes it.
+func TestPullCommand(t *testing.T) {
+	vocab, err := os.ReadFile("../../testdata/blip2-itm/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hubFor(t, map[string]string{"config.json": "{}", "tokenizer.json": string(vocab), "model.safetensors": strings.Repeat("x", 1000), "README.md": "read me"})
+
+	status, out, errs := call(t, "caption", "--model", fakehub.Model, "x.png")
+	if status != exitFailed || out != "" || !strings.Contains(errs, "org/model") || !strings.Contains(errs, "hint: dragoman pull org/model\n") {
+		t.Errorf("a model that is not there: %d %q %q", status, out, errs)
+	}
+
+	status, out, errs = call(t, "pull", fakehub.Model)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	dir := lines[len(lines)-1]
+	if status != exitDone || len(lines) != 1 || filepath.Base(dir) != fakehub.Commit {
+		t.Fatalf("pull: %d %q %q", status, out, errs)
+	}
+	if !strings.Contains(errs, "3/3 files") || strings.Contains(errs, "\r") {
+		t.Errorf("progress without a terminal: %q", errs)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "README.md")); err == nil {
+		t.Error("a file was pulled that dragoman does not read")
+	}
+
+	status, out, errs = call(t, "pull", "--json", "--offline", fakehub.Model)
+	var pulled struct {
+		Model, Revision, Commit, Path string
+		Files                         []string
+		Bytes                         int64
+	}
+	if err := json.Unmarshal([]byte(out), &pulled); err != nil || status != exitDone || pulled.Path != dir || len(pulled.Files) != 3 ||
+		pulled.Bytes != int64(1002+len(vocab)) || pulled.Model != fakehub.Model || errs != "" {
+		t.Errorf("pull --json --offline: %d %+v %v %q", status, pulled, err, errs)
+	}
+
+	t.Setenv("HF_ENDPOINT", "http://127.0.0.1:1") // no model command asks a network
+	status, out, errs = call(t, "tokenize", "--model", fakehub.Model)
+	if status != exitDone || errs != "" {
+		t.Errorf("a tokenizer by its model's name: %d %q %q", status, out, errs)
+	}
+	status, out, _ = call(t, "ls")
+	if status != exitDone || !strings.HasPrefix(out, "org/model ") || !strings.Contains(out, "main=0123456789ab") || strings.Count(out, "\n") != 1 {
+		t.Errorf("ls: %d %q", status, out)
+	}
+	status, out, errs = call(t, "rm", "org/none", fakehub.Model)
+	if status != exitFailed || !strings.HasPrefix(out, "org/model ") || !strings.Contains(errs, "org/none: not in the Hugging Face cache") {
+		t.Errorf("rm: %d %q %q", status, out, errs)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the model is still there")
+	}
+	if status, out, _ = call(t, "ls", "--json"); status != exitDone || out != "" {
+		t.Errorf("ls of an empty cache: %d %q", status, out)
+	}
+}
+
+// TestPullFailures checks the one line, the hint and the object of failures.
+func TestPullFailures(t *testing.T) {
+	f := hubFor(t, map[string]string{"config.json": "{}"})
+	f.Token = "secret"
+	status, out, errs := call(t, "pull", fakehub.Model)
+	if status != exitFailed || out != "" || !strings.HasPrefix(errs, "dragoman: pull org/model: gated") || !strings.Contains(errs, "\nhint: ") || !strings.Contains(errs, "HF_TOKEN") {
+		t.Errorf("gated: %d %q %q", status, out, errs)
+	}
+	status, out, errs = call(t, "pull", "--json", fakehub.Model)
+	var failed struct {
+		Model string
+		Error itemError
+	}
+	if err := json.Unmarshal([]byte(out), &failed); err != nil || status != exitFailed || failed.Model != fakehub.Model || failed.Error.Type != "permission_denied" ||
+		failed.Error.Hint == "" || errs != "" {
+		t.Errorf("gated, as an object: %d %q %q", status, out, errs)
+	}
+	t.Setenv("HF_TOKEN", "secret\n")
+	if status, out, errs = call(t, "pull", "-q", fakehub.Model); status != exitDone || errs != "" {
+		t.Errorf("with a token: %d %q %q", status, out, errs)
+	}
+	f.Misbehave = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusNotFound)
+		return true
+	}
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"pull", "org/none"}, exitFailed, "pull org/none: there is no such model"},
+		{[]string{"pull", "../x"}, exitFailed, "not the name of a model"},
+		{[]string{"pull"}, exitUsage, "accepts 1 arg"},
+		{[]string{"pull", "--offline", "org/none"}, exitFailed, "org/none: not in the Hugging Face cache"},
+		{[]string{"pull", "--revision", "", fakehub.Model}, exitUsage, "--revision"},
+	} {
+		if status, out, errs := call(t, c.args...); status != c.status || out != "" || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: %d %q %q", c.args, status, out, errs)
+		}
+	}
+}

@@ -1,0 +1,462 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"dragoman/internal/fakehub"
+	"dragoman/internal/hint"
+)
+
+// onWeights misbehaves at requests for the bytes of the large file only.
+func onWeights(f func(w http.ResponseWriter, r *http.Request, nth int) bool) func(http.ResponseWriter, *http.Request) bool {
+	var n atomic.Int32
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		return r.Method == http.MethodGet && r.URL.Path == "/model.safetensors" && f(w, r, int(n.Add(1)))
+	}
+}
+
+// drop sends a part of the large file, from where it is asked to, and hangs up.
+func drop(w http.ResponseWriter, r *http.Request, bytes int) bool {
+	from := 0
+	if n, _ := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); n == 1 {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(bigWeights)-1, len(bigWeights)))
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(bigWeights)-from))
+	if from > 0 {
+		w.WriteHeader(http.StatusPartialContent)
+	}
+	_, _ = w.Write([]byte(bigWeights[from:min(from+bytes, len(bigWeights))]))
+	w.(http.Flusher).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+func weightsPulled(t *testing.T, h *Hub) {
+	t.Helper()
+	p, err := h.Pull(t.Context(), fakeModel, PullOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read(t, filepath.Join(p.Path, "model.safetensors")) != bigWeights {
+		t.Error("other bytes came")
+	}
+	if left, _ := filepath.Glob(filepath.Join(h.Cache, "models--org--model", "blobs", "*.incomplete")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestDropped hangs up again and again; each time the pull goes on from where it
+// was.
+func TestDropped(t *testing.T) {
+	f, h := newFake(t, usual())
+	f.Misbehave = onWeights(func(w http.ResponseWriter, r *http.Request, nth int) bool { return nth <= 12 && drop(w, r, 20_000) })
+	weightsPulled(t, h)
+	if n := f.Requests("GET /model.safetensors bytes="); n != 12 {
+		t.Errorf("%d requests for a rest", n)
+	}
+}
+
+// TestDroppedForGood gives up when nothing comes any more, and a later call goes
+// on.
+func TestDroppedForGood(t *testing.T) {
+	f, h := newFake(t, usual())
+	f.Misbehave = onWeights(func(w http.ResponseWriter, r *http.Request, nth int) bool {
+		return drop(w, r, max(0, 100_000*(2-nth))) // 100,000 bytes, then none
+	})
+	_, err := h.Pull(t.Context(), fakeModel, PullOptions{})
+	if err == nil || !strings.Contains(err.Error(), "org/model: model.safetensors: broken off after 100000 bytes") {
+		t.Fatalf("error %v", err)
+	}
+	if _, err := h.Find(fakeModel, ""); !errors.Is(err, ErrNotCached) {
+		t.Errorf("half a model was found: %v", err)
+	}
+	f.Misbehave = nil
+	weightsPulled(t, h)
+	if f.Requests("GET /model.safetensors bytes=100000-") == 0 {
+		t.Error("it began anew")
+	}
+}
+
+// TestPartialOfOtherBytes finds the beginning of something else under the name:
+// it begins anew.
+func TestPartialOfOtherBytes(t *testing.T) {
+	for _, size := range []int{1000, len(bigWeights), len(bigWeights) + 1} {
+		f, h := newFake(t, usual())
+		blobs := filepath.Join(h.Cache, "models--org--model", "blobs")
+		if err := os.MkdirAll(blobs, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(blobs, f.ETag("model.safetensors")+".incomplete"), make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		weightsPulled(t, h)
+	}
+}
+
+// TestRangesIgnored has a hub that always sends the whole file, one that starts
+// elsewhere than it was asked to, and one that knows no such range.
+func TestRangesIgnored(t *testing.T) {
+	for what, answer := range map[string]func(w http.ResponseWriter){
+		"the whole": func(w http.ResponseWriter) { _, _ = w.Write([]byte(bigWeights)) },
+		"elsewhere": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 5-%d/%d", len(bigWeights)-1, len(bigWeights)))
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write([]byte(bigWeights[5:]))
+		},
+		"none": func(w http.ResponseWriter) { w.WriteHeader(http.StatusRequestedRangeNotSatisfiable) },
+	} {
+		f, h := newFake(t, usual())
+		f.Misbehave = onWeights(func(w http.ResponseWriter, r *http.Request, nth int) bool {
+			if nth == 1 {
+				return drop(w, r, 50_000)
+			}
+			if r.Header.Get("Range") == "" {
+				return false
+			}
+			answer(w)
+			return true
+		})
+		t.Log(what)
+		weightsPulled(t, h)
+	}
+}
+
+// TestLies serves other bytes than the hash says, as many, fewer and more: none
+// of them stay, and the next call does not build on them.
+func TestLies(t *testing.T) {
+	for what, lie := range map[string]string{
+		"other": strings.ToUpper(bigWeights), "more": bigWeights + "!", "fewer": bigWeights[:1000],
+	} {
+		f, h := newFake(t, usual())
+		f.Misbehave = onWeights(func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+			_, _ = w.Write([]byte(lie))
+			return true
+		})
+		_, err := h.Pull(t.Context(), fakeModel, PullOptions{})
+		if err == nil || !strings.Contains(err.Error(), "org/model: model.safetensors: ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v", what, err)
+		}
+		if what != "fewer" {
+			if !strings.Contains(err.Error(), "do not have the hash") {
+				t.Errorf("%s: error %v", what, err)
+			}
+			if _, err := os.Stat(filepath.Join(h.Cache, "models--org--model", "blobs", f.ETag("model.safetensors")+".incomplete")); err == nil {
+				t.Errorf("%s: its bytes were kept", what)
+			}
+		}
+		if _, err := h.Find(fakeModel, ""); err == nil {
+			t.Errorf("%s: the model was found", what)
+		}
+		f.Misbehave = nil
+		weightsPulled(t, h)
+	}
+	f, h := newFake(t, usual()) // a small file, whose hash is git's
+	f.Misbehave = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/config.json") {
+			return false
+		}
+		_, _ = w.Write([]byte(`{"a":2}`))
+		return true
+	}
+	if _, err := h.Pull(t.Context(), fakeModel, PullOptions{}); err == nil || !strings.Contains(err.Error(), "config.json: the bytes that came do not have the hash") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestTroubled fails a few times in each way that may pass.
+func TestTroubled(t *testing.T) {
+	for what, trouble := range map[string]func(w http.ResponseWriter){
+		"429": func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		"500":        func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		"503":        func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"hanging up": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"silence":    func(http.ResponseWriter) { time.Sleep(400 * time.Millisecond) },
+	} {
+		f, h := newFake(t, usual())
+		var n atomic.Int32
+		f.Misbehave = func(w http.ResponseWriter, _ *http.Request) bool {
+			if n.Add(1)%3 == 0 {
+				trouble(w)
+				return true
+			}
+			return false
+		}
+		t.Log(what)
+		weightsPulled(t, h)
+	}
+}
+
+// TestRetryAfter waits as long as it is asked to.
+func TestRetryAfter(t *testing.T) {
+	f, h := newFake(t, usual())
+	asked := false
+	f.Misbehave = func(w http.ResponseWriter, _ *http.Request) bool {
+		if asked {
+			return false
+		}
+		asked = true
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	}
+	began := time.Now()
+	weightsPulled(t, h)
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("came back after %s", took)
+	}
+	for header, want := range map[string]time.Duration{"7": 7 * time.Second, "": 0, "soon": 0, "-1": 0, "Mon, 02 Jan 2006 15:04:05 GMT": 0} {
+		resp := &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {header}}}
+		if got := retryAfter(resp); got != want {
+			t.Errorf("Retry-After: %s is %s, want %s", header, got, want)
+		}
+	}
+	limited := &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Ratelimit": {`"api";r=0;t=55`}}}
+	if got := retryAfter(limited); got != 56*time.Second {
+		t.Errorf("RateLimit: %s", got)
+	}
+	f.Misbehave = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "100000")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	if _, err := h.Pull(t.Context(), "org/other", PullOptions{}); err == nil || !strings.Contains(err.Error(), "come back in 24h") {
+		t.Errorf("a day's pause: %v", err)
+	}
+}
+
+// TestSlow serves a few bytes at a time, for longer than a hub may be silent.
+func TestSlow(t *testing.T) {
+	f, h := newFake(t, usual())
+	f.Misbehave = onWeights(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if r.Header.Get("Range") != "" {
+			t.Error("a slow answer was given up")
+		}
+		for from := 0; from < len(bigWeights); from += 16_000 {
+			time.Sleep(25 * time.Millisecond) // 0.5 s in all, 0.3 s of silence are allowed
+			_, _ = w.Write([]byte(bigWeights[from:min(from+16_000, len(bigWeights))]))
+			w.(http.Flusher).Flush()
+		}
+		return true
+	})
+	weightsPulled(t, h)
+}
+
+// TestRefused tells apart what a hub may say no to.
+func TestRefused(t *testing.T) {
+	answer := func(status int, code string) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool { fakehub.Refuse(w, status, code); return true }
+	}
+	for _, c := range []struct {
+		what, name, revision, token string
+		answer                      func(http.ResponseWriter, *http.Request) bool
+		want, hint, kind            string
+	}{
+		{"no token", fakeModel, "", "", answer(401, "GatedRepo"), "gated", "HF_TOKEN", "permission_denied"},
+		{"not on the list", fakeModel, "", "t", answer(403, "GatedRepo"), "gated", "accept the terms at http", "permission_denied"},
+		{"hidden", fakeModel, "", "", answer(401, ""), "there is no such model, or it is private", "HF_TOKEN", "permission_denied"},
+		{"forbidden", fakeModel, "", "t", answer(403, ""), "refuses access", "HF_TOKEN", "permission_denied"},
+		{"no model", "org/none", "", "", answer(404, "RepoNotFound"), "org/none: there is no such model", "check the name", "not_found"},
+		{"no model, plainly", "org/none", "", "", nil, "org/none: there is no such model", "check the name", "not_found"},
+		{"no revision", fakeModel, "v9", "", nil, `there is no revision "v9"`, "branches", "not_found"},
+		{"no revision, plainly", fakeModel, "v9", "", func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasSuffix(r.URL.Path, "/v9") {
+				w.WriteHeader(404)
+			}
+			return strings.HasSuffix(r.URL.Path, "/v9")
+		}, `there is no revision "v9"`, "", "not_found"},
+		{"no file", fakeModel, "", "", func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasSuffix(r.URL.Path, "/config.json") {
+				w.WriteHeader(404)
+			}
+			return strings.HasSuffix(r.URL.Path, "/config.json")
+		}, "org/model: config.json: there is no such file", "", "not_found"},
+		{"failing", fakeModel, "", "", answer(500, ""), "the hub fails (500", "", "unavailable"},
+		{"crowded", fakeModel, "", "", answer(429, ""), "too many requests", "", "rate_limited"},
+		{"no hub", fakeModel, "", "", func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = w.Write([]byte("<html>"))
+			return true
+		}, "is http://127.0.0.1", "", "unavailable"},
+		{"no commit", fakeModel, "", "", func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = w.Write([]byte(`{"sha":"../../x"}`))
+			return true
+		}, "names no commit", "", "unavailable"},
+		{"round and round", fakeModel, "", "", func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, r.URL.Path, http.StatusFound)
+			return true
+		}, "redirects", "", "unavailable"},
+	} {
+		f, h := newFake(t, usual())
+		h.Token = c.token
+		f.Misbehave = c.answer
+		_, err := h.Pull(t.Context(), c.name, PullOptions{Revision: c.revision})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "pull "+c.name) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v, want one with %q", c.what, err, c.want)
+			continue
+		}
+		if got := hint.Of(err); !strings.Contains(got, c.hint) {
+			t.Errorf("%s: hint %q, want one with %q", c.what, got, c.hint)
+		}
+		var typed interface{ ErrorType() string }
+		if !errors.As(err, &typed) || typed.ErrorType() != c.kind {
+			t.Errorf("%s: not of type %s: %v", c.what, c.kind, err)
+		}
+	}
+}
+
+// TestRememberedAbsence keeps, as Python does, that there is no such file.
+func TestRememberedAbsence(t *testing.T) {
+	f, h := newFake(t, usual())
+	f.Misbehave = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/vocab.txt") {
+			fakehub.Refuse(w, 404, "EntryNotFound")
+			return true
+		}
+		return false
+	}
+	if _, err := h.Pull(t.Context(), fakeModel, PullOptions{}); err == nil {
+		t.Fatal("a file was pulled that is not there")
+	}
+	found, _ := filepath.Glob(filepath.Join(h.Cache, "models--org--model", ".no_exist", fakeCommit, "*"))
+	nested, _ := filepath.Glob(filepath.Join(h.Cache, "models--org--model", ".no_exist", fakeCommit, "*", "*"))
+	if len(found)+len(nested) == 0 {
+		t.Error("nothing was remembered")
+	}
+}
+
+// TestUnreachable finds in the cache what it cannot ask for, and says why.
+func TestUnreachable(t *testing.T) {
+	f, h := newFake(t, usual())
+	weightsPulled(t, h)
+	f.Close()
+	p, err := h.Pull(t.Context(), fakeModel, PullOptions{})
+	if err != nil || p.Unreachable == nil || p.Commit != fakeCommit || len(p.Files) != 5 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if _, err := h.Pull(t.Context(), "org/other", PullOptions{}); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("error %v", err)
+	}
+	h.Offline = true
+	if p, err := h.Pull(t.Context(), fakeModel, PullOptions{}); err != nil || p.Unreachable != nil {
+		t.Errorf("offline: %+v, %v", p, err)
+	}
+	_, err = h.Pull(t.Context(), "org/other", PullOptions{})
+	if !errors.Is(err, ErrNotCached) || hint.Of(err) == "" {
+		t.Errorf("offline, not cached: %v", err)
+	}
+	if _, err := h.Pull(t.Context(), fakeModel, PullOptions{Revision: "v1"}); !errors.Is(err, ErrNotCached) {
+		t.Errorf("offline, another revision: %v", err)
+	}
+}
+
+// TestIncompleteOffline does not call a snapshot whole that its listing says is
+// not, as huggingface_hub does.
+func TestIncompleteOffline(t *testing.T) {
+	_, h := newFake(t, usual())
+	p, err := h.Pull(t.Context(), fakeModel, PullOptions{Include: []string{"*"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(p.Path, "vocab.txt")); err != nil {
+		t.Fatal(err)
+	}
+	h.Offline = true
+	if _, err := h.Pull(t.Context(), fakeModel, PullOptions{}); err == nil || !strings.Contains(err.Error(), "vocab.txt") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := h.Pull(t.Context(), fakeModel, PullOptions{Include: []string{"*.json"}}); err != nil {
+		t.Errorf("what is there: %v", err)
+	}
+}
+
+// TestCancelled ends a pull in the middle; the next one goes on.
+func TestCancelled(t *testing.T) {
+	f, h := newFake(t, usual())
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("stopped by the user")
+	f.Misbehave = onWeights(func(w http.ResponseWriter, r *http.Request, nth int) bool {
+		if nth > 1 {
+			return false
+		}
+		_, _ = w.Write([]byte(bigWeights[:150_000]))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return true
+	})
+	_, err := h.Pull(ctx, fakeModel, PullOptions{Progress: func(p Progress) {
+		if p.BytesDone > 150_000 {
+			cancel(stopped)
+		}
+	}})
+	if !errors.Is(err, stopped) {
+		t.Fatalf("error %v", err)
+	}
+	weightsPulled(t, h)
+	if f.Requests("GET /model.safetensors bytes=150000-") != 1 {
+		t.Error("it did not go on")
+	}
+}
+
+// TestNames has a hub that lists files which would lie elsewhere.
+func TestNames(t *testing.T) {
+	for _, name := range []string{
+		"../config.json", "a/../../config.json", "/etc/config.json", `..\config.json`, `C:\config.json`, "C:config.json", "a//config.json",
+		"./config.json", "a/./config.json", "config.json\x00",
+	} {
+		f, h := newFake(t, map[string]string{name: "{}", "config.json": "{}"})
+		_, err := h.Pull(t.Context(), fakeModel, PullOptions{})
+		if err == nil || !strings.Contains(err.Error(), "leads outside") {
+			t.Errorf("%q: %v", name, err)
+		}
+		if f.Requests("GET /"+fakeModel) > 0 {
+			t.Errorf("%q: something was fetched", name)
+		}
+	}
+	_, h := newFake(t, usual())
+	for _, name := range []string{"", "a/b/c", "../x", "a--b", ".a", "a.", "a/b.git", "a b", "a/..b", "a/b\n"} {
+		if _, err := h.Pull(t.Context(), name, PullOptions{}); err == nil || !strings.Contains(err.Error(), "not the name") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// TestTogether pulls the same model from several goroutines, as several
+// processes would: each byte comes once.
+func TestTogether(t *testing.T) {
+	f, h := newFake(t, usual())
+	done := make(chan error)
+	for range 4 {
+		go func() {
+			_, err := h.Pull(t.Context(), fakeModel, PullOptions{})
+			done <- err
+		}()
+	}
+	for range 4 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := f.Requests("GET /model.safetensors"); n != 1 {
+		t.Errorf("the weights were fetched %d times", n)
+	}
+}
+
+// TestFullDisk says what a full disk means for what has come.
+func TestFullDisk(t *testing.T) {
+	err := (&localError{&os.PathError{Op: "write", Path: "x.incomplete", Err: syscall.ENOSPC}}).explain(subject{name: fakeModel, file: "a"})
+	if !strings.Contains(hint.Of(err), "kept") || !strings.Contains(err.Error(), "org/model: a: writing: no space left") {
+		t.Errorf("%v; %s", err, hint.Of(err))
+	}
+}
