@@ -1,24 +1,36 @@
 package dragoman
 
 import (
+	"strings"
+
 	"dragoman/kernel"
 	"dragoman/model/blip2"
 )
 
-// Convert writes a model's directory anew, its bridge quantised: see blip2.Model.Convert.
-func Convert(name, dir, dtype string) error {
+// Convert writes a model anew, with coarser matrices. Where out ends in .gguf it is one file with everything in it (encoder, bridge,
+// language model, tokenizer, preprocessing), which Open takes; see blip2.Pack. Otherwise it is a directory with the bridge quantised,
+// and the frozen parts stay where they are; see blip2.Model.Convert.
+//
+// The dtype is a name as WithDType takes it. "auto" and "f32" round nothing, which only the one file can say.
+func Convert(name, out, dtype string) error {
 	path, err := resolve(name)
 	if err != nil {
 		return err
 	}
-	d, err := kernel.ParseDType(dtype)
-	if err != nil {
-		return err
+	var p blip2.Precision
+	if dtype != "" && dtype != "auto" && dtype != "f32" {
+		if p.Matrices, err = kernel.ParseDType(dtype); err != nil {
+			return err
+		}
+		p.Some = true
+	}
+	if strings.HasSuffix(out, ".gguf") {
+		return blip2.Pack(path, out, p)
 	}
 	m, err := blip2.Open(path, blip2.Options{Trainable: true})
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	return m.Convert(dir, d)
+	return m.Convert(out, p.Matrices)
 }

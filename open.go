@@ -84,8 +84,9 @@ func resolve(name string) (string, error) {
 	return dir, nil
 }
 
-// Open loads a model: a directory with a config.json, a GGUF file or a directory of a language model (which then can chat only), the
-// name of a model in the Hugging Face cache (NAME or NAME@REVISION), or, for "mini" and "", the model that the program was built with.
+// Open loads a model: a directory with a config.json, the GGUF file that Convert made of one, a GGUF file or a directory of a language
+// model (which then can chat only), the name of a model in the Hugging Face cache (NAME or NAME@REVISION), or, for "mini" and "", the
+// model that the program was built with.
 func Open(name string, opts ...Option) (*Model, error) { return open(name, false, opts...) }
 
 func open(name string, trainable bool, opts ...Option) (*Model, error) {
@@ -103,7 +104,7 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{opt: o, compute: compute}
-	if path != builtinPrefix && isLanguageModel(path) {
+	if path != builtinPrefix && blip2.IsLanguage(path) {
 		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Precision: store, Trainable: trainable, All: trainable}); err != nil {
 			return nil, err
 		}
@@ -148,18 +149,9 @@ func computing(dtype string) (compute kernel.DType, store blip2.Precision, err e
 	return compute, blip2.Precision{Some: true, Matrices: d}, nil
 }
 
-// isLanguageModel says whether a path is a language model by itself: a GGUF file, or a directory whose config.json says so.
-func isLanguageModel(path string) bool { return isGGUF(path) || blip2.IsLanguage(blip2.Dir(path)) }
-
-func isGGUF(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var magic [4]byte
-	n, _ := f.Read(magic[:])
-	return n == 4 && string(magic[:]) == "GGUF"
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // OpenTokenizer loads the tokenizer of a model's language model, or of a folder that holds only a tokenizer's files.
@@ -168,7 +160,7 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if path != builtinPrefix && !isGGUF(path) {
+	if isDir(path) {
 		t, err := tokenizer.FromDir(path)
 		if err == nil {
 			return t, nil
@@ -178,9 +170,12 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 			return nil, fmt.Errorf("opening a tokenizer: %s: %w", path, err)
 		}
 	}
-	m, err := Open(name)
+	m, err := Open(name, WithDType("f32")) // nothing is converted
 	if err != nil {
 		return nil, err
+	}
+	if m.system.Tokenizer == nil && m.system.Words != nil { // a matching model's
+		return m.system.Words, nil
 	}
 	if m.system.Tokenizer == nil {
 		return nil, fmt.Errorf("opening a tokenizer: %s: %w: a tokenizer", path, ErrNoPart)
@@ -195,13 +190,13 @@ func OpenProcessor(name string) (picture.Processor, error) {
 	if err != nil {
 		return picture.Processor{}, err
 	}
-	if path != builtinPrefix {
+	if isDir(path) {
 		p, err := picture.LoadProcessor(path)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return p, err
 		}
 	}
-	m, err := Open(name)
+	m, err := Open(name, WithDType("f32"))
 	if err != nil {
 		return picture.Processor{}, err
 	}

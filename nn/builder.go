@@ -19,6 +19,8 @@ type BuilderOptions struct {
 	// Store says what a matrix of a frozen part is to be stored as; nil, or an answer of false, leaves it as the checkpoint has it,
 	// mapped and not copied. What is converted is read from the file piece by piece, and its mapping is not touched.
 	Store func(t weights.Tensor) (d kernel.DType, convert bool)
+	// Bound, if set, is told every tensor of the checkpoint that a model asks for, by its full name, before it is converted.
+	Bound func(t weights.Tensor)
 	// Fresh makes what the checkpoint lacks a fresh parameter instead of an error.
 	Fresh bool
 	// Finite makes a NaN or an infinity in the checkpoint an error, at the cost of reading it.
@@ -145,15 +147,18 @@ func (b *Builder) make(full string, init Init, shape []int) (*tensor.Tensor, err
 			return nil, err
 		}
 	}
-	return b.bind(full, stored)
+	stored.Name = full
+	if s.opt.Bound != nil {
+		s.opt.Bound(stored)
+	}
+	return b.bind(stored)
 }
 
 // bind makes a tensor of what the checkpoint has.
-func (b *Builder) bind(full string, stored weights.Tensor) (*tensor.Tensor, error) {
-	shape := slices.Clone(stored.Shape)
+func (b *Builder) bind(stored weights.Tensor) (*tensor.Tensor, error) {
+	full, shape := stored.Name, slices.Clone(stored.Shape)
 	// Only matrices are used as they lie: operations read everything else as aligned float32 values.
 	if !b.trainable && len(shape) == 2 {
-		stored.Name = full
 		converted, err := b.convert(stored)
 		if err != nil {
 			return nil, err

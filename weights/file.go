@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // Format is the container that a [File] was read from.
@@ -61,6 +62,27 @@ func (f *File) Lookup(name string) (Tensor, bool) {
 		return e.gather(), true
 	}
 	return e.Tensor, true
+}
+
+// Sub is the part of a file whose tensors' names and metadata keys begin with
+// prefix, seen without it, as if it were a file of its own. It needs no Close,
+// and is not to be used once f is closed.
+func (f *File) Sub(prefix string) *File {
+	sub := &File{Meta: Meta{}, Format: f.Format, path: f.path, tensors: map[string]entry{}, in: f.in}
+	for key, value := range f.Meta {
+		if name, ok := strings.CutPrefix(key, prefix); ok {
+			sub.Meta[name] = value
+		}
+	}
+	for _, full := range f.names {
+		if name, ok := strings.CutPrefix(full, prefix); ok && name != "" {
+			e := f.tensors[full]
+			e.Name = name
+			sub.tensors[name] = e
+			sub.names = append(sub.names, name)
+		}
+	}
+	return sub
 }
 
 // Close unmaps the file; no tensor of it may be used afterwards.

@@ -128,6 +128,9 @@ func parseGGUF(f *File, data []byte) error {
 			return fmt.Errorf("metadata: key %s: %w", quote(key), r.err)
 		}
 	}
+	if size, ok := f.Meta.Int(sizeKey); ok && size != len(data) {
+		return fmt.Errorf("truncated: %d bytes of %d", len(data), size)
+	}
 	if tensors > maxTensors {
 		return fmt.Errorf("%d tensors, at most %d are supported", tensors, maxTensors)
 	}

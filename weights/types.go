@@ -132,3 +132,6 @@ func typeNumbered(number uint32) (Type, error) {
 	}
 	return 0, fmt.Errorf("unknown element type number %d", number)
 }
+
+// InGGUF says whether GGUF has the type.
+func (t Type) InGGUF() bool { return typeInfo[t].ggml >= 0 }

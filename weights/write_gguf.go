@@ -15,10 +15,35 @@ import (
 // ggufAlign is where every tensor of a written GGUF file begins: at a multiple of a cache line.
 const ggufAlign = 64
 
-// WriteGGUF replaces the file at path with the tensors and the metadata, whose values are of the types that [Meta] lists (of arrays,
-// strings only), as GGUF version 3. Equal input gives equal bytes: keys are sorted, tensors keep their order. Unlike safetensors,
-// GGUF can say block-quantised types.
+// sizeKey is a metadata key for which a writer fills in the file's length, so that a file that was cut, be it by a byte, is known.
+const sizeKey = "dragoman.file_bytes"
+
+// Output is a tensor to be written: its bytes are asked for when their turn comes, so that no more than a piece of them need be in memory.
+type Output struct {
+	Name  string
+	Type  Type
+	Shape []int
+	Write func(w io.Writer) error // writes exactly as many bytes as the type and the shape take
+}
+
+// WriteGGUF replaces the file at path with the tensors and the metadata, whose values are of the types that [Meta] lists, as GGUF version
+// 3. Equal input gives equal bytes: keys are sorted, tensors keep their order. Unlike safetensors, GGUF can say block-quantised types.
 func WriteGGUF(path string, tensors []Tensor, meta Meta) error {
+	outputs := make([]Output, len(tensors))
+	for i, t := range tensors {
+		if err := t.Check(); err != nil {
+			return fmt.Errorf("write gguf: %s: %w", path, err)
+		}
+		outputs[i] = Output{Name: t.Name, Type: t.Type, Shape: t.Shape, Write: func(w io.Writer) error {
+			_, err := w.Write(t.Data)
+			return err
+		}}
+	}
+	return StreamGGUF(path, outputs, meta)
+}
+
+// StreamGGUF is [WriteGGUF] for tensors that are not in memory.
+func StreamGGUF(path string, tensors []Output, meta Meta) error {
 	header, err := ggufHeader(tensors, meta)
 	if err != nil {
 		return fmt.Errorf("write gguf: %s: %w", path, err)
@@ -28,10 +53,16 @@ func WriteGGUF(path string, tensors []Tensor, meta Meta) error {
 			return err
 		}
 		for _, t := range tensors {
-			if _, err := w.Write(t.Data); err != nil {
-				return fmt.Errorf("tensor %s: %w", quote(t.Name), err)
+			size, _ := byteSize(t.Type, t.Shape)
+			c := counter{w: w}
+			err := t.Write(&c)
+			if err == nil && c.n != size {
+				err = fmt.Errorf("%d bytes were written, %d belong to it", c.n, size)
 			}
-			if _, err := w.Write(make([]byte, padding(len(t.Data)))); err != nil {
+			if err == nil {
+				_, err = w.Write(make([]byte, padding(size)))
+			}
+			if err != nil {
 				return fmt.Errorf("tensor %s: %w", quote(t.Name), err)
 			}
 		}
@@ -39,20 +70,37 @@ func WriteGGUF(path string, tensors []Tensor, meta Meta) error {
 	})
 }
 
+// counter counts what passes.
+type counter struct {
+	w io.Writer
+	n int
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += n
+	return n, err
+}
+
 func padding(n int) int { return (ggufAlign - n%ggufAlign) % ggufAlign }
 
 // ggufHeader is everything before the data, padded.
-func ggufHeader(tensors []Tensor, meta Meta) ([]byte, error) {
+func ggufHeader(tensors []Output, meta Meta) ([]byte, error) {
 	meta = maps.Clone(meta)
 	if meta == nil {
 		meta = Meta{}
 	}
 	meta["general.alignment"] = uint64(ggufAlign)
+	meta[sizeKey] = uint64(0)
+	sizeAt := 0
 	le := binary.LittleEndian
 	b := append([]byte("GGUF"), 3, 0, 0, 0)
 	b = le.AppendUint64(b, uint64(len(tensors)))
 	b = le.AppendUint64(b, uint64(len(meta)))
 	text := func(s string) { b = append(le.AppendUint64(b, uint64(len(s))), s...) }
+	array := func(kind uint32, n int) {
+		b = le.AppendUint64(le.AppendUint32(le.AppendUint32(b, ggufArray), kind), uint64(n))
+	}
 	for _, key := range slices.Sorted(maps.Keys(meta)) {
 		text(key)
 		switch v := meta[key].(type) {
@@ -66,16 +114,39 @@ func ggufHeader(tensors []Tensor, meta Meta) ([]byte, error) {
 				b = le.AppendUint32(le.AppendUint32(b, ggufU32), uint32(v))
 				continue
 			}
-			b = le.AppendUint64(le.AppendUint32(b, ggufU64), v)
+			b = le.AppendUint32(b, ggufU64)
+			if key == sizeKey {
+				sizeAt = len(b)
+			}
+			b = le.AppendUint64(b, v)
 		case int64:
 			b = le.AppendUint64(le.AppendUint32(b, ggufI64), uint64(v))
 		case float64:
 			b = le.AppendUint64(le.AppendUint32(b, ggufF64), math.Float64bits(v))
 		case []string:
-			b = le.AppendUint32(le.AppendUint32(b, ggufArray), ggufString)
-			b = le.AppendUint64(b, uint64(len(v)))
+			array(ggufString, len(v))
 			for _, s := range v {
 				text(s)
+			}
+		case []bool:
+			array(ggufBool, len(v))
+			for _, x := range v {
+				b = append(b, boolByte(x))
+			}
+		case []uint64:
+			array(ggufU64, len(v))
+			for _, x := range v {
+				b = le.AppendUint64(b, x)
+			}
+		case []int64:
+			array(ggufI64, len(v))
+			for _, x := range v {
+				b = le.AppendUint64(b, uint64(x))
+			}
+		case []float64:
+			array(ggufF64, len(v))
+			for _, x := range v {
+				b = le.AppendUint64(b, math.Float64bits(x))
 			}
 		default:
 			return nil, fmt.Errorf("metadata: key %s: a %T cannot be written", quote(key), v)
@@ -84,12 +155,13 @@ func ggufHeader(tensors []Tensor, meta Meta) ([]byte, error) {
 	seen := make(map[string]bool, len(tensors))
 	at := uint64(0)
 	for _, t := range tensors {
-		err := errors.Join(checkName(t.Name), t.Check())
+		size, err := byteSize(t.Type, t.Shape)
+		err = errors.Join(checkName(t.Name), err)
 		switch {
 		case err != nil:
 		case seen[t.Name]:
 			err = errors.New("twice")
-		case typeInfo[t.Type].ggml < 0:
+		case !t.Type.InGGUF():
 			err = fmt.Errorf("gguf has no type %v", t.Type)
 		}
 		if err != nil {
@@ -103,9 +175,11 @@ func ggufHeader(tensors []Tensor, meta Meta) ([]byte, error) {
 		}
 		b = le.AppendUint32(b, uint32(typeInfo[t.Type].ggml))
 		b = le.AppendUint64(b, at)
-		at += uint64(len(t.Data) + padding(len(t.Data)))
+		at += uint64(size + padding(size))
 	}
-	return append(b, make([]byte, padding(len(b)))...), nil
+	b = append(b, make([]byte, padding(len(b)))...)
+	le.PutUint64(b[sizeAt:], uint64(len(b))+at)
+	return b, nil
 }
 
 func boolByte(v bool) byte {

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,7 +25,10 @@ func TestWriteGGUF(t *testing.T) {
 		{Name: "a.weight", Type: Q8_0, Shape: []int{3, 64}, Data: q},
 		FromFloat32("one", nil, values[:1]),
 	}
-	meta := Meta{"general.architecture": "test", "n": uint64(7), "m": int64(-7), "x": 0.5, "on": true, "names": []string{"a", "", "ü"}}
+	meta := Meta{
+		"general.architecture": "test", "n": uint64(7), "m": int64(-7), "x": 0.5, "on": true, "names": []string{"a", "", "ü"},
+		"bools": []bool{true, false}, "ns": []uint64{1, 1 << 40}, "ms": []int64{-1, 2}, "xs": []float64{0.25, -1}, "none": []string{},
+	}
 	dir := t.TempDir()
 	path, again := filepath.Join(dir, "a.gguf"), filepath.Join(dir, "b.gguf")
 	for _, p := range []string{path, again} {
@@ -48,9 +52,14 @@ func TestWriteGGUF(t *testing.T) {
 			t.Errorf("%s: read %v %v", want.Name, got.Type, got.Shape)
 		}
 	}
-	meta["general.alignment"] = uint64(ggufAlign)
+	meta["general.alignment"], meta[sizeKey] = uint64(ggufAlign), uint64(len(first))
 	if d := cmp.Diff(meta, f.Meta); d != "" {
 		t.Error(d)
+	}
+	for n := range first {
+		if _, err := OpenBytes("cut", first[:n]); err == nil {
+			t.Fatalf("a file cut after %d of %d bytes opens", n, len(first))
+		}
 	}
 	for name, bad := range map[string][]Tensor{
 		"twice":   {tensors[0], tensors[0]},
@@ -59,6 +68,15 @@ func TestWriteGGUF(t *testing.T) {
 	} {
 		if err := WriteGGUF(path, bad, nil); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+	for name, n := range map[string]int{"short": 7, "long": 9} {
+		out := []Output{{Name: "x", Type: F32, Shape: []int{2}, Write: func(w io.Writer) error {
+			_, err := w.Write(make([]byte, n))
+			return err
+		}}}
+		if err := StreamGGUF(path, out, nil); err == nil {
+			t.Errorf("a tensor that writes itself too %s: no error", name)
 		}
 	}
 	if _, err := Open(path); err != nil {

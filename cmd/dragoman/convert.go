@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,21 +16,31 @@ import (
 func (c *cli) convertCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
-		Use:   "convert --model DIR --dtype T --out DIR",
-		Short: "write a model's bridge quantised",
-		Long: `Writes a model's directory anew: the bridge's matrices as --dtype (f16, bf16, q8_0, q4_0, q4_1), everything finer (norms, biases, the
-learned queries) as float32, in one GGUF file. The frozen parts stay where they are.`,
-		Example: "  dragoman convert --model runs/mini/model --dtype q8_0 --out small",
-		Args:    cobra.NoArgs,
+		Use:   "convert --model M --dtype T --out FILE.gguf|DIR",
+		Short: "write a model into one file, or its bridge quantised",
+		Long: `Into a file: one GGUF file with everything in it (image encoder, bridge, language model, tokenizer, preprocessing), which --model takes.
+The encoder's and the language model's matrices are written as --dtype, the bridge's as bf16 at the coarsest, word tables as q8_0;
+with auto or f32 nothing is rounded. docs/convert.md says more.
+
+Into a folder: a model's directory anew, with the bridge's matrices as --dtype (f16, bf16, q8_0, q4_0, q4_1) and everything finer
+(norms, biases, the learned queries) as float32. The frozen parts stay where they are.`,
+		Example: `  dragoman convert --model Salesforce/blip2-opt-2.7b --dtype q4_0 --out blip2.gguf
+  dragoman convert --model runs/mini/model --dtype q8_0 --out small`,
+		Args: cobra.NoArgs,
 	}
 	c.modelFlags(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "the folder to write")
+	cmd.Flags().StringVar(&out, "out", "", "the file (*.gguf) or the folder to write")
 	cmd.RunE = work(func(*cobra.Command, []string) error {
-		if out == "" || c.dtype == "auto" || c.dtype == "f32" {
-			return usagef("convert needs --out DIR and --dtype f16, bf16, q8_0, q4_0 or q4_1")
+		if out == "" {
+			return usagef("convert needs --out FILE.gguf or --out DIR")
 		}
-		if _, err := os.Stat(filepath.Join(out, "config.json")); !errors.Is(err, os.ErrNotExist) {
-			return hint.Wrap(fmt.Errorf("converting a model: %s: there is a model in this folder", out), "--out names another")
+		if !strings.HasSuffix(out, ".gguf") {
+			if c.dtype == "auto" || c.dtype == "f32" {
+				return usagef("convert into a folder needs --dtype f16, bf16, q8_0, q4_0 or q4_1")
+			}
+			if _, err := os.Stat(filepath.Join(out, "config.json")); !errors.Is(err, os.ErrNotExist) {
+				return hint.Wrap(fmt.Errorf("converting a model: %s: there is a model in this folder", out), "--out names another")
+			}
 		}
 		if err := dragoman.Convert(c.model, out, c.dtype); err != nil {
 			return err

@@ -20,15 +20,7 @@ const (
 	typeOPT   = "opt"
 )
 
-// IsLanguage says whether a directory's config.json is that of a language model by itself.
-func IsLanguage(files Files) bool {
-	raw, err := files.ReadFile("config.json")
-	if err != nil {
-		return false
-	}
-	p, err := parsePart(raw, "")
-	return err == nil && (p.Type == typeLlama || p.Type == typeOPT)
-}
+func isLanguageType(t string) bool { return t == typeLlama || t == typeOPT }
 
 // LanguagePart describes the language model in a GGUF file or in a directory of transformers', for a config.json.
 func LanguagePart(files Files, name string) (Part, error) {
@@ -55,11 +47,11 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if err != nil {
 		return nil, nil, err
 	}
-	bound := nn.BuilderOptions{Store: options.Precision.Store}
+	bound := options.builder()
 	if module == "" {
 		bound.Store = options.Precision.storeLanguage
 	}
-	if file != nil && file.Format == weights.GGUF {
+	if file != nil && file.Format == weights.GGUF && (files.packed == nil || file.Meta.Architecture() != "") {
 		m, err := llama.FromGGUF(file, module, bound)
 		if err != nil {
 			return nil, nil, err
@@ -67,15 +59,12 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 		t, err := tokenizer.FromGGUF(file.Meta)
 		return m, t, err
 	}
-	dir := files
-	if file != nil {
-		var at partFile
-		if err := json.Unmarshal(p.JSON, &at); err != nil {
-			return nil, nil, fmt.Errorf("config.json: %w", err)
-		}
-		dir = Dir(files.where(at.Weights))
+	at, err := p.weights()
+	if err != nil {
+		return nil, nil, err
 	}
-	eos, err := readEOS(dir)
+	folder := files.Below(at)
+	eos, err := readEOS(folder)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +80,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if err := b.Err(); err != nil {
 		return nil, nil, err
 	}
-	t, err := tokenizer.FromDir(dir.dir)
+	t, err := folder.Tokenizer()
 	return m, t, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"dragoman/language"
 	"dragoman/nn"
@@ -43,7 +44,13 @@ type Options struct {
 	All       bool           // those of the frozen parts too, where they are not quantised: to see their gradients
 	Extra     weights.Source // nil, or where tensors are looked for that the checkpoint lacks
 
-	frozen *[]*tensor.Tensor // where those are listed
+	frozen *[]*tensor.Tensor    // where those are listed
+	bound  func(weights.Tensor) // nil, or who is told what the model asks its checkpoints for
+}
+
+// builder are the options of those who bind the parts.
+func (o Options) builder() nn.BuilderOptions {
+	return nn.BuilderOptions{Store: o.Precision.Store, Bound: o.bound}
 }
 
 // learn keeps what a builder made trainable in a frozen part.
@@ -56,11 +63,15 @@ func (o Options) learn(b *nn.Builder) {
 // wordsDir is where a checkpoint keeps the vocabulary of the Q-Former's text stream.
 const wordsDir = "qformer_tokenizer"
 
-// Open opens a model's directory; "mini:" is the built-in one's.
+// Open opens a model's directory, or the one file that Pack made of one; "mini:" is the built-in one's directory.
 func Open(path string, opt Options) (*Model, error) {
-	m, err := open(Dir(path), opt)
+	files, err := find(path)
 	if err != nil {
-		return nil, fmt.Errorf("open model: %s: %w", path, err)
+		return nil, fmt.Errorf("open model: %w", err)
+	}
+	m, err := open(files, opt)
+	if err != nil {
+		return nil, fmt.Errorf("open model: %s: %w", path, errors.Join(err, files.close()))
 	}
 	return m, nil
 }
@@ -101,7 +112,7 @@ func (m *Model) bind(files Files, opt Options) error {
 		return err
 	}
 	m.Config.detect(src)
-	b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Precision.Store}).Trainable(opt.Trainable)
+	b := nn.NewBuilder(src, opt.builder()).Trainable(opt.Trainable)
 	if m.groups, err = m.Config.groups(m.Vision.Shape()); err != nil {
 		return err
 	}
@@ -113,6 +124,9 @@ func (m *Model) bind(files Files, opt Options) error {
 		return err
 	}
 	m.params = b.Params()
+	if m.Bridge.Prompt == nil && slices.ContainsFunc(own.Names(), func(name string) bool { return strings.HasPrefix(name, languageModule+".") }) {
+		return errors.New("there is a language model, but no tensor language_projection.weight that leads to it")
+	}
 	if m.Bridge.Prompt != nil {
 		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, files, own, languageModule, opt); err != nil {
 			return err
@@ -156,7 +170,7 @@ func (m *Model) openWords(files Files) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if m.Words, err = tokenizer.FromDir(files.dir); err != nil {
+	if m.Words, err = files.Tokenizer(); err != nil {
 		return err
 	}
 	return nil

@@ -30,6 +30,15 @@ type partFile struct {
 	Weights string `json:"weights"`
 }
 
+// weights is where a part's tensors are; empty for the model's own checkpoint.
+func (p Part) weights() (string, error) {
+	var at partFile
+	if err := json.Unmarshal(p.JSON, &at); err != nil {
+		return "", fmt.Errorf("config.json: %w", err)
+	}
+	return at.Weights, nil
+}
+
 // VisionPart describes the image encoder in a checkpoint of its own, for a config.json.
 func VisionPart(files Files, name string) (Part, error) {
 	raw, err := files.ReadFile(name + "/config.json")
@@ -82,17 +91,17 @@ func (o *opened) close() error {
 // source finds a part's tensors, under the prefix that they have in a whole model's checkpoint: in the model's own, or in the file
 // that the part names, where they may stand without it.
 func (o *opened) source(p Part, files Files, own weights.Source, prefix string) (weights.Source, *weights.File, error) {
-	var at partFile
-	if err := json.Unmarshal(p.JSON, &at); err != nil {
-		return nil, nil, fmt.Errorf("config.json: %w", err)
+	at, err := p.weights()
+	if err != nil {
+		return nil, nil, err
 	}
-	if at.Weights == "" {
+	if at == "" {
 		if own == nil {
 			return nil, nil, fmt.Errorf("config.json: a part of type %s names no weights", p.Type)
 		}
 		return own, nil, nil
 	}
-	f, err := files.Weights(at.Weights)
+	f, err := files.Weights(at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,7 +128,7 @@ func (m *Model) openVision(p Part, files Files, own weights.Source, opt Options)
 func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error) {
 	switch p.Type {
 	case typeEfficientNet:
-		b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Precision.Store}).Sub(visionModule)
+		b := nn.NewBuilder(src, opt.builder()).Sub(visionModule)
 		c, err := efficientnet.Detect(b)
 		if err != nil {
 			return nil, err
@@ -131,7 +140,7 @@ func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error)
 		if err != nil {
 			return nil, err
 		}
-		b := nn.NewBuilder(src, nn.BuilderOptions{Store: opt.Precision.Store}).Trainable(opt.All).Sub(visionModule)
+		b := nn.NewBuilder(src, opt.builder()).Trainable(opt.All).Sub(visionModule)
 		m := vit.New(c, b)
 		opt.learn(b)
 		return m, b.Err()

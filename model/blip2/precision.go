@@ -80,5 +80,5 @@ func isWords(name string) bool {
 			return true
 		}
 	}
-	return false
+	return name == languageModule+".token_embd.weight" || name == languageModule+".output.weight" // as GGUF calls them
 }

@@ -1,20 +1,60 @@
 package blip2
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
 
-// OpenLanguage opens a language model by itself, a GGUF file or a directory of transformers': a Model that has Language and
-// Tokenizer, and nothing else. "mini:NAME" is a file that is built in.
+	"dragoman/weights"
+)
+
+// IsLanguage says whether there is a language model by itself at path: a GGUF file, or a directory or a packed file whose config.json
+// is that of one.
+func IsLanguage(path string) bool {
+	files, err := find(path)
+	if err != nil {
+		return false
+	}
+	defer files.close() // a file that was only looked at
+	if files.packed != nil && !packed(files.packed) {
+		return files.packed.Format == weights.GGUF
+	}
+	raw, err := files.ReadFile("config.json")
+	if err != nil {
+		return false
+	}
+	p, err := parsePart(raw, "")
+	return err == nil && isLanguageType(p.Type)
+}
+
+// OpenLanguage opens a language model by itself, a GGUF file, a directory of transformers', or a packed file: a Model that has Language
+// and Tokenizer, and nothing else. "mini:NAME" is a file that is built in.
 func OpenLanguage(path string, opt Options) (*Model, error) {
 	m := &Model{Config: Config{ImageID: -1}}
 	opt.frozen = &m.frozen
-	part, err := LanguagePart(Files{}, path)
-	if err == nil {
-		m.Config.Language = part
-		m.Language, m.Tokenizer, err = m.open.openLanguage(part, Files{}, nil, "", opt)
-	}
-	if err != nil {
-		m.Close()
-		return nil, fmt.Errorf("open language model: %s: %w", path, err)
+	if err := m.bindLanguageAlone(path, opt); err != nil {
+		return nil, fmt.Errorf("open language model: %s: %w", path, errors.Join(err, m.Close()))
 	}
 	return m, nil
+}
+
+func (m *Model) bindLanguageAlone(path string, opt Options) (err error) {
+	var files Files
+	var own weights.Source
+	if IsPacked(path) {
+		if files, err = find(path); err != nil {
+			return err
+		}
+		m.open, own = append(m.open, files.packed), files.packed
+		var raw []byte
+		if raw, err = files.ReadFile("config.json"); err == nil {
+			m.Config.Language, err = parsePart(raw, "")
+		}
+	} else {
+		m.Config.Language, err = LanguagePart(files, path)
+	}
+	if err != nil {
+		return err
+	}
+	m.Language, m.Tokenizer, err = m.open.openLanguage(m.Config.Language, files, own, "", opt)
+	return err
 }
