@@ -21,7 +21,8 @@ import (
 // Options are what to measure.
 type Options struct {
 	Parts  []string       // names of parts; nil for those of a bare run
-	Shape  string         // whose shapes a model's parts take, with seeded weights; empty for what the part chooses
+	Shape  string         // whose shapes a model's parts take, with seeded weights (one of Shapes); empty for what the part chooses
+	DType  *kernel.DType  // what a model's weights are; nil for each that matters to the part
 	Model  string         // a model to load instead; empty for the one that is built in
 	Engine *kernel.Engine // nil for kernel.Default()
 	Emit   func(Record)   // called for each figure, in order, on the goroutine that called Run
@@ -84,9 +85,17 @@ func Run(ctx context.Context, o Options) error {
 		}
 		chosen = append(chosen, parts[i])
 	}
+	var of []string
+	if o.Shape != "" {
+		s, err := known(o.Shape)
+		if err != nil {
+			return err
+		}
+		of = s.parts
+	}
 	if len(o.Parts) == 0 {
 		for _, p := range parts {
-			if p.Default {
+			if p.Default && o.Shape == "" || slices.Contains(of, p.Name) {
 				chosen = append(chosen, p)
 			}
 		}

@@ -43,8 +43,11 @@ func (r *Runner) checkpoint(part, ending string) ([]byte, error) {
 	return nil, nil
 }
 
-// vision measures the built-in image encoder on one picture at a time.
+// vision measures the built-in image encoder on one picture at a time, or the shape's.
 func vision(ctx context.Context, r *Runner) error {
+	if r.Shape != "" {
+		return shapeVision(ctx, r)
+	}
 	data, err := r.checkpoint("vision", ".pth")
 	if data == nil {
 		return err
@@ -132,7 +135,9 @@ func prompt(n, vocab int) []int32 {
 
 // prefill measures reading 512 tokens: bf16 operands, and what a quantised model does by default.
 func prefill(ctx context.Context, r *Runner) error {
-	const length = 512
+	if r.Shape != "" {
+		return shapePrefill(ctx, r)
+	}
 	data, err := r.checkpoint("prefill", ".gguf")
 	if data == nil {
 		return err
@@ -141,72 +146,90 @@ func prefill(ctx context.Context, r *Runner) error {
 	if err != nil {
 		return err
 	}
-	c := m.Cost()
-	ids := prompt(length, m.Config().Vocab)
-	// A pair of positions costs two multiply-adds a column; a token sees those before it and itself.
-	flops := 2*float64(c.Weights)*length + 2*float64(c.Head) + 4*float64(c.Attention)*length*(length+1)/2
-	for _, d := range []kernel.DType{kernel.BF16, kernel.Q8_0} {
-		dec := language.NewDecoder(m, tensor.Options{Compute: d, Engine: r.Engine})
-		rec := Record{Part: "prefill", Bound: "compute", Shape: []int{length}, Flops: flops}
-		if err := r.measureItems(ctx, rec, d, length, tokens, func() error {
-			dec.Reset()
-			return dec.Read(ids)
-		}); err != nil {
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
+		if err := r.measurePrefill(ctx, m, m.Cost(), d, 512); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// measurePrefill measures a model's reading of so many tokens.
+func (r *Runner) measurePrefill(ctx context.Context, m language.Model, c language.Cost, d kernel.DType, length int) error {
+	ids, n := prompt(length, m.Config().Vocab), float64(length)
+	// A pair of positions costs two multiply-adds a column; a token sees those before it and itself.
+	flops := 2*float64(c.Weights)*n + 2*float64(c.Head) + 4*float64(c.Attention)*n*(n+1)/2
+	dec := language.NewDecoder(m, tensor.Options{Compute: computeFor(d), Engine: r.Engine})
+	rec := Record{Part: "prefill", What: r.Shape, Bound: "compute", Shape: []int{length}, Flops: flops}
+	return r.measureItems(ctx, rec, d, length, tokens, func() error {
+		dec.Reset()
+		return dec.Read(ids)
+	})
+}
+
 // decode measures 64 tokens, one after the other, behind a prompt of 32. Each is made with another copy of the weights, so many
 // that no cache holds them.
 func decode(ctx context.Context, r *Runner) error {
-	const before, made = 32, 64
+	if r.Shape != "" {
+		return shapeDecode(ctx, r)
+	}
 	data, err := r.checkpoint("decode", ".gguf")
 	if data == nil {
 		return err
 	}
-	models, err := r.copies(data)
+	copies, err := r.copies(data)
 	if err != nil {
 		return err
 	}
-	c, vocab := models[0].Cost(), models[0].Config().Vocab
-	ids := prompt(before+made, vocab)
-	for _, d := range []kernel.DType{kernel.BF16, kernel.Q8_0} {
-		rec := Record{
-			Part: "decode", Bound: "memory", Shape: []int{made},
-			Flops: 2 * made * float64(c.Weights+c.Head),
-			Bytes: made * (float64(c.Bytes+c.HeadBytes) + float64(kernel.BF16.RowBytes(c.CacheRow))*(before+made/2)),
-		}
-		dec := language.NewDecoder(models[0], tensor.Options{Compute: d, Engine: r.Engine})
-		at := 0
-		runs, err := r.decodeRuns(ctx, func() (time.Duration, error) {
-			dec.Reset()
-			if err := dec.Read(ids[:before]); err != nil {
-				return 0, err
-			}
-			start := time.Now()
-			for i := range made {
-				at++
-				dec.Model = models[at%len(models)]
-				if err := dec.Advance([]int{0}, ids[before+i:before+i+1]); err != nil {
-					return 0, err
-				}
-			}
-			return time.Since(start), nil
-		})
-		if err != nil {
+	models := make([]language.Model, len(copies))
+	for i, m := range copies {
+		models[i] = m
+	}
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
+		if err := r.measureDecode(ctx, models, copies[0].Cost(), d, 64); err != nil {
 			return err
 		}
-		r.emit(rec, d, made, runs[0], runs[len(runs)/2], tokens)
 	}
+	return nil
+}
+
+// measureDecode measures so many tokens, with one model after another.
+func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c language.Cost, d kernel.DType, made int) error {
+	const before = 32
+	ids, n := prompt(before+made, models[0].Config().Vocab), float64(made)
+	rec := Record{
+		Part: "decode", What: r.Shape, Bound: "memory", Shape: []int{made},
+		Flops: 2 * n * float64(c.Weights+c.Head),
+		Bytes: n * (float64(c.Bytes+c.HeadBytes) + float64(kernel.BF16.RowBytes(c.CacheRow))*(before+n/2)),
+	}
+	dec := language.NewDecoder(models[0], tensor.Options{Compute: computeFor(d), Engine: r.Engine})
+	at := 0
+	runs, err := r.decodeRuns(ctx, func() (time.Duration, error) {
+		dec.Reset()
+		if err := dec.Read(ids[:before]); err != nil {
+			return 0, err
+		}
+		start := time.Now()
+		for i := range made {
+			at++
+			dec.Model = models[at%len(models)]
+			if err := dec.Advance([]int{0}, ids[before+i:before+i+1]); err != nil {
+				return 0, err
+			}
+		}
+		return time.Since(start), nil
+	})
+	if err != nil {
+		return err
+	}
+	r.emit(rec, d, made, runs[0], runs[len(runs)/2], tokens)
 	return nil
 }
 
 // decodeRuns is Time for work that prepares before it looks at the clock.
 func (r *Runner) decodeRuns(ctx context.Context, f func() (time.Duration, error)) ([]time.Duration, error) {
 	var runs []time.Duration
-	for start := time.Now(); len(runs) < leastRun || time.Since(start) < enough; {
+	for start := time.Now(); !r.settled(len(runs), time.Since(start)); {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

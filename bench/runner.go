@@ -22,13 +22,14 @@ type Runner struct {
 const (
 	enough   = 400 * time.Millisecond // of runs of the same work
 	leastRun = 5                      // runs, at least
+	plenty   = 4 * time.Second        // after which three will do
 	cold     = 1 << 30                // bytes that no cache holds
 )
 
 // Time runs f until there have been several runs and some time has passed, and returns the best and the median.
 func (r *Runner) Time(ctx context.Context, f func()) (best, median time.Duration, err error) {
 	var runs []time.Duration
-	for start := time.Now(); len(runs) < leastRun || time.Since(start) < enough; {
+	for start := time.Now(); !r.settled(len(runs), time.Since(start)); {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
 		}
@@ -38,6 +39,11 @@ func (r *Runner) Time(ctx context.Context, f func()) (best, median time.Duration
 	}
 	slices.Sort(runs)
 	return runs[0], runs[len(runs)/2], nil
+}
+
+// settled says whether work has been done often enough.
+func (r *Runner) settled(runs int, spent time.Duration) bool {
+	return runs >= leastRun && spent >= enough || runs >= 3 && spent >= plenty
 }
 
 // Measure times f and emits rec with the time, rates, bound and share filled in. f does the work of rec.Flops and rec.Bytes

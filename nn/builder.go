@@ -23,6 +23,8 @@ type BuilderOptions struct {
 	Bound func(t weights.Tensor)
 	// Fresh makes what the checkpoint lacks a fresh parameter instead of an error.
 	Fresh bool
+	// Make makes fresh tensors instead of drawing float32 parameters.
+	Make func(name string, init Init, shape []int) *tensor.Tensor
 	// Finite makes a NaN or an infinity in the checkpoint an error, at the cost of reading it.
 	Finite bool
 }
@@ -192,6 +194,9 @@ func (b *Builder) convert(t weights.Tensor) (weights.Tensor, error) {
 func (b *Builder) start(full string, init Init, shape []int) *tensor.Tensor {
 	s := b.shared
 	s.fresh = append(s.fresh, full)
+	if s.opt.Make != nil {
+		return s.opt.Make(full, init, shape)
+	}
 	t := tensor.NewParam(full, shape...)
 	fanIn := tensor.Count(shape[min(1, len(shape)):])
 	if init.Kind == TorchLinear && len(shape) < 2 {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"dragoman/bench"
 	"dragoman/internal/hint"
+	"dragoman/kernel"
 )
 
 func (c *cli) benchCommand() *cobra.Command {
@@ -24,7 +26,8 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 	}
 	c.modelFlags(cmd)
 	cmd.Flags().StringArrayVar(&parts, "part", nil, "only this part (may be given again)")
-	cmd.Flags().StringVar(&shape, "shape", "", "weights of a known model's shapes, seeded, without reading a file: qformer")
+	cmd.Flags().StringVar(&shape, "shape", "", "weights of a known model's shapes, seeded, without reading a file: "+strings.Join(bench.Shapes(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("shape", cobra.FixedCompletions(bench.Shapes(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("part", cobra.FixedCompletions(bench.Names(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
 		known := map[string]bool{"peak": true}
@@ -36,8 +39,19 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 				return hint.Wrap(usagef("--part: there is no part %q", p), "parts are %s", strings.Join(bench.Names(), ", "))
 			}
 		}
+		if shape != "" && !slices.Contains(bench.Shapes(), shape) {
+			return hint.Wrap(usagef("--shape: there is no shape %q", shape), "shapes are %s", strings.Join(bench.Shapes(), ", "))
+		}
+		var dtype *kernel.DType
+		if c.dtype != "" && c.dtype != "auto" {
+			d, err := kernel.ParseDType(c.dtype)
+			if err != nil {
+				return usagef("--dtype: %w", err)
+			}
+			dtype = &d
+		}
 		return bench.Run(cmd.Context(), bench.Options{
-			Parts: parts, Shape: shape, Model: c.model,
+			Parts: parts, Shape: shape, Model: c.model, DType: dtype,
 			Emit: func(r bench.Record) {
 				if err := c.emit(r, describeRecord(r)); err != nil {
 					c.showError(err)

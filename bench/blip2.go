@@ -1,0 +1,229 @@
+package bench
+
+import (
+	"context"
+	"runtime/debug"
+
+	"dragoman/generate"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/model/blip2"
+	"dragoman/tensor"
+	"dragoman/vision/vit"
+)
+
+func init() {
+	Register(Part{Name: "qformer", Run: qformerPart})
+	Register(Part{Name: "caption", Run: caption})
+}
+
+// free gives up the memory that earlier parts walked over.
+func (r *Runner) free() {
+	r.arena = nil
+	debug.FreeOSMemory()
+}
+
+// types are those of the wanted that --dtype allows.
+func (r *Runner) types(wanted ...kernel.DType) []kernel.DType {
+	if r.DType == nil {
+		return wanted
+	}
+	return []kernel.DType{*r.DType}
+}
+
+// work is what something takes at least: of multiplications under a type, and of bytes that are read.
+type work struct {
+	flops float64
+	bytes float64
+}
+
+// seconds is the shortest time for it, and whether memory bounds it.
+func (r *Runner) seconds(d kernel.DType, w work) (s float64, memory bool) {
+	computing, reading := w.flops/r.Peak(computeFor(d)), w.bytes/r.read
+	return max(computing, reading), reading > computing
+}
+
+// shapeVision measures the encoder on one picture.
+func shapeVision(ctx context.Context, r *Runner) error {
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
+		m, err := r.fresh(d, blip2.Rooms{Vision: true})
+		if err != nil {
+			return err
+		}
+		encoder := m.Vision.(*vit.Model)
+		run := tensor.NewRun(tensor.Options{Compute: computeFor(d), Engine: r.Engine})
+		pixels := picture(encoder.Config)
+		w := visionWork(encoder.Config)
+		rec := Record{Part: "vision", What: r.Shape, Bound: "compute", Shape: []int{encoder.Config.Tokens(), encoder.Config.HiddenSize}, Flops: w.flops}
+		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {
+			run.Reset()
+			encoder.Encode(run, pixels)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func samples(rec *Record, rate float64) { rec.SamplesPerS = rate }
+
+func picture(c vit.Config) *tensor.Tensor {
+	return tensor.FromFloats(Values(3*c.ImageSize*c.ImageSize), 1, 3, c.ImageSize, c.ImageSize)
+}
+
+// visionWork is what one picture takes.
+func visionWork(c vit.Config) work {
+	n, w, f := float64(c.Tokens()), float64(c.HiddenSize), float64(c.IntermediateSize)
+	patches := 2 * (n - 1) * w * 3 * float64(c.PatchSize*c.PatchSize)
+	return work{flops: patches + float64(c.Layers)*(2*n*w*(4*w+2*f)+4*n*n*w)}
+}
+
+// qformerPart measures the learned queries on the features of one picture.
+func qformerPart(ctx context.Context, r *Runner) error {
+	if r.Shape == "" {
+		r.Shape = "qformer"
+	}
+	for _, d := range r.types(kernel.BF16) {
+		m, err := r.fresh(d, blip2.Rooms{Bridge: true})
+		if err != nil {
+			return err
+		}
+		run := tensor.NewRun(tensor.Options{Compute: computeFor(d), Engine: r.Engine})
+		features := Values(m.FeatureLen())
+		q := m.Config.QFormer
+		rec := Record{Part: "qformer", What: r.Shape, Bound: "compute", Shape: []int{q.Queries, m.Vision.Shape().Tokens, q.FeatureWidth}, Flops: queryWork(m).flops}
+		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {
+			run.Reset()
+			m.SeeFeatures(run, features)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// queryWork is what the queries of one picture take, with the projection into a language model where there is one.
+func queryWork(m *blip2.Model) work {
+	q := m.Config.QFormer
+	w, f, n, keys := float64(q.Width), float64(q.FeedForward), float64(q.Queries), float64(m.Vision.Shape().Tokens)
+	looks := float64((q.Layers + q.CrossEvery - 1) / q.CrossEvery)
+	flops := float64(q.Layers) * (2*n*(4*w*w+2*w*f) + 4*n*n*w)
+	flops += looks * (2*n*2*w*w + 2*keys*2*w*float64(q.FeatureWidth) + 4*n*keys*w)
+	if m.Bridge.Prompt != nil {
+		flops += 2 * n * w * float64(m.Bridge.Prompt.Width())
+	}
+	return work{flops: flops}
+}
+
+// shapeLanguage is the shape's language model by itself.
+func (r *Runner) shapeLanguage(d kernel.DType) (language.Model, language.Cost, error) {
+	m, err := r.fresh(d, blip2.Rooms{Language: true})
+	if err != nil {
+		return nil, language.Cost{}, err
+	}
+	return m.Language, cost(m.Language), nil
+}
+
+func cost(m language.Model) language.Cost { return m.(interface{ Cost() language.Cost }).Cost() }
+
+// shapePrefill measures reading 512 tokens.
+func shapePrefill(ctx context.Context, r *Runner) error {
+	const length = 512
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
+		m, c, err := r.shapeLanguage(d)
+		if err != nil {
+			return err
+		}
+		if err := r.measurePrefill(ctx, m, c, d, length); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shapeDecode measures tokens one after the other. The weights are more than any cache holds.
+func shapeDecode(ctx context.Context, r *Runner) error {
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0, kernel.Q4_0) {
+		m, c, err := r.shapeLanguage(d)
+		if err != nil {
+			return err
+		}
+		if err := r.measureDecode(ctx, []language.Model{m}, c, d, 16); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// captionTokens is how long a measured caption is.
+const captionTokens = 21
+
+// caption measures a picture's way to a sentence: encoder, queries, prefill of soft prompt and BOS, and the tokens one after the other. Its
+// share is of the least time that all of that takes.
+func caption(ctx context.Context, r *Runner) error {
+	if r.Shape == "" {
+		return nil
+	}
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0, kernel.Q4_0) {
+		m, err := r.fresh(d, blip2.Rooms{Vision: true, Bridge: true, Language: true})
+		if err != nil {
+			return err
+		}
+		opt := tensor.Options{Compute: computeFor(d), Engine: r.Engine}
+		run, dec := tensor.NewRun(opt), language.NewDecoder(m.Language, opt)
+		pixels := picture(m.Vision.(*vit.Model).Config)
+		seen := make([]float32, m.FeatureLen())
+		prompt := [][]int32{{max(0, m.Language.Config().BOS)}}
+		o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
+		rec := Record{Part: "caption", What: r.Shape, Shape: []int{captionTokens}}
+		var least float64
+		least, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d)
+		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
+			rec.TokensPerS, rec.ShareOfPeak = rate, least/rec.Seconds
+		}, func() error {
+			run.Reset()
+			dec.Reset()
+			soft := m.Soft(run, m.SeeInto(run, pixels, seen))
+			if _, err := m.Read(dec, soft, prompt); err != nil {
+				return err
+			}
+			_, err := generate.Run(ctx, dec, prompt, o)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// captionWork is the least time for a caption, its multiplications and bytes, and which of the two takes longer.
+func (r *Runner) captionWork(m *blip2.Model, d kernel.DType) (least, flops, bytes float64, bound string) {
+	c := cost(m.Language)
+	read := float64(c.Bytes + c.HeadBytes)
+	encoder := visionWork(m.Vision.(*vit.Model).Config)
+	queries := queryWork(m)
+	prefill := work{2*float64(c.Weights)*float64(m.Config.QFormer.Queries+1) + 2*float64(c.Head), read}
+	var inMemory float64
+	for _, w := range []work{encoder, prefill} {
+		s, memory := r.seconds(d, w)
+		least, flops, bytes = least+s, flops+w.flops, bytes+w.bytes
+		if memory {
+			inMemory += s
+		}
+	}
+	s, _ := r.seconds(kernel.BF16, queries)
+	least, flops = least+s, flops+queries.flops
+	token, memory := r.seconds(d, work{2 * float64(c.Weights+c.Head), read})
+	const tokens = captionTokens - 1 // the first comes out of the prefill
+	least += tokens * token
+	if memory {
+		inMemory += tokens * token
+	}
+	bound = "compute"
+	if 2*inMemory > least {
+		bound = "memory"
+	}
+	return least, flops + tokens*2*float64(c.Weights+c.Head), bytes + tokens*read, bound
+}
