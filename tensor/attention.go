@@ -34,32 +34,35 @@ type AttentionArgs struct {
 	Causal         bool
 	CausalFrom     int
 	CausalOffset   int
-	Bias           *Tensor // [heads, Tq, Tk], constant: it gets no gradient
+	Bias           *Tensor // nil, or [heads, Tq, Tk], added to the scores of every batch
 	Dropout        float32 // of the weights, in training
 	Path           string  // under which an observer may ask for the map: Path + ".attention_probs"
 }
 
 // attentionOp keeps the operands, the result, and log Σ exp of every row of scores, from which the backward computes the
-// weights again. Under dropout of the weights it keeps the weights.
+// weights again. Under dropout of the weights, or where the bias learns, it keeps the weights.
 type attentionOp struct {
 	y    *Tensor
 	q    *Tensor
 	kv   []KV
+	bias *Tensor
 	args kernel.Attention
 	grad kernel.AttentionGrad
 	draw draw // of dropout, if draw.keep is not 0
+
+	dBias []float32 // nil, or where the bias's gradient is summed
 }
 
 // Attention is multi-head scaled dot-product attention: [B, Tq, heads·d].
 func (r *Run) Attention(a AttentionArgs) *Tensor {
 	o := op[attentionOp](r)
-	o.q, o.kv = a.Q, a.KV
+	o.q, o.kv, o.bias = a.Q, a.KV, a.Bias
 	o.args.Segments = r.segments.take(len(a.KV))[:0]
 	o.prepare(&a, r.opt.Compute)
 	o.y = r.like(a.Q)
 	k := &o.args
 	k.Out, k.OutStride = o.y.data, a.Q.Dim(-1)
-	record := r.wants(a.Q)
+	record := r.wants(a.Q, a.Bias)
 	for i := range a.KV {
 		record = record || r.wants(a.KV[i].K, a.KV[i].V)
 	}
@@ -73,7 +76,7 @@ func (r *Run) Attention(a AttentionArgs) *Tensor {
 	}
 	watched := path != "" && r.opt.Observer.WantsMap(path)
 	drop := r.opt.Train && a.Dropout > 0
-	if watched || drop {
+	if watched || drop || r.wants(a.Bias) {
 		probs = r.New(k.Batch, k.Heads, k.Tq, k.Keys())
 		k.Probs = probs.data
 	}
@@ -156,8 +159,9 @@ func (o *attentionOp) backward(r *Run, dy []float32) {
 		g.DK = append(g.DK, kernel.GradRows{Data: r.addGrad(kv.K), Stride: stride})
 		g.DV = append(g.DV, kernel.GradRows{Data: r.addGrad(kv.V), Stride: stride})
 	}
-	if o.draw.keep != 0 {
-		o.dropoutBackward(r)
+	o.dBias = r.addGrad(o.bias)
+	if o.draw.keep != 0 || o.dBias != nil {
+		o.weightsBackward(r)
 	} else {
 		g.Probs = nil
 		r.eng.AttentionBackward(r.pool, g)

@@ -133,6 +133,18 @@ func opCases() []opCase {
 			a.Bias = FromFloats(c.floats("bias"), 3, 5, 7)
 			return r.Attention(a)
 		}},
+		{"attention_relative", func(r *Run, c *recorded) *Tensor {
+			return r.Attention(AttentionArgs{
+				Q: c.in[0], KV: []KV{{K: c.in[1], V: c.in[2]}}, Heads: 3, Scale: 1,
+				Bias: r.RelativeBias(c.in[3], Buckets{Far: 6}, 5, 7, 2),
+			})
+		}},
+		{"relative_ahead", func(r *Run, c *recorded) *Tensor {
+			return r.RelativeBias(c.in[0], Buckets{Far: 128, Ahead: true}, 2, 330, 160)
+		}},
+		{"relative_behind", func(r *Run, c *recorded) *Tensor {
+			return r.RelativeBias(c.in[0], Buckets{Far: 128}, 2, 170, 168)
+		}},
 		{"conv3x3", convCase(ConvArgs{Pad: [4]int{1, 1, 1, 1}})},
 		{"conv_same2", convCase(ConvArgs{Stride: [2]int{2, 2}, Pad: [4]int{0, 0, 1, 1}, Act: kernel.ReLU6})},
 		{"conv_patch", convCase(ConvArgs{Stride: [2]int{2, 3}})},

@@ -12,6 +12,7 @@ import sys
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from transformers.models.t5.modeling_t5 import T5Attention
 
 torch.manual_seed(20261123)
 torch.set_num_threads(1)
@@ -224,5 +225,22 @@ case("conv_patch", lambda x, w: conv(x, w, None, (2, 3), (0, 0, 0, 0)), randn(2,
 case("conv1x1", lambda x, w, b: conv(x, w, b, (1, 1), (0, 0, 0, 0), act=F.relu), randn(2, 3, 4, 6), randn(5, 6, 1, 1), randn(5))
 case("depthwise3", lambda x, w, b: conv(x, w, b, (1, 1), (1, 1, 1, 1), 5, F.relu6), randn(2, 5, 4, 5), randn(5, 1, 3, 3), randn(5))
 case("depthwise5_stride2", lambda x, w: conv(x, w, None, (2, 2), (1, 1, 2, 2), 7), randn(1, 6, 6, 7), randn(7, 1, 5, 5))
+
+# T5's biases by distance, which learn. Later than the rest, whose values so stay.
+
+
+def relative(table, tq, tk, first, ahead, far):
+    rp = torch.arange(tk)[None] - torch.arange(tq)[:, None] - first
+    n = table.shape[0]
+    return table[T5Attention._relative_position_bucket(rp, ahead, n, far)].permute(2, 0, 1)
+
+
+def biased(q, k, v, table):
+    return attention(q, [k], [v], 3, scale=1.0, bias=relative(table, 5, 7, 2, False, 6))
+
+
+case("attention_relative", biased, randn(2, 5, 24, scale=0.5), randn(2, 7, 24, scale=0.5), randn(2, 7, 24), randn(4, 3))
+case("relative_ahead", lambda t: relative(t, 2, 330, 160, True, 128), randn(32, 1))
+case("relative_behind", lambda t: relative(t, 2, 170, 168, False, 128), randn(32, 1))
 
 save_file({k: v.contiguous() for k, v in record.items()}, sys.argv[1])

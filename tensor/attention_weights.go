@@ -2,8 +2,8 @@ package tensor
 
 import "dragoman/kernel"
 
-// Attention whose weights are dropped is computed again, head by head, from the weights that the kernel returned: only
-// training asks for it.
+// Attention whose weights are dropped, or whose bias learns, goes back head by head over the weights that the kernel returned:
+// only training asks for it.
 
 // attentionDropout computes the result of an attention from its weights, some of them dropped.
 type attentionDropout attentionOp
@@ -27,16 +27,16 @@ func (o *attentionDropout) span(r *Run, worker, from, to int) {
 	}
 }
 
-// dropoutBackward is the backward of attention with dropped weights: with weights p, draws m and dp = dy·vᵀ, the scores'
-// gradient is p·(m·dp − Σ p·m·dp). Workers share the heads of keys, because batches may have keys in common.
-func (o *attentionOp) dropoutBackward(r *Run) {
+// weightsBackward is the backward of attention from its weights p: with draws m (1 without dropout) and dp = dy·vᵀ, the gradient of
+// the scores, and of the bias, is p·(m·dp − Σ p·m·dp). Workers share the heads of keys, because batches may have keys in common.
+func (o *attentionOp) weightsBackward(r *Run) {
 	pairs := o.args.Tq * o.args.Keys()
-	r.each(o.args.KVHeads, o.args.Batch*pairs*o.args.D, (*attentionDropoutBackward)(o))
+	r.each(o.args.KVHeads, o.args.Batch*pairs*o.args.D, (*attentionWeightsBackward)(o))
 }
 
-type attentionDropoutBackward attentionOp
+type attentionWeightsBackward attentionOp
 
-func (o *attentionDropoutBackward) span(r *Run, worker, from, to int) {
+func (o *attentionWeightsBackward) span(r *Run, worker, from, to int) {
 	a := &o.args
 	group, pairs := a.Heads/a.KVHeads, a.Tq*a.Keys()
 	buffer := r.scratch(worker, 2*pairs)
@@ -48,7 +48,7 @@ func (o *attentionDropoutBackward) span(r *Run, worker, from, to int) {
 }
 
 // head adds the gradients that come from one head of one batch of queries.
-func (o *attentionDropoutBackward) head(r *Run, worker int, h headOf, kept, ds []float32) {
+func (o *attentionWeightsBackward) head(r *Run, worker int, h headOf, kept, ds []float32) {
 	a, g := &o.args, &o.grad
 	keys := a.Keys()
 	at := (h.batch*a.Heads + h.head) * len(ds)
@@ -64,13 +64,26 @@ func (o *attentionDropoutBackward) head(r *Run, worker int, h headOf, kept, ds [
 			C: ds[h.column(n):], LDC: keys, Compute: r.opt.Compute,
 		})
 	}
-	o.draw.fill(kept, uint64(at))
-	r.eng.Mul(ds, ds, kept)
-	r.eng.Mul(kept, kept, probs)
+	if o.draw.keep != 0 {
+		o.draw.fill(kept, uint64(at))
+		r.eng.Mul(ds, ds, kept)
+		r.eng.Mul(kept, kept, probs)
+	} else {
+		copy(kept, probs)
+	}
 	for i := 0; i < len(ds); i += keys {
 		c := r.eng.Dot(probs[i:i+keys], ds[i:i+keys])
 		for j, p := range probs[i : i+keys] {
-			ds[i+j] = p * (ds[i+j] - c) * a.Scale
+			ds[i+j] = p * (ds[i+j] - c)
+		}
+	}
+	if o.dBias != nil {
+		to := o.dBias[h.head*len(ds):][:len(ds)]
+		r.eng.Add(to, to, ds)
+	}
+	if a.Scale != 1 {
+		for i := range ds {
+			ds[i] *= a.Scale
 		}
 	}
 	for n := range a.Segments {
