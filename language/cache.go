@@ -114,10 +114,7 @@ func (c *Cache) Extend(layer int, k, v *tensor.Tensor) (kv tensor.KV, keyMask []
 		kernel.Encode(c.dtype, l.k[at:][:c.pending*size], k.Data()[b*n:(b+1)*n])
 		kernel.Encode(c.dtype, l.v[at:][:c.pending*size], v.Data()[b*n:(b+1)*n])
 	}
-	if c.mask != nil {
-		keyMask = c.keyMsk
-	}
-	return tensor.KV{K: l.kt, V: l.vt, Index: c.index, Len: c.length + c.pending}, keyMask
+	return c.Layer(layer)
 }
 
 // End closes a pass that Begin opened.
@@ -171,6 +168,28 @@ func (c *Cache) Select(parents []int) {
 	c.next = next
 }
 
+// Share is Select for a cache that nothing is added to any more: rows share what they were.
+func (c *Cache) Share(parents []int) {
+	c.spare = c.spare[:0]
+	next := make([]int32, 0, len(parents))
+	for _, p := range parents {
+		c.spare, next = append(c.spare, c.index[p]), append(next, c.next[p])
+	}
+	c.index, c.spare, c.next = c.spare, c.index, next
+	if c.mask != nil {
+		c.gatherMask()
+	}
+}
+
+// Layer is all there is of a layer, as attention reads it.
+func (c *Cache) Layer(layer int) (kv tensor.KV, keyMask []uint8) {
+	l := &c.layers[layer]
+	if c.mask != nil {
+		keyMask = c.keyMsk
+	}
+	return tensor.KV{K: l.kt, V: l.vt, Index: c.index, Len: c.length + c.pending}, keyMask
+}
+
 // copySlot copies what is filled of a slot.
 func (c *Cache) copySlot(to, from int) {
 	size := c.dtype.RowBytes(c.width)
@@ -184,10 +203,13 @@ func (c *Cache) copySlot(to, from int) {
 	}
 }
 
-// Clear forgets everything and keeps the memory.
+// Clear forgets everything and keeps the memory: there is a row for each slot.
 func (c *Cache) Clear() {
 	c.length, c.pending, c.mask = 0, 0, nil
-	clear(c.next)
+	c.index, c.next = c.index[:0], c.next[:0]
+	for b := range c.slots {
+		c.index, c.next = append(c.index, int32(b)), append(c.next, 0)
+	}
 }
 
 // Truncate forgets all but the first length positions, of rows without padding.

@@ -1,6 +1,7 @@
 package language
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -13,9 +14,12 @@ type Decoder struct {
 	Model Model
 	Hook  Hook // nil, or what is done before each block
 
-	run    *tensor.Run
-	cache  *Cache
-	logits *tensor.Tensor // [rows, Vocab]
+	run     *tensor.Run
+	cache   *Cache
+	source  *Cache         // of a Reader: what was read
+	reading *Reading       // over source
+	logits  *tensor.Tensor // [rows, Vocab]
+	starts  []int32        // a Reader's first ids
 }
 
 var _ generate.Sequences = (*Decoder)(nil)
@@ -31,17 +35,22 @@ func (d *Decoder) Run() *tensor.Run { return d.run }
 
 // Reset forgets everything that was read, and keeps the memory.
 func (d *Decoder) Reset() {
-	if d.cache != nil {
-		d.cache.Clear()
+	for _, c := range []*Cache{d.cache, d.source} {
+		if c != nil {
+			c.Clear()
+		}
 	}
-	d.logits = nil
+	d.reading, d.logits = nil, nil
 	d.run.Reset()
 }
 
 // Tokens is how many tokens the longest row has, soft prompts included.
 func (d *Decoder) Tokens() int {
-	if d.cache == nil {
+	switch {
+	case d.cache == nil:
 		return 0
+	case d.reading != nil:
+		return d.source.Last() + d.cache.Last() - 1 // the start is nobody's
 	}
 	return d.cache.Last()
 }
@@ -55,20 +64,45 @@ func (d *Decoder) Room() int {
 	return max(0, limit-d.Tokens())
 }
 
-// Prefill reads embeddings [B, T, Width], behind what was read before; mask [B, T] is 0 for padding (nil: none). The last
-// column is a token in every row: pad on the left, or in the middle. Logits are then those of the next token.
+// Prefill reads embeddings [B, T, Width], behind what was read before (a Reader reads once until Reset); mask [B, T] is 0 for
+// padding (nil: none). The last column is a token in every row: pad on the left, or in the middle. Logits are then those of the
+// next token.
 func (d *Decoder) Prefill(embeds *tensor.Tensor, mask []uint8) error {
-	rows, length := embeds.Dim(0), embeds.Dim(1)
-	if d.cache == nil || d.cache.Len() == 0 && d.cache.Rows() != rows {
-		d.cache = NewCache(d.Model.Config(), rows, d.run.Options().Compute)
+	m, ok := d.Model.(Reader)
+	if !ok {
+		return d.extend(embeds, mask)
 	}
-	if d.cache.Rows() != rows {
+	if d.reading != nil {
+		return errors.New("language: an encoder-decoder model reads its prompt at once, there is nothing behind it")
+	}
+	rows := embeds.Dim(0)
+	d.source = d.room(d.source, rows)
+	d.reading = m.Read(d.run, Input{Embeds: embeds, Mask: mask, Cache: d.source})
+	d.starts = d.starts[:0]
+	for range rows {
+		d.starts = append(d.starts, m.Config().Start)
+	}
+	return d.extend(m.Embed(d.run, d.starts, rows, 1), nil)
+}
+
+// room is an empty cache of so many rows: c, where it fits.
+func (d *Decoder) room(c *Cache, rows int) *Cache {
+	if c == nil || c.Len() == 0 && c.Rows() != rows {
+		return NewCache(d.Model.Config(), rows, d.run.Options().Compute)
+	}
+	return c
+}
+
+// extend runs tokens behind those in the cache.
+func (d *Decoder) extend(embeds *tensor.Tensor, mask []uint8) error {
+	rows, length := embeds.Dim(0), embeds.Dim(1)
+	if d.cache = d.room(d.cache, rows); d.cache.Rows() != rows {
 		return fmt.Errorf("language: %d rows behind %d", rows, d.cache.Rows())
 	}
 	if err := d.fits(length); err != nil {
 		return err
 	}
-	h := d.Model.Forward(d.run, Input{Embeds: embeds, Mask: mask, Cache: d.cache, Hook: d.Hook})
+	h := d.Model.Forward(d.run, Input{Embeds: embeds, Mask: mask, Cache: d.cache, Source: d.reading, Hook: d.Hook})
 	last := h
 	if length > 1 {
 		last = d.run.Slice(h, 1, length-1, length)
@@ -99,6 +133,19 @@ func (d *Decoder) Read(prompts ...[]int32) error {
 	return d.Prefill(d.Model.Embed(d.run, ids, len(prompts), length), mask)
 }
 
+// Before is what a repetition penalty counts besides what is made: the prompts; or, of a Reader, whose prompts are another text, what
+// its own begins with.
+func (d *Decoder) Before(prompts [][]int32) [][]int32 {
+	if _, ok := d.Model.(Reader); !ok {
+		return prompts
+	}
+	starts := make([][]int32, len(prompts))
+	for i := range starts {
+		starts[i] = []int32{d.Model.Config().Start}
+	}
+	return starts
+}
+
 // Logits implements generate.Sequences.
 func (d *Decoder) Logits(row int) []float32 {
 	v := d.logits.Dim(-1)
@@ -112,9 +159,12 @@ func (d *Decoder) Advance(parents []int, tokens []int32) error {
 	}
 	if !identity(parents, d.cache.Rows()) {
 		d.cache.Select(parents)
+		if d.reading != nil {
+			d.source.Share(parents)
+		}
 	}
 	d.run.Reset()
-	return d.Prefill(d.Model.Embed(d.run, tokens, len(tokens), 1), nil)
+	return d.extend(d.Model.Embed(d.run, tokens, len(tokens), 1), nil)
 }
 
 func identity(parents []int, rows int) bool {

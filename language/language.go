@@ -9,7 +9,7 @@ import (
 	"dragoman/tensor"
 )
 
-// Model is a decoder-only language model. It may be used by many runs at a time.
+// Model is a language model: decoder-only, or a Reader. It may be used by many runs at a time.
 type Model interface {
 	Config() Config
 	// Embed looks up token embeddings: [shape..., Width].
@@ -20,16 +20,27 @@ type Model interface {
 	Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor
 }
 
+// Reader is an encoder-decoder model. It reads a text whole, each token seeing those behind it too, before it writes another, which
+// begins with the id Config.Start. Forward is of what it writes, and wants what was read as Input.Source.
+//
+// Decoder and Predict hide the difference from those who only want a prompt continued.
+type Reader interface {
+	Model
+	// Read encodes a text (Embeds, Mask), in the run's memory or, where there is a Cache of its own for it, there.
+	Read(r *tensor.Run, in Input) *Reading
+}
+
 // Config is what others need to know of a model.
 type Config struct {
 	Architecture string // as GGUF and transformers call it: "llama"
 	Vocab        int
 	Width        int // of an embedding and of a hidden state
-	Layers       int
+	Layers       int // of a Reader, those that write
 	KVHeads      int // heads of keys and values
 	HeadDim      int
-	Context      int     // most positions that it was made for
+	Context      int     // most positions that it was made for; 0: any number
 	BOS          int32   // −1: none
+	Start        int32   // of a Reader: what its texts begin with
 	EOS          []int32 // ids that end a text; may be empty
 	Pad          int32   // −1: none
 }
@@ -49,6 +60,7 @@ type Input struct {
 	Embeds *tensor.Tensor // [B, T, Width]: tokens' embeddings, soft prompts, or both
 	Mask   []uint8        // [B, T], 0 for padding, wherever it stands; nil: none is
 	Cache  *Cache         // nil, or what came before; the pass adds to it
+	Source *Reading       // of a Reader's Forward: what was read
 	Hook   Hook           // nil, or what is done before each block
 }
 

@@ -1,0 +1,43 @@
+package t5
+
+import "dragoman/language"
+
+// Cost is what it takes to write a token.
+func (m *Model) Cost() language.Cost {
+	c := language.Cost{Head: m.head.Len(), HeadBytes: language.StoredBytes(m.head)}
+	for i := range m.decoder.blocks {
+		b := &m.decoder.blocks[i]
+		m.addAttention(&c, &b.self)
+		c.Add(b.cross.query, b.cross.out)
+		c.Attention += m.cfg.Heads * m.cfg.HeadDim // to what was read
+		addFeedForward(&c, &b.mlp)
+		c.CacheRow += 2 * m.cfg.Heads * m.cfg.HeadDim
+	}
+	return c
+}
+
+// ReadingCost is what it takes to read a token of a prompt, the decoder's keys and values of it included.
+func (m *Model) ReadingCost() language.Cost {
+	var c language.Cost
+	for i := range m.encoder.blocks {
+		m.addAttention(&c, &m.encoder.blocks[i].self)
+		addFeedForward(&c, &m.encoder.blocks[i].mlp)
+	}
+	for i := range m.decoder.blocks {
+		c.Add(m.decoder.blocks[i].cross.key, m.decoder.blocks[i].cross.value)
+		c.CacheRow += 2 * m.cfg.Heads * m.cfg.HeadDim
+	}
+	return c
+}
+
+func (m *Model) addAttention(c *language.Cost, a *attention) {
+	c.Add(a.query, a.key, a.value, a.out)
+	c.Attention += m.cfg.Heads * m.cfg.HeadDim
+}
+
+func addFeedForward(c *language.Cost, f *feedForward) {
+	c.Add(f.in, f.out)
+	if f.gate != nil {
+		c.Add(f.gate)
+	}
+}

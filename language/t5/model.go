@@ -1,0 +1,158 @@
+// Package t5 is T5 (Raffel et al. 2020) with its later versions, v1.1 and Flan-T5 (Chung et al. 2022): an encoder that reads a
+// prompt whole, and a decoder that writes behind a start token. Both are stacks of pre-norm blocks without any linear bias,
+//
+//	h ← h + O(attention(Q·x, K·x, V·x)),          x = RMSNorm(h)        scores unscaled, plus a bias by distance
+//	h ← h + O(attention(Q·x, K·e, V·e)),          x = RMSNorm(h)        the decoder's: e is the encoder's last state
+//	h ← h + Wo(act(Wi·x)),                        x = RMSNorm(h)        v1.0
+//	h ← h + Wo(act(Wi0·x) ⊙ Wi1·x),               x = RMSNorm(h)        v1.1
+//
+// and a last norm. The biases by distance of a stack stand in its first block and serve all. Hidden states are [B, T, width],
+// logits [B, T, vocabulary]. Tensor names are transformers' (T5ForConditionalGeneration).
+package t5
+
+import (
+	"math"
+
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/nn"
+	"dragoman/tensor"
+)
+
+// Model is a T5 with its weights. It may be used by many runs at a time.
+type Model struct {
+	cfg              Config
+	headPath         string
+	embed            *tensor.Tensor // [vocabulary, width]
+	encoder, decoder stack
+	head             *tensor.Tensor // [vocabulary, width]
+}
+
+var _ language.Reader = (*Model)(nil)
+
+// stack is the encoder or the decoder.
+type stack struct {
+	path, normPath string
+	blocks         []block
+	bias           *tensor.Tensor // [buckets, heads]
+	distance       tensor.Buckets
+	norm           *tensor.Tensor // [width]
+}
+
+type block struct {
+	path  string
+	self  attention
+	cross *attention // nil in the encoder
+	mlp   feedForward
+}
+
+// sublayer is what stands around an attention or a feed-forward.
+type sublayer struct {
+	path, layerPath, normPath string         // by itself; with what is around it; what comes first of that
+	norm                      *tensor.Tensor // [width]
+}
+
+type attention struct {
+	sublayer
+	query, key, value *tensor.Tensor // [heads·d, width]
+	out               *tensor.Tensor // [width, heads·d]
+}
+
+type feedForward struct {
+	sublayer
+	in, gate *tensor.Tensor // [feed-forward width, width]; gate is nil in v1.0
+	out      *tensor.Tensor // [width, feed-forward width]
+}
+
+var (
+	normal = nn.Init{Kind: nn.Normal, Std: 0.02}
+	one    = nn.Init{Kind: nn.One}
+)
+
+// New binds a model to the tensors below b. Errors are b's.
+func New(b *nn.Builder, cfg Config) *Model {
+	name := "shared.weight"
+	for _, alias := range []string{"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"} {
+		if !b.Has(name) && b.Has(alias) {
+			name = alias
+		}
+	}
+	cfg.Vocab = language.Vocabulary(b, name, cfg.Vocab)
+	m := &Model{cfg: cfg, headPath: b.Sub("lm_head").Path()}
+	m.embed = b.Tensor(name, normal, cfg.Vocab, cfg.Width)
+	m.encoder = newStack(b.Sub("encoder"), &cfg, cfg.EncoderLayers, false)
+	m.decoder = newStack(b.Sub("decoder"), &cfg, cfg.DecoderLayers, true)
+	m.head = m.embed
+	if !cfg.Tied || b.Has("lm_head.weight") {
+		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.Width)
+	}
+	return m
+}
+
+func newStack(b *nn.Builder, c *Config, layers int, writes bool) stack {
+	s := stack{path: b.Path(), normPath: b.Sub("final_layer_norm").Path(), distance: tensor.Buckets{Far: c.Far, Ahead: !writes}}
+	for i := range layers {
+		b := b.Sub("block", i)
+		k := block{path: b.Path(), self: newAttention(b.Sub("layer", 0), "SelfAttention", c)}
+		if i == 0 {
+			s.bias = b.Sub("layer", 0, "SelfAttention").Tensor("relative_attention_bias.weight", normal, c.Buckets, c.Heads)
+		}
+		last := 1
+		if writes {
+			cross := newAttention(b.Sub("layer", 1), "EncDecAttention", c)
+			k.cross, last = &cross, 2
+		}
+		k.mlp = newFeedForward(b.Sub("layer", last), c)
+		s.blocks = append(s.blocks, k)
+	}
+	s.norm = b.Tensor("final_layer_norm.weight", one, c.Width)
+	return s
+}
+
+func newSublayer(b *nn.Builder, name string, c *Config) (sublayer, *nn.Builder) {
+	inner := b.Sub(name)
+	return sublayer{
+		path: inner.Path(), layerPath: b.Path(), normPath: b.Sub("layer_norm").Path(), norm: b.Tensor("layer_norm.weight", one, c.Width),
+	}, inner
+}
+
+func newAttention(b *nn.Builder, name string, c *Config) attention {
+	s, inner := newSublayer(b, name, c)
+	return attention{
+		sublayer: s,
+		query:    inner.Tensor("q.weight", normal, c.Heads*c.HeadDim, c.Width),
+		key:      inner.Tensor("k.weight", normal, c.Heads*c.HeadDim, c.Width),
+		value:    inner.Tensor("v.weight", normal, c.Heads*c.HeadDim, c.Width),
+		out:      inner.Tensor("o.weight", normal, c.Width, c.Heads*c.HeadDim),
+	}
+}
+
+func newFeedForward(b *nn.Builder, c *Config) feedForward {
+	s, inner := newSublayer(b, "DenseReluDense", c)
+	f := feedForward{sublayer: s, out: inner.Tensor("wo.weight", normal, c.Width, c.FeedForward)}
+	if c.Gated {
+		f.gate = inner.Tensor("wi_0.weight", normal, c.FeedForward, c.Width)
+		f.in = inner.Tensor("wi_1.weight", normal, c.FeedForward, c.Width)
+	} else {
+		f.in = inner.Tensor("wi.weight", normal, c.FeedForward, c.Width)
+	}
+	return f
+}
+
+// Config implements language.Model.
+func (m *Model) Config() language.Config { return m.cfg.shared() }
+
+// Embed implements language.Model.
+func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
+	return r.Embedding(m.embed, ids, shape...)
+}
+
+// Logits implements language.Model.
+func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
+	if m.cfg.ScaleOutput {
+		hidden = r.Scale(hidden, float32(1/math.Sqrt(float64(m.cfg.Width))))
+	}
+	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
+	r.Observe(m.headPath, logits)
+	return logits
+}
