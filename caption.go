@@ -20,7 +20,7 @@ func (m *Model) Caption(ctx context.Context, img Image, g *Generate) (*Text, err
 
 // Answer answers a question about a picture, asked as the model's family was trained to be asked.
 func (m *Model) Answer(ctx context.Context, img Image, question string, g *Generate) (*Text, error) {
-	prompt := "Question: " + question + " Answer:"
+	prompt := m.system.Question(question)
 	return m.say(ctx, "answering", img, &prompt, g)
 }
 

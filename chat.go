@@ -58,7 +58,7 @@ func (m *Model) write(ctx context.Context, d *language.Decoder, prompt []int32, 
 	o := m.options(g)
 	o.MaxTokens = min(cmp.Or(o.MaxTokens, 20), max(1, d.Room())) // a text ends where the context does
 	o.MinTokens = min(o.MinTokens, o.MaxTokens)
-	results, err := generate.Run(ctx, d, [][]int32{prompt}, o)
+	results, err := generate.Run(ctx, d, d.Before([][]int32{prompt}), o)
 	if err != nil {
 		return nil, fmt.Errorf("generating: %w", err)
 	}

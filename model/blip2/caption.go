@@ -99,7 +99,7 @@ func (m *Model) Write(ctx context.Context, d *language.Decoder, soft *tensor.Ten
 	if _, err := m.Read(d, soft, prompts); err != nil {
 		return nil, err
 	}
-	return generate.Run(ctx, d, prompts, m.GenerateOptions(o))
+	return generate.Run(ctx, d, d.Before(prompts), m.GenerateOptions(o))
 }
 
 // GenerateOptions adds what every generation of this model needs: where a text ends, and how ids are read.

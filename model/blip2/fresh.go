@@ -47,7 +47,7 @@ func (m *Model) fresh(config []byte, opt nn.BuilderOptions, want Rooms) (err err
 	var heads Want
 	if want.Language {
 		b := nn.NewBuilder(nil, opt)
-		if m.Language, err = bindLanguage(b.Sub(languageModule), m.Config.Language, nil); err == nil {
+		if m.Language, err = bindLanguage(b.Sub(languageModule), m.Config.Language, generation{}); err == nil {
 			err = b.Err()
 		}
 		if err != nil {

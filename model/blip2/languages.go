@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"dragoman/language"
 	"dragoman/language/llama"
 	"dragoman/language/opt"
+	"dragoman/language/t5"
 	"dragoman/nn"
 	"dragoman/tokenizer"
 	"dragoman/weights"
@@ -18,9 +21,12 @@ import (
 const (
 	typeLlama = "llama"
 	typeOPT   = "opt"
+	typeT5    = "t5"
 )
 
-func isLanguageType(t string) bool { return t == typeLlama || t == typeOPT }
+var languageTypes = []string{typeLlama, typeOPT, typeT5}
+
+func isLanguageType(t string) bool { return slices.Contains(languageTypes, t) }
 
 // LanguagePart describes the language model in a GGUF file or in a directory of transformers', for a config.json.
 func LanguagePart(files Files, name string) (Part, error) {
@@ -64,7 +70,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 		return nil, nil, err
 	}
 	folder := files.Below(at)
-	eos, err := readEOS(folder)
+	g, err := readGeneration(folder)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,7 +78,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if module != "" {
 		b = b.Sub(module)
 	}
-	m, err := bindLanguage(b, p, eos)
+	m, err := bindLanguage(b, p, g)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,50 +90,60 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	return m, t, err
 }
 
-// bindLanguage binds the language model of a configuration; eos, where it is not empty, replaces what the configuration says ends a
-// text.
-func bindLanguage(b *nn.Builder, p Part, eos []int32) (language.Model, error) {
+// bindLanguage binds the language model of a configuration.
+func bindLanguage(b *nn.Builder, p Part, g generation) (language.Model, error) {
 	switch p.Type {
 	case typeLlama:
 		c, err := llama.ParseConfig(p.JSON)
 		if err != nil {
 			return nil, err
 		}
-		if len(eos) > 0 {
-			c.EOS = eos
-		}
+		g.setEOS(&c.EOS)
 		return llama.New(b, c), nil
 	case typeOPT:
 		c, err := opt.ParseConfig(p.JSON)
 		if err != nil {
 			return nil, err
 		}
-		if len(eos) > 0 {
-			c.EOS = eos
-		}
+		g.setEOS(&c.EOS)
 		return opt.New(b, c), nil
+	case typeT5:
+		c, err := t5.ParseConfig(p.JSON)
+		if err != nil {
+			return nil, err
+		}
+		g.setEOS(&c.EOS)
+		return t5.New(b, c), nil
 	}
-	return nil, fmt.Errorf("config.json: text_config: model_type %q is none of %s, %s", p.Type, typeLlama, typeOPT)
+	return nil, fmt.Errorf("config.json: text_config: model_type %q is none of %s", p.Type, strings.Join(languageTypes, ", "))
 }
 
 // generationFile is where transformers keeps what generating needs.
 const generationFile = "generation_config.json"
 
-// readEOS reads the ids that end a text, which a model may have learnt anew: BLIP-2 ends OPT's texts with the end of a line. Nothing
-// without the file.
-func readEOS(files Files) ([]int32, error) {
+// generation is what that file says. A model may have learnt anew where its texts end: BLIP-2 ends OPT's with the end of a line.
+type generation struct {
+	EOS language.IDs `json:"eos_token_id"`
+}
+
+// setEOS replaces what a model's configuration says, where there is something to replace it with.
+func (g generation) setEOS(ids *[]int32) {
+	if len(g.EOS) > 0 {
+		*ids = g.EOS
+	}
+}
+
+// readGeneration reads the file; it is nothing without one.
+func readGeneration(files Files) (g generation, err error) {
 	raw, err := files.ReadFile(generationFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return g, nil
 	}
 	if err != nil {
-		return nil, err
+		return g, err
 	}
-	var j struct {
-		EOS language.IDs `json:"eos_token_id"`
+	if err := json.Unmarshal(raw, &g); err != nil {
+		return g, fmt.Errorf("%s: %w", generationFile, err)
 	}
-	if err := json.Unmarshal(raw, &j); err != nil {
-		return nil, fmt.Errorf("%s: %w", generationFile, err)
-	}
-	return j.EOS, nil
+	return g, nil
 }

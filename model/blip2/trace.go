@@ -14,8 +14,8 @@ import (
 
 // Trace asks what goes through a model: one forward pass over given inputs, with every module's output kept.
 type Trace struct {
-	// Inputs have the names of transformers' forward arguments: pixel_values, input_ids, attention_mask, labels; for the first
-	// stage's losses also itm_negative_images and itm_negative_texts.
+	// Inputs have the names of transformers' forward arguments: pixel_values, input_ids, attention_mask, decoder_input_ids, labels; for the
+	// first stage's losses also itm_negative_images and itm_negative_texts.
 	Inputs weights.Source
 	Head   string                 // "itm" or "itc" for a matching model; "": itc, or the language model where there is one
 	Loss   string                 // "stage1", or "": the language model's, where there are labels
@@ -304,25 +304,22 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 	if limit := p.Language.Config().Context; limit > 0 && total > limit {
 		return nil, fmt.Errorf("input_ids: %d tokens: %w of %d", total, language.ErrContext, limit)
 	}
-	hidden := p.Language.Forward(p.run, language.Input{Embeds: embeds, Mask: mask})
-	logits := p.Language.Logits(p.run, hidden)
+	in := language.Input{Embeds: embeds, Mask: mask}
+	if reader, ok := p.Language.(language.Reader); ok {
+		return p.write(reader, in, rows)
+	}
+	logits := p.Language.Logits(p.run, p.Language.Forward(p.run, in))
 	p.seen.keep("logits", logits)
-	labels, labelRows, err := p.ints("labels")
+	labels, n, err := p.labels(rows)
 	if err != nil || labels == nil {
 		return nil, err
 	}
-	if labelRows != rows || len(labels)%rows != 0 || len(labels)/rows > total {
-		return nil, fmt.Errorf("labels: %d values for %d rows of %d tokens", len(labels), rows, total)
+	if n > total {
+		return nil, fmt.Errorf("labels: %d for rows of %d tokens", n, total)
 	}
-	n := len(labels) / rows
 	targets := make([]int32, 0, rows*(n-1))
 	for r := range rows {
-		for _, id := range labels[r*n+1 : (r+1)*n] {
-			if id >= 0 && int(id) >= vocab {
-				return nil, fmt.Errorf("labels: %d is not among %d tokens", id, vocab)
-			}
-			targets = append(targets, id)
-		}
+		targets = append(targets, labels[r*n+1:(r+1)*n]...)
 	}
 	// Each token is predicted from the one before it.
 	return p.run.CrossEntropy(p.run.Slice(logits, 1, total-n, total-1), targets, 0), nil

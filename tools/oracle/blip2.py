@@ -1,12 +1,13 @@
 """Tiny random BLIP-2 checkpoints as transformers writes them, and what transformers computes with them.
 
-    python tools/oracle/blip2.py
+    python tools/oracle/blip2.py [itm] [llama] [t5]
 
-writes testdata/blip2-itm (matching) and testdata/blip2-llama (a language model behind it): the model's directory, with
+writes testdata/blip2-itm (matching), testdata/blip2-llama and testdata/blip2-t5 (a language model behind it): the model's directory, with
 inputs.safetensors and expected.safetensors, the latter named by module path.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -136,7 +137,63 @@ def llama():
     save_file({k: v.contiguous().clone() for k, v in out.items()}, path / "expected.safetensors")
 
 
-itm()
-llama()
-for f in sorted(root.glob("blip2-*/*")):
-    print(f.relative_to(root), f.stat().st_size)
+def t5():
+    """Flan-T5 behind the bridge: gated with erf, and a head of its own."""
+    torch.manual_seed(3)
+    path = root / "blip2-t5"
+    path.mkdir(parents=True, exist_ok=True)
+    vocab, image = 44, 43
+    text = dict(
+        model_type="t5", vocab_size=vocab, d_model=12, d_kv=5, num_heads=2, d_ff=14, num_layers=2, num_decoder_layers=2,
+        relative_attention_num_buckets=8, relative_attention_max_distance=16, feed_forward_proj="gated-gelu", dense_act_fn="gelu",
+        dropout_rate=0.0, bos_token_id=1, eos_token_id=1, pad_token_id=0, decoder_start_token_id=0, tie_word_embeddings=False)
+    c = Blip2Config(vision_config=vision, qformer_config=qformer, num_query_tokens=4, text_config=dict(text), image_token_index=image)
+    m = Blip2ForConditionalGeneration(c).eval()
+    m.language_model.lm_head.weight = torch.nn.Parameter(torch.empty(vocab, 12))
+    randomize(m)
+    tensors = {k: v.contiguous() for k, v in m.state_dict().items() if "embed_tokens" not in k}
+    save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
+    # As transformers 4 has it: what differs from the defaults, besides the sizes.
+    (path / "config.json").write_text(json.dumps(dict(
+        architectures=["Blip2ForConditionalGeneration"], model_type="blip-2", image_token_index=image, num_query_tokens=4,
+        vision_config=dict(vision, model_type="blip_2_vision_model"), qformer_config=dict(qformer, model_type="blip_2_qformer"),
+        text_config=text, use_decoder_only_language_model=False, is_encoder_decoder=True), indent=1) + "\n")
+    processor(path)
+    t = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2} | {f"w{i}": i for i in range(3, image)}, unk_token="<unk>"))
+    t.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    t.add_special_tokens(["<pad>", "</s>", "<unk>", "<image>"])
+    t.save(str(path / "tokenizer.json"))
+
+    pixels = torch.randn(2, 3, 28, 28)
+    ids = torch.cat([torch.full((2, 4), image), torch.randint(3, image, (2, 4)), torch.ones(2, 1, dtype=torch.long)], 1)
+    mask = torch.ones_like(ids)
+    ids[1, 6:], mask[1, 7:] = torch.tensor([1, 0, 0]), 0  # a shorter row, padded on the right
+    labels = torch.randint(3, image, (2, 4))
+    labels[0, 3], labels[1, 2:] = 1, torch.tensor([1, -100])
+    out = {}
+    names = {n for n, _ in m.named_modules() if n.startswith("language_model.")}
+    inner = {n for n in names if n.endswith(("Attention", "DenseReluDense", "layer_norm", "lm_head", "encoder", "decoder")) or n.rpartition(".")[0].endswith(("block", "layer"))}
+    hooks = watch(m, out, {"vision_model", "qformer", "language_projection"} | inner)
+    r = m(pixel_values=pixels, input_ids=ids, attention_mask=mask, labels=labels)
+    out["logits"], out["loss"] = r.logits.detach(), r.loss.detach().reshape(1)
+    for h in hooks:
+        h.remove()
+    r.loss.backward()
+    for name, p in m.named_parameters():
+        if p.grad is not None and (name.startswith(("query_tokens", "language_")) or name.endswith(("layers.1.self_attn.qkv.weight", "layer.0.crossattention.attention.key.weight"))):
+            out["grad." + name] = p.grad
+    with torch.no_grad():
+        for key, args in {"greedy": {}, "beams": dict(num_beams=3, length_penalty=-1.0), "penalised": dict(repetition_penalty=1.7, min_new_tokens=5)}.items():
+            out["generated." + key] = m.generate(pixel_values=pixels, input_ids=ids, attention_mask=mask, max_new_tokens=9, do_sample=False, **args).float()
+        out["generated.captions"] = m.generate(pixel_values=pixels, max_new_tokens=9, do_sample=False).float()
+    print({k: v.tolist() for k, v in out.items() if k.startswith("generated")})
+    save_file({"pixel_values": pixels, "input_ids": ids, "attention_mask": mask, "labels": labels}, path / "inputs.safetensors")
+    save_file({k: v.contiguous().clone() for k, v in out.items()}, path / "expected.safetensors")
+
+
+if __name__ == "__main__":
+    for make in sys.argv[1:] or ["itm", "llama", "t5"]:
+        globals()[make]()
+    for f in sorted(root.glob("blip2-*/*")):
+        print(f.relative_to(root), f.stat().st_size)
