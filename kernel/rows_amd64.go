@@ -47,6 +47,13 @@ var nibbleValues = [32]float32{
 	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
 }
 
+// pickQ80, pickQ40 and pickQ41 are where the scales, and for Q4_1 then the minima, stand among the words of a group of blocks.
+var (
+	pickQ80 = [32]uint16{0, 17}
+	pickQ40 = [32]uint16{0, 9, 18, 27}
+	pickQ41 = [32]uint16{0, 10, 20, 30, 1, 11, 21, 31}
+)
+
 // spreadTwo and spreadFour give each lane of 16 the scale of its block, of two and of four blocks.
 var (
 	spreadTwo  = [16]uint32{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}

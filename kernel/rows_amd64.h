@@ -64,17 +64,22 @@ done: \
 	ENDGROUP
 
 // BLOCKROWS is the loop over k elements in blocks of 32 in SIZE bytes: STEP(p, acc) adds the products of the block at p with
-// the inputs at (BX) to acc.
+// the inputs at (BX) to acc. Such rows are too short to be streams of their own: what will be needed is asked for in the order in
+// which it lies, DX running ahead, and passes through the cache once (NTA).
 #define BLOCKROWS(STEP, SIZE) \
 group: \
 	NEXTGROUP; \
+	LEAQ (SI)(R8*1), DX; \
 loop: \
 	SUBQ $32, CX; \
 	JLT  done; \
 	STEP(SI, V0); \
+	PREFETCHNTA (DX); \
 	STEP(DI, V1); \
 	STEP(R12, V2); \
+	PREFETCHNTA 64(DX); \
 	STEP(R13, V3); \
+	ADDQ $(4*SIZE), DX; \
 	ADDQ $128, BX; \
 	ADDQ $SIZE, SI; \
 	ADDQ $SIZE, DI; \

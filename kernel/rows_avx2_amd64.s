@@ -59,8 +59,7 @@
 	EIGHT(18(p), 64(BX)); \
 	EIGHT(26(p), 96(BX)); \
 	SCALE_F16((p), X8, Y8); \
-	VFMADD231PS Y8, Y6, acc; \
-	PREFETCHT0  (p)(R8*1)
+	VFMADD231PS Y8, Y6, acc
 
 // Y14 is 15 and Y13 is 8 in all lanes. Y6 += the products of the eight bytes' nibbles at w, less 8.
 #define NIBBLES(w, lo, hi) \
@@ -79,8 +78,7 @@
 	NIBBLES(2(p), (BX), 64(BX)); \
 	NIBBLES(10(p), 32(BX), 96(BX)); \
 	SCALE_F16((p), X8, Y8); \
-	VFMADD231PS Y8, Y6, acc; \
-	PREFETCHT0  (p)(R8*1)
+	VFMADD231PS Y8, Y6, acc
 
 // acc += the products of the eight bytes' weights d·q + m at w; d in Y9, m in Y10.
 #define WEIGHTS(w, lo, hi, acc) \
@@ -98,8 +96,7 @@
 	SCALE_F16((p), X9, Y9); \
 	SCALE_F16(2(p), X10, Y10); \
 	WEIGHTS(4(p), (BX), 64(BX), acc); \
-	WEIGHTS(12(p), 32(BX), 96(BX), acc); \
-	PREFETCHT0  (p)(R8*1)
+	WEIGHTS(12(p), 32(BX), 96(BX), acc)
 
 // func rowsF32AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 TEXT ·rowsF32AVX2(SB), NOSPLIT, $0-56

@@ -56,8 +56,7 @@
 	VPMOVSXBD   18(p), Z7; \
 	VCVTDQ2PS   Z7, Z7; \
 	VFMADD231PS 64(BX), Z7, Z6; \
-	VFMADD231PS Z8, Z6, acc; \
-	PREFETCHT0  (p)(R8*1)
+	VFMADD231PS Z8, Z6, acc
 
 // Z14 holds −8 … 7: the value of each nibble, looked up by the lowest four bits of an index.
 #define STEP_Q4_0(p, acc) \
@@ -68,8 +67,7 @@
 	VPERMPS     Z14, Z7, Z7; \
 	VMULPS      (BX), Z6, Z6; \
 	VFMADD231PS 64(BX), Z7, Z6; \
-	VFMADD231PS Z8, Z6, acc; \
-	PREFETCHT0  (p)(R8*1)
+	VFMADD231PS Z8, Z6, acc
 
 // Z14 holds 0 … 15; a weight is d·q + m.
 #define STEP_Q4_1(p, acc) \
@@ -82,8 +80,7 @@
 	VFMADD213PS Z9, Z8, Z6; \
 	VFMADD213PS Z9, Z8, Z7; \
 	VFMADD231PS (BX), Z6, acc; \
-	VFMADD231PS 64(BX), Z7, acc; \
-	PREFETCHT0  (p)(R8*1)
+	VFMADD231PS 64(BX), Z7, acc
 
 // func rowsF32AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
 TEXT ·rowsF32AVX512(SB), NOSPLIT, $0-56
