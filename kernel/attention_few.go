@@ -95,11 +95,11 @@ func (j *attentionJob) fewRows(s *attentionScratch, bundle []int32, kvHead, from
 
 // dot4 sets dst[i] to the product of row from+i of m with q; dst has room for a multiple of four.
 func dot4(kernel rowKernel, dst []float32, m *Mat, from, count int, q unsafe.Pointer, d int) {
-	if whole := count / 4; whole > 0 {
-		kernel(&dst[0], unsafe.Pointer(&m.Data[from*m.Stride]), m.Stride, whole, q, d, 16*m.Stride)
+	if run := count / 4; run > 0 {
+		kernel(&dst[0], unsafe.Pointer(&m.Data[from*m.Stride]), m.Stride, run*m.Stride, run, q, d, 4*m.Stride)
 	}
 	for i := count &^ 3; i < count; i++ {
 		// A row alone stands in for four; what it writes past its place is overwritten or beyond the end.
-		kernel(&dst[i], unsafe.Pointer(&m.Data[(from+i)*m.Stride]), 0, 1, q, d, 0)
+		kernel(&dst[i], unsafe.Pointer(&m.Data[(from+i)*m.Stride]), 0, 0, 1, q, d, 0)
 	}
 }

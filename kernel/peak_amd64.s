@@ -211,35 +211,41 @@ round:
 	TILERELEASE
 	RET
 
-// func readAVX2(p *byte, n int) uint64: the exclusive or of n bytes, 256 at a time
+// READ is 64 bytes of a stream.
+#define READ(p) \
+	VPXOR       (p), Y0, Y0; \
+	VPXOR       32(p), Y1, Y1; \
+	PREFETCHNTA 512(p); \
+	ADDQ        $64, p
+
+// func readAVX2(p *byte, n int) uint64: the exclusive or of n bytes, read as eight streams of an eighth each
 TEXT ·readAVX2(SB), NOSPLIT, $0-24
-	MOVQ p+0(FP), SI
-	MOVQ n+8(FP), CX
+	MOVQ  p+0(FP), SI
+	MOVQ  n+8(FP), CX
+	SHRQ  $3, CX
+	LEAQ  (SI)(CX*1), DI
+	LEAQ  (SI)(CX*2), R8
+	LEAQ  (DI)(CX*2), R9
+	LEAQ  (SI)(CX*4), R10
+	LEAQ  (DI)(CX*4), R11
+	LEAQ  (R8)(CX*4), R12
+	LEAQ  (R9)(CX*4), R13
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
 
 loop:
-	VPXOR (SI), Y0, Y0
-	VPXOR 32(SI), Y1, Y1
-	VPXOR 64(SI), Y2, Y2
-	VPXOR 96(SI), Y3, Y3
-	VPXOR 128(SI), Y0, Y0
-	VPXOR 160(SI), Y1, Y1
-	VPXOR 192(SI), Y2, Y2
-	VPXOR 224(SI), Y3, Y3
-	PREFETCHT0 2048(SI)
-	PREFETCHT0 2112(SI)
-	PREFETCHT0 2176(SI)
-	PREFETCHT0 2240(SI)
-	ADDQ $256, SI
-	SUBQ $256, CX
-	JGT  loop
+	READ(SI)
+	READ(DI)
+	READ(R8)
+	READ(R9)
+	READ(R10)
+	READ(R11)
+	READ(R12)
+	READ(R13)
+	SUBQ  $64, CX
+	JGT   loop
 	VPXOR Y1, Y0, Y0
-	VPXOR Y3, Y2, Y2
-	VPXOR Y2, Y0, Y0
 	VMOVQ X0, AX
-	MOVQ AX, ret+16(FP)
+	MOVQ  AX, ret+16(FP)
 	VZEROUPPER
 	RET

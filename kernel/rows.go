@@ -23,10 +23,14 @@ func (e *Engine) rows(w Workers, g *Gemm) {
 	giveRowsJob(j)
 }
 
-// rowKernel computes the products of 4·groups stored rows, stride bytes from one to the next, with one row of inputs x:
-// sums[i] = Σ_k w[i][k]·x[k]. k is a number of columns, whole steps of the kernel's; for an int8 kernel x is what quantise makes
-// and k a number of blocks. ahead is how many bytes ahead of a row it prefetches.
-type rowKernel func(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+// rowKernel computes the products of four runs of stored rows with one row of inputs x. A run is rows rows, stride bytes from one
+// to the next; the runs begin far bytes apart, so that each is a stream of its own: sums[i·rows+r] = Σ_k w[i·far+r·stride][k]·x[k].
+// k is a number of columns, whole steps of the kernel's; for an int8 kernel x is what quantise makes and k a number of blocks.
+// ahead is how many bytes ahead of where it reads it asks for what comes.
+type rowKernel func(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+
+// aheadBytes is how far ahead weights that lie row behind row are asked for.
+const aheadBytes = 768
 
 // rowsJob is one such product while it is computed.
 type rowsJob struct {
@@ -122,21 +126,13 @@ func (j *rowsJob) products(sums, room []float32, from, m int) {
 	if j.kernel == nil {
 		clear(sums)
 	} else {
-		w := unsafe.Pointer(&g.B.Data[from*g.B.Stride])
-		if whole := n / 4; whole > 1 {
-			// The last group has nothing after it to ask for.
-			j.kernel(&sums[0], w, g.B.Stride, whole-1, j.inputs[m], j.count, 4*g.B.Stride)
+		stride, run := g.B.Stride, n/4
+		if run > 0 {
+			j.kernel(&sums[0], unsafe.Pointer(&g.B.Data[from*stride]), stride, run*stride, run, j.inputs[m], j.count, aheadBytes)
 		}
-		for i := max(n/4-1, 0) * 4; i < n; {
-			row := unsafe.Pointer(&g.B.Data[(from+i)*g.B.Stride])
-			if i+4 <= n {
-				j.kernel(&sums[i], row, g.B.Stride, 1, j.inputs[m], j.count, 0)
-				i += 4
-				continue
-			}
-			j.kernel(&room[0], row, 0, 1, j.inputs[m], j.count, 0) // a row alone stands in for four
+		for i := 4 * run; i < n; i++ { // a row alone stands in for four
+			j.kernel(&room[0], unsafe.Pointer(&g.B.Data[(from+i)*stride]), 0, 0, 1, j.inputs[m], j.count, 0)
 			sums[i] = room[0]
-			i++
 		}
 	}
 	if j.whole == g.K {

@@ -47,11 +47,14 @@ var nibbleValues = [32]float32{
 	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
 }
 
-// pickQ80, pickQ40 and pickQ41 are where the scales, and for Q4_1 then the minima, stand among the words of a group of blocks.
+// pickQ80, pickQ40 and pickQ41 are where the scales, and for Q4_1 then the minima, stand among the words of a group of blocks;
+// quantsQ40 and quantsQ41, where the quants of its first three blocks do.
 var (
-	pickQ80 = [32]uint16{0, 17}
-	pickQ40 = [32]uint16{0, 9, 18, 27}
-	pickQ41 = [32]uint16{0, 10, 20, 30, 1, 11, 21, 31}
+	pickQ80   = [32]uint16{0, 17}
+	pickQ40   = [32]uint16{0, 9, 18, 27}
+	pickQ41   = [32]uint16{0, 10, 20, 30, 1, 11, 21, 31}
+	quantsQ40 = [32]uint16{1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24, 25, 26}
+	quantsQ41 = [32]uint16{2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18, 19, 22, 23, 24, 25, 26, 27, 28, 29}
 )
 
 // spreadTwo and spreadFour give each lane of 16 the scale of its block, of two and of four blocks.
@@ -61,49 +64,49 @@ var (
 )
 
 //go:noescape
-func rowsF32AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsF32AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsF16AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsF16AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsBF16AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsBF16AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ80AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ80AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ40AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ40AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ41AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ41AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsF32AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsF32AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsF16AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsF16AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsBF16AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsBF16AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ80AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ80AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ40AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ40AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ41AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ41AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ80VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ80VNNI(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ40VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ40VNNI(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
-func rowsQ41VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
+func rowsQ41VNNI(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 // quantiseVNNI: for i := range n { blocks[i].round(x[32*i:]) }
 //

@@ -1,24 +1,27 @@
 // Products of stored rows with one row of inputs, four rows at a time:
-// func(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int).
-// The four rows are streams that the memory delivers side by side; R8 bytes ahead of each, in the next group, it is asked for
-// what will be needed.
+// func(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int).
+// The four rows stand far bytes apart and are streams that the memory delivers side by side; R8 bytes ahead of each it is asked for
+// what will be needed, which passes through the cache once (NTA).
 //
 // A family's file defines V0…V15, VBYTES and LANES, and TRANSPOSEDSUMS, which makes X0 the sums of the lanes of V0…V3; V4…V7 are
 // free.
 
+// FIRSTGROUP is before the loop over groups: R15 is how far apart the sums of a group's rows stand.
+#define FIRSTGROUP \
+	MOVQ rows+32(FP), R15
+
 // NEXTGROUP begins the next group of rows: SI, DI, R12 and R13 point to them, BX to the inputs, CX is k.
 #define NEXTGROUP \
 	MOVQ w+8(FP), SI; \
-	MOVQ stride+16(FP), DX; \
+	MOVQ far+24(FP), DX; \
 	LEAQ (SI)(DX*1), DI; \
 	LEAQ (SI)(DX*2), R12; \
 	LEAQ (DI)(DX*2), R13; \
-	LEAQ (SI)(DX*4), AX; \
-	MOVQ AX, w+8(FP); \
-	MOVQ x+32(FP), BX; \
-	MOVQ k+40(FP), CX; \
-	MOVQ ahead+48(FP), R8; \
-	XORL DX, DX; \
+	MOVQ stride+16(FP), AX; \
+	ADDQ AX, w+8(FP); \
+	MOVQ x+40(FP), BX; \
+	MOVQ k+48(FP), CX; \
+	MOVQ ahead+56(FP), R8; \
 	VXORPS V0, V0, V0; \
 	VXORPS V1, V1, V1; \
 	VXORPS V2, V2, V2; \
@@ -28,34 +31,39 @@
 #define ENDGROUP \
 	TRANSPOSEDSUMS; \
 	MOVQ sums+0(FP), AX; \
-	VMOVUPS X0, (AX); \
-	ADDQ $16, AX; \
-	MOVQ AX, sums+0(FP); \
-	DECQ groups+24(FP); \
+	LEAQ (AX)(R15*8), DX; \
+	VMOVSS X0, (AX); \
+	VEXTRACTPS $1, X0, (AX)(R15*4); \
+	VEXTRACTPS $2, X0, (DX); \
+	VEXTRACTPS $3, X0, (DX)(R15*4); \
+	ADDQ $4, sums+0(FP); \
+	DECQ rows+32(FP); \
 	JNZ  group; \
 	VZEROUPPER; \
 	RET
 
 // ROWS is the loop over k elements of SIZE bytes: WIDEN(mem, v) reads LANES of them as float32.
 #define ROWS(WIDEN, SIZE) \
+	FIRSTGROUP; \
 group: \
 	NEXTGROUP; \
+	XORL DX, DX; \
 loop: \
 	SUBQ $LANES, CX; \
 	JLT  done; \
 	VMOVUPS (BX), V4; \
 	WIDEN((SI)(DX*1), V5); \
 	VFMADD231PS V5, V4, V0; \
-	PREFETCHT0 (SI)(R8*1); \
+	PREFETCHNTA (SI)(R8*1); \
 	WIDEN((DI)(DX*1), V6); \
 	VFMADD231PS V6, V4, V1; \
-	PREFETCHT0 (DI)(R8*1); \
+	PREFETCHNTA (DI)(R8*1); \
 	WIDEN((R12)(DX*1), V7); \
 	VFMADD231PS V7, V4, V2; \
-	PREFETCHT0 (R12)(R8*1); \
+	PREFETCHNTA (R12)(R8*1); \
 	WIDEN((R13)(DX*1), V8); \
 	VFMADD231PS V8, V4, V3; \
-	PREFETCHT0 (R13)(R8*1); \
+	PREFETCHNTA (R13)(R8*1); \
 	ADDQ $VBYTES, BX; \
 	ADDQ $(SIZE*LANES), DX; \
 	ADDQ $(SIZE*LANES), R8; \
@@ -64,22 +72,22 @@ done: \
 	ENDGROUP
 
 // BLOCKROWS is the loop over k elements in blocks of 32 in SIZE bytes: STEP(p, acc) adds the products of the block at p with
-// the inputs at (BX) to acc. Such rows are too short to be streams of their own: what will be needed is asked for in the order in
-// which it lies, DX running ahead, and passes through the cache once (NTA).
+// the inputs at (BX) to acc.
 #define BLOCKROWS(STEP, SIZE) \
+	FIRSTGROUP; \
 group: \
 	NEXTGROUP; \
-	LEAQ (SI)(R8*1), DX; \
 loop: \
 	SUBQ $32, CX; \
 	JLT  done; \
 	STEP(SI, V0); \
-	PREFETCHNTA (DX); \
+	PREFETCHNTA (SI)(R8*1); \
 	STEP(DI, V1); \
+	PREFETCHNTA (DI)(R8*1); \
 	STEP(R12, V2); \
-	PREFETCHNTA 64(DX); \
+	PREFETCHNTA (R12)(R8*1); \
 	STEP(R13, V3); \
-	ADDQ $(4*SIZE), DX; \
+	PREFETCHNTA (R13)(R8*1); \
 	ADDQ $128, BX; \
 	ADDQ $SIZE, SI; \
 	ADDQ $SIZE, DI; \

@@ -98,24 +98,24 @@
 	WEIGHTS(4(p), (BX), 64(BX), acc); \
 	WEIGHTS(12(p), 32(BX), 96(BX), acc)
 
-// func rowsF32AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsF32AVX2(SB), NOSPLIT, $0-56
+// func rowsF32AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsF32AVX2(SB), NOSPLIT, $0-64
 	ROWS(WIDEN_F32, 4)
 
-// func rowsF16AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsF16AVX2(SB), NOSPLIT, $0-56
+// func rowsF16AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsF16AVX2(SB), NOSPLIT, $0-64
 	ROWS(WIDEN_F16, 2)
 
-// func rowsBF16AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsBF16AVX2(SB), NOSPLIT, $0-56
+// func rowsBF16AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsBF16AVX2(SB), NOSPLIT, $0-64
 	ROWS(WIDEN_BF16, 2)
 
-// func rowsQ80AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ80AVX2(SB), NOSPLIT, $0-56
+// func rowsQ80AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ80AVX2(SB), NOSPLIT, $0-64
 	BLOCKROWS(STEP_Q8_0, 34)
 
-// func rowsQ40AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-56
+// func rowsQ40AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-64
 	MOVL $15, AX
 	VMOVD AX, X14
 	VPBROADCASTD X14, Y14
@@ -124,8 +124,8 @@ TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-56
 	VPBROADCASTD X13, Y13
 	BLOCKROWS(STEP_Q4_0, 18)
 
-// func rowsQ41AVX2(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ41AVX2(SB), NOSPLIT, $0-56
+// func rowsQ41AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ41AVX2(SB), NOSPLIT, $0-64
 	MOVL $15, AX
 	VMOVD AX, X14
 	VPBROADCASTD X14, Y14

@@ -82,29 +82,29 @@
 	VFMADD231PS (BX), Z6, acc; \
 	VFMADD231PS 64(BX), Z7, acc
 
-// func rowsF32AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsF32AVX512(SB), NOSPLIT, $0-56
+// func rowsF32AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsF32AVX512(SB), NOSPLIT, $0-64
 	ROWS(WIDEN_F32, 4)
 
-// func rowsF16AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsF16AVX512(SB), NOSPLIT, $0-56
+// func rowsF16AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsF16AVX512(SB), NOSPLIT, $0-64
 	ROWS(WIDEN_F16, 2)
 
-// func rowsBF16AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsBF16AVX512(SB), NOSPLIT, $0-56
+// func rowsBF16AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsBF16AVX512(SB), NOSPLIT, $0-64
 	ROWS(WIDEN_BF16, 2)
 
-// func rowsQ80AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ80AVX512(SB), NOSPLIT, $0-56
+// func rowsQ80AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ80AVX512(SB), NOSPLIT, $0-64
 	BLOCKROWS(STEP_Q8_0, 34)
 
-// func rowsQ40AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ40AVX512(SB), NOSPLIT, $0-56
+// func rowsQ40AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ40AVX512(SB), NOSPLIT, $0-64
 	VMOVDQU32 ·nibbleValues(SB), Z14
 	BLOCKROWS(STEP_Q4_0, 18)
 
-// func rowsQ41AVX512(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ41AVX512(SB), NOSPLIT, $0-56
+// func rowsQ41AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ41AVX512(SB), NOSPLIT, $0-64
 	VMOVDQU32 ·nibbleValues+64(SB), Z14
 	BLOCKROWS(STEP_Q4_1, 20)
 

@@ -43,18 +43,14 @@
 
 #include "rows_amd64.h"
 
-// The quants of the blocks of a group are broadcast, each into its lanes (K1…K3), which leaves the shuffle units alone. K4 shows
-// the words of a group that are there; Z13 picks the scales out of them, and Z11 spreads a scale over its block's lanes.
-//
-// What will be needed is asked for in the order in which it lies, DX running ahead: rows are too short to be streams of their own.
-// It passes through the cache once (NTA).
+// K4 shows the words of a group of blocks that are there. Z13 picks the scales out of them, and Z11 spreads a scale over its block's
+// lanes. Shuffles are few: a block that does not come with the others is broadcast into its lanes.
 
-// h is the scales of a group's blocks, behind them for Q4_1 their minima, times the inputs' at IN(BX); Z8 the scales, spread.
-#define SCALES(p, h, v, IN) \
-	VMOVDQU16.Z (p), K4, Z8; \
-	VPERMW      Z8, Z13, Z8; \
-	VCVTPH2PS   h, v; \
-	VMULPS      IN(BX), v, v
+// SCALES makes v the scales among a group's words in Z9, behind them for Q4_1 the minima, times the inputs' at IN(BX).
+#define SCALES(h, v, IN) \
+	VPERMW    Z9, Z13, Z8; \
+	VCVTPH2PS h, v; \
+	VMULPS    IN(BX), v, v
 
 // acc += the products of two blocks of Q8_0 at p and p+R9: Z12 holds 128 in every byte, Z4 the inputs, Z14 their offsets.
 #define GROUP_Q8_0(p, acc) \
@@ -64,18 +60,21 @@
 	VMOVDQA64       Z14, Z7; \
 	VPDPBUSD        Z4, Z6, Z7; \
 	VCVTDQ2PS       Z7, Z7; \
-	SCALES(p, X8, X8, 128); \
+	VMOVDQU16.Z     (p), K4, Z9; \
+	SCALES(X8, X8, 128); \
 	VPERMPS         Z8, Z11, Z8; \
 	VFMADD231PS     Z8, Z7, acc; \
+	PREFETCHNTA     (p)(R8*1); \
+	PREFETCHNTA     64(p)(R8*1); \
 	ADDQ            $68, p
 
-// The nibbles of four blocks whose quants lie Q bytes into blocks at p, p+R9, p+R10 and p+R11 times the inputs in Z4 (first
-// halves) and Z5 (second halves), as float32 in Z7. Z12 holds 15 in every byte, Z14 the inputs' offsets.
-#define NIBBLES(p, Q) \
-	VBROADCASTI32X4 Q(p), Z6; \
-	VBROADCASTI32X4 Q(p)(R9*1), K1, Z6; \
-	VBROADCASTI32X4 Q(p)(R10*1), K2, Z6; \
-	VBROADCASTI32X4 Q(p)(R11*1), K3, Z6; \
+// The nibbles of four blocks at p times the inputs in Z4 (first halves) and Z5 (second halves), as float32 in Z7. Z10 picks the
+// quants of three blocks out of the group's words, which stay in Z9; the fourth's are at p+R11. Z12 holds 15 in every byte, Z14 the
+// inputs' offsets.
+#define NIBBLES(p) \
+	VMOVDQU16.Z     (p), K4, Z9; \
+	VPERMW          Z9, Z10, Z6; \
+	VBROADCASTI32X4 (p)(R11*1), K3, Z6; \
 	VPSRLW          $4, Z6, Z8; \
 	VPANDD          Z12, Z6, Z6; \
 	VPANDD          Z12, Z8, Z8; \
@@ -86,46 +85,45 @@
 
 // acc += the products of four blocks of Q4_0
 #define GROUP_Q4_0(p, acc, least) \
-	NIBBLES(p, 2); \
-	SCALES(p, X8, X8, 192); \
+	NIBBLES(p); \
+	SCALES(X8, X8, 192); \
 	VPERMPS     Z8, Z11, Z8; \
 	VFMADD231PS Z8, Z7, acc; \
+	PREFETCHNTA (p)(R8*1); \
+	PREFETCHNTA 64(p)(R8*1); \
 	ADDQ        $72, p
 
 // acc += d·scale·Σq·q, and the upper half of least += m·scale·Σq, of four blocks of Q4_1
 #define GROUP_Q4_1(p, acc, least) \
-	NIBBLES(p, 4); \
-	SCALES(p, X8, Y8, 192); \
+	NIBBLES(p); \
+	SCALES(X8, Y8, 192); \
 	VADDPS      Y8, least, least; \
 	VPERMPS     Z8, Z11, Z8; \
 	VFMADD231PS Z8, Z7, acc; \
+	PREFETCHNTA (p)(R8*1); \
+	PREFETCHNTA 64(p)(R8*1); \
 	ADDQ        $80, p
 
 // WORDS makes K4 show the words of n blocks of SIZE bytes.
 #define WORDS(n, SIZE) \
 	IMUL3Q $(SIZE/2), n, AX; \
-	MOVQ   $-1, R15; \
-	BZHIQ  AX, R15, R15; \
-	KMOVD  R15, K4
+	MOVQ   $-1, DX; \
+	BZHIQ  AX, DX, DX; \
+	KMOVD  DX, K4
 
-// FOURS is the loop over groups of four blocks of SIZE bytes.
+// FOURS is the loop over groups of four blocks of SIZE bytes, of which the last 16 are quants. A block that a last group lacks is
+// read from the first one's place.
 #define FOURS(GROUP, SIZE) \
-	MOVL  $0x00f0, AX; \
-	KMOVW AX, K1; \
-	MOVL  $0x0f00, AX; \
-	KMOVW AX, K2; \
 	MOVL  $0xf000, AX; \
 	KMOVW AX, K3; \
+	FIRSTGROUP; \
 group: \
 	NEXTGROUP; \
 	VXORPS X16, X16, X16; \
 	VXORPS X17, X17, X17; \
 	VXORPS X18, X18, X18; \
 	VXORPS X19, X19, X19; \
-	LEAQ   (SI)(R8*1), DX; \
-	MOVQ   $SIZE, R9; \
-	MOVQ   $(2*SIZE), R10; \
-	MOVQ   $(3*SIZE), R11; \
+	MOVQ   $(4*SIZE-16), R11; \
 	KXNORD K4, K4, K4; \
 loop: \
 	SUBQ $4, CX; \
@@ -135,43 +133,32 @@ body: \
 	VMOVDQU32 64(BX), Z5; \
 	VMOVDQU32 128(BX), Z14; \
 	GROUP(SI, Z0, Y16); \
-	PREFETCHNTA (DX); \
-	PREFETCHNTA 64(DX); \
 	GROUP(DI, Z1, Y17); \
-	PREFETCHNTA 128(DX); \
 	GROUP(R12, Z2, Y18); \
-	PREFETCHNTA 192(DX); \
 	GROUP(R13, Z3, Y19); \
-	PREFETCHNTA 256(DX); \
-	ADDQ $(16*SIZE), DX; \
 	ADDQ $224, BX; \
 	JMP  loop; \
 part: \
-	ADDQ    $4, CX; \
-	JLE     done; \
+	ADDQ $4, CX; \
+	JLE  done; \
 	WORDS(CX, SIZE); \
-	XORL    AX, AX; \
-	XORL    R11, R11; \
-	CMPQ    CX, $3; \
-	CMOVQLT AX, R10; \
-	CMPQ    CX, $2; \
-	CMOVQLT AX, R9; \
-	XORL    CX, CX; \
-	JMP     body; \
+	MOVQ $(SIZE-16), R11; \
+	XORL CX, CX; \
+	JMP  body; \
 done:
 
-// func rowsQ80VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ80VNNI(SB), NOSPLIT, $0-56
+// func rowsQ80VNNI(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ80VNNI(SB), NOSPLIT, $0-64
 	MOVL         $0x80, AX
 	VPBROADCASTB AX, Z12
 	VMOVDQU32    ·spreadTwo(SB), Z11
 	VMOVDQU32    ·pickQ80(SB), Z13
 	MOVL         $0xf0, AX
 	KMOVB        AX, K1
+	FIRSTGROUP
 
 group:
 	NEXTGROUP
-	LEAQ   (SI)(R8*1), DX
 	MOVQ   $34, R9
 	KXNORD K4, K4, K4
 
@@ -183,15 +170,9 @@ body:
 	VMOVDQU32   (BX), Z4
 	VMOVDQU32   64(BX), Z14
 	GROUP_Q8_0(SI, Z0)
-	PREFETCHNTA (DX)
 	GROUP_Q8_0(DI, Z1)
-	PREFETCHNTA 64(DX)
 	GROUP_Q8_0(R12, Z2)
-	PREFETCHNTA 128(DX)
 	GROUP_Q8_0(R13, Z3)
-	PREFETCHNTA 192(DX)
-	PREFETCHNTA 256(DX)
-	ADDQ        $272, DX
 	ADDQ        $144, BX
 	JMP         loop
 
@@ -206,21 +187,23 @@ part:
 done:
 	ENDGROUP
 
-// func rowsQ40VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ40VNNI(SB), NOSPLIT, $0-56
+// func rowsQ40VNNI(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ40VNNI(SB), NOSPLIT, $0-64
 	MOVL         $15, AX
 	VPBROADCASTB AX, Z12
 	VMOVDQU32    ·spreadFour(SB), Z11
 	VMOVDQU32    ·pickQ40(SB), Z13
+	VMOVDQU32    ·quantsQ40(SB), Z10
 	FOURS(GROUP_Q4_0, 18)
 	ENDGROUP
 
-// func rowsQ41VNNI(sums *float32, w unsafe.Pointer, stride, groups int, x unsafe.Pointer, k, ahead int)
-TEXT ·rowsQ41VNNI(SB), NOSPLIT, $0-56
+// func rowsQ41VNNI(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+TEXT ·rowsQ41VNNI(SB), NOSPLIT, $0-64
 	MOVL          $15, AX
 	VPBROADCASTB  AX, Z12
 	VMOVDQU32     ·spreadFour(SB), Z11
 	VMOVDQU32     ·pickQ41(SB), Z13
+	VMOVDQU32     ·quantsQ41(SB), Z10
 	FOURS(GROUP_Q4_1, 20)
 	VEXTRACTF32X4 $1, Y16, X4
 	VADDPS        Z4, Z0, Z0
