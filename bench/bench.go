@@ -43,7 +43,8 @@ type Record struct {
 	FlopsPerS   float64 `json:"flops_per_s,omitempty"`
 	BytesPerS   float64 `json:"bytes_per_s,omitempty"`
 	ShareOfPeak float64 `json:"share_of_peak,omitempty"`
-	Bound       string  `json:"bound,omitempty"` // compute or memory: which limit asks for more time
+	Limit       float64 `json:"limit_per_s,omitempty"` // what the share is of: operations, or bytes read, a second
+	Bound       string  `json:"bound,omitempty"`       // compute or memory: which limit asks for more time
 	TokensPerS  float64 `json:"tokens_per_s,omitempty"`
 	SamplesPerS float64 `json:"samples_per_s,omitempty"`
 	PeakRSS     int64   `json:"peak_rss,omitempty"` // bytes

@@ -83,34 +83,16 @@ func vision(ctx context.Context, r *Runner) error {
 
 // measureItems is Measure for work that can fail and does so many items; put enters how many were done a second.
 func (r *Runner) measureItems(ctx context.Context, rec Record, d kernel.DType, items int, put func(*Record, float64), f func() error) error {
-	var failed error
-	best, median, err := r.Time(ctx, func() {
-		if failed == nil {
-			failed = f()
-		}
+	best, median, err := r.repeat(ctx, rec.Bound == "memory", func() (time.Duration, error) {
+		start := time.Now()
+		err := f()
+		return time.Since(start), err
 	})
 	if err != nil {
 		return err
 	}
-	if failed != nil {
-		return failed
-	}
-	r.emit(rec, d, items, best, median, put)
+	r.emit(rec, d, best, median, 1, func(rec *Record) { put(rec, float64(items)/rec.Seconds) })
 	return nil
-}
-
-func (r *Runner) emit(rec Record, d kernel.DType, items int, best, median time.Duration, put func(*Record, float64)) {
-	rec.DType, rec.ISA, rec.Threads = d.String(), r.Engine.Family().String(), r.Workers.Size()
-	rec.Seconds = best.Seconds()
-	rec.Spread = float64(median-best) / float64(best)
-	rec.FlopsPerS, rec.BytesPerS = rec.Flops/rec.Seconds, rec.Bytes/rec.Seconds
-	if rec.Bound == "memory" {
-		_, rec.ShareOfPeak = r.Share(d, 0, rec.Bytes, rec.Seconds)
-	} else {
-		_, rec.ShareOfPeak = r.Share(d, rec.Flops, 0, rec.Seconds)
-	}
-	put(&rec, float64(items)/rec.Seconds)
-	r.Emit(rec)
 }
 
 func tokens(rec *Record, rate float64) { rec.TokensPerS = rate }
@@ -204,7 +186,7 @@ func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c l
 	}
 	dec := language.NewDecoder(models[0], tensor.Options{Compute: computeFor(d), Engine: r.Engine})
 	at := 0
-	runs, err := r.decodeRuns(ctx, func() (time.Duration, error) {
+	best, median, err := r.repeat(ctx, true, func() (time.Duration, error) {
 		dec.Reset()
 		if err := dec.Read(ids[:before]); err != nil {
 			return 0, err
@@ -222,25 +204,8 @@ func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c l
 	if err != nil {
 		return err
 	}
-	r.emit(rec, d, made, runs[0], runs[len(runs)/2], tokens)
+	r.emit(rec, d, best, median, 1, func(rec *Record) { tokens(rec, n/rec.Seconds) })
 	return nil
-}
-
-// decodeRuns is Time for work that prepares before it looks at the clock.
-func (r *Runner) decodeRuns(ctx context.Context, f func() (time.Duration, error)) ([]time.Duration, error) {
-	var runs []time.Duration
-	for start := time.Now(); !r.settled(len(runs), time.Since(start)); {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		d, err := f()
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, d)
-	}
-	slices.Sort(runs)
-	return runs, nil
 }
 
 // copies are models over copies of a file, a gigabyte of them.

@@ -30,12 +30,17 @@ func TestEmit(t *testing.T) {
 	var got Record
 	r := &Runner{Options: Options{Engine: kernel.Default(), Emit: func(rec Record) { got = rec }}, Workers: kernelWorkers{}, read: 1000}
 	r.peaks[kernel.BF16] = 400
-	r.emit(Record{Part: "prefill", Bound: "compute", Flops: 400}, kernel.BF16, 512, 2*time.Second, 3*time.Second, tokens)
-	if got.Seconds != 2 || got.Spread != 0.5 || got.TokensPerS != 256 || got.FlopsPerS != 200 || got.ShareOfPeak != 0.5 {
+	r.emit(Record{Part: "prefill", Bound: "compute", Flops: 400}, kernel.BF16, 2*time.Second, 3*time.Second, 1, func(rec *Record) { tokens(rec, 512/rec.Seconds) })
+	if got.Seconds != 2 || got.Spread != 0.5 || got.TokensPerS != 256 || got.FlopsPerS != 200 || got.ShareOfPeak != 0.5 || got.Limit != 400 {
 		t.Errorf("emits %+v", got)
 	}
-	r.emit(Record{Part: "decode", Bound: "memory", Bytes: 500, Flops: 1e9}, kernel.BF16, 64, time.Second, time.Second, tokens)
-	if got.ShareOfPeak != 0.5 || got.TokensPerS != 64 {
+	r.emit(Record{Part: "decode", Bound: "memory", Bytes: 500, Flops: 1e9}, kernel.BF16, time.Second, time.Second, 1, nil)
+	if got.ShareOfPeak != 0.5 || got.Limit != 1000 {
+		t.Errorf("emits %+v", got)
+	}
+	r.beside = 500 // what memory gave between the runs counts, not what it gave at the start
+	r.emit(Record{Part: "decode", Bound: "memory", Bytes: 500}, kernel.BF16, 2*time.Second, 2*time.Second, 2, nil)
+	if got.ShareOfPeak != 1 || got.Limit != 500 || got.Seconds != 1 {
 		t.Errorf("emits %+v", got)
 	}
 }

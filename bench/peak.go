@@ -39,16 +39,8 @@ func (r *Runner) measurePeaks(ctx context.Context) error {
 	r.peaks[kernel.BF16] = max(r.peaks[kernel.BF16], r.peaks[kernel.F32])
 	r.peaks[kernel.Q8_0] = max(r.peaks[kernel.Q8_0], r.peaks[kernel.BF16])
 
-	if len(r.arena) < cold {
-		r.arena = make([]byte, cold)
-		for i := 0; i < len(r.arena); i += 4096 { // else every page is the same page of zeros
-			r.arena[i] = byte(i >> 12)
-		}
-	}
-	const piece = 1 << 20
-	best, median, err := r.Time(ctx, func() {
-		r.Workers.Do(cold/piece, func(task, _ int) { r.Engine.Read(r.arena[task*piece : (task+1)*piece]) })
-	})
+	r.fill()
+	best, median, err := r.Time(ctx, func() { r.readOnce(cold) })
 	if err != nil {
 		return err
 	}

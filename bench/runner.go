@@ -14,13 +14,15 @@ type Runner struct {
 	Options
 	Workers kernel.Workers
 
-	peaks [kernel.Q8_0 + 1]float64 // operations a second, by number type
-	read  float64                  // bytes a second
-	arena []byte                   // what memory-bound parts walk over
+	peaks  [kernel.Q8_0 + 1]float64 // operations a second, by number type
+	read   float64                  // bytes a second, at the start
+	beside float64                  // the same, between the runs of what is being measured; 0 where it was not
+	arena  []byte                   // what memory-bound parts walk over
 }
 
 const (
 	enough   = 400 * time.Millisecond // of runs of the same work
+	longer   = 4                      // times as long where memory bounds it, whose rate varies more
 	leastRun = 5                      // runs, at least
 	plenty   = 4 * time.Second        // after which three will do
 	cold     = 1 << 30                // bytes that no cache holds
@@ -28,51 +30,108 @@ const (
 
 // Time runs f until there have been several runs and some time has passed, and returns the best and the median.
 func (r *Runner) Time(ctx context.Context, f func()) (best, median time.Duration, err error) {
+	return r.repeat(ctx, false, func() (time.Duration, error) {
+		start := time.Now()
+		f()
+		return time.Since(start), nil
+	})
+}
+
+// repeat is Time for work that can fail, and says itself how long the part that counts took. Where memory bounds it, memory is read
+// between the runs: on a machine that others share its rate changes from one second to the next, and a share is of what there was.
+func (r *Runner) repeat(ctx context.Context, memory bool, f func() (time.Duration, error)) (best, median time.Duration, err error) {
 	var runs []time.Duration
-	for start := time.Now(); !r.settled(len(runs), time.Since(start)); {
+	r.beside = 0
+	for start := time.Now(); !settled(memory, len(runs), time.Since(start)); {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
 		}
-		t := time.Now()
-		f()
-		runs = append(runs, time.Since(t))
+		if memory {
+			r.beside = max(r.beside, r.readOnce(cold))
+		}
+		d, err := f()
+		if err != nil {
+			return 0, 0, err
+		}
+		runs = append(runs, d)
 	}
 	slices.Sort(runs)
 	return runs[0], runs[len(runs)/2], nil
 }
 
 // settled says whether work has been done often enough.
-func (r *Runner) settled(runs int, spent time.Duration) bool {
-	return runs >= leastRun && spent >= enough || runs >= 3 && spent >= plenty
+func settled(memory bool, runs int, spent time.Duration) bool {
+	long := enough
+	if memory {
+		long *= longer
+	}
+	return runs >= leastRun && spent >= long || runs >= 3 && spent >= plenty
+}
+
+// readOnce reads the first n bytes of the arena and returns how many a second that was.
+func (r *Runner) readOnce(n int) float64 {
+	const piece = 1 << 20
+	start := time.Now()
+	r.Workers.Do(n/piece, func(task, _ int) { r.Engine.Read(r.arena[task*piece : (task+1)*piece]) })
+	return float64(n) / time.Since(start).Seconds()
+}
+
+// fill makes the arena a gigabyte of memory that was written: before, every page is the same page of zeros.
+func (r *Runner) fill() {
+	if len(r.arena) >= cold {
+		return
+	}
+	r.arena = make([]byte, cold)
+	for i := 0; i < len(r.arena); i += 4096 {
+		r.arena[i] = byte(i >> 12)
+	}
 }
 
 // Measure times f and emits rec with the time, rates, bound and share filled in. f does the work of rec.Flops and rec.Bytes
 // so many times over; the figures are for once. The number type says which peak limits it. Where rec.Bound is set, to compute
 // because the same memory is used again and again, or to memory, the share is of that limit.
 func (r *Runner) Measure(ctx context.Context, rec Record, d kernel.DType, times int, f func()) error {
-	best, median, err := r.Time(ctx, f)
+	best, median, err := r.repeat(ctx, rec.Bound == "memory", func() (time.Duration, error) {
+		start := time.Now()
+		f()
+		return time.Since(start), nil
+	})
 	if err != nil {
 		return err
 	}
+	r.emit(rec, d, best, median, times, nil)
+	return nil
+}
+
+// emit enters what was measured into rec, for one of so many times that the work was done, and emits it; put enters what else
+// there is.
+func (r *Runner) emit(rec Record, d kernel.DType, best, median time.Duration, times int, put func(*Record)) {
 	rec.DType, rec.ISA, rec.Threads = d.String(), r.Engine.Family().String(), r.Workers.Size()
 	rec.Seconds = best.Seconds() / float64(times)
 	rec.Spread = float64(median-best) / float64(best)
 	rec.FlopsPerS, rec.BytesPerS = rec.Flops/rec.Seconds, rec.Bytes/rec.Seconds
+	flops, bytes := rec.Flops, rec.Bytes
 	switch rec.Bound {
 	case "compute":
-		_, rec.ShareOfPeak = r.Share(d, rec.Flops, 0, rec.Seconds)
+		bytes = 0
 	case "memory":
-		_, rec.ShareOfPeak = r.Share(d, 0, rec.Bytes, rec.Seconds)
-	default:
-		rec.Bound, rec.ShareOfPeak = r.Share(d, rec.Flops, rec.Bytes, rec.Seconds)
+		flops = 0
+	}
+	rec.Bound, rec.ShareOfPeak = r.Share(d, flops, bytes, rec.Seconds)
+	if rec.Bound == "memory" {
+		rec.Limit = r.ReadPeak()
+	} else {
+		rec.Limit = r.Peak(d)
+	}
+	if put != nil {
+		put(&rec)
 	}
 	r.Emit(rec)
-	return nil
 }
 
 // Share says which limit bounds a piece of work, and how much of it was reached in so many seconds.
 func (r *Runner) Share(d kernel.DType, flops, bytes, seconds float64) (bound string, share float64) {
-	computing, reading := flops/r.Peak(d), bytes/r.read
+	computing, reading := flops/r.Peak(d), bytes/r.ReadPeak()
 	if reading > computing {
 		return "memory", reading / seconds
 	}
@@ -91,8 +150,14 @@ func (r *Runner) Peak(d kernel.DType) float64 {
 	return r.peaks[kernel.Q8_0]
 }
 
-// ReadPeak is how many bytes a second all workers together can read from memory.
-func (r *Runner) ReadPeak() float64 { return r.read }
+// ReadPeak is how many bytes a second all workers together can read from memory, as measured between the runs of the work at hand
+// or else at the start.
+func (r *Runner) ReadPeak() float64 {
+	if r.beside > 0 {
+		return r.beside
+	}
+	return r.read
+}
 
 // Cold makes copies of a matrix of seeded weights, [out,in] of a type, that fill a gigabyte: a walk over them finds none in a
 // cache. They are good until the next call.

@@ -68,14 +68,10 @@ func trainStage1(ctx context.Context, r *Runner) error {
 		return err
 	}
 	rec := Record{
-		Part: "train-stage1", DType: kernel.BF16.String(), ISA: r.Engine.Family().String(), Threads: r.Workers.Size(),
-		Shape: []int{stage1Batch, stage1Features, c.QFormer.FeatureWidth}, Seconds: best.Seconds(),
-		Spread: float64(median-best) / float64(best), Flops: stage1Batch * stage1Flops(c), Bound: "compute",
-		SamplesPerS: stage1Batch / best.Seconds(), PeakRSS: rss.Peak(),
+		Part: "train-stage1", Shape: []int{stage1Batch, stage1Features, c.QFormer.FeatureWidth}, Flops: stage1Batch * stage1Flops(c),
+		Bound: "compute",
 	}
-	rec.FlopsPerS = rec.Flops / rec.Seconds
-	_, rec.ShareOfPeak = r.Share(kernel.BF16, rec.Flops, 0, rec.Seconds)
-	r.Emit(rec)
+	r.emit(rec, kernel.BF16, best, median, 1, func(rec *Record) { rec.SamplesPerS, rec.PeakRSS = stage1Batch/rec.Seconds, rss.Peak() })
 	return nil
 }
 
