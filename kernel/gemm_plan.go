@@ -37,6 +37,7 @@ type product struct {
 type job struct {
 	engine   *Engine
 	products []product
+	few      []*Gemm // products of few rows, which go another way
 	packs    int
 	tasks    int
 	ahead    lanes
@@ -87,12 +88,13 @@ func takeJob(e *Engine, workers int) *job {
 	if len(j.scratch) < workers {
 		j.scratch = append(j.scratch, make([]workerScratch, workers-len(j.scratch))...)
 	}
-	j.engine, j.products, j.packs, j.tasks = e, j.products[:0], 0, 0
+	j.engine, j.products, j.few, j.packs, j.tasks = e, j.products[:0], j.few[:0], 0, 0
 	return j
 }
 
 func (j *job) free() {
 	clear(j.products) // hold on to no caller's memory
+	clear(j.few)
 	jobs.Lock()
 	jobs.idle = append(jobs.idle, j)
 	jobs.Unlock()
@@ -106,12 +108,15 @@ func (e *Engine) Gemm(w Workers, gs ...*Gemm) {
 		switch kit := e.kit(g); {
 		case g.M == 0 || g.N == 0:
 		case g.M <= rowsMax && !g.B.Trans:
-			e.rows(w, g)
+			j.few = append(j.few, g)
 		case kit == nil || g.K == 0:
 			gemmGeneric(w, g)
 		default:
 			j.add(g, kit, w.Size())
 		}
+	}
+	if len(j.few) > 0 {
+		e.rows(w, j.few...)
 	}
 	if j.tasks > 0 {
 		j.run(w)

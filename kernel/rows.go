@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"math"
 	"sync"
 	"unsafe"
 )
@@ -9,18 +8,14 @@ import (
 // rowsMax is the most rows of A that a product computes directly from the stored weights, without packing.
 const rowsMax = 4
 
-// rows computes a product of few rows (M ≤ rowsMax, decoding) straight from the stored rows of B, which is not transposed:
-// every weight is read once from memory, in order, and the workers share out the rows of B. A sum's order depends on nothing
+// rows computes products of few rows (M ≤ rowsMax, decoding) straight from the stored rows of B, which are not transposed:
+// every weight is read once from memory, in order, and the workers share out the rows of all B. A sum's order depends on nothing
 // but K, so neither the number of workers nor M changes a byte.
-func (e *Engine) rows(w Workers, g *Gemm) {
-	if g.M == 0 || g.N == 0 {
-		return
-	}
+func (e *Engine) rows(w Workers, gs ...*Gemm) {
 	j := takeRowsJob()
-	j.prepare(e, g)
-	w.Do((g.N+j.chunk-1)/j.chunk, j.run)
-	j.e, j.g = nil, nil
-	giveRowsJob(j)
+	j.prepare(e, w.Size(), gs)
+	w.Do(j.tasks, j.run)
+	j.free()
 }
 
 // rowKernel computes the products of four runs of stored rows with one row of inputs x. A run is rows rows, stride bytes from one
@@ -32,19 +27,32 @@ type rowKernel func(sums *float32, w unsafe.Pointer, stride, far, rows int, x un
 // aheadBytes is how far ahead weights that lie row behind row are asked for.
 const aheadBytes = 768
 
-// rowsJob is one such product while it is computed.
+// rowsJob is such products while they are computed.
 type rowsJob struct {
-	e      *Engine
-	g      *Gemm
+	e       *Engine
+	parts   []rowsPart
+	tasks   int
+	inputs  []rowsInputs  // of each part that has its own
+	scratch []rowsScratch // of each worker
+	run     func(task, worker int)
+}
+
+// rowsPart is one product.
+type rowsPart struct {
+	*Gemm
 	kernel rowKernel // nil: the generic loop
+	int8   bool      // whether that is one for int8
 	whole  int       // columns that the kernel computes; the others are left to a Go loop
 	count  int       // what the kernel takes as its k
+	first  int       // its first task
 	chunk  int       // rows of B in a task, a multiple of 4
 	inputs [rowsMax]unsafe.Pointer
-	floats []float32   // inputs that had to be widened
-	blocks []int8Block // a row of inputs rounded to int8
-	int8s  []byte      // all rows of them, as the kernel reads them
-	run    func(task, worker int)
+}
+
+// rowsScratch is a worker's memory: sums that do not go straight to C, or a row of weights.
+type rowsScratch struct {
+	floats []float32
+	_      [40]byte
 }
 
 var spareRows struct {
@@ -65,193 +73,128 @@ func takeRowsJob() *rowsJob {
 	return j
 }
 
-func giveRowsJob(j *rowsJob) {
+func (j *rowsJob) free() {
+	clear(j.parts) // hold on to no caller's memory
+	j.e, j.parts = nil, j.parts[:0]
 	spareRows.Lock()
 	spareRows.list = append(spareRows.list, j)
 	spareRows.Unlock()
 }
 
-// A task reads about a sixteenth of the weights, within these bounds in bytes.
-const minTask, maxTask = 32 << 10, 256 << 10
+// A worker gets tasksAWorker tasks, of weights within these bounds in bytes: many, so that all end at about the same time, but
+// long enough to be streams.
+const (
+	tasksAWorker     = 6
+	minTask, maxTask = 16 << 10, 256 << 10
+)
 
-func (j *rowsJob) prepare(e *Engine, g *Gemm) {
-	j.e, j.g = e, g
-	row := max(1, g.B.DType.RowBytes(g.K))
-	j.chunk = max(4, min(max(g.N*row/16, minTask), maxTask)/row&^3)
-	if j.kernel = e.int8Rows()[g.B.DType]; j.kernel != nil && g.Compute == Q8_0 && g.K > 0 {
-		j.whole, j.count = g.K, g.K/32
-		j.quantise()
-		return
+func (j *rowsJob) prepare(e *Engine, workers int, gs []*Gemm) {
+	j.e, j.tasks = e, 0
+	total, room := 0, 0
+	for _, g := range gs {
+		total += g.N * g.B.DType.RowBytes(g.K)
 	}
-	j.kernel, j.whole = e.floatRows()[g.B.DType], g.K&^15
-	if j.kernel == nil || j.whole == 0 {
-		j.kernel, j.whole = nil, 0
+	task := min(max(total/(workers*tasksAWorker), minTask), maxTask)
+	for i, g := range gs {
+		p := rowsPart{Gemm: g, first: j.tasks}
+		tasks := max(1, ceilDiv(g.N*g.B.DType.RowBytes(g.K), task))
+		p.chunk = roundUp(ceilDiv(g.N, tasks), 4)
+		j.tasks += ceilDiv(g.N, p.chunk)
+		room = max(room, p.chunk+max(g.K, 4))
+		p.choose(e)
+		if i > 0 && p.sameInputs(&j.parts[i-1]) {
+			p.inputs = j.parts[i-1].inputs
+		} else if g.K > 0 {
+			if len(j.inputs) <= i {
+				j.inputs = append(j.inputs, make([]rowsInputs, i+1-len(j.inputs))...)
+			}
+			j.inputs[i].make(&p)
+		}
+		j.parts = append(j.parts, p)
 	}
-	j.count = j.whole
-	if g.K > 0 {
-		for m := range g.M {
-			j.inputs[m] = j.row(m)
+	if len(j.scratch) < workers {
+		j.scratch = append(j.scratch, make([]rowsScratch, workers-len(j.scratch))...)
+	}
+	for i := range j.scratch {
+		if s := &j.scratch[i]; cap(s.floats) < room {
+			s.floats = make([]float32, room)
 		}
 	}
 }
 
-// task computes columns task·chunk … of every row of C.
+// choose finds the product's kernel.
+func (p *rowsPart) choose(e *Engine) {
+	if p.kernel = e.int8Rows()[p.B.DType]; p.kernel != nil && p.Compute == Q8_0 && p.K > 0 {
+		p.int8, p.whole, p.count = true, p.K, p.K/32
+		return
+	}
+	p.kernel, p.whole = e.floatRows()[p.B.DType], p.K&^15
+	if p.kernel == nil || p.whole == 0 {
+		p.kernel, p.whole = nil, 0
+	}
+	p.count = p.whole
+}
+
+// sameInputs says whether two products' kernels read the same inputs.
+func (p *rowsPart) sameInputs(q *rowsPart) bool {
+	a, b := &p.A, &q.A
+	return p.M == q.M && p.K == q.K && p.K > 0 && a.Trans == b.Trans && a.DType == b.DType && a.Stride == b.Stride &&
+		&a.Data[0] == &b.Data[0] && p.int8 == q.int8 && (!p.int8 || p.B.DType == q.B.DType)
+}
+
+// task computes a chunk of the columns of every row of C of one product.
 func (j *rowsJob) task(task, worker int) {
-	g, loops := j.g, j.e.loops()
-	from, to := task*j.chunk, min((task+1)*j.chunk, g.N)
-	s := borrow()
-	buf := s.take(j.chunk + max(g.K, 4))
-	sums := buf[:to-from]
-	for m := range g.M {
-		j.products(sums, buf[j.chunk:], from, m)
-		if g.Scale != 0 && g.Scale != 1 {
-			loops.scale(g.Scale, sums)
+	i := len(j.parts) - 1
+	for task < j.parts[i].first {
+		i--
+	}
+	p, loops, buf := &j.parts[i], j.e.loops(), j.scratch[worker].floats
+	from := (task - p.first) * p.chunk
+	to := min(from+p.chunk, p.N)
+	for m := range p.M {
+		c := p.C[m*p.LDC+from : m*p.LDC+to]
+		sums := c
+		if p.Accumulate || p.Act != NoAct {
+			sums = buf[:to-from]
 		}
-		if g.Bias != nil {
-			loops.add(sums, sums, g.Bias[from:to])
+		p.products(sums, buf[p.chunk:], from, m)
+		if p.Scale != 0 && p.Scale != 1 {
+			loops.scale(p.Scale, sums)
 		}
-		c := g.C[m*g.LDC+from : m*g.LDC+to]
-		if g.Accumulate {
+		if p.Bias != nil {
+			loops.add(sums, sums, p.Bias[from:to])
+		}
+		if p.Accumulate {
 			loops.add(c, c, sums)
-		} else {
-			loops.act[g.Act](c, sums)
+		} else if p.Act != NoAct {
+			loops.act[p.Act](c, sums)
 		}
 	}
-	giveBack(s)
 }
 
 // products computes the sums of row m of A with the rows of B from from on; room is for a row, or four values.
-func (j *rowsJob) products(sums, room []float32, from, m int) {
-	g, n := j.g, len(sums)
-	if j.kernel == nil {
+func (p *rowsPart) products(sums, room []float32, from, m int) {
+	b, n := &p.B, len(sums)
+	if p.kernel == nil {
 		clear(sums)
 	} else {
-		stride, run := g.B.Stride, n/4
+		stride, run := b.Stride, n/4
 		if run > 0 {
-			j.kernel(&sums[0], unsafe.Pointer(&g.B.Data[from*stride]), stride, run*stride, run, j.inputs[m], j.count, aheadBytes)
+			p.kernel(&sums[0], unsafe.Pointer(&b.Data[from*stride]), stride, run*stride, run, p.inputs[m], p.count, aheadBytes)
 		}
 		for i := 4 * run; i < n; i++ { // a row alone stands in for four
-			j.kernel(&room[0], unsafe.Pointer(&g.B.Data[(from+i)*stride]), 0, 0, 1, j.inputs[m], j.count, 0)
+			p.kernel(&room[0], unsafe.Pointer(&b.Data[(from+i)*stride]), 0, 0, 1, p.inputs[m], p.count, 0)
 			sums[i] = room[0]
 		}
 	}
-	if j.whole == g.K {
+	if p.whole == p.K {
 		return
 	}
-	x := unsafe.Slice((*float32)(j.inputs[m]), g.K)[j.whole:]
+	x := unsafe.Slice((*float32)(p.inputs[m]), p.K)[p.whole:]
 	weight := room[:len(x)]
-	at := g.B.DType.RowBytes(j.whole)
+	at := b.DType.RowBytes(p.whole)
 	for i := range sums {
-		Decode(g.B.DType, weight, g.B.Row(from + i)[at:])
+		Decode(b.DType, weight, b.Row(from + i)[at:])
 		sums[i] += dot(weight, x)
-	}
-}
-
-// int8Block is a block of 32 inputs rounded to int8: x ≈ scale·q.
-type int8Block struct {
-	q     [32]int8
-	sums  [8]int32 // of four q at a time
-	scale float32
-}
-
-// quantise makes the inputs of the int8 kernels. A group is what a kernel reads at a time; blocks past the end are zeros.
-//
-// For Q8_0 a group is 2 blocks, 144 bytes: their q; −128·(the sums of four q), which undoes the weights' offset of 128 that
-// makes them unsigned; their scales; padding.
-//
-// For Q4_0 and Q4_1 a group is 4 blocks, 224 bytes: the first halves of their q; the second halves; −8·(the sums of four q of
-// both halves) for Q4_0's offset, or 0; the 4 scales, then the 4 scale·Σq for Q4_1's minimum.
-func (j *rowsJob) quantise() {
-	g := j.g
-	blocks, size, per := g.K/32, 224, 4
-	if g.B.DType == Q8_0 {
-		size, per = 144, 2
-	}
-	row := (blocks + per - 1) / per * size
-	if cap(j.int8s) < g.M*row {
-		j.int8s = make([]byte, g.M*row)
-	}
-	if cap(j.blocks) < blocks {
-		j.blocks = make([]int8Block, blocks)
-	}
-	for m := range g.M {
-		out := j.int8s[m*row : (m+1)*row]
-		if blocks%per != 0 {
-			clear(out[row-size:])
-		}
-		j.inputs[m] = unsafe.Pointer(unsafe.SliceData(out))
-		roundBlocks(j.blocks[:blocks], j.row(m))
-		for i := range blocks {
-			at := out[i/per*size : (i/per+1)*size]
-			switch g.B.DType {
-			case Q8_0:
-				j.blocks[i].placeQ8(at, i%per)
-			case Q4_0:
-				j.blocks[i].placeQ4(at, i%per, -8)
-			case Q4_1:
-				j.blocks[i].placeQ4(at, i%per, 0)
-			}
-		}
-	}
-}
-
-// row is where row m of A lies as float32: where it was, or widened.
-func (j *rowsJob) row(m int) unsafe.Pointer {
-	g := j.g
-	if g.A.DType == F32 && !g.A.Trans {
-		return unsafe.Pointer(&g.A.Row(m)[0])
-	}
-	if need := g.M * g.K; cap(j.floats) < need {
-		j.floats = make([]float32, need)
-	}
-	row := j.floats[m*g.K : (m+1)*g.K]
-	operandRow(row, &g.A, m)
-	return unsafe.Pointer(unsafe.SliceData(row))
-}
-
-func (b *int8Block) placeQ8(group []byte, lane int) {
-	copy(group[32*lane:], unsafe.Slice((*byte)(unsafe.Pointer(&b.q)), 32))
-	offsets := unsafe.Slice((*int32)(unsafe.Pointer(&group[64])), 16)
-	for i, s := range b.sums {
-		offsets[8*lane+i] = -128 * s
-	}
-	*(*float32)(unsafe.Pointer(&group[128+4*lane])) = b.scale
-}
-
-func (b *int8Block) placeQ4(group []byte, lane int, offset int32) {
-	q := unsafe.Slice((*byte)(unsafe.Pointer(&b.q)), 32)
-	copy(group[16*lane:], q[:16])
-	copy(group[64+16*lane:], q[16:])
-	offsets := unsafe.Slice((*int32)(unsafe.Pointer(&group[128])), 16)
-	var sum int32
-	for i := range 4 {
-		both := b.sums[i] + b.sums[i+4]
-		sum += both
-		offsets[4*lane+i] = offset * both
-	}
-	scales := unsafe.Slice((*float32)(unsafe.Pointer(&group[192])), 8)
-	scales[lane], scales[4+lane] = b.scale, b.scale*float32(sum)
-}
-
-// round makes the block of 32 inputs: the largest becomes ±127. An input that is no number makes the scale none.
-func (b *int8Block) round(x []float32) {
-	b.scale = absMax(x) / 127
-	inv := inverse(b.scale)
-	b.sums = [8]int32{}
-	for i, v := range x {
-		b.q[i] = int8(math.RoundToEven(float64(v * inv)))
-		b.sums[i/4] += int32(b.q[i])
-	}
-}
-
-// operandRow copies the values of one row of an operand, which are to be contracted, to dst.
-func operandRow(dst []float32, o *Operand, row int) {
-	if !o.Trans {
-		Decode(o.DType, dst, o.Row(row))
-		return
-	}
-	size := o.DType.BlockBytes()
-	for k := range dst {
-		Decode(o.DType, dst[k:k+1], o.Data[k*o.Stride+row*size:])
 	}
 }

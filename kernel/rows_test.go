@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"unsafe"
@@ -220,6 +221,36 @@ func TestRowsDoNotAllocate(t *testing.T) {
 	for _, e := range Engines() {
 		if n := testing.AllocsPerRun(20, func() { e.rows(team(1), g) }); n > 0 {
 			t.Errorf("%v: %g allocations a product", e.Family(), n)
+		}
+	}
+}
+
+// Products of one call are those of calls of their own, whether they share their inputs or not.
+func TestRowsTogether(t *testing.T) {
+	for _, e := range Engines() {
+		r := rand.New(rand.NewPCG(5, 5))
+		const m, k = 2, 192
+		x, y := newGuarded(m*k, 0).of(normal(r, 1)).x, newGuarded(m*k, 0).of(normal(r, 1)).x
+		var together []*Gemm
+		var want [][]float32
+		for i, d := range []DType{Q4_1, Q4_1, Q8_0, Q8_0, BF16, F32, Q4_0, Q4_1} {
+			n := 5 + 8*i
+			b, _ := storedMat(r, d, n, k, 0, 0)
+			in := x
+			if i%4 == 3 {
+				in = y
+			}
+			g := Gemm{M: m, N: n, K: k, A: Operand{Mat: MatF32(in, m, k, k)}, B: Operand{Mat: b}, C: make([]float32, m*n), LDC: n, Compute: Q8_0}
+			alone := g
+			alone.C = make([]float32, m*n)
+			e.rows(team(1), &alone)
+			together, want = append(together, &g), append(want, alone.C)
+		}
+		e.Gemm(team(3), together...)
+		for i, g := range together {
+			if !slices.Equal(g.C, want[i]) {
+				t.Errorf("%v: product %d of %v differs", e.Family(), i, g.B.DType)
+			}
 		}
 	}
 }
