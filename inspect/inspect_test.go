@@ -70,10 +70,19 @@ func TestAverage(t *testing.T) {
 	near("effective rank", a.EffectiveRank, math.Exp(-(math.Log(1.0/3)/3 + 2*math.Log(2.0/3)/3)))
 }
 
+// TestSheet: a row a layer, a column a query, and the brightest cell of a map is where its query looks.
 func TestSheet(t *testing.T) {
 	in, img := sample()
-	if s := Sheet(in, img, -1); s.W < 16 || s.H < 12 {
-		t.Errorf("a sheet of %d×%d", s.W, s.H)
+	one := Sheet(in, img)
+	in.Layers = append(in.Layers, in.Layers[0])
+	two := Sheet(in, img)
+	if one.W != two.W || two.H <= one.H || one.W < (1+in.Queries)*img.W {
+		t.Errorf("a sheet of %d×%d for one layer, of %d×%d for two", one.W, one.H, two.W, two.H)
+	}
+	query := img.W + 12 // where the first query's map begins
+	at := func(x, y int) int { return int(one.Pix[3*(y*one.W+x)]) }
+	if looked, not := at(query+1, 7), at(query+img.W-2, 10); looked <= not {
+		t.Errorf("brightness %d where the query looks, %d elsewhere", looked, not)
 	}
 	if got := layerNumber(in.Layers[0].Path); got != "2" {
 		t.Errorf("layer %q, want 2", got)

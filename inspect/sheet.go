@@ -7,52 +7,33 @@ import (
 	"dragoman/picture"
 )
 
-// cell is the size of a picture on a contact sheet, in pixels.
-const cell = 144
+// Sizes of a picture on a contact sheet, in pixels: with few queries, and with more than fewQueries.
+const (
+	cell, smallCell = 144, 72
+	fewQueries      = 12
+)
 
-// Sheet draws every query's map of one layer over the picture, side by side; layer −1 is the last.
-func Sheet(in *dragoman.Inspection, img *picture.Image, layer int) *picture.Image {
-	if layer < 0 {
-		layer += len(in.Layers)
+// Sheet draws where every query looks, layer by layer: a row a layer, and in it the picture, then each query's map over it with the
+// query's number and the word that its output is nearest to.
+func Sheet(in *dragoman.Inspection, img *picture.Image) *picture.Image {
+	side := cell
+	if in.Queries > fewQueries {
+		side = smallCell
 	}
-	small := fit(img, cell)
-	tiles := []picture.Tile{{Image: small, Label: "picture"}}
-	for q, weights := range in.Layers[layer].Weights {
-		heat := picture.Heat{H: in.Grid[0], W: in.Grid[1], Values: weights[:in.Grid[0]*in.Grid[1]]}
-		label := fmt.Sprint(q)
-		if q < len(in.Words) && len(in.Words[q]) > 0 {
-			label += " " + in.Words[q][0].Text
-		}
-		tiles = append(tiles, picture.Tile{Image: heat.Overlay(small), Label: label})
-	}
-	return picture.Sheet(tiles, columns(len(tiles)))
-}
-
-// Layers draws a row a layer: where the queries look on average, from the first layer to the last.
-func Layers(in *dragoman.Inspection, img *picture.Image) *picture.Image {
-	small := fit(img, cell)
-	tiles := []picture.Tile{{Image: small, Label: "picture"}}
-	cells := in.Grid[0] * in.Grid[1]
+	small := fit(img, side)
+	var tiles []picture.Tile
 	for _, l := range in.Layers {
-		mean := make([]float32, cells)
-		for _, w := range l.Weights {
-			for i := range mean {
-				mean[i] += w[i] / float32(len(l.Weights))
+		tiles = append(tiles, picture.Tile{Image: small, Label: "layer " + layerNumber(l.Path)})
+		for q, weights := range l.Weights {
+			heat := picture.Heat{H: in.Grid[0], W: in.Grid[1], Values: weights[:in.Grid[0]*in.Grid[1]]}
+			label := fmt.Sprint(q)
+			if q < len(in.Words) && len(in.Words[q]) > 0 {
+				label += " " + in.Words[q][0].Text
 			}
+			tiles = append(tiles, picture.Tile{Image: heat.Overlay(small), Label: label})
 		}
-		heat := picture.Heat{H: in.Grid[0], W: in.Grid[1], Values: mean}
-		tiles = append(tiles, picture.Tile{Image: heat.Overlay(small), Label: "layer " + layerNumber(l.Path)})
 	}
-	return picture.Sheet(tiles, len(tiles))
-}
-
-// columns makes a sheet about as wide as high.
-func columns(n int) int {
-	c := 1
-	for c*c < n {
-		c++
-	}
-	return c
+	return picture.Sheet(tiles, 1+in.Queries)
 }
 
 // layerNumber is the number in a module path such as qformer.encoder.layer.4.crossattention.

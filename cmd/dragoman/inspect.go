@@ -109,7 +109,7 @@ func (c *cli) writeLook(dir, name string, in *dragoman.Inspection, img *picture.
 	if err := atomicfile.WriteFile(page, func(w io.Writer) error { return inspect.WriteHTML(w, in, img) }); err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(sheet, inspect.Sheet(in, img, -1).WritePNG); err != nil {
+	if err := atomicfile.WriteFile(sheet, inspect.Sheet(in, img).WritePNG); err != nil {
 		return err
 	}
 	c.note("%s\n%s", page, sheet)
