@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -8,16 +9,16 @@ import (
 	"testing"
 )
 
-// fuzzContainer feeds a container's parser, so that no mutation is lost on
-// looking like another container. What opens must decode; what does not says so
-// in one line.
-func fuzzContainer(f *testing.F, parse func(*File, []byte) error, seeds ...[]byte) {
+// fuzzContainer feeds a container's parser: what follows magic, by which the
+// container is told, is fuzzed. What opens must decode; what does not says so in
+// one line.
+func fuzzContainer(f *testing.F, parse func(*File, []byte) error, magic string, seeds ...[]byte) {
 	for _, seed := range seeds {
-		f.Add(seed)
+		f.Add(bytes.TrimPrefix(seed, []byte(magic)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file := &File{path: "fuzz", tensors: map[string]entry{}}
-		if err := parse(file, data); err != nil {
+		if err := parse(file, append([]byte(magic), data...)); err != nil {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("an error of several lines: %q", err)
 			}
@@ -28,23 +29,23 @@ func fuzzContainer(f *testing.F, parse func(*File, []byte) error, seeds ...[]byt
 }
 
 func FuzzSafetensors(f *testing.F) {
-	fuzzContainer(f, parseSafetensors, mustRead(f, "types.safetensors"),
+	fuzzContainer(f, parseSafetensors, "", mustRead(f, "types.safetensors"),
 		header(`{"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}`, 2),
 		header(`{"__metadata__":{"k":"v"},"a":{"dtype":"BF16","shape":[],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[0,3],"data_offsets":[2,2]}}`, 2))
 }
 
 func FuzzGGUF(f *testing.F) {
-	fuzzContainer(f, parseGGUF, mustRead(f, "types.gguf"),
+	fuzzContainer(f, parseGGUF, "GGUF", mustRead(f, "types.gguf"),
 		ggufBytes(uint32(3), 1, 1, "k", uint32(ggufArray), uint32(ggufString), 1, "v", "w", uint32(1), 4, uint32(0), 0),
 		ggufBytes(uint32(2), 1, 1, "general.alignment", uint32(ggufU32), uint32(8), "w", uint32(2), 32, 2, uint32(2), 0))
 }
 
 func FuzzTorchZip(f *testing.F) {
-	fuzzContainer(f, parseTorchZip, mustRead(f, "types.pt"), mustRead(f, "module.pt"), mustRead(f, "training.pt"))
+	fuzzContainer(f, parseTorchZip, "PK\x03\x04", mustRead(f, "types.pt"), mustRead(f, "module.pt"), mustRead(f, "training.pt"))
 }
 
 func FuzzTorchLegacy(f *testing.F) {
-	fuzzContainer(f, parseTorchLegacy, mustRead(f, "legacy.pt"))
+	fuzzContainer(f, parseTorchLegacy, string(legacyMagic), mustRead(f, "legacy.pt"))
 }
 
 // FuzzContainer has the first bytes decide.
@@ -55,7 +56,7 @@ func FuzzContainer(f *testing.F) {
 			*file = *opened
 		}
 		return err
-	}, binary.LittleEndian.AppendUint64(nil, 2), []byte("GGUF\x03\x00\x00\x00"), []byte("PK\x03\x04"), legacyMagic)
+	}, "", binary.LittleEndian.AppendUint64(nil, 2), []byte("GGUF\x03\x00\x00\x00"), []byte("PK\x03\x04"), legacyMagic)
 }
 
 // FuzzIndex reads an index over two shards that are there.

@@ -95,13 +95,24 @@ func (m *Model) bind(files Files, opt Options) error {
 	if err != nil {
 		return err
 	}
-	m.Config = c
-	own, err := files.Weights(ownWeights(files))
+	if c.Vision, err = files.complete(c.Vision, "vision_config", typeViT); err != nil {
+		return err
+	}
+	if c.Language, err = files.complete(c.Language, "text_config", typeOPT); err != nil {
+		return err
+	}
+	file, err := files.Weights(ownWeights(files, c))
 	if err != nil {
 		return err
 	}
-	m.open = append(m.open, own)
-	var src weights.Source = own
+	m.open = append(m.open, file)
+	own, err := translated(file)
+	if err != nil {
+		return err
+	}
+	c.Extras.Weights = "" // what Save writes has its own
+	m.Config = c
+	src := own
 	if opt.Extra != nil {
 		src = weights.Merge(own, opt.Extra)
 	}
@@ -140,8 +151,12 @@ func (m *Model) bind(files Files, opt Options) error {
 	return m.check()
 }
 
-// ownWeights is the file that holds the bridge: what Save or Convert wrote, or whatever checkpoint the directory has.
-func ownWeights(files Files) string {
+// ownWeights is the file that holds the bridge: the one that the configuration names, what Save or Convert wrote, or whatever
+// checkpoint the directory has.
+func ownWeights(files Files, c Config) string {
+	if c.Extras.Weights != "" {
+		return c.Extras.Weights
+	}
 	for _, name := range []string{"model.safetensors", packedName} {
 		if files.Has(name) {
 			return name

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"dragoman/nn"
 	"dragoman/vision"
@@ -89,7 +88,8 @@ func (o *opened) close() error {
 }
 
 // source finds a part's tensors, under the prefix that they have in a whole model's checkpoint: in the model's own, or in the file
-// that the part names, where they may stand without it.
+// that the part names, where they may stand without it. What the model's own file has of the part stands before what that file has:
+// BLIP-2 trains the frozen encoder's last norm.
 func (o *opened) source(p Part, files Files, own weights.Source, prefix string) (weights.Source, *weights.File, error) {
 	at, err := p.weights()
 	if err != nil {
@@ -101,17 +101,25 @@ func (o *opened) source(p Part, files Files, own weights.Source, prefix string) 
 		}
 		return own, nil, nil
 	}
+	if at, err = files.locate(at); err != nil {
+		return nil, nil, err
+	}
 	f, err := files.Weights(at)
 	if err != nil {
 		return nil, nil, err
 	}
 	*o = append(*o, f)
-	for _, name := range f.Names() {
-		if strings.HasPrefix(name, prefix) {
-			return f, f, nil
-		}
+	src, err := translated(f)
+	if err != nil {
+		return nil, nil, err
 	}
-	return weights.Below(f, prefix), f, nil
+	if len(weights.Prefix(src, prefix).Names()) == 0 {
+		src = weights.Below(src, prefix)
+	}
+	if own != nil {
+		src = weights.Merge(weights.Below(weights.Prefix(own, prefix), prefix), src)
+	}
+	return src, f, nil
 }
 
 // openVision opens the image encoder that a configuration describes.

@@ -1,0 +1,157 @@
+package blip2
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dragoman/internal/hint"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// lavisDir is a folder in which LAVIS's bridge stands on an encoder and a language model that its configuration names (tools/oracle/lavis.py
+// made the files); vision and text are those parts' configurations, to which the names are added.
+func lavisDir(t *testing.T, vision, text map[string]any) string {
+	t.Helper()
+	const original = "../../testdata/blip2-llama"
+	dir := t.TempDir()
+	for from, to := range map[string]string{
+		"../../testdata/lavis/bridge.pth":      "bridge.pth",
+		"../../testdata/lavis/eva.pth":         "eva_vit.pth",
+		original + "/preprocessor_config.json": "preprocessor_config.json",
+		original + "/tokenizer.json":           "llm/tokenizer.json",
+		original + "/generation_config.json":   "llm/generation_config.json",
+	} {
+		raw, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(dir, to), raw)
+	}
+	var config map[string]json.RawMessage
+	raw, err := os.ReadFile(original + "/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &config); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "llm/config.json"), config["text_config"])
+	whole := openFile(t, original+"/model.safetensors")
+	var language []weights.Tensor
+	inner := weights.Prefix(whole, "language_model.")
+	for _, name := range inner.Names() {
+		w, _ := inner.Lookup(name)
+		language = append(language, w)
+	}
+	if err := weights.WriteSafetensors(filepath.Join(dir, "llm/model.safetensors"), language, nil); err != nil {
+		t.Fatal(err)
+	}
+	var described map[string]any
+	if err := json.Unmarshal(config["vision_config"], &described); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range vision {
+		described[key] = value
+	}
+	config["vision_config"], _ = json.Marshal(described)
+	config["text_config"], _ = json.Marshal(text)
+	config["dragoman"] = json.RawMessage(`{"weights":"bridge.pth"}`)
+	raw, err = json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "config.json"), raw)
+	return dir
+}
+
+func put(t *testing.T, path string, raw []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLAVIS puts LAVIS's bridge onto the encoder and the language model that it was trained with: every module gives what transformers
+// gives for the whole.
+func TestLAVIS(t *testing.T) {
+	dir := lavisDir(t, map[string]any{"weights": "eva_vit.pth"}, map[string]any{"weights": "llm"})
+	m, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	in, want := openFile(t, "../../testdata/blip2-llama/inputs.safetensors"), openFile(t, "../../testdata/blip2-llama/expected.safetensors")
+	out, err := m.Trace(tensor.Options{}, Trace{Inputs: in, Maps: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]weights.Tensor{}
+	for _, w := range out {
+		got[w.Name] = w
+	}
+	for _, name := range want.Names() {
+		if name == "generated" || strings.HasPrefix(name, "grad.") {
+			continue
+		}
+		w, _ := want.Lookup(name)
+		g, ok := got[name]
+		if !ok {
+			t.Errorf("%s is not among what was traced", name)
+			continue
+		}
+		a, _ := g.Float32()
+		b, _ := w.Float32()
+		near(t, name, a, b, 1e-4)
+	}
+}
+
+// TestLAVISFromCache names the language model as a hub does.
+func TestLAVISFromCache(t *testing.T) {
+	dir := lavisDir(t, map[string]any{"weights": "eva_vit.pth"}, map[string]any{"weights": "some/llm"})
+	cache := t.TempDir()
+	t.Setenv("HF_HUB_CACHE", cache)
+	_, err := Open(dir, Options{})
+	if err == nil || !strings.Contains(err.Error(), "some/llm") || hint.Of(err) != "dragoman pull some/llm" {
+		t.Errorf("a language model that is not there: %v, hint %q", err, hint.Of(err))
+	}
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	repo := filepath.Join(cache, "models--some--llm")
+	put(t, filepath.Join(repo, "refs/main"), []byte(commit))
+	if err := os.MkdirAll(filepath.Join(repo, "snapshots"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "llm"), filepath.Join(repo, "snapshots", commit)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Language == nil || m.Tokenizer == nil {
+		t.Error("opened without its language model")
+	}
+	// What is saved names the folder, so that it opens without the name.
+	out := t.TempDir()
+	trainable, err := Open(dir, Options{Trainable: true})
+	if err == nil {
+		err = trainable.Save(out)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := os.ReadFile(filepath.Join(out, "config.json"))
+	if err != nil || strings.Contains(string(saved), "bridge.pth") || !strings.Contains(string(saved), commit) {
+		t.Errorf("saved %s, %v", saved, err)
+	}
+	if err := errors.Join(m.Close(), trainable.Close()); err != nil {
+		t.Error(err)
+	}
+}
