@@ -32,7 +32,11 @@ func (m *Model) say(ctx context.Context, what string, img Image, prompt *string,
 	began := time.Now()
 	run, done := m.run()
 	defer done()
-	seen, err := m.see(ctx, run, img)
+	var instructions []string
+	if prompt != nil {
+		instructions = []string{*prompt}
+	}
+	seen, err := m.see(ctx, run, img, instructions...)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +56,8 @@ func (m *Model) say(ctx context.Context, what string, img Image, prompt *string,
 	return m.write(ctx, d, ids, g, spent)
 }
 
-// see decodes a picture and lets the bridge read it.
-func (m *Model) see(ctx context.Context, run *tensor.Run, img Image) (*blip2.Seen, error) {
+// see decodes a picture and lets the bridge read it, with an instruction where there is one and the model heeds it.
+func (m *Model) see(ctx context.Context, run *tensor.Run, img Image, instructions ...string) (*blip2.Seen, error) {
 	if m.system.Vision == nil {
 		return nil, fmt.Errorf("looking at %s: %w: an image encoder", img.name, ErrNoPart)
 	}
@@ -66,7 +70,7 @@ func (m *Model) see(ctx context.Context, run *tensor.Run, img Image) (*blip2.See
 	}
 	p := m.system.Processor()
 	pixels := tensor.FromFloats(p.Apply(picture, nil), 1, 3, p.Size[0], p.Size[1])
-	seen := m.system.See(run, pixels)
+	seen := m.system.See(run, pixels, instructions...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

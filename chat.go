@@ -79,7 +79,7 @@ func (m *Model) options(g *Generate) generate.Options {
 	o := generate.Options{
 		MaxTokens: g.MaxTokens, MinTokens: g.MinTokens, Temperature: g.Temperature, TopK: g.TopK, TopP: g.TopP, Seed: g.Seed,
 		Beams: g.Beams, LengthPenalty: g.LengthPenalty, RepetitionPenalty: g.RepetitionPenalty, Stop: g.Stop,
-		StopIDs: m.system.Language.Config().EOS,
+		StopIDs: m.system.StopIDs(),
 		Text:    func(ids []int32) string { return tok.Decode(ids, true) },
 	}
 	if o.Seed == 0 {

@@ -78,18 +78,26 @@ func (m *Model) TraceInputs(images []Image, text string, head string) (weights.S
 		if tok == nil {
 			return nil, fmt.Errorf("tracing: %w: a tokenizer", ErrNoPart)
 		}
-		ids := tok.Encode(text, true)
-		if len(ids) > 0 {
-			var all []float32
-			for range rows {
-				for _, id := range ids {
-					all = append(all, float32(id))
-				}
-			}
-			in = append(in, weights.FromFloat32("input_ids", []int{rows, len(ids)}, all))
+		in = append(in, repeated("input_ids", tok.Encode(text, true), rows)...)
+		if m.system.Config.Instruct && len(images) > 0 {
+			in = append(in, repeated("qformer_input_ids", m.system.Words.Encode(text, true), rows)...)
 		}
 	}
 	return weights.NewMemory(in...), nil
+}
+
+// repeated is a matrix of rows that are all the same; nothing without ids.
+func repeated(name string, ids []int32, rows int) []weights.Tensor {
+	if len(ids) == 0 {
+		return nil
+	}
+	var all []float32
+	for range rows {
+		for _, id := range ids {
+			all = append(all, float32(id))
+		}
+	}
+	return []weights.Tensor{weights.FromFloat32(name, []int{rows, len(ids)}, all)}
 }
 
 // TraceNames lists what Trace can give, with shapes, by a pass over an empty picture.
@@ -99,7 +107,10 @@ func (m *Model) TraceNames() ([]weights.Tensor, error) {
 		p := m.system.Vision.Processor()
 		in = append(in, weights.FromFloat32("pixel_values", []int{1, 3, p.Size[0], p.Size[1]}, make([]float32, p.Len())))
 	}
-	in = append(in, weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 2}))
+	in = append(in, repeated("input_ids", []int32{1, 2}, 1)...)
+	if m.system.Config.Instruct {
+		in = append(in, repeated("qformer_input_ids", []int32{1, 2}, 1)...)
+	}
 	heads := []string{""}
 	if m.system.Language == nil {
 		heads = []string{"itc", "itm"}

@@ -118,6 +118,11 @@ func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)
+	if in.Cache == nil && in.Mask != nil {
+		// Rotations only see distances, so padding before or behind a text may count or not. Outside of generation it counts in transformers,
+		// whose padding's own hidden states show it.
+		p.Positions = language.Positions(nil, nil, nil, p.Rows, p.Length)
+	}
 	h := in.Embeds
 	mark := r.Mark()
 	for i := range m.blocks {

@@ -18,29 +18,42 @@ var ErrNoLanguage = errors.New("the model has no language model behind its bridg
 type Seen struct {
 	View
 	Pictures *qformer.Picture
-	Answer   *qformer.Answer // of the queries by themselves
+	Answer   *qformer.Answer // of the queries by themselves; where they read an instruction, to it
 	Classes  []string        // nil, or what the encoder takes each picture for, where that is worth a hint
 }
 
-// See encodes pixels [B, 3, H, W] and sends the queries to them.
-func (m *Model) See(run *tensor.Run, pixels *tensor.Tensor) Seen {
-	return m.SeeInto(run, pixels, make([]float32, pixels.Dim(0)*m.FeatureLen()))
+// See encodes pixels [B, 3, H, W] and sends the queries to them. In InstructBLIP they read an instruction for each picture; without
+// any, they are asked for captions. Other models know no instructions.
+func (m *Model) See(run *tensor.Run, pixels *tensor.Tensor, instructions ...string) Seen {
+	return m.SeeInto(run, pixels, make([]float32, pixels.Dim(0)*m.FeatureLen()), instructions...)
 }
 
 // SeeInto is See, and leaves in raw what Encode writes.
-func (m *Model) SeeInto(run *tensor.Run, pixels *tensor.Tensor, raw []float32) Seen {
+func (m *Model) SeeInto(run *tensor.Run, pixels *tensor.Tensor, raw []float32, instructions ...string) Seen {
 	f := m.encode(run, pixels, raw)
-	s := m.SeeFeatures(run, raw)
+	s := m.SeeFeatures(run, raw, instructions...)
 	s.Classes = m.sceneClasses(pixels, f)
 	return s
 }
 
 // SeeFeatures is See for what Encode wrote, which does not say what the encoder takes a picture for.
-func (m *Model) SeeFeatures(run *tensor.Run, raw []float32) Seen {
+func (m *Model) SeeFeatures(run *tensor.Run, raw []float32, instructions ...string) Seen {
 	s := Seen{View: m.Features(run, raw)}
 	s.Pictures = m.Bridge.QFormer.Look(run, s.Tokens)
-	s.Answer = m.Bridge.QFormer.Query(run, s.Pictures, nil)
+	if !m.Config.Instruct {
+		s.Answer = m.Bridge.QFormer.Query(run, s.Pictures, nil)
+		return s
+	}
+	for len(instructions) < s.Pictures.Len() {
+		instructions = append(instructions, m.Config.Extras.Prompt)
+	}
+	s.Answer = m.instructed(run, s.Pictures, m.Texts(instructions, m.Config.QFormer.Positions))
 	return s
+}
+
+// instructed is the queries' answer where they read an instruction for each picture.
+func (m *Model) instructed(run *tensor.Run, p *qformer.Picture, instructions qformer.Text) *qformer.Answer {
+	return &qformer.Answer{Hidden: m.Bridge.QFormer.Match(run, p, nil, instructions)}
 }
 
 // Soft is the soft prompt of each picture: [B, words, language width].
@@ -105,7 +118,7 @@ func (m *Model) Write(ctx context.Context, d *language.Decoder, soft *tensor.Ten
 // GenerateOptions adds what every generation of this model needs: where a text ends, and how ids are read.
 func (m *Model) GenerateOptions(o generate.Options) generate.Options {
 	if o.StopIDs == nil {
-		o.StopIDs = m.Language.Config().EOS
+		o.StopIDs = m.StopIDs()
 	}
 	if o.Text == nil {
 		o.Text = func(ids []int32) string { return m.Tokenizer.Decode(ids, true) }

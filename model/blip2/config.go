@@ -10,16 +10,26 @@ import (
 	"dragoman/nn"
 )
 
-// Config is a config.json of model_type "blip-2". Besides Hugging Face's keys it may have an object "dragoman" with what their
+// Config is a config.json of model_type "blip-2" or "instructblip". Besides Hugging Face's keys it may have an object "dragoman" with what their
 // models have no name for (Extras); vision_config and text_config may be those of any encoder and language model that loads.
 type Config struct {
 	Vision   Part           // vision_config
 	Language Part           // text_config
 	QFormer  qformer.Config // qformer_config, with num_query_tokens
 	Shared   int            // image_text_hidden_size: width of the space that pictures and texts share
+	Instruct bool           // model_type is "instructblip": the queries read the prompt too
 	ImageID  int32          // image_token_index: stands for a query in input_ids; −1 where there is none
 	Extras   Extras
 }
+
+// The model types of whole models.
+const (
+	typeBLIP2    = "blip-2"
+	typeInstruct = "instructblip"
+)
+
+// captionInstruction is what InstructBLIP was evaluated with where a picture is to be described and nobody says how.
+const captionInstruction = "A short image caption."
 
 // Part is the configuration of a frozen part, as its own package reads it.
 type Part struct {
@@ -92,12 +102,15 @@ func ParseConfig(raw []byte) (Config, error) {
 	if err := json.Unmarshal(raw, &j); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
-	if j.ModelType != "blip-2" {
-		return Config{}, fmt.Errorf("config.json: model_type is %q, not blip-2", j.ModelType)
+	if j.ModelType != typeBLIP2 && j.ModelType != typeInstruct {
+		return Config{}, fmt.Errorf("config.json: model_type is %q, neither %s nor %s", j.ModelType, typeBLIP2, typeInstruct)
 	}
-	c := Config{QFormer: qformer.Defaults(), Shared: 256, ImageID: -1}
+	c := Config{QFormer: qformer.Defaults(), Shared: 256, ImageID: -1, Instruct: j.ModelType == typeInstruct}
+	if c.Instruct {
+		c.Extras.Prompt = captionInstruction
+	}
 	var err error
-	if c.Vision, err = parsePart(j.Vision, "blip_2_vision_model"); err != nil {
+	if c.Vision, err = parsePart(j.Vision, typeViT); err != nil {
 		return Config{}, fmt.Errorf("config.json: vision_config: %w", err)
 	}
 	if c.Language, err = parsePart(j.Text, "opt"); err != nil {
@@ -178,7 +191,7 @@ func (c Config) decoderStart() int32 {
 func (c Config) MarshalJSON() ([]byte, error) {
 	q := c.QFormer
 	j := configJSON{
-		ModelType: "blip-2", Vision: c.Vision.JSON, Text: c.Language.JSON,
+		ModelType: typeBLIP2, Vision: c.Vision.JSON, Text: c.Language.JSON,
 		NumQueryTokens: &q.Queries, SharedWidth: &c.Shared, Dragoman: &c.Extras,
 		QFormer: qformerJSON{
 			VocabSize: &q.Vocab, HiddenSize: &q.Width, Layers: &q.Layers, Heads: &q.Heads, Intermediate: &q.FeedForward,
@@ -186,6 +199,9 @@ func (c Config) MarshalJSON() ([]byte, error) {
 			Positions: &q.Positions, InitializerRange: &q.InitStd, Eps: &q.Eps, CrossFrequency: &q.CrossEvery,
 			EncoderHiddenSize: &q.FeatureWidth, UseTextInput: &q.Text,
 		},
+	}
+	if c.Instruct {
+		j.ModelType = typeInstruct
 	}
 	if c.ImageID >= 0 {
 		j.ImageTokenIndex = &c.ImageID

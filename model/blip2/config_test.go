@@ -19,6 +19,12 @@ func TestConfigDefaults(t *testing.T) {
 	if c.Vision.Type != "blip_2_vision_model" || c.Language.Type != "opt" {
 		t.Errorf("parts of type %q and %q", c.Vision.Type, c.Language.Type)
 	}
+	if c, err = ParseConfig([]byte(`{"model_type":"instructblip","image_token_id":32001}`)); err != nil || !c.Instruct || c.ImageID != 32001 || c.Extras.Prompt == "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if raw, err := json.Marshal(c); err != nil || !strings.Contains(string(raw), `"model_type":"instructblip"`) {
+		t.Errorf("written as %s, %v", raw, err)
+	}
 	// An early release spelt the key otherwise.
 	if c, err = ParseConfig([]byte(`{"model_type":"blip-2","qformer_config":{"qformer_text_input":true}}`)); err != nil || !c.QFormer.Text || c.ImageID != -1 {
 		t.Errorf("%+v, %v", c, err)
@@ -44,7 +50,7 @@ func TestConfigRoundTrip(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for raw, want := range map[string]string{
-		`{"model_type":"bert"}`: "not blip-2",
+		`{"model_type":"bert"}`: "neither blip-2",
 		`{`:                     "config.json",
 		`{"model_type":"blip-2","num_query_tokens":-3}`:                                                                        "num_query_tokens",
 		`{"model_type":"blip-2","qformer_config":{"num_attention_heads":7}}`:                                                   "multiple",

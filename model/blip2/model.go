@@ -123,6 +123,9 @@ func (m *Model) bind(files Files, opt Options) error {
 		return err
 	}
 	m.Config.detect(src)
+	if m.Config.Instruct && !m.Config.QFormer.Text {
+		return errors.New("the Q-Former has no text stream (tensor qformer.encoder.layer.0.intermediate.dense.weight), which instructblip needs")
+	}
 	b := nn.NewBuilder(src, opt.builder()).Trainable(opt.Trainable)
 	if m.groups, err = m.Config.groups(m.Vision.Shape()); err != nil {
 		return err
@@ -176,8 +179,12 @@ func (c *Config) detect(src weights.Source) {
 	}
 }
 
-// openWords reads the text stream's tokenizer: vocab.txt in a folder of its own, or that of the model's directory.
-func (m *Model) openWords(files Files) error {
+// openWords reads the text stream's tokenizer: in a folder of its own, or, unless that is the language model's, in the model's directory.
+func (m *Model) openWords(files Files) (err error) {
+	if files.Has(wordsDir + "/tokenizer.json") {
+		m.Words, err = files.Below(wordsDir).Tokenizer()
+		return err
+	}
 	raw, err := files.ReadFile(wordsDir + "/vocab.txt")
 	if err == nil {
 		return m.setWords(raw)
@@ -185,10 +192,11 @@ func (m *Model) openWords(files Files) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if m.Words, err = files.Tokenizer(); err != nil {
-		return err
+	if m.Config.Instruct {
+		return fmt.Errorf("%s: there is neither tokenizer.json nor vocab.txt, with which the queries read an instruction", wordsDir)
 	}
-	return nil
+	m.Words, err = files.Tokenizer()
+	return err
 }
 
 func (m *Model) setWords(vocab []byte) error {

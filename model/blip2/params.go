@@ -22,6 +22,10 @@ type Learns struct {
 // StageParams are the parameters that a stage's losses reach. The others are told that they want no gradient.
 func (m *Model) StageParams(l Learns) []*tensor.Tensor {
 	var params []*tensor.Tensor
+	isFirst := isFirst
+	if m.Config.Instruct { // whose queries read text in the second stage
+		isFirst = func(string) bool { return false }
+	}
 	for _, p := range m.params {
 		wanted := l.Head && (strings.HasPrefix(p.Name(), "picture_head.") || p.Name() == "temp") ||
 			l.First && !isPrompt(p.Name()) || l.Second && !isFirst(p.Name())

@@ -15,6 +15,7 @@ import (
 // The model types of image encoders.
 const (
 	typeViT          = "blip_2_vision_model"
+	typeInstructViT  = "instructblip_vision_model" // the same
 	typeEfficientNet = "efficientnet_lite"
 )
 
@@ -143,7 +144,7 @@ func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error)
 		}
 		m := efficientnet.New(b, c)
 		return m, b.Err()
-	case typeViT:
+	case typeViT, typeInstructViT:
 		c, err := vit.ParseConfig(p.JSON)
 		if err != nil {
 			return nil, err

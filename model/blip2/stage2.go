@@ -40,9 +40,20 @@ func (m *Model) CaptionIDs(caption string, limit int) []int32 {
 	return append(ids[:min(len(ids), limit-1):min(len(ids), limit-1)], m.endID())
 }
 
+// StopIDs are the tokens that end a text. InstructBLIP's Vicunas have configurations that name 0 and 1 for a text's begin and end, but
+// were trained with a tokenizer that has 2 for both: there, each of the three ends it.
+func (m *Model) StopIDs() []int32 {
+	c := m.Language.Config()
+	end := m.Tokenizer.Special().EOS
+	if !m.Config.Instruct || c.BOS != 0 || end < 0 || slices.Contains(c.EOS, end) {
+		return c.EOS
+	}
+	return append([]int32{end, c.BOS}, c.EOS...)
+}
+
 // endID is the token that ends a caption.
 func (m *Model) endID() int32 {
-	if eos := m.Language.Config().EOS; len(eos) > 0 {
+	if eos := m.StopIDs(); len(eos) > 0 {
 		return eos[0]
 	}
 	return m.Tokenizer.Special().EOS

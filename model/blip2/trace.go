@@ -14,7 +14,7 @@ import (
 
 // Trace asks what goes through a model: one forward pass over given inputs, with every module's output kept.
 type Trace struct {
-	// Inputs have the names of transformers' forward arguments: pixel_values, input_ids, attention_mask, decoder_input_ids, labels; for the
+	// Inputs have the names of transformers' forward arguments: pixel_values, input_ids, attention_mask, decoder_input_ids, qformer_input_ids, qformer_attention_mask, labels; for the
 	// first stage's losses also itm_negative_images and itm_negative_texts.
 	Inputs weights.Source
 	Head   string                 // "itm" or "itc" for a matching model; "": itc, or the language model where there is one
@@ -130,19 +130,20 @@ func (p *tracePass) ints(name string) (values []int32, rows int, err error) {
 	return values, w.Shape[0], nil
 }
 
-// tokens reads input_ids and attention_mask, and cuts off leading placeholders of the queries where the config names their id.
-func (p *tracePass) tokens(vocab int, cut bool) (ids []int32, mask []uint8, rows, length int, err error) {
-	ids, rows, err = p.ints("input_ids")
+// tokens reads input_ids and attention_mask, whose names begin with kind, and cuts off leading placeholders of the queries where the
+// config names their id.
+func (p *tracePass) tokens(kind string, vocab int, cut bool) (ids []int32, mask []uint8, rows, length int, err error) {
+	ids, rows, err = p.ints(kind + "input_ids")
 	if err != nil || ids == nil {
 		return nil, nil, 0, 0, err
 	}
 	length = len(ids) / rows
-	m, _, err := p.ints("attention_mask")
+	m, _, err := p.ints(kind + "attention_mask")
 	if err != nil {
 		return nil, nil, 0, 0, err
 	}
 	if m != nil && len(m) != len(ids) {
-		return nil, nil, 0, 0, fmt.Errorf("attention_mask: %d values for %d tokens", len(m), len(ids))
+		return nil, nil, 0, 0, fmt.Errorf("%sattention_mask: %d values for %d tokens", kind, len(m), len(ids))
 	}
 	for _, v := range m {
 		mask = append(mask, uint8(min(1, max(0, v))))
@@ -156,7 +157,7 @@ func (p *tracePass) tokens(vocab int, cut bool) (ids []int32, mask []uint8, rows
 	}
 	for _, id := range ids {
 		if id < 0 || int(id) >= vocab && id != p.Config.ImageID {
-			return nil, nil, 0, 0, fmt.Errorf("input_ids: %d is not among %d tokens", id, vocab)
+			return nil, nil, 0, 0, fmt.Errorf("%sinput_ids: %d is not among %d tokens", kind, id, vocab)
 		}
 	}
 	return ids, mask, rows, length, nil
@@ -170,17 +171,17 @@ func cutColumns[T any](x []T, rows, length, cut int) []T {
 	return out
 }
 
-// text is the Q-Former's text input.
-func (p *tracePass) text() (*qformer.Text, error) {
+// text is the Q-Former's text input, whose names begin with kind.
+func (p *tracePass) text(kind string) (*qformer.Text, error) {
 	if !p.Config.QFormer.Text {
 		return nil, fmt.Errorf("the model has no text stream to match with")
 	}
-	ids, mask, _, length, err := p.tokens(p.Config.QFormer.Vocab, true)
+	ids, mask, _, length, err := p.tokens(kind, p.Config.QFormer.Vocab, true)
 	if err != nil || ids == nil {
 		return nil, err
 	}
 	if length > p.Config.QFormer.Positions {
-		return nil, fmt.Errorf("input_ids: %d tokens, there are %d positions", length, p.Config.QFormer.Positions)
+		return nil, fmt.Errorf("%sinput_ids: %d tokens, there are %d positions", kind, length, p.Config.QFormer.Positions)
 	}
 	return &qformer.Text{IDs: ids, Mask: mask, Len: length}, nil
 }
@@ -192,7 +193,7 @@ func (p *tracePass) match(head string) error {
 	if err != nil {
 		return err
 	}
-	text, err := p.text()
+	text, err := p.text("")
 	if err != nil {
 		return err
 	}
@@ -235,7 +236,7 @@ func (p *tracePass) stage1() (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := p.text()
+	text, err := p.text("")
 	if err != nil {
 		return nil, err
 	}
@@ -278,14 +279,17 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 		return nil, err
 	}
 	vocab := p.Language.Config().Vocab
-	ids, mask, rows, length, err := p.tokens(vocab, false)
+	ids, mask, rows, length, err := p.tokens("", vocab, false)
 	if err != nil {
 		return nil, err
 	}
 	var soft *tensor.Tensor
 	if view != nil {
-		b := p.Bridge
-		soft = b.Prompt.Forward(p.run, b.QFormer.Query(p.run, b.QFormer.Look(p.run, view.Tokens), nil).Hidden, view.Picture)
+		answer, err := p.answer(view)
+		if err != nil {
+			return nil, err
+		}
+		soft = p.Bridge.Prompt.Forward(p.run, answer.Hidden, view.Picture)
 	}
 	if ids == nil {
 		if soft == nil {
@@ -323,6 +327,25 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 	}
 	// Each token is predicted from the one before it.
 	return p.run.CrossEntropy(p.run.Slice(logits, 1, total-n, total-1), targets, 0), nil
+}
+
+// answer is what the queries bring from the pictures.
+func (p *tracePass) answer(view *View) (*qformer.Answer, error) {
+	pictures := p.Bridge.QFormer.Look(p.run, view.Tokens)
+	if !p.Config.Instruct {
+		return p.Bridge.QFormer.Query(p.run, pictures, nil), nil
+	}
+	t, err := p.text("qformer_")
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, fmt.Errorf("qformer_input_ids: there is none, and the queries read an instruction")
+	}
+	if t.Batch() != pictures.Len() {
+		return nil, fmt.Errorf("qformer_input_ids: %d rows for %d pictures", t.Batch(), pictures.Len())
+	}
+	return p.instructed(p.run, pictures, *t), nil
 }
 
 // splice puts the soft prompt where input_ids have placeholders, or in front where the config names none.

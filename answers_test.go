@@ -1,0 +1,90 @@
+package dragoman_test
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"dragoman"
+)
+
+// answer is what transformers' generate says of testdata/MODEL/picture.png behind a prompt (tools/oracle).
+type answer struct {
+	Prompt   *string   `json:"prompt"` // nil: none
+	InputIDs []int32   `json:"input_ids"`
+	Tokens   []int32   `json:"tokens"`
+	Logprobs []float64 `json:"logprobs"`
+}
+
+// TestAnswersAgainstTransformers looks at a picture file and says what transformers says of it, greedily: the same ids, and their
+// log-probabilities, from either generation of a model's directory.
+func TestAnswersAgainstTransformers(t *testing.T) {
+	for _, tt := range []struct{ dir, answers string }{
+		{"testdata/blip2-opt", "testdata/blip2-opt"},
+		{"testdata/blip2-opt-legacy", "testdata/blip2-opt"},
+		{"testdata/instructblip", "testdata/instructblip"},
+	} {
+		raw, err := os.ReadFile(tt.answers + "/answers.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []answer
+		if err := json.Unmarshal(raw, &want); err != nil {
+			t.Fatal(err)
+		}
+		m := open32(t, tt.dir)
+		for _, w := range want {
+			g := &dragoman.Generate{MaxTokens: 12}
+			if w.Prompt != nil {
+				g.Prompt = *w.Prompt
+			}
+			got, err := m.Caption(context.Background(), dragoman.ImageFile(tt.answers+"/picture.png"), g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got.Tokens, w.Tokens) {
+				t.Errorf("%s, %q: says %v, want %v", tt.dir, g.Prompt, got.Tokens, w.Tokens)
+				continue
+			}
+			if w.Prompt != nil && got.PromptTokens != len(w.InputIDs) {
+				t.Errorf("%s, %q: read %d tokens, want %d", tt.dir, g.Prompt, got.PromptTokens, len(w.InputIDs))
+			}
+			for i, p := range w.Logprobs {
+				if d := math.Abs(float64(got.Logprobs[i]) - p); d > 1e-4 {
+					t.Errorf("%s, %q: log-probability %d is %v, want %v", tt.dir, g.Prompt, i, got.Logprobs[i], p)
+				}
+			}
+		}
+	}
+}
+
+// TestQuestionsAreWrapped asks a question as OPT was taught to be asked.
+func TestQuestionsAreWrapped(t *testing.T) {
+	m := open32(t, "testdata/blip2-opt")
+	img := dragoman.ImageFile("testdata/blip2-opt/picture.png")
+	asked, err := m.Answer(context.Background(), img, "what is this?", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := m.Caption(context.Background(), img, &dragoman.Generate{Prompt: "Question: what is this? Answer:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(asked.Tokens, said.Tokens) {
+		t.Errorf("asked, it says %v; behind the whole prompt %v", asked.Tokens, said.Tokens)
+	}
+}
+
+// open32 opens a model that rounds nothing on the way.
+func open32(t *testing.T, dir string) *dragoman.Model {
+	t.Helper()
+	m, err := dragoman.Open(dir, dragoman.WithDType("f32"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
