@@ -25,7 +25,7 @@ func (e *Engine) rows(w Workers, gs ...*Gemm) {
 type rowKernel func(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 // aheadBytes is how far ahead weights that lie row behind row are asked for.
-const aheadBytes = 768
+const aheadBytes = 384
 
 // rowsJob is such products while they are computed.
 type rowsJob struct {
