@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"dragoman/generate"
@@ -78,6 +79,47 @@ func TestGenerateAgainstTransformers(t *testing.T) {
 					t.Errorf("%v, prompt %d %s: score %v, want %v", c.Args, b, how, got.Score, c.Scores[b])
 				}
 			}
+		}
+	}
+}
+
+// TestStopStringsAgainstTransformers compares where stop strings end a text, which begin and end within tokens.
+func TestStopStringsAgainstTransformers(t *testing.T) {
+	var want struct {
+		Words []string `json:"words"`
+		Cases []struct {
+			Prompt []int32  `json:"prompt"`
+			Stop   []string `json:"stop"`
+			Beams  int      `json:"beams"`
+			New    []int32  `json:"new"`
+		} `json:"cases"`
+	}
+	readJSON(t, "testdata/tiny/stops.json", &want)
+	text := func(ids []int32) string {
+		var b strings.Builder
+		for _, id := range ids {
+			b.WriteString(want.Words[id])
+		}
+		return b.String()
+	}
+	m := tiny(t)
+	for _, c := range want.Cases {
+		streamed := ""
+		got := decode(t, m, kernel.F32, generate.Options{
+			MaxTokens: 24, Stop: c.Stop, Text: text, Beams: c.Beams, LengthPenalty: 1,
+			OnText: func(_ int, piece string) error { streamed += piece; return nil },
+		}, c.Prompt)[0]
+		if !slices.Equal(got.Tokens, c.New) {
+			t.Errorf("%q, %d beams: %v, want %v", c.Stop, c.Beams, got.Tokens, c.New)
+		}
+		cut, finish := text(c.New), generate.Length
+		for _, s := range c.Stop {
+			if before, _, found := strings.Cut(cut, s); found {
+				cut, finish = before, generate.Stopped
+			}
+		}
+		if got.Text != cut || streamed != cut || got.Finish != finish {
+			t.Errorf("%q, %d beams: text %q, streamed %q (%s), want %q (%s)", c.Stop, c.Beams, got.Text, streamed, got.Finish, cut, finish)
 		}
 	}
 }
