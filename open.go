@@ -11,6 +11,7 @@ import (
 	"dragoman/hub"
 	"dragoman/internal/builtin"
 	"dragoman/internal/hint"
+	"dragoman/internal/rss"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
 	"dragoman/picture"
@@ -32,6 +33,8 @@ type options struct {
 	seed     uint64
 	pictures picture.Options
 	extra    string
+	memory   int64
+	finite   bool
 }
 
 // WithDType chooses what is computed with: "auto" (as stored, or bf16 where that is float32 and the processor is fast at bf16), "f32"
@@ -47,6 +50,13 @@ func WithPictures(p picture.Options) Option { return func(o *options) { o.pictur
 
 // WithExtra names a safetensors file in which tensors are looked for that the model's own files lack.
 func WithExtra(path string) Option { return func(o *options) { o.extra = path } }
+
+// WithMemory sets how many bytes of memory a model's weights may take: a larger one is refused before it is read. Without it that is
+// what the machine, the container or ulimit -v leave to this process; 0 never refuses.
+func WithMemory(bytes int64) Option { return func(o *options) { o.memory = bytes } }
+
+// WithCheck reads all weights first, and refuses a model that has a NaN or an infinity among them.
+func WithCheck() Option { return func(o *options) { o.finite = true } }
 
 // builtinPrefix begins the paths of files that are built into the program.
 const builtinPrefix = "mini:"
@@ -91,7 +101,7 @@ func Open(name string, opts ...Option) (*Model, error) { return open(name, false
 
 func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	began := time.Now()
-	o := options{dtype: "auto"}
+	o := options{dtype: "auto", memory: -1}
 	for _, f := range opts {
 		f(&o)
 	}
@@ -104,12 +114,12 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{opt: o, compute: compute}
+	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite}
 	if path != builtinPrefix && blip2.IsLanguage(path) {
-		if m.system, err = blip2.OpenLanguage(path, blip2.Options{Precision: store, Trainable: trainable, All: trainable}); err != nil {
+		if m.system, err = blip2.OpenLanguage(path, bo); err != nil {
 			return nil, err
 		}
 	} else {
-		bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable}
 		if o.extra != "" {
 			extra, err := weights.Open(o.extra)
 			if err != nil {
@@ -123,6 +133,15 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	}
 	m.load = time.Since(began).Seconds()
 	return m, nil
+}
+
+// room is what the weights have to fit into.
+func (o options) room() blip2.Room {
+	if o.memory >= 0 {
+		return blip2.Room{Bytes: o.memory, By: "the limit that was set"}
+	}
+	bytes, by := rss.Limit()
+	return blip2.Room{Bytes: bytes, By: by}
 }
 
 // computing says what a dtype means: what operands may be rounded to, and what matrices are stored as.

@@ -58,7 +58,7 @@ func (c *cli) emitText(name string, text *dragoman.Text) error {
 
 // open opens the model that the call names.
 func (c *cli) open(images *imageFlags) (*dragoman.Model, error) {
-	opts := []dragoman.Option{dragoman.WithDType(c.dtype), dragoman.WithSeed(c.seed)}
+	opts := c.modelOptions(c.dtype)
 	if images != nil {
 		o, err := images.options()
 		if err != nil {

@@ -131,3 +131,35 @@ func TestPullFailures(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryBytes(t *testing.T) {
+	for size, want := range map[string]int64{"auto": -1, "0": 0, "123": 123, "1.5k": 1500, "500M": 500e6, "16GB": 16e9, "2T": 2e12} {
+		if got, err := memoryBytes(size); err != nil || got != want {
+			t.Errorf("%s: %d, %v", size, got, err)
+		}
+	}
+	for _, size := range []string{"much", "-1", "G", "1X", "NaN", "1e300G"} {
+		if _, err := memoryBytes(size); err == nil {
+			t.Errorf("%s is a size", size)
+		}
+	}
+}
+
+// TestTooLarge has a model that does not fit: said before it is read, with what would.
+func TestTooLarge(t *testing.T) {
+	const dir = "../../testdata/blip2-llama"
+	status, out, errs := call(t, "caption", "--model", dir, "--dtype", "f32", "--memory", "150k", "x.png")
+	if status != exitFailed || out != "" || !strings.Contains(errs, dir) || !strings.Contains(errs, "of memory") || !strings.Contains(errs, "hint: --dtype bf16 takes") {
+		t.Errorf("%d %q %q", status, out, errs)
+	}
+	status, _, errs = call(t, "caption", "--model", dir, "--memory", "1k", "x.png")
+	if status != exitFailed || !strings.Contains(errs, "hint: even --dtype q4_0 takes") {
+		t.Errorf("%d %q", status, errs)
+	}
+	if status, _, errs = call(t, "caption", "--model", dir, "--memory", "0", "testdata/pictures/cat.png"); status != exitDone {
+		t.Errorf("without a limit: %d %q", status, errs)
+	}
+	if status, _, _ = call(t, "caption", "--memory", "little", "x.png"); status != exitUsage {
+		t.Errorf("a size that is none: %d", status)
+	}
+}

@@ -23,6 +23,8 @@ type cli struct {
 
 	model   string
 	dtype   string
+	memory  string
+	check   bool
 	isa     string
 	threads int
 	seed    uint64
@@ -86,6 +88,8 @@ func (c *cli) root() *cobra.Command {
 func (c *cli) modelFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.model, "model", "", "a model directory or file, a Hub name, or a built-in model (nothing: mini)")
 	cmd.Flags().StringVar(&c.dtype, "dtype", "auto", "how weights are computed with: auto, f32, f16, bf16, q8_0, q4_0, q4_1")
+	cmd.Flags().StringVar(&c.memory, "memory", "auto", "what a model's weights may take: auto (what this process may have), or a size as 500M or 16G; 0: anything")
+	cmd.Flags().BoolVar(&c.check, "check", false, "read all weights first, and refuse a NaN or an infinity")
 	_ = cmd.RegisterFlagCompletionFunc("model", cobra.FixedCompletions([]string{"mini"}, cobra.ShellCompDirectiveDefault))
 	_ = cmd.RegisterFlagCompletionFunc("dtype", cobra.FixedCompletions(dtypes, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -93,7 +97,7 @@ func (c *cli) modelFlags(cmd *cobra.Command) {
 var dtypes = []string{"auto", "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1"}
 
 // envFlags are the options that an environment variable may set where the call does not.
-var envFlags = []string{"model", "dtype", "isa", "threads", "seed"}
+var envFlags = []string{"model", "dtype", "memory", "isa", "threads", "seed"}
 
 func envName(flag string) string { return "DRAGOMAN_" + strings.ToUpper(flag) }
 
@@ -127,6 +131,11 @@ func (c *cli) prepare(cmd *cobra.Command) error {
 	if c.dtype != "" && c.dtype != "auto" {
 		if _, err := kernel.ParseDType(c.dtype); err != nil {
 			return usagef("--dtype: %w", err)
+		}
+	}
+	if c.memory != "" {
+		if _, err := memoryBytes(c.memory); err != nil {
+			return usagef("--memory: %w", err)
 		}
 	}
 	if c.threads < 0 {

@@ -54,7 +54,7 @@ every attention's PATH.attention_probs; with --grad, grad.NAME for the parameter
 		if dtype == "auto" {
 			dtype = "f32" // those who trace compare
 		}
-		m, err := dragoman.OpenTrace(c.model, len(q.Grad) > 0, dragoman.WithDType(dtype), dragoman.WithSeed(c.seed), dragoman.WithExtra(extra))
+		m, err := dragoman.OpenTrace(c.model, len(q.Grad) > 0, append(c.modelOptions(dtype), dragoman.WithExtra(extra))...)
 		if err != nil {
 			return err
 		}

@@ -43,6 +43,8 @@ type Options struct {
 	Trainable bool           // the bridge's tensors are parameters
 	All       bool           // those of the frozen parts too, where they are not quantised: to see their gradients
 	Extra     weights.Source // nil, or where tensors are looked for that the checkpoint lacks
+	Room      Room           // what the weights have to fit into
+	Finite    bool           // all weights are read first, and a NaN or an infinity is an error
 
 	frozen *[]*tensor.Tensor    // where those are listed
 	bound  func(weights.Tensor) // nil, or who is told what the model asks its checkpoints for
@@ -50,7 +52,7 @@ type Options struct {
 
 // builder are the options of those who bind the parts.
 func (o Options) builder() nn.BuilderOptions {
-	return nn.BuilderOptions{Store: o.Precision.Store, Bound: o.bound}
+	return nn.BuilderOptions{Store: o.Precision.Store, Bound: o.bound, Finite: o.Finite}
 }
 
 // learn keeps what a builder made trainable in a frozen part.
@@ -112,6 +114,9 @@ func (m *Model) bind(files Files, opt Options) error {
 	}
 	c.Extras.Weights = "" // what Save writes has its own
 	m.Config = c
+	if err := opt.fits(files, own, map[string]Part{visionModule: c.Vision, languageModule: c.Language}); err != nil {
+		return err
+	}
 	src := own
 	if opt.Extra != nil {
 		src = weights.Merge(own, opt.Extra)

@@ -55,6 +55,13 @@ func (m *Model) bindLanguageAlone(path string, opt Options) (err error) {
 	if err != nil {
 		return err
 	}
+	var alone weights.Source
+	if own != nil {
+		alone = weights.Below(own, languageModule+".")
+	}
+	if err := opt.fits(files, alone, map[string]Part{languageModule: m.Config.Language}); err != nil {
+		return err
+	}
 	m.Language, m.Tokenizer, err = m.open.openLanguage(m.Config.Language, files, own, "", opt)
 	return err
 }
