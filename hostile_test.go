@@ -228,6 +228,66 @@ func TestOpenBrokenTensors(t *testing.T) {
 	}
 }
 
+// TestOpenNamesShardAndTensor has one bad tensor in one of two shards: the error names both.
+func TestOpenNamesShardAndTensor(t *testing.T) {
+	const name, shard = "language_projection.weight", "model-00002-of-00002.safetensors"
+	for what, c := range map[string]struct {
+		change func(*weights.Tensor)
+		want   string
+		check  bool
+	}{
+		"another shape": {func(w *weights.Tensor) {
+			*w = weights.FromFloat32(w.Name, []int{1, w.Len()}, make([]float32, w.Len()))
+		}, "shape [1 ", false},
+		"NaN": {func(w *weights.Tensor) {
+			values := make([]float32, w.Len())
+			values[5] = float32(math.NaN())
+			*w = weights.FromFloat32(w.Name, w.Shape, values)
+		}, "element 5 is NaN", true},
+		"whole numbers": {func(w *weights.Tensor) {
+			w.Type, w.Data = weights.I8, make([]byte, w.Len())
+		}, "stored as I8", false},
+	} {
+		dir := copyModel(t, captioner)
+		file, err := weights.Open(filepath.Join(captioner, "model.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shards [2][]weights.Tensor
+		index := map[string]string{}
+		for _, n := range file.Names() {
+			w, _ := file.Lookup(n)
+			at := 0
+			if n == name {
+				c.change(&w)
+				at = 1
+			}
+			shards[at] = append(shards[at], w)
+			index[n] = fmt.Sprintf("model-%05d-of-00002.safetensors", at+1)
+		}
+		for i, tensors := range shards {
+			if err := weights.WriteSafetensors(filepath.Join(dir, fmt.Sprintf("model-%05d-of-00002.safetensors", i+1)), tensors, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b, err := json.Marshal(map[string]any{"weight_map": index})
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "model.safetensors.index.json"), b, 0o666)
+		}
+		if err := errors.Join(err, os.Remove(filepath.Join(dir, "model.safetensors")), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var opts []dragoman.Option
+		if c.check {
+			opts = append(opts, dragoman.WithCheck())
+		}
+		_, err = dragoman.Open(dir, opts...)
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), shard) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // safetensors is a file of float32 tensors, made without the care for disks that slows thousands of them down.
 func safetensors(t testing.TB, tensors []weights.Tensor) []byte {
 	t.Helper()

@@ -138,22 +138,34 @@ func (b *Builder) make(full string, init Init, shape []int) (*tensor.Tensor, err
 		}
 		return nil, errors.New("not in the checkpoint")
 	}
-	if !slices.Equal(stored.Shape, shape) {
-		return nil, fmt.Errorf("shape %v in the checkpoint, want %v", stored.Shape, shape)
-	}
-	if err := stored.Check(); err != nil {
-		return nil, err
-	}
-	if s.opt.Finite {
-		if err := finite(stored); err != nil {
-			return nil, err
+	if err := b.check(stored, shape); err != nil {
+		if file := stored.File(); file != "" {
+			err = fmt.Errorf("%s: %w", file, err)
 		}
+		return nil, err
 	}
 	stored.Name = full
 	if s.opt.Bound != nil {
 		s.opt.Bound(stored)
 	}
 	return b.bind(stored)
+}
+
+// check says what is wrong with what the checkpoint has.
+func (b *Builder) check(stored weights.Tensor, shape []int) error {
+	if !slices.Equal(stored.Shape, shape) {
+		return fmt.Errorf("shape %v in the checkpoint, want %v", stored.Shape, shape)
+	}
+	if err := stored.Check(); err != nil {
+		return err
+	}
+	if stored.Type.Integer() {
+		return fmt.Errorf("stored as %v, which holds no weights: rounded by a program whose scales are elsewhere", stored.Type)
+	}
+	if b.shared.opt.Finite {
+		return finite(stored)
+	}
+	return nil
 }
 
 // bind makes a tensor of what the checkpoint has.

@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"strconv"
 
 	"dragoman/kernel"
@@ -46,6 +47,15 @@ func (t Tensor) Len() int {
 // Kernel is the kernel's name for the element type, where kernels read the data
 // as it lies.
 func (t Tensor) Kernel() (d kernel.DType, ok bool) { return t.Type.Kernel() }
+
+// File is the name of the file that the tensor lies in, without its folder: of a
+// shard, where there are several. "" for a tensor in memory.
+func (t Tensor) File() string {
+	if t.in == nil || t.in.file == nil {
+		return ""
+	}
+	return filepath.Base(t.in.file.Name())
+}
 
 // Float32 decodes the elements, of whatever type, into a slice of their own.
 // Wider types are rounded to the nearest float32; booleans become 0 and 1.

@@ -84,6 +84,15 @@ func (t Type) BlockBytes() int { return typeInfo[t].bytes }
 // (safetensors, PyTorch) have no name for.
 func (t Type) Quantized() bool { return typeInfo[t].elems > 1 }
 
+// Integer says whether the elements are whole numbers or truth values.
+func (t Type) Integer() bool {
+	switch t {
+	case I64, I32, I16, I8, U8, Bool:
+		return true
+	}
+	return false
+}
+
 // Kernel is the kernel's name for the type, where kernels read it as it lies.
 func (t Type) Kernel() (d kernel.DType, ok bool) {
 	switch t {
