@@ -5,6 +5,11 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"dragoman/language/llama"
+	"dragoman/language/opt"
+	"dragoman/language/t5"
+	"dragoman/vision/vit"
 )
 
 func TestConfigDefaults(t *testing.T) {
@@ -78,6 +83,34 @@ func FuzzConfig(f *testing.F) {
 		c, err := ParseConfig(raw)
 		if err == nil && c.QFormer.Width%c.QFormer.Heads != 0 {
 			t.Error("an impossible configuration was accepted")
+		}
+	})
+}
+
+// FuzzPartConfig reads a part's configuration as each of the encoders and language models reads it.
+func FuzzPartConfig(f *testing.F) {
+	f.Add([]byte(`{"vocab_size":32001,"num_key_value_heads":8,"eos_token_id":[1,2],"rope_parameters":{"rope_theta":5e5,"rope_type":"default"}}`))
+	f.Add([]byte(`{"hidden_size":2560,"ffn_dim":10240,"num_attention_heads":32,"word_embed_proj_dim":2560,"eos_token_id":50118}`))
+	f.Add([]byte(`{"d_model":2048,"d_ff":5120,"d_kv":64,"num_heads":32,"feed_forward_proj":"gated-gelu","dense_act_fn":"gelu"}`))
+	f.Add([]byte(`{"hidden_size":1408,"image_size":364,"patch_size":14,"layer_norm_eps":1e-5,"qkv_bias":false}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		l, llamaErr := llama.ParseConfig(raw)
+		if llamaErr == nil && (l.Heads%l.KVHeads != 0 || l.Width < 1) {
+			t.Errorf("an impossible LLaMA was accepted: %+v", l)
+		}
+		o, optErr := opt.ParseConfig(raw)
+		if optErr == nil && o.Width%o.Heads != 0 {
+			t.Errorf("an impossible OPT was accepted: %+v", o)
+		}
+		_, t5Err := t5.ParseConfig(raw)
+		v, vitErr := vit.ParseConfig(raw)
+		if vitErr == nil && (v.HiddenSize%v.Heads != 0 || v.Tokens() < 2) {
+			t.Errorf("an impossible transformer was accepted: %+v", v)
+		}
+		for _, err := range []error{llamaErr, optErr, t5Err, vitErr} {
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("an error of several lines: %q", err)
+			}
 		}
 	})
 }
