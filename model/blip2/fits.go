@@ -19,7 +19,6 @@ type Room struct {
 type tooLarge struct {
 	need int64
 	room Room
-	hint string
 }
 
 func (e *tooLarge) Error() string {
