@@ -13,19 +13,28 @@ import (
 // where the model remembers its training's captions, has hints from them).
 func (m *Model) Caption(ctx context.Context, img Image, g *Generate) (*Text, error) {
 	if g != nil && g.Prompt != "" {
-		return m.say(ctx, "captioning", img, &g.Prompt, g)
+		return m.say(ctx, "captioning", img, &g.Prompt, func(*tensor.Run, blip2.Seen) string { return g.Prompt }, g)
 	}
-	return m.say(ctx, "captioning", img, nil, g)
+	return m.say(ctx, "captioning", img, nil, func(run *tensor.Run, s blip2.Seen) string { return m.system.Prompts(run, s)[0] }, g)
 }
 
-// Answer answers a question about a picture, asked as the model's family was trained to be asked.
+// Answer answers a question about a picture, asked as the model's family was trained to be asked; where the model remembers its
+// training's captions, it has hints from them, and says at least a word.
 func (m *Model) Answer(ctx context.Context, img Image, question string, g *Generate) (*Text, error) {
-	prompt := m.system.Question(question)
-	return m.say(ctx, "answering", img, &prompt, g)
+	if m.system.TakesHints() {
+		var least Generate
+		if g != nil {
+			least = *g
+		}
+		least.MinTokens = max(least.MinTokens, 1)
+		g = &least
+	}
+	asked := m.system.Question(question)
+	return m.say(ctx, "answering", img, &asked, func(run *tensor.Run, s blip2.Seen) string { return m.system.Hinted(run, s, asked) }, g)
 }
 
-// say lets the language model continue a prompt behind a picture; nil is the model's own prompt.
-func (m *Model) say(ctx context.Context, what string, img Image, prompt *string, g *Generate) (*Text, error) {
+// say lets the language model continue a prompt behind a picture. The instruction is what the bridge may heed; nil: none.
+func (m *Model) say(ctx context.Context, what string, img Image, instruction *string, prompt func(*tensor.Run, blip2.Seen) string, g *Generate) (*Text, error) {
 	if m.system.Language == nil || m.system.Bridge == nil || m.system.Bridge.Prompt == nil {
 		return nil, fmt.Errorf("%s: %w: a language model behind a bridge", what, ErrNoPart)
 	}
@@ -33,22 +42,19 @@ func (m *Model) say(ctx context.Context, what string, img Image, prompt *string,
 	run, done := m.run()
 	defer done()
 	var instructions []string
-	if prompt != nil {
-		instructions = []string{*prompt}
+	if instruction != nil {
+		instructions = []string{*instruction}
 	}
 	seen, err := m.see(ctx, run, img, instructions...)
 	if err != nil {
 		return nil, err
 	}
 	soft := m.system.Soft(run, *seen)
-	if prompt == nil {
-		prompt = &m.system.Prompts(run, *seen)[0]
-	}
+	ids := m.system.PromptIDs(prompt(run, *seen))
 	spent := Seconds{Load: m.load, Vision: time.Since(began).Seconds()}
 	began = time.Now()
 	d, release := m.decoder()
 	defer release()
-	ids := m.system.PromptIDs(*prompt)
 	if _, err := m.system.Read(d, soft, [][]int32{ids}); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", what, img.name, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"dragoman"
@@ -22,6 +23,13 @@ func TestBuiltIn(t *testing.T) {
 	}
 	if text.Text != "cat" || text.Finish != "stop" || len(text.Tokens) != len(text.Logprobs) {
 		t.Errorf("said %+v of a cat", text)
+	}
+	told, err := m.Answer(ctx, cat, "What animal is this?", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(told.Text, "cat") {
+		t.Errorf("said %q when asked what animal a cat is", told.Text)
 	}
 	scores, err := m.Match(ctx, cat, "a cat", "a fire engine")
 	if err != nil {

@@ -90,9 +90,12 @@ func (m *Model) Prompts(run *tensor.Run, s Seen) []string {
 	return prompts
 }
 
+// TakesHints says whether captions that the model remembers stand in its prompts.
+func (m *Model) TakesHints() bool { return m.Memory != nil && m.Config.Extras.Hints > 0 }
+
 // hints are those of each picture; nil for a model that takes none.
 func (m *Model) hints(run *tensor.Run, s Seen) [][]string {
-	if m.Memory == nil || m.Config.Extras.Hints == 0 {
+	if !m.TakesHints() {
 		return nil
 	}
 	hints := m.Memory.Hints(m.Scores(run, s), m.Config.Extras.Hints)
@@ -113,11 +116,18 @@ func (m *Model) HintsFor(run *tensor.Run, s Seen) []string {
 }
 
 // HintedPrompt is the model's prompt with hints before it.
-func (m *Model) HintedPrompt(hints []string) string {
+func (m *Model) HintedPrompt(hints []string) string { return withHints(hints, m.Config.Extras.Prompt) }
+
+// Hinted is another prompt for one picture, with hints before it where the model takes them.
+func (m *Model) Hinted(run *tensor.Run, s Seen, prompt string) string {
+	return withHints(m.HintsFor(run, s), prompt)
+}
+
+func withHints(hints []string, prompt string) string {
 	if len(hints) == 0 {
-		return m.Config.Extras.Prompt
+		return prompt
 	}
-	return "Hints: " + strings.Join(hints, "; ") + "\n" + m.Config.Extras.Prompt
+	return "Hints: " + strings.Join(hints, "; ") + "\n" + prompt
 }
 
 // saveMemory writes what Save's tensors do not hold of the memory.
