@@ -68,11 +68,12 @@ func (m *matcher) at(text string, at int) (t addedToken, length int) {
 // newAddedTokens prepares the tokens; norm is the tokenizer's normaliser.
 func newAddedTokens(tokens []addedToken, norm normalizer) addedTokens {
 	a := addedTokens{list: tokens, byText: map[string]int32{}, byID: map[int32]string{}, special: map[int32]bool{}}
+	special := map[string]bool{}
+	for _, t := range tokens {
+		special[t.text] = special[t.text] || t.special
+	}
 	for _, t := range tokens {
 		a.byText[t.text] = t.id
-		if t.special {
-			a.special[t.id] = true
-		}
 		a.size = max(a.size, int(t.id)+1)
 		into, text := &a.raw, t.text
 		if t.normalized {
@@ -81,8 +82,10 @@ func newAddedTokens(tokens []addedToken, norm normalizer) addedTokens {
 				text = norm.normalize(text)
 			}
 		}
-		// As in the reference, an id gives back what is looked for.
+		// As in the reference, an id gives back what is looked for, and is special
+		// if that is how a special token is spelled.
 		a.byID[t.id] = text
+		a.special[t.id] = special[text]
 		into.add(text, t)
 	}
 	return a
@@ -125,8 +128,11 @@ func (a *addedTokens) split(text string, normalized bool) []piece {
 		if begin < from {
 			pieces = append(pieces, piece{text[begin:from], None, begin == 0})
 		}
-		pieces = append(pieces, piece{"", found.id, false})
-		begin, at = to, max(at, to)
+		// As in the reference, white space that a token took may yet be another.
+		if from < to {
+			pieces = append(pieces, piece{"", found.id, false})
+		}
+		begin = to
 	}
 	if begin < len(text) {
 		pieces = append(pieces, piece{text[begin:], None, begin == 0})

@@ -32,9 +32,9 @@ func classify(r rune) runeClass {
 		return classSpace
 	case r < utf8.RuneSelf:
 		return classOther
-	case unicode.IsLetter(r):
+	case unicode.IsLetter(r) || unicode.Is(newerLetters, r):
 		return classLetter
-	case unicode.IsNumber(r):
+	case unicode.IsNumber(r) || unicode.Is(newerNumbers, r):
 		return classNumber
 	}
 	return classOther

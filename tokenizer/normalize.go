@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -10,6 +11,25 @@ import (
 // grownTooLong says whether a text grew more than any real tokenizer lets it.
 // The parts of a hostile file can each double a text; they stop there.
 func grownTooLong(now, original int) bool { return now > 1<<20+64*original }
+
+// losesBeginning says whether a normaliser drops the first character of a text,
+// so that what is left does not begin it.
+func losesBeginning(n normalizer, text string) bool {
+	switch n := n.(type) {
+	case normalizers:
+		for _, one := range n {
+			if losesBeginning(one, text) {
+				return true
+			}
+			text = one.normalize(text)
+		}
+		return false
+	case *precompiled: // the reference does not keep count of what its table drops
+		return false
+	}
+	_, size := utf8.DecodeRuneInString(text)
+	return size > 0 && n.normalize(text[:size]) == "" && n.normalize(text) == n.normalize(text[size:])
+}
 
 // normalizers apply one after the other.
 type normalizers []normalizer
@@ -25,18 +45,13 @@ func (list normalizers) normalize(text string) string {
 	return text
 }
 
-// unicodeForm is NFC, NFD, NFKC or NFKD.
-type unicodeForm norm.Form
-
-func (f unicodeForm) normalize(text string) string { return norm.Form(f).String(text) }
-
 // lowercase maps each character by itself, without regard to its place in a
 // word (a final sigma stays medial).
 type lowercase struct{}
 
 func (lowercase) normalize(text string) string {
 	text = strings.ReplaceAll(text, "İ", "i̇") // the one that becomes two
-	return strings.Map(unicode.ToLower, text)
+	return strings.Map(lower, text)
 }
 
 // stripAccents drops the combining marks.
@@ -44,7 +59,7 @@ type stripAccents struct{}
 
 func (stripAccents) normalize(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.M, r) {
+		if unicode.Is(markTable, r) {
 			return -1
 		}
 		return r
@@ -145,11 +160,11 @@ func (b bertNormalizer) normalize(text string) string {
 	}
 	if b.accents {
 		text = strings.Map(func(r rune) rune {
-			if unicode.Is(unicode.Mn, r) {
+			if unicode.Is(accentTable, r) {
 				return -1
 			}
 			return r
-		}, norm.NFD.String(text))
+		}, unicodeForm(norm.NFD).normalize(text))
 	}
 	if b.lower {
 		text = lowercase{}.normalize(text)
@@ -160,11 +175,7 @@ func (b bertNormalizer) normalize(text string) string {
 // bertClean drops control characters and makes white space a space.
 func bertClean(r rune) rune {
 	switch {
-	case r == 0 || r == 0xfffd:
-		return -1
-	case r == '\t' || r == '\n' || r == '\r':
-		return ' '
-	case unicode.Is(unicode.C, r):
+	case unicode.Is(controlTable, r):
 		return -1
 	case unicode.IsSpace(r):
 		return ' '

@@ -61,6 +61,7 @@ func (p *Pipeline) Encode(text string, special bool) []int32 {
 			continue
 		}
 		if p.normalizer != nil {
+			piece.first = piece.first && !losesBeginning(p.normalizer, piece.text)
 			piece.text = p.normalizer.normalize(piece.text)
 		}
 		for _, inner := range p.added.split(piece.text, true) {

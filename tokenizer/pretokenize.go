@@ -54,16 +54,16 @@ func (s splitBy) split(words []word, w word) []word {
 		if span[0] > at {
 			parts = append(parts, part{at, span[0], s.invert})
 		}
-		if span[1] > span[0] {
-			parts = append(parts, part{span[0], span[1], !s.invert})
-		}
+		parts = append(parts, part{span[0], span[1], !s.invert}) // may be empty, and still keeps its neighbours apart
 		at = span[1]
 	}
 	if at < len(w.text) {
 		parts = append(parts, part{at, len(w.text), s.invert})
 	}
 	for _, p := range s.behaviour.apply(parts) {
-		words = append(words, word{w.text[p.from:p.to], w.first && p.from == 0})
+		if p.from < p.to {
+			words = append(words, word{w.text[p.from:p.to], w.first && p.from == 0})
+		}
 	}
 	return words
 }
@@ -177,8 +177,8 @@ var (
 	whitespaceSplit = splitBy{runes(unicode.IsSpace), removed, false}
 	// A word is what the pattern finds, the rest is white space.
 	whitespace      = splitBy{wordRuns{}, removed, true}
-	eachDigit       = splitBy{runes(unicode.IsNumber), isolated, false}
-	digitRuns       = splitBy{runes(unicode.IsNumber), contiguous, false}
+	eachDigit       = splitBy{runes(isNumeric), isolated, false}
+	digitRuns       = splitBy{runes(isNumeric), contiguous, false}
 	bertPreTokenize = preTokenizers{whitespaceSplit, splitBy{runes(isPunctuation), isolated, false}}
 )
 

@@ -26,7 +26,11 @@ func newPattern(pattern string) (splitter, error) {
 	if len(pattern) > maxPattern {
 		return nil, fmt.Errorf("a pattern of %d bytes", len(pattern))
 	}
-	compiled, err := regexp2.Compile(pattern)
+	translated, err := fromOniguruma(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("pattern %.80q: %w", pattern, err)
+	}
+	compiled, err := regexp2.Compile(translated)
 	if err != nil {
 		return nil, fmt.Errorf("pattern %.80q: %w", pattern, err)
 	}

@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -64,17 +63,4 @@ func join(pieces []string, between string) string {
 		return pieces[0]
 	}
 	return strings.Join(pieces, between)
-}
-
-// isWord is the \w of Unicode's regular expressions.
-func isWord(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Join_Control)
-}
-
-// isPunctuation is ASCII's punctuation, symbols included, and Unicode's.
-func isPunctuation(r rune) bool {
-	if r < utf8.RuneSelf {
-		return r > ' ' && r < 0x7f && !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
-	}
-	return unicode.IsPunct(r)
 }
