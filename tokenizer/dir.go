@@ -25,14 +25,13 @@ func FromDir(dir string) (*Pipeline, error) {
 // place in errors.
 func FromFiles(where string, read func(name string) ([]byte, error)) (*Pipeline, error) {
 	config, err := readConfig(read)
+	var p *Pipeline
+	if err == nil {
+		p, err = fromFiles(read, config)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read tokenizer: %s: %w", where, err)
 	}
-	p, err := fromFiles(read, config)
-	if err != nil {
-		return nil, fmt.Errorf("read tokenizer: %s: %w", where, err)
-	}
-	config.apply(p)
 	return p, nil
 }
 
@@ -40,46 +39,17 @@ func FromFiles(where string, read func(name string) ([]byte, error)) (*Pipeline,
 type reader = func(name string) ([]byte, error)
 
 // builders are the files that a tokenizer is built from, the first that is
-// there.
+// there. Where there is no tokenizer.json they do what the class of transformers
+// does that reads them.
 var builders = []struct {
 	file  string
-	build func(data []byte, read reader, config jsonConfig) (*Pipeline, error)
+	build func(config jsonConfig, data []byte, read reader) (*Pipeline, error)
 }{
-	{"tokenizer.json", func(data []byte, _ reader, _ jsonConfig) (*Pipeline, error) {
-		return FromJSON(data)
-	}},
-	{"vocab.json", func(data []byte, read reader, config jsonConfig) (*Pipeline, error) {
-		merges, err := read("merges.txt")
-		if err != nil {
-			return nil, err
-		}
-		p, err := FromMerges(data, merges)
-		if err == nil {
-			err = config.complete(p, around{})
-		}
-		return p, err
-	}},
-	{"spiece.model", func(data []byte, _ reader, config jsonConfig) (*Pipeline, error) {
-		p, err := FromSentencePiece(data)
-		if err == nil {
-			err = config.complete(p, around{eos: true, extraIDs: true})
-		}
-		return p, err
-	}},
-	{"tokenizer.model", func(data []byte, _ reader, config jsonConfig) (*Pipeline, error) {
-		p, err := FromSentencePiece(data)
-		if err == nil {
-			err = config.complete(p, around{bos: true})
-		}
-		return p, err
-	}},
-	{"vocab.txt", func(data []byte, _ reader, config jsonConfig) (*Pipeline, error) {
-		p, err := FromVocabTxt(data, orTrue(config.Lower))
-		if err == nil {
-			err = p.add(config.added)
-		}
-		return p, err
-	}},
+	{"tokenizer.json", jsonConfig.tokenizerJSON},
+	{"vocab.json", jsonConfig.vocabJSON},
+	{"spiece.model", jsonConfig.spieceModel},
+	{"tokenizer.model", jsonConfig.tokenizerModel},
+	{"vocab.txt", jsonConfig.vocabTxt},
 }
 
 // fromFiles picks the file to build from.
@@ -92,7 +62,7 @@ func fromFiles(read reader, config jsonConfig) (*Pipeline, error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.build(data, read, config)
+		return b.build(config, data, read)
 	}
 	return nil, errors.New("no tokenizer.json, vocab.json, spiece.model, tokenizer.model or vocab.txt in this directory")
 }

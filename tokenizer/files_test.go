@@ -88,6 +88,7 @@ func TestVocabAndMerges(t *testing.T) {
 	got := fromDirectory(t, map[string]string{
 		"vocab.json": string(model.Vocab), "merges.txt": merges,
 		"tokenizer_config.json": `{"bos_token":{"content":"</s>"},"eos_token":"</s>","pad_token":"<pad>","unk_token":null,"add_bos_token":true,
+			"additional_special_tokens":["<|endoftext|>","<s>"],
 			"added_tokens_decoder":{"1":{"content":"<|im_start|>","special":true},"2":{"content":"<|im_end|>","special":true},
 			"420":{"content":"<image>"},"421":{"content":"<word>","single_word":true}}}`,
 	})
@@ -248,7 +249,7 @@ func TestFromDirErrors(t *testing.T) {
 		"tokenizer_config.json":     {"vocab.txt": "[UNK]", "tokenizer_config.json": "{"},
 		"tokenizer.json: unexpect":  {"tokenizer.json": "{"},
 		"no model":                  {"tokenizer.json": "{}"},
-		"no [UNK]":                  {"vocab.txt": "a\nb\n"},
+		"no unknown token":          {"vocab.txt": "a\nb\n"},
 		"sentencepiece model":       {"spiece.model": "\x00"},
 		"no pieces":                 {"tokenizer.model": ""},
 		"extra_ids is -1":           {"spiece.model": string(mustRead(t, "t5.model")), "tokenizer_config.json": `{"extra_ids":-1}`},

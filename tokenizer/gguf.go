@@ -154,7 +154,11 @@ func (p *Pipeline) ggufSentencePiece(meta weights.Meta, v vocabulary, types []in
 	}
 	p.model = b
 	add, ok := meta.Bool("tokenizer.ggml.add_space_prefix")
-	p.normalizer, p.decoder = spmSpaces(nil, add || !ok)
+	spaces := normalizers{replace{literal(" "), "▁"}}
+	if add || !ok {
+		spaces = normalizers{prepend("▁"), spaces[0]}
+	}
+	p.normalizer, p.decoder = spaces, spmDecoder(add || !ok)
 	return nil
 }
 

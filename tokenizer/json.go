@@ -53,7 +53,7 @@ func fromJSON(data []byte) (*Pipeline, error) {
 		if t.ID < 0 || t.ID >= maxVocabulary || t.Content == "" {
 			return nil, fmt.Errorf("added token %d: %.40q with id %d", i, t.Content, t.ID)
 		}
-		added[i] = addedToken{t.Content, t.ID, t.Special, t.SingleWord, t.LStrip, t.RStrip, t.Normalized}
+		added[i] = t.token(t.ID)
 	}
 	p.added = newAddedTokens(added, p.normalizer)
 	if p.post, err = newPostProcessor(file.PostProcessor, p, 0); err != nil {
@@ -72,6 +72,10 @@ type jsonAdded struct {
 	RStrip     bool   `json:"rstrip"`
 	Normalized bool   `json:"normalized"`
 	Special    bool   `json:"special"`
+}
+
+func (t jsonAdded) token(id int32) addedToken {
+	return addedToken{t.Content, id, t.Special, t.SingleWord, t.LStrip, t.RStrip, t.Normalized}
 }
 
 // absent says whether a part of the file is missing or null.

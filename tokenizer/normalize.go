@@ -17,7 +17,11 @@ func grownTooLong(now, original int) bool { return now > 1<<20+64*original }
 func losesBeginning(n normalizer, text string) bool {
 	switch n := n.(type) {
 	case normalizers:
+		original := len(text)
 		for _, one := range n {
+			if grownTooLong(len(text), original) {
+				break
+			}
 			if losesBeginning(one, text) {
 				return true
 			}
@@ -78,6 +82,11 @@ func (s strip) normalize(text string) string {
 	}
 	return text
 }
+
+// trimSpaces drops the spaces at the ends, and no other white space.
+type trimSpaces struct{}
+
+func (trimSpaces) normalize(text string) string { return strings.Trim(text, " ") }
 
 // squeeze makes one space of a run of them.
 type squeeze struct{}

@@ -12,6 +12,7 @@ type Pipeline struct {
 	added        addedTokens
 	special      Special
 	chatTemplate string
+	cleanUp      bool // Decode takes out spaces before punctuation
 }
 
 var _ Tokenizer = (*Pipeline)(nil)
@@ -61,7 +62,7 @@ func (p *Pipeline) Encode(text string, special bool) []int32 {
 			continue
 		}
 		if p.normalizer != nil {
-			piece.first = piece.first && !losesBeginning(p.normalizer, piece.text)
+			piece.first = piece.first && marksFirst(p.preTokenizer) && !losesBeginning(p.normalizer, piece.text)
 			piece.text = p.normalizer.normalize(piece.text)
 		}
 		for _, inner := range p.added.split(piece.text, true) {
@@ -100,10 +101,16 @@ func (p *Pipeline) Decode(ids []int32, skipSpecial bool) string {
 			tokens = append(tokens, token)
 		}
 	}
+	var text string
 	if p.decoder == nil {
-		return join(tokens, " ")
+		text = join(tokens, " ")
+	} else {
+		text = toValid(join(p.decoder.decode(tokens), ""))
 	}
-	return toValid(join(p.decoder.decode(tokens), ""))
+	if p.cleanUp {
+		text = cleanUp(text)
+	}
+	return text
 }
 
 // lookup finds a token by its id, added tokens first.

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -208,6 +209,17 @@ func (m metaspace) split(words []word, w word) []word {
 		return append(words, word{text, w.first})
 	}
 	return splitBy{literal(m.mark), mergedWithNext, false}.split(words, word{text, w.first})
+}
+
+// marksFirst says whether it matters where a text begins.
+func marksFirst(p preTokenizer) bool {
+	switch p := p.(type) {
+	case metaspace:
+		return p.prepend == prependFirst
+	case preTokenizers:
+		return slices.ContainsFunc(p, marksFirst)
+	}
+	return false
 }
 
 func (m metaspace) decode(tokens []string) []string {

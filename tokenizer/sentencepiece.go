@@ -42,18 +42,39 @@ type spmModel struct {
 // character that the table replaces. What is put around a text is not told by the
 // file: nothing is; [FromDir] knows it from the files beside.
 func FromSentencePiece(data []byte) (*Pipeline, error) {
-	p, err := fromSentencePiece(data)
+	p, err := fromSentencePiece(data, spmStyle{words: true, legacy: true})
+	if err != nil {
+		return nil, err
+	}
+	p.special = guessSpecial(p)
+	if id := p.special.Unknown; id != None {
+		err = p.add([]addedToken{{text: p.Token(id), id: id, special: true}})
+	}
+	return p, err
+}
+
+// spmStyle is how a SentencePiece model is read, which depends on who reads it.
+type spmStyle struct {
+	words     bool // Unigram: white space of any kind separates words, as for T5
+	legacy    bool // every text between added tokens begins with a space, else the first only
+	marksOnly bool // LLaMA's class: the file's normaliser does not count, and a space that is there suffices
+	noPrefix  bool // no text begins with a space that was not there
+}
+
+func fromSentencePiece(data []byte, style spmStyle) (*Pipeline, error) {
+	m := spmModel{kind: spmUnigram, dummyPrefix: true, removeWhitespace: true}
+	err := m.parse(data)
+	var p *Pipeline
+	if err == nil {
+		p, err = m.pipeline(style)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sentencepiece model: %w", err)
 	}
 	return p, nil
 }
 
-func fromSentencePiece(data []byte) (*Pipeline, error) {
-	m := spmModel{kind: spmUnigram, dummyPrefix: true, removeWhitespace: true}
-	if err := m.parse(data); err != nil {
-		return nil, err
-	}
+func (m *spmModel) pipeline(style spmStyle) (*Pipeline, error) {
 	v := vocabulary{m.tokens, make(map[string]int32, len(m.tokens))}
 	unknown := None
 	var added []addedToken
@@ -65,83 +86,90 @@ func fromSentencePiece(data []byte) (*Pipeline, error) {
 		switch m.types[i] {
 		case pieceUnknown:
 			unknown = int32(i)
-			added = append(added, addedToken{text: token, id: int32(i), special: true})
 		case pieceControl:
 			added = append(added, addedToken{text: token, id: int32(i), special: true})
 		case pieceUserDefined:
 			added = append(added, addedToken{text: token, id: int32(i)})
 		}
 	}
-	p := &Pipeline{}
+	p := &Pipeline{special: noSpecial}
 	var err error
 	switch m.kind {
 	case spmUnigram:
-		err = p.spmUnigram(&m, unknown)
+		p.model, err = newUnigram(m.tokens, m.scores, unknown, m.byteFallback)
 	case spmBPE:
-		err = p.spmBPE(&m, v, unknown)
+		p.model, err = m.bpe(v, unknown)
 	default:
 		err = fmt.Errorf("model type %d is not supported", m.kind)
+	}
+	if err == nil {
+		err = p.spmSpaces(m, style)
 	}
 	if err != nil {
 		return nil, err
 	}
 	p.added = newAddedTokens(added, p.normalizer)
-	p.special = guessSpecial(p)
 	return p, nil
 }
 
-// spmUnigram sets up T5's kind.
-func (p *Pipeline) spmUnigram(m *spmModel, unknown int32) error {
-	u, err := newUnigram(m.tokens, m.scores, unknown, m.byteFallback)
-	if err != nil {
-		return err
-	}
-	table, err := newPrecompiled(m.charsmap)
-	if err != nil {
-		return err
-	}
-	marks := metaspace{mark: "▁", prepend: prependNever, words: true}
-	if m.dummyPrefix {
-		marks.prepend = prependAlways
-	}
-	p.model, p.normalizer, p.decoder = u, table, marks
-	p.preTokenizer = marks
-	if m.removeWhitespace {
-		p.preTokenizer = preTokenizers{whitespaceSplit, marks}
-	}
-	return nil
-}
-
-// spmBPE sets up LLaMA's kind.
-func (p *Pipeline) spmBPE(m *spmModel, v vocabulary, unknown int32) error {
-	table, err := newPrecompiled(m.charsmap)
-	if err != nil {
-		return err
-	}
+// bpe sets up LLaMA's kind of model.
+func (m *spmModel) bpe(v vocabulary, unknown int32) (*bpe, error) {
 	normal := func(id int32) bool { return m.types[id] == pieceNormal }
 	b, err := newBPE(v, mergesOf(v, m.scores, normal), "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b.unknown, b.fuseUnknown, b.byteFallback = unknown, true, m.byteFallback
-	p.model = b
-	before := normalizers{table}
-	if m.removeWhitespace {
-		before = append(before, strip{true, true}, squeeze{})
+	return b, nil
+}
+
+// spmSpaces sets up what happens to spaces, before and after.
+func (p *Pipeline) spmSpaces(m *spmModel, style spmStyle) error {
+	table, err := newPrecompiled(m.charsmap)
+	if err != nil {
+		return err
 	}
-	p.normalizer, p.decoder = spmSpaces(before, m.dummyPrefix)
+	prefix := m.dummyPrefix && !style.noPrefix
+	marks := metaspace{mark: "▁", prepend: prependFirst}
+	switch {
+	case !prefix:
+		marks.prepend = prependNever
+	case style.legacy:
+		marks.prepend = prependAlways
+	}
+	switch {
+	case style.words && m.kind == spmUnigram:
+		marks.words = true
+		p.normalizer, p.preTokenizer, p.decoder = table, marks, marks
+		if m.removeWhitespace {
+			p.preTokenizer = preTokenizers{whitespaceSplit, marks}
+		}
+		return nil
+	case style.marksOnly:
+		p.preTokenizer = marks
+	default:
+		before := normalizers{table}
+		if m.removeWhitespace {
+			before = append(before, trimSpaces{}, squeeze{})
+		}
+		if prefix && style.legacy {
+			before = append(before, prepend("▁"))
+		} else {
+			p.preTokenizer = marks
+		}
+		p.normalizer = append(before, replace{literal(" "), "▁"})
+	}
+	p.decoder = spmDecoder(prefix)
 	return nil
 }
 
-// spmSpaces is how LLaMA's kind marks spaces, and how the marks become spaces
-// again.
-func spmSpaces(before normalizers, dummyPrefix bool) (normalizer, decoder) {
+// spmDecoder is how LLaMA's kind makes spaces of its marks.
+func spmDecoder(prefix bool) decoder {
 	after := decoders{replace{literal("▁"), " "}, byteFallback{}, fuse{}}
-	if dummyPrefix {
-		before = append(before, prepend("▁"))
+	if prefix {
 		after = append(after, stripDecoder{" ", 1, 0})
 	}
-	return append(before, replace{literal(" "), "▁"}), after
+	return after
 }
 
 // parse reads the protocol buffer: pieces (1), the trainer's settings (2) and

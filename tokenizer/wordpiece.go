@@ -76,7 +76,7 @@ func (d wordPieceDecoder) decode(tokens []string) []string {
 			}
 		}
 		if d.cleanup {
-			token = cleanUp(token)
+			token = strings.ReplaceAll(cleanUp(token), " do not", " don't")
 		}
 		out[i] = token
 	}
@@ -85,7 +85,7 @@ func (d wordPieceDecoder) decode(tokens []string) []string {
 
 var cleanUps = []string{
 	" .", ".", " ?", "?", " !", "!", " ,", ",", " ' ", "'", " n't", "n't", " 'm", "'m",
-	" do not", " don't", " 's", "'s", " 've", "'ve", " 're", "'re",
+	" 's", "'s", " 've", "'ve", " 're", "'re",
 }
 
 // cleanUp takes out the spaces that splitting English put in.
