@@ -1,6 +1,8 @@
-"""PyTorch on the shapes of `dragoman bench`: linear, attention, BLIP-2's first-stage step, a small LLaMA's prefill and decode.
+"""PyTorch on the shapes of `dragoman bench`: linear, attention, BLIP-2's first-stage step, a small LLaMA's prefill and decode;
+with --shape blip2-opt-2.7b that model's encoder, Q-Former, prefill, decode, a whole caption, and its load.
 
     python bench/peers/torch_peer.py [--threads 2] [--part linear,attention,train-stage1,prefill,decode]
+    python bench/peers/torch_peer.py --shape blip2-opt-2.7b [--part vision,qformer,prefill,decode,caption,load]
 """
 
 import argparse
@@ -105,14 +107,82 @@ def llama(parts):
             emit(part="decode", dtype="bf16", shape=[64], seconds=s, tokens_per_s=64 / s)
 
 
+def blip2(parts, dtype=torch.bfloat16, name="bf16"):
+    """BLIP-2 with OPT-2.7B, each part by itself and all together, in bf16."""
+    from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
+
+    text = OPTConfig(hidden_size=2560, word_embed_proj_dim=2560, ffn_dim=10240, num_hidden_layers=32, num_attention_heads=32,
+                     vocab_size=50304, max_position_embeddings=2048, bos_token_id=2, eos_token_id=50118)
+    config = Blip2Config(text_config=text.to_dict(), image_token_index=50265)
+    with torch.device("meta"):
+        m = Blip2ForConditionalGeneration(config)
+    m = m.to(dtype).to_empty(device="cpu").eval()
+    m.tie_weights()
+    for k, p in m.named_parameters():
+        # One row of noise for all rows: drawing billions of numbers takes minutes and no product is faster or slower for it.
+        p.data.copy_(torch.ones(()) if "norm" in k.lower() and p.dim() == 1 and k.endswith("weight")
+                     else torch.randn(p.shape[-1:]) * (0.02 if p.dim() > 1 else 0.0))
+    pixels = torch.randn(1, 3, 224, 224).to(dtype)
+    features, ids = torch.randn(1, 257, 1408).to(dtype), torch.randint(10, 50000, (1, 512))
+    llm = m.language_model
+    with torch.inference_mode():
+        if "vision" in parts:
+            s = best(lambda: m.vision_model(pixels))
+            emit(part="vision", dtype=name, shape=[257, 1408], seconds=s, samples_per_s=1 / s)
+        if "qformer" in parts:
+            s = best(lambda: m.qformer(query_embeds=m.query_tokens, encoder_hidden_states=features))
+            emit(part="qformer", dtype=name, shape=[32, 257, 1408], seconds=s, samples_per_s=1 / s)
+        if "prefill" in parts:
+            s = best(lambda: llm(ids, logits_to_keep=1))
+            emit(part="prefill", dtype=name, shape=[512], seconds=s, tokens_per_s=512 / s)
+        if "decode" in parts:
+            past = llm(ids[:, :32], use_cache=True).past_key_values
+
+            def decode():
+                for _ in range(16):
+                    llm(ids[:, :1], past_key_values=past, use_cache=True)
+                past.crop(-16)
+            s = best(decode)
+            emit(part="decode", dtype=name, shape=[16], seconds=s, tokens_per_s=16 / s)
+        if "caption" in parts:
+            s = best(lambda: m.generate(pixel_values=pixels, min_new_tokens=21, max_new_tokens=21))
+            emit(part="caption", dtype=name, shape=[21], seconds=s, tokens_per_s=21 / s)
+    if "load" in parts:
+        load(m)
+
+
+def load(m):
+    """Saves the model as bf16 shards, and has another process load them and say how much memory that took."""
+    import os
+    import subprocess
+    import sys
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        m.save_pretrained(folder)
+        size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
+        code = ("import sys, time, resource; t = time.perf_counter(); import torch; from transformers import Blip2ForConditionalGeneration as B;"
+                "m = B.from_pretrained(sys.argv[1], dtype=torch.bfloat16); s = time.perf_counter() - t;"
+                "print(s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10)")
+        del m
+        s, peak = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True).stdout.split()
+        emit(part="load", dtype="bf16", seconds=float(s), bytes=size, peak_rss=int(peak))
+
+
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--part", default="linear,attention,train-stage1,prefill,decode")
+    p.add_argument("--part", help="parts, with commas between; all if left out (load only by name)")
+    p.add_argument("--shape", choices=["blip2-opt-2.7b"], help="a whole model's shapes")
     a = p.parse_args()
+    if a.part is None:
+        a.part = "vision,qformer,prefill,decode,caption" if a.shape else "linear,attention,train-stage1,prefill,decode"
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     parts = a.part.split(",")
+    if a.shape:
+        blip2(parts)
+        raise SystemExit
     if "linear" in parts:
         linear()
     if "attention" in parts:
