@@ -171,31 +171,37 @@ func caption(ctx context.Context, r *Runner) error {
 		if err != nil {
 			return err
 		}
-		opt := tensor.Options{Compute: computeFor(d), Engine: r.Engine}
-		run, dec := tensor.NewRun(opt), language.NewDecoder(m.Language, opt)
-		pixels := picture(m.Vision.(*vit.Model).Config)
-		seen := make([]float32, m.FeatureLen())
-		prompt := [][]int32{{max(0, m.Language.Config().BOS)}}
-		o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
+		say := r.captioner(ctx, m, d)
 		rec := Record{Part: "caption", What: r.Shape, Shape: []int{captionTokens}}
 		var least float64
 		least, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d)
 		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
 			rec.TokensPerS, rec.ShareOfPeak = rate, least/rec.Seconds
-		}, func() error {
-			run.Reset()
-			dec.Reset()
-			soft := m.Soft(run, m.SeeInto(run, pixels, seen))
-			if _, err := m.Read(dec, soft, prompt); err != nil {
-				return err
-			}
-			_, err := generate.Run(ctx, dec, prompt, o)
-			return err
-		}); err != nil {
+		}, say); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// captioner is the work of one caption, with memory of its own.
+func (r *Runner) captioner(ctx context.Context, m *blip2.Model, d kernel.DType) func() error {
+	opt := tensor.Options{Compute: computeFor(d), Engine: r.Engine}
+	run, dec := tensor.NewRun(opt), language.NewDecoder(m.Language, opt)
+	pixels := picture(m.Vision.(*vit.Model).Config)
+	seen := make([]float32, m.FeatureLen())
+	prompt := [][]int32{{max(0, m.Language.Config().BOS)}}
+	o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
+	return func() error {
+		run.Reset()
+		dec.Reset()
+		soft := m.Soft(run, m.SeeInto(run, pixels, seen))
+		if _, err := m.Read(dec, soft, prompt); err != nil {
+			return err
+		}
+		_, err := generate.Run(ctx, dec, prompt, o)
+		return err
+	}
 }
 
 // captionWork is the least time for a caption, its multiplications and bytes, and which of the two takes longer.

@@ -37,6 +37,8 @@ type AttentionArgs struct {
 	Bias           *Tensor // nil, or [heads, Tq, Tk], added to the scores of every batch
 	Dropout        float32 // of the weights, in training
 	Path           string  // under which an observer may ask for the map: Path + ".attention_probs"
+
+	stride int // elements from one row of queries, keys and values to the next; 0: they are dense
 }
 
 // attentionOp keeps the operands, the result, and log Σ exp of every row of scores, from which the backward computes the
@@ -94,6 +96,26 @@ func (r *Run) Attention(a AttentionArgs) *Tensor {
 	return o.y
 }
 
+// SelfAttention is Attention to a row's own keys and values, which stand behind its queries: qkv [B, T, 3·heads·d] to [B, T, heads·d].
+// Unless a gradient is wanted they are read where they stand.
+func (r *Run) SelfAttention(qkv *Tensor, a AttentionArgs) *Tensor {
+	width := qkv.Dim(-1) / 3
+	part := func(i int) *Tensor {
+		if r.wants(qkv) {
+			return r.Slice(qkv, 2, i*width, (i+1)*width)
+		}
+		t := r.view(qkv.shape)
+		t.shape[2] = width
+		t.data = qkv.data[i*width:]
+		return t
+	}
+	a.Q, a.KV = part(0), r.KVs(KV{K: part(1), V: part(2)})
+	if !r.wants(qkv) {
+		a.stride = 3 * width
+	}
+	return r.Attention(a)
+}
+
 // prepare checks the shapes and fills in what the kernel is told.
 func (o *attentionOp) prepare(a *AttentionArgs, compute kernel.DType) {
 	if len(a.Q.shape) != 3 || a.Heads <= 0 || a.Q.shape[2]%a.Heads != 0 {
@@ -134,6 +156,12 @@ func (o *attentionOp) prepare(a *AttentionArgs, compute kernel.DType) {
 		Bias: a.Bias.floats(), Compute: compute,
 	}
 	k := &o.args
+	if a.stride > 0 {
+		k.QStride = a.stride
+		for i := range segments {
+			segments[i].K.Stride, segments[i].V.Stride = 4*a.stride, 4*a.stride
+		}
+	}
 	if k.Scale == 0 {
 		k.Scale = float32(1 / math.Sqrt(float64(d)))
 	}

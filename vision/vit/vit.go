@@ -145,8 +145,9 @@ func (m *Model) Forward(r *tensor.Run, pixels *tensor.Tensor) *tensor.Tensor {
 	h := r.Concat(1, r.Expand(m.class, batch), r.Reshape(patches, batch, n-1, d))
 	h = r.Add(h, r.Reshape(m.position, n, d))
 	r.Observe(m.path+".embeddings", h)
+	mark := r.Mark()
 	for i := range m.blocks {
-		h = m.blocks[i].forward(r, h, c)
+		h = r.Release(mark, m.blocks[i].forward(r, h, c)) // a block's activations are a fortieth of all
 	}
 	r.Observe(m.path+".encoder", h)
 	h = r.LayerNorm(h, m.postWeight, m.postBia, c.Eps)
@@ -156,17 +157,11 @@ func (m *Model) Forward(r *tensor.Run, pixels *tensor.Tensor) *tensor.Tensor {
 }
 
 func (k *block) forward(r *tensor.Run, h *tensor.Tensor, c Config) *tensor.Tensor {
-	d := c.HiddenSize
 	x := r.LayerNorm(h, k.norm1, k.norm1Bias, c.Eps)
 	r.Observe(k.path+".layer_norm1", x)
 	qkv := r.Linear(x, k.qkv, k.qkvBias, kernel.NoAct)
 	r.Observe(k.path+".self_attn.qkv", qkv)
-	a := r.Attention(tensor.AttentionArgs{
-		Q:     r.Slice(qkv, 2, 0, d),
-		KV:    []tensor.KV{{K: r.Slice(qkv, 2, d, 2*d), V: r.Slice(qkv, 2, 2*d, 3*d)}},
-		Heads: c.Heads,
-		Path:  k.path + ".self_attn",
-	})
+	a := r.SelfAttention(qkv, tensor.AttentionArgs{Heads: c.Heads, Path: k.path + ".self_attn"})
 	a = r.Linear(a, k.out, k.outBias, kernel.NoAct)
 	r.Observe(k.path+".self_attn.projection", a)
 	r.Observe(k.path+".self_attn", a)
