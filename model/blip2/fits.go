@@ -2,6 +2,7 @@ package blip2
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"dragoman/internal/hint"
@@ -40,16 +41,14 @@ func (o Options) fits(files Files, own weights.Source, parts map[string]Part) er
 	var peek opened
 	defer peek.close() // only looked at
 	var all []weights.Tensor
-	collect := func(src weights.Source) {
+	collect := func(src weights.Source, wanted func(name string) bool) {
 		for _, name := range src.Names() {
-			if t, ok := src.Lookup(name); ok {
+			if t, ok := src.Lookup(name); ok && wanted(name) {
 				all = append(all, t)
 			}
 		}
 	}
-	if own != nil {
-		collect(own)
-	}
+	var elsewhere []string
 	for module, p := range parts {
 		at, err := p.weights()
 		if err != nil {
@@ -62,7 +61,13 @@ func (o Options) fits(files Files, own weights.Source, parts map[string]Part) er
 		if err != nil {
 			return err
 		}
-		collect(src)
+		elsewhere = append(elsewhere, module+".")
+		collect(src, func(name string) bool { return strings.HasPrefix(name, module+".") })
+	}
+	if own != nil {
+		collect(own, func(name string) bool {
+			return !slices.ContainsFunc(elsewhere, func(module string) bool { return strings.HasPrefix(name, module) })
+		})
 	}
 	need := o.Precision.bytes(all)
 	if o.All {

@@ -28,8 +28,13 @@ var languageTypes = []string{typeLlama, typeOPT, typeT5}
 
 func isLanguageType(t string) bool { return slices.Contains(languageTypes, t) }
 
-// LanguagePart describes the language model in a GGUF file or in a directory of transformers', for a config.json.
+// LanguagePart describes the language model in a GGUF file or in a directory of transformers', or that of a name in the Hugging Face
+// cache, for a config.json.
 func LanguagePart(files Files, name string) (Part, error) {
+	name, err := files.locate(name)
+	if err != nil {
+		return Part{}, err
+	}
 	raw, err := files.ReadFile(name + "/config.json")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
 		return Part{}, err

@@ -89,6 +89,12 @@ func TestLAVIS(t *testing.T) {
 	}
 	defer m.Close()
 	in, want := openFile(t, "../../testdata/blip2-llama/inputs.safetensors"), openFile(t, "../../testdata/blip2-llama/expected.safetensors")
+	sameAsTraced(t, m, in, want)
+}
+
+// sameAsTraced compares what goes through a model with what went through transformers'.
+func sameAsTraced(t *testing.T, m *Model, in, want *weights.File) {
+	t.Helper()
 	out, err := m.Trace(tensor.Options{}, Trace{Inputs: in, Maps: true})
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +117,70 @@ func TestLAVIS(t *testing.T) {
 		b, _ := w.Float32()
 		near(t, name, a, b, 1e-4)
 	}
+}
+
+// TestLAVISInstruct renames InstructBLIP's bridge as LAVIS has it, and takes the frozen parts from a checkpoint of transformers'.
+func TestLAVISInstruct(t *testing.T) {
+	original, err := filepath.Abs("../../testdata/instructblip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const in, out = "qformer.encoder.layer.*.", "Qformer.bert.encoder.layer.*."
+	bridge, err := weights.Rename(openFile(t, original+"/model.safetensors"),
+		weights.Rule{From: "vision_model.post_layernorm.*", To: "ln_vision.*"},
+		weights.Rule{From: "vision_model.**", To: ""},
+		weights.Rule{From: "language_model.**", To: ""},
+		weights.Rule{From: "language_projection.*", To: "llm_proj.*"},
+		weights.Rule{From: "qformer.embeddings.layernorm.*", To: "Qformer.bert.embeddings.LayerNorm.*"},
+		weights.Rule{From: in + "attention.attention.**", To: out + "attention.self.**"},
+		weights.Rule{From: in + "crossattention.attention.**", To: out + "crossattention.self.**"},
+		weights.Rule{From: "qformer.**", To: "Qformer.bert.**"},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tensors []weights.Tensor
+	for _, name := range bridge.Names() {
+		w, _ := bridge.Lookup(name)
+		tensors = append(tensors, w)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, wordsDir), os.DirFS(filepath.Join(original, wordsDir))); err != nil {
+		t.Fatal(err)
+	}
+	if err := weights.WriteSafetensors(filepath.Join(dir, "instruct.safetensors"), tensors, nil); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(original + "/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config map[string]any
+	if err := json.Unmarshal(raw, &config); err != nil {
+		t.Fatal(err)
+	}
+	config["vision_config"] = map[string]any{"weights": original}
+	config["text_config"] = map[string]any{"weights": original}
+	config["dragoman"] = map[string]any{"weights": "instruct.safetensors"}
+	if raw, err = json.Marshal(config); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "config.json"), raw)
+	m, err := Open(dir, Options{Room: Room{Bytes: 1 << 30}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	sameAsTraced(t, m, openFile(t, original+"/inputs.safetensors"), openFile(t, original+"/expected.safetensors"))
+	whole, err := os.Stat(original + "/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Each part is counted once, wherever it lies.
+	if m, err = Open(dir, Options{Room: Room{Bytes: whole.Size()}}); err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
 }
 
 // TestLAVISFromCache names the language model as a hub does.
@@ -153,5 +223,15 @@ func TestLAVISFromCache(t *testing.T) {
 	}
 	if err := errors.Join(m.Close(), trainable.Close()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestVisionPart tells LAVIS's encoder by what is in its file.
+func TestVisionPart(t *testing.T) {
+	if p, err := VisionPart(Dir("../../testdata/lavis"), "eva.pth"); err != nil || p.Type != typeViT {
+		t.Errorf("%s, %v", p.Type, err)
+	}
+	if p, err := VisionPart(Dir("../../testdata"), "blip2-llama"); err != nil || p.Type != typeViT {
+		t.Errorf("%s, %v", p.Type, err)
 	}
 }

@@ -33,7 +33,7 @@ func (f Files) locate(name string) (string, error) {
 	}
 	dir, err := cache.Find(model, revision)
 	if err != nil {
-		return "", hint.Wrap(fmt.Errorf("config.json: weights: %s: neither a file here nor in the Hugging Face cache", name), "dragoman pull %s", model)
+		return "", hint.Wrap(fmt.Errorf("%s: neither a file here nor in the Hugging Face cache", name), "dragoman pull %s", model)
 	}
 	return dir, nil
 }

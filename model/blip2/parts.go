@@ -39,8 +39,13 @@ func (p Part) weights() (string, error) {
 	return at.Weights, nil
 }
 
-// VisionPart describes the image encoder in a checkpoint of its own, for a config.json.
+// VisionPart describes the image encoder in a checkpoint of its own, for a config.json: a file, a directory of a whole model's, or the
+// name of one in the Hugging Face cache.
 func VisionPart(files Files, name string) (Part, error) {
+	name, err := files.locate(name)
+	if err != nil {
+		return Part{}, err
+	}
 	raw, err := files.ReadFile(name + "/config.json")
 	if err == nil {
 		var whole struct {
@@ -54,7 +59,16 @@ func VisionPart(files Files, name string) (Part, error) {
 		}
 		return withWeights(whole.Vision, typeViT, files.where(name))
 	}
-	return withWeights(nil, typeEfficientNet, files.where(name))
+	kind := typeEfficientNet
+	if f, err := files.Weights(name); err == nil { // otherwise it is said when the part is opened
+		if weights.IsLAVIS(f) {
+			kind = typeViT
+		}
+		if err := f.Close(); err != nil {
+			return Part{}, err
+		}
+	}
+	return withWeights(nil, kind, files.where(name))
 }
 
 // withWeights adds model_type and weights to a part's configuration.
