@@ -119,9 +119,11 @@ func sameAsTraced(t *testing.T, m *Model, in, want *weights.File) {
 	}
 }
 
-// TestLAVISInstruct renames InstructBLIP's bridge as LAVIS has it, and takes the frozen parts from a checkpoint of transformers'.
-func TestLAVISInstruct(t *testing.T) {
-	original, err := filepath.Abs("../../testdata/instructblip")
+// lavisOf is a folder with the bridge of a checkpoint of transformers', under LAVIS's names, and a configuration that takes the frozen
+// parts from that checkpoint.
+func lavisOf(t *testing.T, original string) string {
+	t.Helper()
+	original, err := filepath.Abs(original)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +133,11 @@ func TestLAVISInstruct(t *testing.T) {
 		weights.Rule{From: "vision_model.**", To: ""},
 		weights.Rule{From: "language_model.**", To: ""},
 		weights.Rule{From: "language_projection.*", To: "llm_proj.*"},
+		weights.Rule{From: "vision_projection.*", To: "vision_proj.*"},
+		weights.Rule{From: "text_projection.*", To: "text_proj.*"},
 		weights.Rule{From: "qformer.embeddings.layernorm.*", To: "Qformer.bert.embeddings.LayerNorm.*"},
+		weights.Rule{From: "qformer.layernorm.*", To: "Qformer.bert.embeddings.LayerNorm.*"},
+		weights.Rule{From: "embeddings.**", To: "Qformer.bert.embeddings.**"},
 		weights.Rule{From: in + "attention.attention.**", To: out + "attention.self.**"},
 		weights.Rule{From: in + "crossattention.attention.**", To: out + "crossattention.self.**"},
 		weights.Rule{From: "qformer.**", To: "Qformer.bert.**"},
@@ -145,10 +151,13 @@ func TestLAVISInstruct(t *testing.T) {
 		tensors = append(tensors, w)
 	}
 	dir := t.TempDir()
-	if err := os.CopyFS(filepath.Join(dir, wordsDir), os.DirFS(filepath.Join(original, wordsDir))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(original)); err != nil {
 		t.Fatal(err)
 	}
-	if err := weights.WriteSafetensors(filepath.Join(dir, "instruct.safetensors"), tensors, nil); err != nil {
+	if err := os.Remove(filepath.Join(dir, "model.safetensors")); err != nil {
+		t.Fatal(err)
+	}
+	if err := weights.WriteSafetensors(filepath.Join(dir, "bridge.safetensors"), tensors, nil); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(original + "/config.json")
@@ -161,26 +170,60 @@ func TestLAVISInstruct(t *testing.T) {
 	}
 	config["vision_config"] = map[string]any{"weights": original}
 	config["text_config"] = map[string]any{"weights": original}
-	config["dragoman"] = map[string]any{"weights": "instruct.safetensors"}
+	config["dragoman"] = map[string]any{"weights": "bridge.safetensors"}
 	if raw, err = json.Marshal(config); err != nil {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(dir, "config.json"), raw)
-	m, err := Open(dir, Options{Room: Room{Bytes: 1 << 30}})
+	return dir
+}
+
+// TestLAVISInstruct has InstructBLIP's bridge, with the frozen parts from a checkpoint of transformers'.
+func TestLAVISInstruct(t *testing.T) {
+	const original = "../../testdata/instructblip"
+	whole, err := os.Stat(original + "/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(lavisOf(t, original), Options{Room: Room{Bytes: whole.Size()}}) // each part is counted once, wherever it lies
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
 	sameAsTraced(t, m, openFile(t, original+"/inputs.safetensors"), openFile(t, original+"/expected.safetensors"))
-	whole, err := os.Stat(original + "/model.safetensors")
+}
+
+// TestLAVISFirstStage has a bridge that matches.
+func TestLAVISFirstStage(t *testing.T) {
+	const original = "../../testdata/blip2-itm"
+	m, err := Open(lavisOf(t, original), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each part is counted once, wherever it lies.
-	if m, err = Open(dir, Options{Room: Room{Bytes: whole.Size()}}); err != nil {
-		t.Fatal(err)
+	defer m.Close()
+	want := openFile(t, original+"/expected.safetensors")
+	for head, name := range map[string]string{"itm": "itm_logits", "itc": "logits_per_image"} {
+		out, err := m.Trace(tensor.Options{}, Trace{Inputs: openFile(t, original+"/inputs.safetensors"), Head: head})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, ok := want.Lookup(name)
+		if !ok {
+			t.Fatalf("%s is not among what was recorded", name)
+		}
+		compared := false
+		for _, got := range out {
+			if got.Name == name {
+				compared = true
+				a, _ := got.Float32()
+				b, _ := w.Float32()
+				near(t, name, a, b, 1e-4)
+			}
+		}
+		if !compared {
+			t.Errorf("%s was not traced", name)
+		}
 	}
-	m.Close()
 }
 
 // TestLAVISFromCache names the language model as a hub does.
