@@ -34,9 +34,12 @@ type Dataset interface {
 type Row struct {
 	ID    string         // the row's own name where it has one; Where otherwise
 	Where string         // file:line, or shard:key, for messages
-	Texts []string       // one or more captions, trimmed, none empty; none at all only under Options.NoText
+	Texts []string       // one or more captions, or answers, trimmed, none empty; none at all only under Options.NoText
 	Tags  []string       // further words that belong to the picture
 	Extra map[string]any // the other fields: string, bool, int64, float64, []any, map[string]any or nil
+
+	Question string    // what is asked of the picture; Texts are then its answers
+	Weights  []float64 // how much each answer counts; nil: all alike
 
 	image     image
 	maxPixels int

@@ -40,15 +40,12 @@ func rowFrom(fields map[string]any, where, dir string, o Options) (Row, error) {
 // rowWithoutImage is rowFrom for a record whose picture lies elsewhere.
 func rowWithoutImage(fields map[string]any, where string, o Options) (Row, error) {
 	row := Row{ID: where, Where: where, maxPixels: o.MaxPixels}
-	key, value, err := take(fields, o.TextKey, textKeys)
-	if err != nil && !o.NoText {
-		return Row{}, fmt.Errorf("no text: %w", err)
+	asked, err := takeQuestion(fields, &row, o)
+	if err == nil && !asked {
+		err = takeTexts(fields, &row, o)
 	}
-	if row.Texts, err = stringsFrom(value); err != nil {
-		return Row{}, fmt.Errorf("%s: %w", key, err)
-	}
-	if len(row.Texts) == 0 && !o.NoText {
-		return Row{}, fmt.Errorf("%s: the text is empty", key)
+	if err != nil {
+		return Row{}, err
 	}
 	if _, value, err := take(fields, "", tagKeys); err == nil {
 		// Tags are an extra: of another shape than words, they stay among the other fields.
@@ -61,6 +58,23 @@ func rowWithoutImage(fields map[string]any, where string, o Options) (Row, error
 	}
 	row.Extra = fields
 	return row, nil
+}
+
+// takeTexts takes a row's captions out of fields.
+func takeTexts(fields map[string]any, row *Row, o Options) error {
+	key, value, err := take(fields, o.TextKey, textKeys)
+	if err != nil && !o.NoText {
+		return fmt.Errorf("no text: %w", err)
+	}
+	if row.Texts, err = stringsFrom(listed(value)); err != nil {
+		if row.Texts, err = stringsFrom(value); err != nil { // a caption may be in brackets
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	if len(row.Texts) == 0 && !o.NoText {
+		return fmt.Errorf("%s: the text is empty", key)
+	}
+	return nil
 }
 
 // take removes a field: the one that was asked for, or the first of the usual ones that is there.
