@@ -136,3 +136,20 @@ func TestQuestionsInShards(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestClean(t *testing.T) {
+	long := strings.Repeat("w ", 60)
+	for _, c := range []struct{ in, caption, question string }{
+		{"A Dog (brown); \"Rex\"!", "a dog brown rex", "a dog brown rex"},
+		{"What's this, e.g. a U.S.A. flag?\n", "what's this, e g a u s a flag?", "what's this, eg a usa flag?"},
+		{"  two   spaces #1 ", "two spaces 1", "two spaces 1"},
+		{long, strings.TrimSpace(long[:100]), strings.TrimSpace(long[:100])},
+	} {
+		if got := CleanCaption(c.in); got != c.caption {
+			t.Errorf("caption %q: %q", c.in, got)
+		}
+		if got := CleanQuestion(c.in); got != c.question {
+			t.Errorf("question %q: %q", c.in, got)
+		}
+	}
+}

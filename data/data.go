@@ -48,6 +48,7 @@ type Row struct {
 // image is a picture that has not been read.
 type image interface {
 	bytes() ([]byte, error)
+	name() string // tells it from others
 }
 
 // Bytes reads the file that holds the row's picture.
@@ -58,6 +59,9 @@ func (r *Row) Bytes() ([]byte, error) {
 	}
 	return b, nil
 }
+
+// Picture tells pictures apart: rows that name the same file, or hold the same bytes, have the same one.
+func (r *Row) Picture() string { return r.image.name() }
 
 // Decode reads the row's picture, with its transparency.
 func (r *Row) Decode() (*picture.RGBA, error) {
@@ -101,7 +105,8 @@ type Report struct {
 // maxExamples is how many broken rows a report names.
 const maxExamples = 10
 
-func (r *Report) broken(where string, err error) {
+// Add counts a row that is left out.
+func (r *Report) Add(where string, err error) {
 	r.Broken++
 	if len(r.Examples) < maxExamples {
 		r.Examples = append(r.Examples, &RowError{where, err})

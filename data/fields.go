@@ -1,6 +1,7 @@
 package data
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -191,6 +192,11 @@ type inMemory []byte
 
 func (b inMemory) bytes() ([]byte, error) { return b, nil }
 
+func (b inMemory) name() string {
+	sum := sha256.Sum256(b)
+	return string(sum[:])
+}
+
 // onDisk is the path of a picture.
 type onDisk string
 
@@ -215,6 +221,8 @@ func fileOnDisk(path, dir string) (image, error) {
 
 // maxPicture is the largest file that is taken for a picture.
 const maxPicture = 1 << 30
+
+func (p onDisk) name() string { return string(p) }
 
 func (p onDisk) bytes() ([]byte, error) {
 	f, err := os.Open(string(p))

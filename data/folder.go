@@ -38,7 +38,7 @@ func openFolder(path string, o Options) (Dataset, error) {
 		case err != nil && p == path:
 			return err
 		case err != nil:
-			d.report.broken(p, err)
+			d.report.Add(p, err)
 		case p != path && strings.HasPrefix(e.Name(), ".") && e.IsDir():
 			return fs.SkipDir
 		case !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && picture.HasExtension(p):
@@ -57,14 +57,14 @@ func (d *folder) add(path string) {
 			continue
 		}
 		if _, err := captionsIn(beside); err != nil && !d.options.NoText {
-			d.report.broken(path, err)
+			d.report.Add(path, err)
 			return
 		}
 		d.pictures, d.captions = append(d.pictures, path), append(d.captions, beside)
 		return
 	}
 	if !d.options.NoText {
-		d.report.broken(path, errors.New("no .txt or .caption file is beside it"))
+		d.report.Add(path, errors.New("no .txt or .caption file is beside it"))
 		return
 	}
 	d.pictures, d.captions = append(d.pictures, path), append(d.captions, "")

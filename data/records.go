@@ -56,7 +56,7 @@ func (d *recordFile) build(split splitter) error {
 			_, err = d.row(at, record)
 		}
 		if err != nil {
-			d.report.broken(d.where(at), err)
+			d.report.Add(d.where(at), err)
 			return
 		}
 		d.index = append(d.index, at)

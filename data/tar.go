@@ -60,7 +60,7 @@ func (d *shard) build() error {
 	flush := func() {
 		if row.key != "" {
 			if _, err := d.row(row); err != nil {
-				d.report.broken(d.where(row), err)
+				d.report.Add(d.where(row), err)
 			} else {
 				d.rows = append(d.rows, row)
 			}
@@ -78,7 +78,7 @@ func (d *shard) build() error {
 		}
 		if err != nil {
 			flush()
-			d.report.broken(d.path, fmt.Errorf("the shard is cut short or broken: %w", err))
+			d.report.Add(d.path, fmt.Errorf("the shard is cut short or broken: %w", err))
 			break
 		}
 		if h.Typeflag != tar.TypeReg {
@@ -87,7 +87,7 @@ func (d *shard) build() error {
 		name := path.Clean(h.Name)
 		if !filepath.IsLocal(h.Name) {
 			flush()
-			d.report.broken(d.path+":"+h.Name, errors.New("the name leads out of the shard"))
+			d.report.Add(d.path+":"+h.Name, errors.New("the name leads out of the shard"))
 			continue
 		}
 		// The reader takes whole blocks, so that the file stands where the member's content begins.
@@ -104,7 +104,7 @@ func (d *shard) build() error {
 			row.key = key
 		}
 		if h.Size > info.Size()-offset {
-			d.report.broken(d.where(row), fmt.Errorf("%s is cut short", h.Name))
+			d.report.Add(d.where(row), fmt.Errorf("%s is cut short", h.Name))
 			row = member{}
 			break
 		}
@@ -201,6 +201,8 @@ type inFile struct {
 	file *os.File
 	span
 }
+
+func (p inFile) name() string { return fmt.Sprintf("%s:%d", p.file.Name(), p.offset) }
 
 func (p inFile) bytes() ([]byte, error) {
 	if p.size > maxPicture {

@@ -127,6 +127,22 @@ func (f folder) latest() (name string, s state, ok bool, err error) {
 	return name, s, ok, nil
 }
 
+// any is the path of some directory whose name begins so and that is whole; "" where there is none.
+func (f folder) any(prefixes ...string) (string, error) {
+	entries, err := os.ReadDir(f.path)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		for _, p := range prefixes {
+			if strings.HasPrefix(e.Name(), p) && !temporary(e.Name()) {
+				return f.at(e.Name()), nil
+			}
+		}
+	}
+	return "", nil
+}
+
 // tidy removes directories that a run makes for itself, except those to keep.
 func (f folder) tidy(keep ...string) error {
 	entries, err := os.ReadDir(f.path)

@@ -48,7 +48,7 @@ func (t *trainer) keepBest() error {
 func (t *trainer) report(ctx context.Context) error {
 	var reports []eval.Report
 	for _, held := range t.recipe.Report {
-		set, err := openPairs(t.recipe.dir, held.Data, t.recipe.Data.MaxPixels)
+		set, err := openPairs(t.recipe.dir, held.Data, DataSpec{MaxPixels: t.recipe.Data.MaxPixels})
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (t *trainer) report(ctx context.Context) error {
 		if held.OwnLabels {
 			labels = nil
 		}
-		r, err := eval.Evaluate(ctx, t.model, itemsOf(set.pairs), eval.Options{
+		r, err := eval.Evaluate(ctx, t.model, itemsOf(set.pairs, t.recipe.Data.Clean), eval.Options{
 			Name: held.Name, Labels: labels, Rerank: held.Rerank, MaxTokens: t.recipe.Data.MaxTokens, Compute: t.compute,
 			Progress: func(done, all int) {
 				t.opt.Progress(Progress{Doing: "measuring on " + held.Name, Done: done, All: all})
@@ -78,7 +78,7 @@ func (t *trainer) report(ctx context.Context) error {
 }
 
 // itemsOf are pairs as package eval wants them.
-func itemsOf(pairs []pair) []eval.Item {
+func itemsOf(pairs []pair, clean string) []eval.Item {
 	var items []eval.Item
 	for i := range pairs {
 		p := &pairs[i]

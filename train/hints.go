@@ -28,31 +28,45 @@ func (t *trainer) remember() error {
 	return nil
 }
 
-// prompts are what stands before the captions of a batch: the model's own, with hints where it has any.
-func (l *learner) prompts(b batch) [][]int32 {
-	t := l.t
-	n := t.model.Config.Extras.Hints
-	out := make([][]int32, len(b.captions))
-	if n == 0 || t.model.Memory == nil || t.model.Bridge.Head == nil {
-		for i := range out {
-			out[i] = l.prompt
-		}
-		return out
+// prompts are what stands before the captions of a batch: those of its lessons, or the model's own, with hints where it has any.
+func (l *learner) prompts(b batch) []string {
+	m := l.t.model
+	out := make([]string, len(b.lessons))
+	var hinted []string
+	if n := m.Config.Extras.Hints; n > 0 && m.Memory != nil && m.Bridge.Head != nil {
+		hinted = l.hinted(b, n)
 	}
+	for i, s := range b.lessons {
+		switch {
+		case s.prompt != nil:
+			out[i] = *s.prompt
+		case hinted != nil:
+			out[i] = hinted[i]
+		default:
+			out[i] = m.Config.Extras.Prompt
+		}
+	}
+	return out
+}
+
+// hinted are the model's own prompts with n hints each.
+func (l *learner) hinted(b batch, n int) []string {
+	m := l.t.model
 	scores := l.disturbed(b)
-	width := len(t.model.Memory.Captions)
+	width := len(m.Memory.Captions)
 	random := rng(b.seed, "hints")
-	scale := 1 / float64(t.model.Bridge.Temperature())
+	scale := 1 / float64(m.Bridge.Temperature())
 	for i := range scores {
 		gumbel := -math.Log(-math.Log(max(random.Float64(), 1e-12)))
 		scores[i] = float32(float64(scores[i])*scale + hintGumbel*gumbel)
 	}
+	out := make([]string, len(b.lessons))
 	for i := range out {
-		hints := t.model.Memory.Hints(scores[i*width:(i+1)*width], n)[0]
+		hints := m.Memory.Hints(scores[i*width:(i+1)*width], n)[0]
 		if random.Float64() < hintDropout {
 			hints = nil
 		}
-		out[i] = t.model.PromptIDs(t.model.HintedPrompt(hints))
+		out[i] = m.HintedPrompt(hints)
 	}
 	return out
 }

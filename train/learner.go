@@ -3,6 +3,7 @@ package train
 import (
 	"math"
 
+	"dragoman/bridge/qformer"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 )
@@ -14,14 +15,12 @@ type learner struct {
 	sampler *sampler
 	warm    *warmer
 	bank    *bank
-	prompt  []int32
 	plain   []float32 // the held-out pairs' features, made at the first validation
 }
 
 func (t *trainer) newLearner(st *Stage) (*learner, error) {
 	l := &learner{t: t, stage: st, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
 	if st.LM != 0 {
-		l.prompt = t.model.PromptIDs(t.model.Config.Extras.Prompt)
 		if err := t.remember(); err != nil {
 			return nil, err
 		}
@@ -48,8 +47,9 @@ func (t *trainer) newLearner(st *Stage) (*learner, error) {
 // batch is what a step learns from.
 type batch struct {
 	raw      []float32 // as the model's Encode gives it
-	captions []string
+	lessons  []lesson
 	labels   []int32 // which of all captions each is
+	pictures []int   // which of all pictures each is of
 	seed     uint64
 }
 
@@ -63,7 +63,7 @@ func (l *learner) losses(k uint64) (map[string]float64, *tensor.Tensor, error) {
 		index, epoch := l.sampler.at(k*uint64(n) + uint64(i))
 		p := &t.train.pairs[index]
 		reqs[i] = request{pair: p, index: index, view: epoch}
-		b.captions = append(b.captions, p.texts[pick.IntN(len(p.texts))])
+		b.add(p, p.lesson(t.model, pick))
 	}
 	var err error
 	if b.raw, err = t.views.features(reqs); err != nil {
@@ -76,33 +76,51 @@ func (l *learner) losses(k uint64) (map[string]float64, *tensor.Tensor, error) {
 	return parts, total, nil
 }
 
+// add is one more sample of a batch.
+func (b *batch) add(p *pair, l lesson) {
+	b.lessons = append(b.lessons, l)
+	b.pictures = append(b.pictures, p.picture)
+}
+
 // compute is the forward pass.
 func (l *learner) compute(b batch) (map[string]float64, *tensor.Tensor) {
 	t, st := l.t, l.stage
-	for _, c := range b.captions {
-		b.labels = append(b.labels, t.labels.of(c))
+	for _, c := range b.lessons {
+		b.labels = append(b.labels, t.labels.of(c.text))
 	}
-	if l.warm != nil {
-		total := l.warm.loss(t.run, b)
-		return map[string]float64{"loss": float64(total.Data()[0])}, total
+	out := map[string]float64{}
+	var total *tensor.Tensor
+	switch {
+	case l.warm != nil:
+		total = l.warm.loss(t.run, b)
+	case !st.learns().First:
+		total = l.say(b, nil, out)
+	default:
+		first := l.first(b, out)
+		if total = first.Total; st.LM != 0 {
+			total = t.run.Add(total, l.say(b, &first, out))
+		}
 	}
-	view := t.model.Features(t.run, b.raw)
-	pairs := blip2.Pairs{View: view, Same: b.labels, Rand: rng(b.seed, "negatives")}
+	out["loss"] = float64(total.Data()[0])
+	return out, total
+}
+
+// first computes the first stage's losses, which it adds to out by name.
+func (l *learner) first(b batch, out map[string]float64) blip2.Stage1Losses {
+	t, st := l.t, l.stage
+	pairs := blip2.Pairs{View: t.model.Features(t.run, b.raw), Same: b.same(), Rand: rng(b.seed, "negatives")}
 	var rows [][]int32
-	for _, c := range b.captions {
-		rows = append(rows, t.labels.words(t.model, c, t.recipe.Data.MaxTokens))
+	for _, c := range b.lessons {
+		rows = append(rows, t.labels.words(t.model, c.text, t.recipe.Data.MaxTokens))
 	}
-	if t.model.Words != nil {
-		pairs.Text = blip2.PadTexts(rows, max(0, t.model.Words.Special().Pad))
-	}
+	pairs.Text = blip2.PadTexts(rows, max(0, t.model.Words.Special().Pad))
 	if l.bank != nil {
-		pairs.Bank = &l.bank.Bank
+		pairs.Bank, pairs.Same = &l.bank.Bank, b.labels
 	}
 	first := t.model.Bridge.Stage1(t.run, pairs, blip2.Objective{
 		Contrast: st.ITC, Matching: st.ITM, Generation: st.ITG, Smoothing: st.Smoothing,
 		RandomNegatives: t.state.Step < st.RandomNegatives, MatchingPairs: st.MatchingPairs,
 	})
-	out := map[string]float64{}
 	for name, loss := range map[string]*tensor.Tensor{"itc": first.ITC, "itm": first.ITM, "itg": first.ITG} {
 		if loss != nil {
 			out[name] = float64(loss.Data()[0])
@@ -111,25 +129,55 @@ func (l *learner) compute(b batch) (map[string]float64, *tensor.Tensor) {
 	if first.MatchLogits != nil {
 		out["itm_accuracy"] = accuracy(first.MatchLogits)
 	}
-	total := first.Total
-	if st.LM != 0 {
-		var ids [][]int32
-		for _, c := range b.captions {
-			ids = append(ids, t.model.CaptionIDs(c, t.recipe.Data.MaxTokens))
-		}
-		lm := t.model.Stage2(t.run, first.Answer, view.Picture, l.prompts(b), ids)
-		out["lm"] = float64(lm.Data()[0])
-		if st.LM != 1 {
-			lm = t.run.Scale(lm, st.LM)
-		}
-		if total == nil {
-			total = lm
-		} else {
-			total = t.run.Add(total, lm)
+	return first
+}
+
+// same numbers a batch's pairs: those of one caption, or of one picture, are not each other's negatives.
+func (b *batch) same() []int32 {
+	same := make([]int32, len(b.labels))
+	for i := range same {
+		same[i] = int32(i)
+	}
+	for i := range same {
+		for j := range i {
+			if b.labels[i] != b.labels[j] && b.pictures[i] != b.pictures[j] || same[i] == same[j] {
+				continue
+			}
+			from, to := max(same[i], same[j]), min(same[i], same[j])
+			for k := range same {
+				if same[k] == from {
+					same[k] = to
+				}
+			}
 		}
 	}
-	out["loss"] = float64(total.Data()[0])
-	return out, total
+	return same
+}
+
+// say is the language model's loss, weighed: behind what the first stage's queries have found, or their own.
+func (l *learner) say(b batch, first *blip2.Stage1Losses, out map[string]float64) *tensor.Tensor {
+	t := l.t
+	prompts := l.prompts(b)
+	var answer *qformer.Answer
+	var picture *tensor.Tensor
+	if first != nil && !t.model.Config.Instruct {
+		answer, picture = first.Answer, first.View.Picture
+	} else {
+		seen := t.model.SeeFeatures(t.run, b.raw, prompts...)
+		answer, picture = seen.Answer, seen.Picture
+	}
+	ids, texts := make([][]int32, len(prompts)), make([][]int32, len(prompts))
+	begin := t.model.Language.Config().BOS
+	for i, p := range prompts {
+		ids[i] = cutPrompt(t.model.PromptIDs(p), t.recipe.Data.MaxPrompt, begin)
+		texts[i] = t.model.AnswerIDs(p, b.lessons[i].text, t.recipe.Data.MaxTokens)
+	}
+	lm := t.model.Stage2(t.run, answer, picture, ids, texts)
+	out["lm"] = float64(lm.Data()[0])
+	if l.stage.LM != 1 {
+		lm = t.run.Scale(lm, l.stage.LM)
+	}
+	return lm
 }
 
 // accuracy is how often matching was right: the first third of the pairs match.
@@ -166,7 +214,7 @@ func (l *learner) validate() (map[string]float64, error) {
 		to := min(from+l.stage.Batch, len(t.held))
 		b := batch{raw: l.plain[from*width : to*width], seed: mix(t.recipe.Seed, "validation", uint64(from))}
 		for i := from; i < to; i++ {
-			b.captions = append(b.captions, t.held[i].texts[0])
+			b.add(&t.held[i], t.held[i].plain(t.model))
 		}
 		t.run.Reset()
 		parts, _ := l.compute(b)

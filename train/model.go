@@ -19,7 +19,7 @@ import (
 func makeModel(r *Recipe, corpus []string) (*blip2.Model, error) {
 	spec := r.Model
 	if spec.From != "" {
-		return blip2.Open(r.path(spec.From), blip2.Options{Trainable: true})
+		return openFrom(r)
 	}
 	if spec.Vision == "" {
 		return nil, errors.New("model.vision: an image encoder is missing")

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -13,12 +14,16 @@ import (
 
 // pair is a picture with its captions, ready to be drawn.
 type pair struct {
-	set     data.Dataset
-	row     int
-	texts   []string
-	tags    []string
-	mayFlip bool
-	share   float64 // of the epochs that have this pair
+	set      data.Dataset
+	row      int
+	texts    []string
+	tags     []string
+	weights  []float64 // of the texts; nil: all alike
+	question string
+	prompts  []string // templates of what stands before a text; none: the model's own
+	picture  int      // pairs of one number show one picture
+	mayFlip  bool
+	share    float64 // of the epochs that have this pair
 }
 
 // pairSet is a list of pairs out of several sources.
@@ -35,14 +40,15 @@ func (s *pairSet) close() {
 }
 
 // openPairs reads what the sources say about every row; the pictures stay where they are.
-func openPairs(dir string, sources []Source, maxPixels int) (*pairSet, error) {
+func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 	s := &pairSet{}
+	pictures := map[string]int{}
 	for _, src := range sources {
 		path := src.Path
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		d, err := data.Open(path, data.Options{MaxPixels: maxPixels})
+		d, err := data.Open(path, data.Options{MaxPixels: spec.MaxPixels})
 		if err != nil {
 			s.close()
 			return nil, err
@@ -64,11 +70,29 @@ func openPairs(dir string, sources []Source, maxPixels int) (*pairSet, error) {
 			if !data.Where(src.Where).Wants(row.Extra) {
 				continue
 			}
-			s.pairs = append(s.pairs, pair{set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(row.Texts), share: share})
+			p := pair{
+				set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(append(row.Texts[:len(row.Texts):len(row.Texts)], row.Question)), share: share,
+				weights: row.Weights, question: row.Question, picture: numbered(pictures, row.Picture()),
+			}
+			if err := p.prompted(src.Prompts, spec.Prompts, spec.Clean); err != nil {
+				s.report.Add(row.Where, err)
+				continue
+			}
+			s.pairs = append(s.pairs, p)
 		}
 	}
 	s.report.Rows = len(s.pairs)
 	return s, nil
+}
+
+// numbered is the number of a name, a new one where it has none.
+func numbered(numbers map[string]int, name string) int {
+	n, ok := numbers[name]
+	if !ok {
+		n = len(numbers)
+		numbers[name] = n
+	}
+	return n
 }
 
 // sided are words of captions whose pictures mean something else when mirrored.
@@ -113,10 +137,11 @@ func (s *pairSet) check(ctx context.Context, each func(n int, f func(i int)), pr
 			kept = append(kept, p)
 			continue
 		}
-		s.report.Broken++
-		if re, ok := errs[i].(*data.RowError); ok && len(s.report.Examples) < 10 {
-			s.report.Examples = append(s.report.Examples, re)
+		where, err := "", errs[i]
+		if re := (*data.RowError)(nil); errors.As(err, &re) {
+			where, err = re.Where, re.Err
 		}
+		s.report.Add(where, err)
 	}
 	s.pairs = kept
 	s.report.Rows = len(kept)

@@ -122,9 +122,6 @@ func (t *trainer) planStage(p *Plan, st *Stage) error {
 	p.Trained = append(p.Trained, trained)
 	t.adam = newAdamW(kernel.Default(), params, st.Groups)
 	l := &learner{t: t, stage: st, sampler: newSampler(t.train.pairs, 1)}
-	if st.LM != 0 {
-		l.prompt = t.model.PromptIDs(t.model.Config.Extras.Prompt)
-	}
 	if st.Kind == KindWarm {
 		if t.model.Bridge.Head == nil {
 			return errNoHead

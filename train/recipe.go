@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"dragoman/model/blip2"
@@ -30,7 +31,9 @@ type Recipe struct {
 // ModelSpec names the frozen parts and gives the bridge's shape. A part is a file or directory, or "mini:NAME" for one that is
 // built in.
 type ModelSpec struct {
-	From     string      `yaml:"from,omitempty"` // a model directory whose bridge to go on with; nothing below may be given then
+	From     string      `yaml:"from,omitempty"`   // a model to go on with: a directory, or a name in the Hugging Face cache; nothing below "frozen" may be given then
+	Extra    string      `yaml:"extra,omitempty"`  // a file with tensors that it lacks: cls.predictions.*, temp
+	Frozen   string      `yaml:"frozen,omitempty"` // what its frozen parts' matrices are kept as: stored (default, mapped), bf16, f16, q8_0, q4_0 or q4_1
 	Vision   string      `yaml:"vision,omitempty"`
 	Language string      `yaml:"language,omitempty"`
 	Text     string      `yaml:"text,omitempty"` // a BERT: tokenizer, and what the text stream starts from
@@ -66,8 +69,11 @@ type QFormerSpec struct {
 type DataSpec struct {
 	Train      []Source `yaml:"train"`
 	Validation []Source `yaml:"validation,omitempty"`
-	Hold       float64  `yaml:"hold,omitempty"` // without validation: the share of the training rows that is held out
-	MaxTokens  int      `yaml:"max_tokens"`     // of a caption, its ends included
+	Hold       float64  `yaml:"hold,omitempty"`              // without validation: the share of the training rows that is held out
+	MaxTokens  int      `yaml:"max_tokens"`                  // of a caption or an answer, its ends included
+	MaxPrompt  int      `yaml:"max_prompt_tokens,omitempty"` // of what stands before it; default 128, the last ones count
+	Prompts    []string `yaml:"prompts,omitempty"`           // stage2: what stands before a text, one drawn each time; {question} is the row's; default: the model's own
+	Clean      string   `yaml:"clean,omitempty"`             // none (default), or lavis: captions and questions as its blip_caption and blip_question make them
 	MaxPixels  int      `yaml:"max_pixels,omitempty"`
 	Limit      int      `yaml:"validation_limit,omitempty"` // the most pairs that are validated on; default 512
 }
@@ -135,6 +141,8 @@ type Source struct {
 	Path  string            `yaml:"path"`            // relative to the recipe
 	Where map[string]string `yaml:"where,omitempty"` // fields that rows must have: one of the values between bars; "!…": none of them
 	Share *float64          `yaml:"share,omitempty"` // how many of the rows an epoch has, drawn anew each time; default 1
+	// Prompts stand in the place of data.prompts for this source.
+	Prompts []string `yaml:"prompts,omitempty"`
 }
 
 // Kinds of stages. Warm trains the picture's head alone, against all captions; stage 1 and 2 are BLIP-2's.
@@ -142,6 +150,12 @@ const (
 	KindWarm   = "warm"
 	KindStage1 = "stage1"
 	KindStage2 = "stage2"
+)
+
+// Values of data.clean.
+const (
+	cleanNone  = "none"
+	cleanLAVIS = "lavis"
 )
 
 // ReadRecipe reads a recipe's file, with settings "key=value" laid over it: keys are dotted paths, list entries numbers or
@@ -198,6 +212,12 @@ func (r *Recipe) fill() {
 	if r.Data.MaxTokens == 0 {
 		r.Data.MaxTokens = 32
 	}
+	if r.Data.MaxPrompt == 0 {
+		r.Data.MaxPrompt = 128
+	}
+	if r.Data.Clean == "" {
+		r.Data.Clean = cleanNone
+	}
 	for i := range r.Stages {
 		s := &r.Stages[i]
 		if s.Name == "" {
@@ -243,7 +263,16 @@ func (r *Recipe) check() error {
 	if r.Data.Hold < 0 || r.Data.Hold >= 1 {
 		return fmt.Errorf("data.hold: %v is not a share from 0 to 1", r.Data.Hold)
 	}
+	if r.Data.MaxPrompt < 2 || r.Data.MaxPrompt > 4096 {
+		return fmt.Errorf("data.max_prompt_tokens: %d is not in 2…4096", r.Data.MaxPrompt)
+	}
+	if err := oneOf("data.clean", r.Data.Clean, cleanNone, cleanLAVIS); err != nil {
+		return err
+	}
 	if err := oneOf("dtype", r.DType, "auto", "f32", "bf16"); err != nil {
+		return err
+	}
+	if err := r.Model.check(); err != nil {
 		return err
 	}
 	if err := oneOf("views.augment", r.Views.Augment, "none", "drawing"); err != nil {
@@ -264,6 +293,25 @@ func (r *Recipe) check() error {
 			return fmt.Errorf("stages.%d: there are two stages called %q", i, n)
 		}
 		names[r.Stages[i].Name] = true
+	}
+	return nil
+}
+
+// check says what a model that is gone on with cannot be given.
+func (m ModelSpec) check() error {
+	if m.From == "" {
+		if m.Extra != "" || m.Frozen != "" {
+			return fmt.Errorf("model.extra, model.frozen: they belong to model.from, and there is none")
+		}
+		return nil
+	}
+	fresh := m
+	fresh.From, fresh.Extra, fresh.Frozen = "", "", ""
+	if !reflect.DeepEqual(fresh, ModelSpec{}) {
+		return fmt.Errorf("model.from: %s says what the model is, nothing but extra and frozen may stand beside it", m.From)
+	}
+	if m.Frozen != "" {
+		return oneOf("model.frozen", m.Frozen, "stored", "bf16", "f16", "q8_0", "q4_0", "q4_1")
 	}
 	return nil
 }

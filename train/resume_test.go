@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,7 +19,8 @@ const childEnv = "DRAGOMAN_TRAIN_CHILD"
 
 func TestMain(m *testing.M) {
 	if out := os.Getenv(childEnv); out != "" {
-		r, err := ReadRecipe("../recipes/tiny.yaml", shortRuns[os.Getenv(childEnv+"_KIND")](out))
+		run := shortRuns[os.Getenv(childEnv+"_KIND")]
+		r, err := ReadRecipe(run.recipe, run.settings(out))
 		if err == nil {
 			err = Run(context.Background(), r, Options{Resume: true})
 		}
@@ -31,16 +33,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// shortRuns are settings under which the tiny recipe has everything to lose and takes a second: dropout, several stages and
-// checkpoints; features drawn anew, or cached, with a picture's head, a bank of captions and hints.
-var shortRuns = map[string]func(out string) []string{
-	"paper": func(out string) []string {
+// shortRuns are settings under which a tiny recipe has everything to lose and takes a second, and what is to be seen in the run's
+// folder before each kill: dropout, several stages and checkpoints; features drawn anew, or cached, with a picture's head, a bank of
+// captions and hints; a directory of transformers' that is gone on with.
+var shortRuns = map[string]struct {
+	recipe   string
+	settings func(out string) []string
+	until    []string
+}{
+	"paper": {"../recipes/tiny.yaml", func(out string) []string {
 		return []string{
 			"output=" + out, "stages.align.steps=24", "stages.align.every=5", "stages.prompt.steps=16", "stages.prompt.every=5",
 			"stages.align.accumulate=2", "model.qformer.hidden_dropout_prob=0.1", "views.augment=drawing",
 		}
-	},
-	"mini": func(out string) []string {
+	}, bothStages},
+	"mini": {"../recipes/tiny.yaml", func(out string) []string {
 		return []string{
 			"output=" + out, "views.augment=drawing", "views.cached=2", "views.cache=" + filepath.Join(filepath.Dir(out), "cache"),
 			"model.cut_words=true",
@@ -51,7 +58,27 @@ var shortRuns = map[string]func(out string) []string{
 				" {name: align, kind: stage1, steps: 24, batch: 10, lr: 1e-3, smoothing: 0.1, bank: true, neighbours: 0.3, itm_pairs: 5, random_negatives: 7, every: 5}," +
 				" {name: prompt, kind: stage2, steps: 16, batch: 10, lr: 1e-3, every: 5, lr_groups: [{match: picture_head, scale: 0}]}]",
 		}
-	},
+	}, bothStages},
+	"finetune": {"../recipes/finetune-tiny.yaml", func(out string) []string {
+		return []string{"output=" + out, "model.from=" + withDropout(filepath.Join(filepath.Dir(out), "source")), "stages.tune.steps=40", "stages.tune.every=5", "views.augment=drawing"}
+	}, []string{"checkpoint-tune-000010", "best-tune-000020", "checkpoint-tune-000035", "report.json"}},
+}
+
+var bothStages = []string{"checkpoint-align-000010", "checkpoint-align-000024", "checkpoint-prompt-000005", "report.json"}
+
+// withDropout copies a model to dir, if it is not there yet, with dropout in its configuration.
+func withDropout(dir string) string {
+	const source = "../testdata/blip2-opt"
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	err := os.CopyFS(dir, os.DirFS(source))
+	raw, readErr := os.ReadFile(filepath.Join(source, "config.json"))
+	changed := bytes.ReplaceAll(raw, []byte(`_dropout_prob": 0.0`), []byte(`_dropout_prob": 0.2`))
+	if err = errors.Join(err, readErr, os.WriteFile(filepath.Join(dir, "config.json"), changed, 0o600)); err != nil || bytes.Equal(raw, changed) {
+		panic(fmt.Sprint("no dropout: ", err))
+	}
+	return dir
 }
 
 // files are the contents of a folder by relative path.
@@ -76,14 +103,15 @@ func files(t *testing.T, root string) map[string][]byte {
 // TestKilledAndResumed kills a run several times, each time without warning, and compares what it ends in with a run that nobody
 // disturbed.
 func TestKilledAndResumed(t *testing.T) {
-	for kind, settings := range shortRuns {
-		t.Run(kind, func(t *testing.T) { killAndResume(t, kind, settings) })
+	for kind := range shortRuns {
+		t.Run(kind, func(t *testing.T) { killAndResume(t, kind) })
 	}
 }
 
-func killAndResume(t *testing.T, kind string, shortRun func(string) []string) {
+func killAndResume(t *testing.T, kind string) {
+	short := shortRuns[kind]
 	whole, broken := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "run")
-	r, err := ReadRecipe("../recipes/tiny.yaml", shortRun(whole))
+	r, err := ReadRecipe(short.recipe, short.settings(whole))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +121,7 @@ func killAndResume(t *testing.T, kind string, shortRun func(string) []string) {
 	want := files(t, whole)
 
 	kills := 0
-	for _, until := range []string{"checkpoint-align-000010", "checkpoint-align-000024", "checkpoint-prompt-000005", "report.json"} {
+	for _, until := range short.until {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), childEnv+"="+broken, childEnv+"_KIND="+kind)
 		var said strings.Builder
@@ -128,7 +156,7 @@ func killAndResume(t *testing.T, kind string, shortRun func(string) []string) {
 	if kills < 3 {
 		t.Fatalf("the run was killed %d times only", kills)
 	}
-	again, err := ReadRecipe("../recipes/tiny.yaml", shortRun(broken))
+	again, err := ReadRecipe(short.recipe, short.settings(broken))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,7 +136,7 @@ func (t *trainer) begin(ctx context.Context) error {
 // openData reads the pairs, decodes every picture once, and leaves out what cannot be used.
 func (t *trainer) openData(ctx context.Context) (err error) {
 	r := t.recipe
-	if t.train, err = openPairs(r.dir, r.Data.Train, r.Data.MaxPixels); err != nil {
+	if t.train, err = openPairs(r.dir, r.Data.Train, r.Data); err != nil {
 		return err
 	}
 	err = t.train.check(ctx, func(n int, f func(int)) {
@@ -151,7 +151,7 @@ func (t *trainer) openData(ctx context.Context) (err error) {
 		t.opt.Notice(t.train.report.String())
 	}
 	if len(r.Data.Validation) > 0 {
-		held, err := openPairs(r.dir, r.Data.Validation, r.Data.MaxPixels)
+		held, err := openPairs(r.dir, r.Data.Validation, r.Data)
 		if err != nil {
 			return err
 		}
@@ -179,7 +179,13 @@ func (t *trainer) openModel() (err error) {
 	if t.model, err = makeModel(r, t.corpus()); err != nil {
 		return err
 	}
+	t.ownPrompts()
 	t.labels = newLabels(t.train.pairs, t.held)
+	for i := range r.Stages {
+		if err := t.canLearn(&r.Stages[i]); err != nil {
+			return fmt.Errorf("stage %s: %w", r.Stages[i].Name, err)
+		}
+	}
 	return nil
 }
 
@@ -231,7 +237,7 @@ func (t *trainer) resume() error {
 	case s.Family != family && !t.opt.Force:
 		return hint.Wrap(fmt.Errorf("%s: the run was made with the kernels for %s, this would go on with %s, and end in other bytes", t.out.path, s.Family, family), "--isa %s goes on as before, --force goes on anyway", s.Family)
 	}
-	if err := t.model.Restore(t.out.at(name, "model.safetensors")); err != nil {
+	if err := t.model.Restore(t.out.at(name)); err != nil {
 		return err
 	}
 	t.state, t.last = s, name
@@ -367,7 +373,7 @@ func (t *trainer) checkpoint(l *learner) error {
 		done.Stage, done.Step, done.Updates, done.InARow = done.Stage+1, 0, 0, 0
 	}
 	if better {
-		if err := t.out.writeDir(t.bestName(), t.model.Save); err != nil {
+		if err := t.out.writeDir(t.bestName(), t.save); err != nil {
 			return err
 		}
 	}
@@ -380,7 +386,7 @@ func (t *trainer) checkpoint(l *learner) error {
 	}
 	name := fmt.Sprintf("%s%s-%06d", checkpointPrefix, st.Name, t.state.Step)
 	err := t.out.writeDir(name, func(dir string) error {
-		if err := t.model.Save(dir); err != nil {
+		if err := t.save(dir); err != nil {
 			return err
 		}
 		var more []weights.Tensor
@@ -418,4 +424,13 @@ func means(sums map[string]float64, count int) map[string]float64 {
 		out[name] = v / float64(count)
 	}
 	return out
+}
+
+// save writes the model of a checkpoint. Frozen parts that belong into it are written once, and linked from then on.
+func (t *trainer) save(dir string) error {
+	like, err := t.out.any(checkpointPrefix, bestPrefix)
+	if err != nil {
+		return err
+	}
+	return t.model.Checkpoint(dir, like)
 }

@@ -58,6 +58,8 @@ type Extras struct {
 	MatchWeight float64 `json:"match_weight,omitempty"`
 	// Prompt stands between the soft prompt and the caption.
 	Prompt string `json:"prompt,omitempty"`
+	// QuestionPrompt is how the model was fine-tuned to be asked: a text with {question}; empty: as its family is.
+	QuestionPrompt string `json:"question_prompt,omitempty"`
 	// Hints is how many remembered captions stand before the prompt; 0: none.
 	Hints int `json:"hints,omitempty"`
 }

@@ -58,7 +58,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if err != nil {
 		return nil, nil, err
 	}
-	bound := options.builder()
+	bound := options.frozenBuilder()
 	if module == "" {
 		bound.Store = options.Precision.storeLanguage
 	}

@@ -30,6 +30,8 @@ type Model struct {
 	Memory    *Memory             // what hints come from
 	vocab     []byte              // Words as vocab.txt
 	frozen    []*tensor.Tensor    // parameters of the frozen parts, where Options.All asked for them
+	stock     []weights.Tensor    // the frozen parts' tensors as their checkpoints have them
+	origin    *origin             // nil, or the directory that holds all of the model
 	params    []*tensor.Tensor    // what is trained
 	encoder   weights.Source      // what Vision was bound to
 	groups    []featureGroup
@@ -47,12 +49,28 @@ type Options struct {
 	Finite    bool           // all weights are read first, and a NaN or an infinity is an error
 
 	frozen *[]*tensor.Tensor    // where those are listed
+	stock  *[]weights.Tensor    // nil, or where the frozen parts' tensors are listed
 	bound  func(weights.Tensor) // nil, or who is told what the model asks its checkpoints for
 }
 
 // builder are the options of those who bind the parts.
 func (o Options) builder() nn.BuilderOptions {
 	return nn.BuilderOptions{Store: o.Precision.Store, Bound: o.bound, Finite: o.Finite}
+}
+
+// frozenBuilder are those of who binds a frozen part.
+func (o Options) frozenBuilder() nn.BuilderOptions {
+	b := o.builder()
+	if o.stock == nil {
+		return b
+	}
+	b.Bound = func(t weights.Tensor) {
+		*o.stock = append(*o.stock, t)
+		if o.bound != nil {
+			o.bound(t)
+		}
+	}
+	return b
 }
 
 // learn keeps what a builder made trainable in a frozen part.
@@ -89,6 +107,9 @@ func open(files Files, opt Options) (*Model, error) {
 // bind opens the parts that a directory's config.json names, and the bridge.
 func (m *Model) bind(files Files, opt Options) error {
 	opt.frozen = &m.frozen
+	if opt.Trainable {
+		opt.stock = &m.stock
+	}
 	raw, err := files.ReadFile("config.json")
 	if err != nil {
 		return err
@@ -118,8 +139,16 @@ func (m *Model) bind(files Files, opt Options) error {
 		return err
 	}
 	src := own
+	if files.packed == nil && files.Has(firstStageFile) {
+		first, err := files.Weights(firstStageFile)
+		if err != nil {
+			return err
+		}
+		m.open = append(m.open, first)
+		src = weights.Merge(src, first)
+	}
 	if opt.Extra != nil {
-		src = weights.Merge(own, opt.Extra)
+		src = weights.Merge(src, opt.Extra)
 	}
 	if err := m.openVision(c.Vision, files, own, opt); err != nil {
 		return err
@@ -153,6 +182,11 @@ func (m *Model) bind(files Files, opt Options) error {
 	}
 	if m.Config.QFormer.Text {
 		if err := m.openWords(files); err != nil {
+			return err
+		}
+	}
+	if opt.Trainable {
+		if err := m.keepOrigin(files, raw); err != nil {
 			return err
 		}
 	}
@@ -241,15 +275,24 @@ func (m *Model) stored() []*tensor.Tensor {
 	return slices.Concat(m.params, m.Bridge.buffers(), m.Memory.tensors())
 }
 
-// Restore reads the values of a checkpoint that Save wrote of this very model.
+// Restore reads the values of a directory that Save or Checkpoint wrote of this very model.
 func (m *Model) Restore(path string) error {
 	f, err := weights.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	src := weights.Source(f)
+	if first := filepath.Join(path, firstStageFile); fileExists(first) {
+		g, err := weights.Open(first)
+		if err != nil {
+			return err
+		}
+		defer g.Close()
+		src = weights.Merge(f, g)
+	}
 	for _, p := range slices.Concat(m.params, m.Bridge.buffers()) {
-		t, ok := f.Lookup(p.Name())
+		t, ok := src.Lookup(p.Name())
 		if !ok || t.Len() != p.Len() {
 			return fmt.Errorf("restore model: %s: tensor %s is missing or has another size", path, p.Name())
 		}
@@ -283,9 +326,20 @@ func (m *Model) saveConfig(dir string) error {
 	return os.WriteFile(filepath.Join(dir, wordsDir, "vocab.txt"), m.vocab, 0o644)
 }
 
-// Save writes what Open reads into a directory that is there: config.json, the bridge's tensors, and the text stream's
-// vocabulary. Frozen parts stay where they are; config.json says where.
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// Save writes what Open reads into a directory that is there: everything, if the model came as one directory with all in it; otherwise
+// config.json, the bridge's tensors, and the text stream's vocabulary, and frozen parts stay where they are; config.json says where.
 func (m *Model) Save(dir string) error {
+	if m.Whole() {
+		if err := m.saveWhole(dir, "", false); err != nil {
+			return fmt.Errorf("save model: %w", err)
+		}
+		return nil
+	}
 	if err := m.saveConfig(dir); err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}

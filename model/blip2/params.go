@@ -40,12 +40,16 @@ func (m *Model) StageParams(l Learns) []*tensor.Tensor {
 // isPrompt says whether a parameter is on the way into the language model, where the first stage does not go.
 func isPrompt(name string) bool { return strings.HasPrefix(name, "language_") }
 
+// unreleased begin the names of what the first stage trains and no released checkpoint has.
+var unreleased = []string{"cls.", "temp", "vision_scale"}
+
+// firstHeads begin the names of what only the first stage needs, besides the text stream's layers.
+var firstHeads = append([]string{"embeddings.", "vision_projection.", "text_projection.", "itm_head."}, unreleased...)
+
 // isFirst says whether only the first stage needs a parameter: heads, and the text stream.
 func isFirst(name string) bool {
-	for _, prefix := range []string{"embeddings.", "vision_projection.", "text_projection.", "itm_head.", "cls.", "temp", "vision_scale"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
+	if hasPrefixOf(name, firstHeads) {
+		return true
 	}
 	layer, ok := strings.CutPrefix(name, "qformer.encoder.layer.")
 	if !ok {

@@ -151,7 +151,7 @@ func (m *Model) openVision(p Part, files Files, own weights.Source, opt Options)
 func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error) {
 	switch p.Type {
 	case typeEfficientNet:
-		b := nn.NewBuilder(src, opt.builder()).Sub(visionModule)
+		b := nn.NewBuilder(src, opt.frozenBuilder()).Sub(visionModule)
 		c, err := efficientnet.Detect(b)
 		if err != nil {
 			return nil, err
@@ -163,7 +163,7 @@ func bindVision(src weights.Source, p Part, opt Options) (vision.Encoder, error)
 		if err != nil {
 			return nil, err
 		}
-		b := nn.NewBuilder(src, opt.builder()).Trainable(opt.All).Sub(visionModule)
+		b := nn.NewBuilder(src, opt.frozenBuilder()).Trainable(opt.All).Sub(visionModule)
 		m := vit.New(c, b)
 		opt.learn(b)
 		return m, b.Err()

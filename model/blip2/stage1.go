@@ -49,6 +49,7 @@ type Stage1Losses struct {
 	Similarity    *tensor.Tensor  // [pictures, texts], the cosine of the best query divided by the temperature
 	MatchLogits   *tensor.Tensor  // [3·batch, 2]
 	Answer        *qformer.Answer // of the queries by themselves, one for each picture
+	View          View            // what they looked at
 }
 
 // Stage1 computes image-text contrast, matching and generation (Li et al. 2023, section 3.1). The pictures' keys and values are
@@ -60,7 +61,7 @@ func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 	}
 	picture := b.QFormer.Look(run, p.Tokens)
 	answer := b.QFormer.Query(run, picture, nil)
-	l := Stage1Losses{Answer: answer}
+	l := Stage1Losses{Answer: answer, View: p.View}
 	var parts []*tensor.Tensor
 	if o.Contrast != 0 || (o.Matching != 0 && !o.RandomNegatives && p.NegativeImages == nil) {
 		images, texts := b.EmbedImages(run, answer, p.Picture), b.EmbedTexts(run, p.Text)

@@ -30,14 +30,32 @@ func (m *Model) PromptIDs(prompt string) []int32 {
 	return ids
 }
 
-// CaptionIDs are a caption's tokens as Stage2 wants them, cut to at most limit, the end included.
+// CaptionIDs are a caption's tokens behind the model's own prompt as Stage2 wants them, cut to at most limit, the end included.
 func (m *Model) CaptionIDs(caption string, limit int) []int32 {
-	_, apart := m.Language.(language.Reader) // the caption is no continuation of the prompt's words
-	if p := m.Config.Extras.Prompt; !apart && p != "" && p[len(p)-1] != ' ' && p[len(p)-1] != '\n' {
-		caption = " " + caption
-	}
-	ids := m.Tokenizer.Encode(caption, false)
+	return m.AnswerIDs(m.Config.Extras.Prompt, caption, limit)
+}
+
+// AnswerIDs are CaptionIDs behind any prompt.
+func (m *Model) AnswerIDs(prompt, text string, limit int) []int32 {
+	ids := m.behind(prompt, text)
 	return append(ids[:min(len(ids), limit-1):min(len(ids), limit-1)], m.endID())
+}
+
+// behind tokenises a text as one that goes on where a prompt stops, with a space between them, as a language model has learnt to read:
+// the tokens that both together have more than the prompt. An encoder-decoder model's text is no continuation of the prompt's words.
+func (m *Model) behind(prompt, text string) []int32 {
+	_, apart := m.Language.(language.Reader)
+	if apart || prompt == "" {
+		return m.Tokenizer.Encode(text, false)
+	}
+	if last := prompt[len(prompt)-1]; last != ' ' && last != '\n' {
+		text = " " + text
+	}
+	head, both := m.Tokenizer.Encode(prompt, false), m.Tokenizer.Encode(prompt+text, false)
+	if len(head) < len(both) && slices.Equal(head, both[:len(head)]) {
+		return both[len(head):]
+	}
+	return m.Tokenizer.Encode(text, false) // a token reaches over the prompt's end
 }
 
 // StopIDs are the tokens that end a text. InstructBLIP's Vicunas have configurations that name 0 and 1 for a text's begin and end, but

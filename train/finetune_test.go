@@ -1,0 +1,266 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"dragoman/model/blip2"
+	"dragoman/weights"
+)
+
+// finetune is a short recipe that goes on with one of testdata's models, on eight pictures, questions with answers, and captions of
+// two texts each, in words that its tokenizer has.
+func finetune(t *testing.T, model string, settings ...string) *Recipe {
+	t.Helper()
+	dir := t.TempDir()
+	pictures, err := filepath.Abs("../recipes/tiny/pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := func(i int) string { return fmt.Sprintf("w%d w%d", 3+i, 12+i) }
+	if model == "blip2-itm" {
+		words = func(i int) string { return strings.Fields("a cat dog red boat on the sea")[i] + " running" }
+	}
+	var rows strings.Builder
+	for i, name := range []string{"red-circle", "red-bar", "red-ring", "blue-bar", "blue-circle", "black-bar", "black-cross", "green-ring"} {
+		fmt.Fprintf(&rows, "{\"image\":%q,\"texts\":[%q,%q]}\n", filepath.Join(pictures, name+".png"), words(i), words(7-i))
+		if model != "blip2-itm" {
+			fmt.Fprintf(&rows, "{\"image\":%q,\"question\":%q,\"answers\":{%q:3,%q:1}}\n", filepath.Join(pictures, name+".png"), words(i), words(i/2), words(i/4))
+		}
+	}
+	data := filepath.Join(dir, "rows.jsonl")
+	if err := os.WriteFile(data, []byte(rows.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stage := "{name: tune, kind: stage2, steps: 6, batch: 4, lr: 1e-2, every: 3}"
+	if model == "blip2-itm" {
+		stage = "{name: tune, kind: stage1, itc: 1, itm: 1, steps: 6, batch: 4, lr: 1e-2, every: 3}"
+	}
+	recipe := fmt.Sprintf("output: %s\nmodel: {from: %s}\ndata: {train: [{path: %s}]}\nstages: [%s]\n",
+		filepath.Join(dir, "run"), "../testdata/"+model, data, stage)
+	r, err := ParseRecipe([]byte(recipe), settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.dir = "."
+	return r
+}
+
+// tensorsOf are a directory's tensors by name.
+func tensorsOf(t *testing.T, path string) map[string]weights.Tensor {
+	t.Helper()
+	f, err := weights.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	out := map[string]weights.Tensor{}
+	for _, name := range f.Names() {
+		out[name], _ = f.Lookup(name)
+	}
+	return out
+}
+
+// TestFineTuning goes on with a model of each family and looks at the directory that comes out: the frozen tensors are the bytes that
+// came in, what learns is float32 and has moved, no name is new, config.json and the small files are those that came in.
+func TestFineTuning(t *testing.T) {
+	for model, learning := range map[string]int{"blip2-opt": 40, "blip2-opt-legacy": 40, "blip2-t5": 60, "blip2-llama": 60, "instructblip": 40, "blip2-itm": 60} {
+		t.Run(model, func(t *testing.T) {
+			source := filepath.Join("..", "testdata", model)
+			before := files(t, source)
+			r := finetune(t, model)
+			if err := Run(context.Background(), r, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			for name, b := range files(t, source) {
+				if !bytes.Equal(b, before[name]) {
+					t.Errorf("%s was changed", name)
+				}
+			}
+			result := filepath.Join(r.Output, "model")
+			was, is := tensorsOf(t, source), tensorsOf(t, result)
+			moved := 0
+			for name, a := range is {
+				b, ok := was[name]
+				switch frozen := strings.HasPrefix(name, "vision_model.") || strings.HasPrefix(name, "language_model."); {
+				case !ok:
+					t.Errorf("%s is new", name)
+				case frozen && (a.Type != b.Type || !bytes.Equal(a.Data, b.Data)):
+					t.Errorf("%s is frozen and differs", name)
+				case !frozen && a.Type != weights.F32:
+					t.Errorf("%s is %v", name, a.Type)
+				case !frozen && !bytes.Equal(a.Data, b.Data):
+					moved++
+				}
+			}
+			if moved < learning {
+				t.Errorf("only %d tensors have learnt", moved)
+			}
+			for name := range was {
+				if _, ok := is[name]; !ok && !strings.HasSuffix(name, "lm_head.weight") { // which OPT's first releases spelt out
+					t.Errorf("%s is missing", name)
+				}
+			}
+			for name, b := range files(t, result) {
+				if !weights.IsFile(name) && !strings.HasSuffix(name, ".index.json") && !bytes.Equal(b, before[name]) {
+					t.Errorf("%s is not as it came in", name)
+				}
+			}
+			m, err := blip2.Open(result, blip2.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestFrozenShardIsShared: checkpoints hold everything, and the frozen parts are on the disk once.
+func TestFrozenShardIsShared(t *testing.T) {
+	r := finetune(t, "blip2-opt", "data.hold=0.3")
+	ctx, cancel := context.WithCancel(context.Background())
+	_ = Run(ctx, r, Options{Progress: func(p Progress) {
+		if p.Doing == "tune" && p.Step == 5 {
+			cancel()
+		}
+	}})
+	checkpoint, best := filepath.Join(r.Output, "checkpoint-tune-000003"), filepath.Join(r.Output, "best-tune-000003")
+	m, err := blip2.Open(checkpoint, blip2.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	const shard = "model-00002-of-00002.safetensors"
+	a, err := os.Stat(filepath.Join(checkpoint, shard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.Stat(filepath.Join(best, shard))
+	if err != nil || !os.SameFile(a, b) {
+		t.Errorf("the frozen parts are stored twice: %v", err)
+	}
+}
+
+// TestFirstStageOfAReleasedModel: the temperature, which no released model has, begins afresh, is kept beside what transformers
+// reads, and is gone on with.
+func TestFirstStageOfAReleasedModel(t *testing.T) {
+	r := finetune(t, "blip2-itm")
+	if err := Run(context.Background(), r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	result := filepath.Join(r.Output, "model")
+	learnt := tensorsOf(t, filepath.Join(result, "first_stage.safetensors"))
+	temp, err := learnt["temp"].Float32()
+	if err != nil || len(learnt) != 1 || temp[0] == firstTemperature {
+		t.Fatalf("%v: %v", learnt, err)
+	}
+	m, err := blip2.Open(result, blip2.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if got := m.Bridge.Temperature(); got != temp[0] {
+		t.Errorf("the temperature is %v, not %v", got, temp[0])
+	}
+}
+
+// TestLossesThatCannotBe: what a model lacks for a loss is said before anything is trained.
+func TestLossesThatCannotBe(t *testing.T) {
+	for model, c := range map[string]struct{ stage, want string }{
+		"blip2-itm": {"{kind: stage1, steps: 1, batch: 2, lr: 1e-3}", "itg: the model lacks cls.predictions"},
+		"blip2-t5":  {"{kind: stage1, steps: 1, batch: 2, lr: 1e-3}", "no text stream"},
+	} {
+		err := Run(context.Background(), finetune(t, model, "stages=["+c.stage+"]"), Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", model, err)
+		}
+	}
+	err := Run(context.Background(), finetune(t, "blip2-itm", "stages=[{kind: stage2, steps: 1, batch: 2, lr: 1e-3}]"), Options{})
+	if err == nil || !strings.Contains(err.Error(), "lm: the model lacks a language model") {
+		t.Errorf("a matching model with the second stage: %v", err)
+	}
+}
+
+// TestTinyFineTuning runs recipes/finetune-tiny.yaml to its end.
+func TestTinyFineTuning(t *testing.T) {
+	r, err := ReadRecipe("../recipes/finetune-tiny.yaml", []string{"output=" + filepath.Join(t.TempDir(), "run")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := DryRun(context.Background(), r, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.Train != 60 || plan.Validation != 6 || plan.Time() <= 0 || plan.MemoryBytes <= 0 || plan.Trained[0] != plan.Parameters {
+		t.Errorf("%+v", plan)
+	}
+	if err := Run(context.Background(), r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	log, err := openMetrics(r.Output, size(t, filepath.Join(r.Output, "metrics.jsonl")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.close()
+	first, last := log.records[0].Losses["lm"], log.records[len(log.records)-2].Losses["lm"]
+	if !(last < first-0.05) {
+		t.Errorf("the loss went from %.3f to %.3f", first, last)
+	}
+	m, err := blip2.Open(filepath.Join(r.Output, "model"), blip2.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if x := m.Config.Extras; x.Prompt != "a photo of" || m.Question("why?") != "Question: why? Answer:" || x.QuestionPrompt == "" {
+		t.Errorf("the model would be asked with %+v", x)
+	}
+}
+
+func TestLessons(t *testing.T) {
+	p := pair{texts: []string{"a", "b", "c"}, weights: []float64{0, 3, 1}, question: "why?", prompts: []string{"Q: {question}", "{question} A:"}}
+	counts := map[string]int{}
+	random := rng(1, "test")
+	for range 400 {
+		l := p.lesson(nil, random)
+		counts[l.text]++
+		counts[*l.prompt]++
+	}
+	if counts["a"] != 0 || counts["b"] < 260 || counts["c"] < 60 || counts["Q: why?"] < 150 || counts["why? A:"] < 150 {
+		t.Errorf("%v", counts)
+	}
+	if l := p.plain(nil); l.text != "b" || *l.prompt != "Q: why?" {
+		t.Errorf("%+v", l)
+	}
+	if ten := (&pair{question: "?", texts: []string{"no", "yes", "no", "maybe", "yes", "yes"}}); ten.texts[ten.likeliest()] != "yes" {
+		t.Errorf("the likeliest answer is %s", ten.texts[ten.likeliest()])
+	}
+	if got := cutPrompt([]int32{2, 5, 6, 7}, 3, 2); !slices.Equal(got, []int32{2, 6, 7}) {
+		t.Errorf("%v", got)
+	}
+	if got := cutPrompt([]int32{4, 5, 6, 1}, 3, 2); !slices.Equal(got, []int32{5, 6, 1}) {
+		t.Errorf("%v", got)
+	}
+	bare := pair{texts: []string{"a"}}
+	if err := bare.prompted(nil, p.prompts, cleanNone); err == nil {
+		t.Error("a question's prompt for a caption")
+	}
+	if err := bare.prompted([]string{}, p.prompts, cleanNone); err != nil || len(bare.prompts) != 0 {
+		t.Errorf("a source without prompts of its own: %v", err)
+	}
+}
+
+// TestSamePictureIsNoNegative: captions of one picture, and pictures of one caption, belong together.
+func TestSamePictureIsNoNegative(t *testing.T) {
+	b := batch{labels: []int32{5, 6, 7, 5, 8}, pictures: []int{1, 2, 2, 3, 4}}
+	if got := b.same(); !slices.Equal(got, []int32{0, 1, 1, 0, 4}) {
+		t.Errorf("%v", got)
+	}
+}
