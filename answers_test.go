@@ -14,6 +14,7 @@ import (
 // answer is what transformers' generate says of testdata/MODEL/picture.png behind a prompt (tools/oracle).
 type answer struct {
 	Prompt   *string   `json:"prompt"` // nil: none
+	Size     int       `json:"size"`   // of the picture as it is read; 0: the model's own
 	InputIDs []int32   `json:"input_ids"`
 	Tokens   []int32   `json:"tokens"`
 	Logprobs []float64 `json:"logprobs"`
@@ -35,8 +36,8 @@ func TestAnswersAgainstTransformers(t *testing.T) {
 		if err := json.Unmarshal(raw, &want); err != nil {
 			t.Fatal(err)
 		}
-		m := open32(t, tt.dir)
 		for _, w := range want {
+			m := open32(t, tt.dir, dragoman.WithImageSize(w.Size))
 			g := &dragoman.Generate{MaxTokens: 12}
 			if w.Prompt != nil {
 				g.Prompt = *w.Prompt
@@ -79,9 +80,9 @@ func TestQuestionsAreWrapped(t *testing.T) {
 }
 
 // open32 opens a model that rounds nothing on the way.
-func open32(t *testing.T, dir string) *dragoman.Model {
+func open32(t *testing.T, dir string, opts ...dragoman.Option) *dragoman.Model {
 	t.Helper()
-	m, err := dragoman.Open(dir, dragoman.WithDType("f32"))
+	m, err := dragoman.Open(dir, append(opts, dragoman.WithDType("f32"))...)
 	if err != nil {
 		t.Fatal(err)
 	}

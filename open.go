@@ -29,12 +29,13 @@ var ErrNoPart = errors.New("the model has no such part")
 type Option func(*options)
 
 type options struct {
-	dtype    string
-	seed     uint64
-	pictures picture.Options
-	extra    string
-	memory   int64
-	finite   bool
+	dtype     string
+	seed      uint64
+	pictures  picture.Options
+	imageSize int
+	extra     string
+	memory    int64
+	finite    bool
 }
 
 // WithDType chooses what is computed with: "auto" (as stored, or bf16 where that is float32 and the processor is fast at bf16), "f32"
@@ -47,6 +48,10 @@ func WithSeed(seed uint64) Option { return func(o *options) { o.seed = seed } }
 
 // WithPictures sets how pictures are decoded.
 func WithPictures(p picture.Options) Option { return func(o *options) { o.pictures = p } }
+
+// WithImageSize has pictures read at another size than the encoder was trained on, size by size pixels: its positions are interpolated, as
+// with transformers' interpolate_pos_encoding. 0 leaves the size as it is.
+func WithImageSize(size int) Option { return func(o *options) { o.imageSize = size } }
 
 // WithExtra names a safetensors file in which tensors are looked for that the model's own files lack.
 func WithExtra(path string) Option { return func(o *options) { o.extra = path } }
@@ -114,7 +119,7 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{opt: o, compute: compute}
-	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite}
+	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize}
 	if path != builtinPrefix && blip2.IsLanguage(path) {
 		if m.system, err = blip2.OpenLanguage(path, bo); err != nil {
 			return nil, err

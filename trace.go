@@ -59,7 +59,7 @@ func (m *Model) TraceInputs(images []Image, text string, head string) (weights.S
 		if m.system.Vision == nil {
 			return nil, fmt.Errorf("tracing: %w: an image encoder", ErrNoPart)
 		}
-		p := m.system.Vision.Processor()
+		p := m.system.Processor()
 		var pixels []float32
 		for _, i := range images {
 			img, err := i.Decode(m.opt.pictures)

@@ -64,7 +64,7 @@ func (c *cli) open(images *imageFlags) (*dragoman.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, dragoman.WithPictures(o))
+		opts = append(opts, dragoman.WithPictures(o), dragoman.WithImageSize(images.size))
 	}
 	return dragoman.Open(c.model, opts...)
 }

@@ -15,16 +15,36 @@ import (
 type imageFlags struct {
 	maxPixels int
 	alpha     string
+	size      int
 }
 
 func addImageFlags(cmd *cobra.Command) *imageFlags {
 	f := &imageFlags{}
 	cmd.Flags().IntVar(&f.maxPixels, "max-pixels", picture.DefaultMaxPixels, "refuse pictures of more pixels")
 	cmd.Flags().StringVar(&f.alpha, "alpha", "white", "what becomes of transparency: white, drop")
+	addSizeFlag(cmd, &f.size)
 	return f
 }
 
+// maxSize bounds the side of the pictures that an encoder is asked to read.
+const maxSize = 1 << 13
+
+func addSizeFlag(cmd *cobra.Command, size *int) {
+	cmd.Flags().IntVar(size, "size", 0, "read pictures of this height and width, not of the model's (positions are interpolated)")
+}
+
+// checkSize refuses sizes that no encoder reads.
+func checkSize(size int) error {
+	if size < 0 || size > maxSize {
+		return usagef("--size must be from 1 to %d: %d", maxSize, size)
+	}
+	return nil
+}
+
 func (f *imageFlags) options() (picture.Options, error) {
+	if err := checkSize(f.size); err != nil {
+		return picture.Options{}, err
+	}
 	alpha, err := picture.ParseAlpha(f.alpha)
 	if err != nil {
 		return picture.Options{}, usagef("--alpha: %w", err)

@@ -11,7 +11,6 @@ import (
 
 func (c *cli) preprocessCommand() *cobra.Command {
 	var out string
-	var size int
 	cmd := &cobra.Command{
 		Use:   "preprocess [--model M] [--size N] IMAGE… --out FILE.safetensors",
 		Short: "pictures as the numbers that the image encoder reads",
@@ -27,11 +26,7 @@ that fails is left out, and the call then ends with status 1.`,
 	c.modelFlags(cmd)
 	images := addImageFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "the file to write")
-	cmd.Flags().IntVar(&size, "size", 0, "another height and width than the model's")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
-		if size < 0 || size > 1<<14 {
-			return usagef("--size must be from 1 to %d: %d", 1<<14, size)
-		}
 		o, err := images.options()
 		if err != nil {
 			return err
@@ -44,7 +39,7 @@ that fails is left out, and the call then ends with status 1.`,
 			p.Alpha = o.Alpha
 		}
 		o.Alpha = p.Alpha
-		if size > 0 {
+		if size := images.size; size > 0 {
 			p.Size = [2]int{size, size}
 		}
 		var values []float32

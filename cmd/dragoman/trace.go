@@ -14,6 +14,7 @@ func (c *cli) traceCommand() *cobra.Command {
 	var inputs, prompt, out, extra string
 	var images []string
 	var list bool
+	var size int
 	cmd := &cobra.Command{
 		Use:   "trace --model M (--inputs in.safetensors | --image F… --prompt T) --out out.safetensors",
 		Short: "what goes through the model, module by module",
@@ -37,6 +38,7 @@ every attention's PATH.attention_probs; with --grad, grad.NAME for the parameter
 	f.StringArrayVar(&q.Grad, "grad", nil, "gradients of parameters that fit this pattern (may be given again)")
 	f.StringVar(&q.Head, "head", "", "of a matching model: itm, itc")
 	f.StringVar(&q.Loss, "loss", "", "stage1: the first stage's losses")
+	addSizeFlag(cmd, &size)
 	f.StringVar(&extra, "extra", "", "a safetensors file with tensors that the model lacks")
 	f.StringVar(&out, "out", "", "the file to write")
 	f.BoolVar(&list, "list", false, "only list what can be traced, with shapes")
@@ -50,11 +52,14 @@ every attention's PATH.attention_probs; with --grad, grad.NAME for the parameter
 		case inputs != "" && (len(images) > 0 || prompt != ""):
 			return usagef("--inputs and --image, --prompt exclude each other")
 		}
+		if err := checkSize(size); err != nil {
+			return err
+		}
 		dtype := c.dtype
 		if dtype == "auto" {
 			dtype = "f32" // those who trace compare
 		}
-		m, err := dragoman.OpenTrace(c.model, len(q.Grad) > 0, append(c.modelOptions(dtype), dragoman.WithExtra(extra))...)
+		m, err := dragoman.OpenTrace(c.model, len(q.Grad) > 0, append(c.modelOptions(dtype), dragoman.WithImageSize(size), dragoman.WithExtra(extra))...)
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,7 @@ type Options struct {
 	Precision Precision      // what matrices are rounded to
 	Trainable bool           // the bridge's tensors are parameters
 	All       bool           // those of the frozen parts too, where they are not quantised: to see their gradients
+	ImageSize int            // side of the pictures that are read, positions interpolated between the learnt ones; 0: as trained
 	Extra     weights.Source // nil, or where tensors are looked for that the checkpoint lacks
 	Room      Room           // what the weights have to fit into
 	Finite    bool           // all weights are read first, and a NaN or an infinity is an error
@@ -153,7 +154,12 @@ func (m *Model) bind(files Files, opt Options) error {
 	if err := m.openVision(c.Vision, files, own, opt); err != nil {
 		return err
 	}
-	if err := m.openProcessor(files); err != nil {
+	if opt.ImageSize > 0 {
+		if err := m.resizeVision(opt.ImageSize); err != nil {
+			return err
+		}
+	}
+	if err := m.openProcessor(files, opt.ImageSize); err != nil {
 		return err
 	}
 	m.Config.detect(src)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"dragoman/picture"
+	"dragoman/vision/vit"
 )
 
 // Processor makes the pixels that the model was trained on: as its directory says, or as its encoder wants them.
@@ -16,8 +17,23 @@ func (m *Model) Processor() picture.Processor {
 	return m.Vision.Processor()
 }
 
-// openProcessor reads the directory's own processor, where there is one.
-func (m *Model) openProcessor(files Files) error {
+// resizeVision has the encoder read pictures of another size.
+func (m *Model) resizeVision(size int) error {
+	encoder, ok := m.Vision.(*vit.Model)
+	if !ok {
+		p := m.Vision.Processor()
+		return fmt.Errorf("pictures of %d×%d: the encoder has no positions to interpolate between, it reads %d×%d", size, size, p.Size[0], p.Size[1])
+	}
+	other, err := encoder.At(size)
+	if err != nil {
+		return err
+	}
+	m.Vision = other
+	return nil
+}
+
+// openProcessor reads the directory's own processor, where there is one; size, unless it is 0, replaces the side of its pictures.
+func (m *Model) openProcessor(files Files, size int) error {
 	for _, name := range []string{"preprocessor_config.json", "processor_config.json"} {
 		raw, err := files.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -32,6 +48,9 @@ func (m *Model) openProcessor(files Files) error {
 				continue
 			}
 			return fmt.Errorf("%s: %w", name, err)
+		}
+		if size > 0 {
+			p.Size = [2]int{size, size}
 		}
 		if want := m.Vision.Processor().Size; p.Size != want {
 			return fmt.Errorf("%s: pictures of %d×%d, the encoder reads %d×%d", name, p.Size[0], p.Size[1], want[0], want[1])

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"dragoman/bridge/qformer"
+	"dragoman/internal/hint"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/tensor"
@@ -90,7 +91,8 @@ func (p *tracePass) view() (*View, error) {
 	}
 	size := p.Vision.Processor().Size
 	if len(w.Shape) != 4 || w.Shape[0] < 1 || w.Shape[1] != 3 || w.Shape[2] != size[0] || w.Shape[3] != size[1] {
-		return nil, fmt.Errorf("pixel_values: %v, the encoder reads [pictures 3 %d %d]", w.Shape, size[0], size[1])
+		return nil, hint.Wrap(fmt.Errorf("pixel_values: %v, the encoder reads [pictures 3 %d %d]", w.Shape, size[0], size[1]),
+			"--size N reads pictures of N×N, interpolating between the positions that the encoder learnt")
 	}
 	values, err := w.Float32()
 	if err != nil {

@@ -125,6 +125,45 @@ func TestTraceLegacy(t *testing.T) {
 	}
 }
 
+// TestTraceLarger reads a picture that is larger than the encoder's, and compares with transformers' interpolate_pos_encoding; unasked, it
+// is refused.
+func TestTraceLarger(t *testing.T) {
+	const dir = "../../testdata/blip2-opt"
+	want := openFile(t, dir+"/larger.safetensors")
+	for size, compare := range map[int]bool{38: true, 0: false, 14: false} {
+		m, err := Open(dir, Options{ImageSize: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		out, err := m.Trace(tensor.Options{Compute: kernel.F32}, Trace{Inputs: want})
+		if !compare {
+			if err == nil || !strings.Contains(err.Error(), "pixel_values: [1 3 38 38]") {
+				t.Errorf("at size %d: %v", size, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		compared := 0
+		for _, g := range out {
+			if w, ok := want.Lookup(g.Name); ok {
+				a, _ := g.Float32()
+				b, _ := w.Float32()
+				near(t, g.Name, a, b, 1e-4)
+				compared++
+			}
+		}
+		if compared < 5 {
+			t.Errorf("compared %d tensors only", compared)
+		}
+	}
+	if _, err := Open(dir, Options{ImageSize: 5}); err == nil || !strings.Contains(err.Error(), "5×5") {
+		t.Errorf("pictures smaller than a patch: %v", err)
+	}
+}
+
 // TestTraceLanguage traces a language model by itself, and compares all that transformers computes with it (tools/oracle/opt.py).
 func TestTraceLanguage(t *testing.T) {
 	const dir = "../../language/opt/testdata/before"

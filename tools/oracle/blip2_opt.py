@@ -6,7 +6,8 @@ computes with it.
 writes testdata/blip2-opt (config.json names the image token, weights in two safetensors shards, one processor_config.json for
 everything) and testdata/blip2-opt-legacy (no image token, dead keys, an old vocabulary size, weights in two pickled shards with the
 head spelt out, preprocessor_config.json, vocab.json and merges.txt): the same weights. In blip2-opt also inputs.safetensors,
-expected.safetensors by module path with the gradient of every parameter, picture.png and answers.json: what generate says of it.
+expected.safetensors by module path with the gradient of every parameter, larger.safetensors (a larger picture, between whose positions is
+interpolated), picture.png and answers.json: what generate says of it, at two sizes.
 """
 
 import json
@@ -65,13 +66,13 @@ def model(tok, eos, image_id):
 def answers(m, processor, image):
     """What generate says: ids behind the prompt, and their log-probabilities."""
     out = []
-    for prompt in [None, "a photo of", "Question: what is this? Answer:"]:
-        enc = processor(images=image, text=prompt, return_tensors="pt")
-        r = m.generate(**enc, max_new_tokens=12, do_sample=False, output_scores=True, return_dict_in_generate=True)
+    for prompt, size in [(None, 14), ("a photo of", 14), ("Question: what is this? Answer:", 14), ("a photo of", 24)]:
+        enc = processor(images=image, text=prompt, size={"height": size, "width": size}, return_tensors="pt")
+        r = m.generate(**enc, interpolate_pos_encoding=size != 14, max_new_tokens=12, do_sample=False, output_scores=True, return_dict_in_generate=True)
         new = r.sequences[0, -len(r.scores):]
         logprobs = [s[0].log_softmax(-1)[i].item() for s, i in zip(r.scores, new)]
         ids = enc.input_ids[0].tolist() if prompt is not None else None
-        out.append({"prompt": prompt, "input_ids": ids, "tokens": new.tolist(), "logprobs": logprobs,
+        out.append({"prompt": prompt, "size": size, "input_ids": ids, "tokens": new.tolist(), "logprobs": logprobs,
                     "text": processor.decode(new, skip_special_tokens=True).strip()})
     return out
 
@@ -147,7 +148,7 @@ def main():
     out = {}
     lm = "language_model.model.decoder"
     hooks = watch(m, out, {
-        "vision_model", "vision_model.embeddings", "vision_model.post_layernorm", "qformer", "language_projection", lm, lm + ".final_layer_norm",
+        "vision_model", "vision_model.embeddings", "qformer", "language_projection", lm, lm + ".final_layer_norm",
         "language_model.lm_head", *(f"vision_model.encoder.layers.{i}{x}" for i in range(2) for x in ("", ".self_attn", ".mlp")),
         *(f"qformer.encoder.layer.{i}{x}" for i in range(3) for x in ("", ".attention", ".crossattention")),
         *(f"{lm}.layers.{i}{x}" for i in range(2) for x in ("", ".self_attn")),
@@ -160,6 +161,17 @@ def main():
     out |= {"grad." + name: p.grad for name, p in m.named_parameters()}
     save_file({"pixel_values": pixels, "input_ids": ids, "attention_mask": mask, "labels": labels}, NEW / "inputs.safetensors")
     save_file({k: v.contiguous().clone() for k, v in out.items()}, NEW / "expected.safetensors")
+    larger(m, ids[:1], mask[:1])
+
+
+def larger(m, ids, mask):
+    pixels = torch.randn(1, 3, 38, 38)  # five patches a side, and three pixels that none reads
+    out = {}
+    watch(m, out, {"vision_model", "vision_model.embeddings", "qformer"})
+    with torch.no_grad():
+        r = m(pixel_values=pixels, input_ids=ids, attention_mask=mask, interpolate_pos_encoding=True)
+    out |= {"logits": r.logits, "pixel_values": pixels, "input_ids": ids, "attention_mask": mask}
+    save_file({k: v.contiguous().clone() for k, v in out.items()}, NEW / "larger.safetensors")
 
 
 if __name__ == "__main__":

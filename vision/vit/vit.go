@@ -13,6 +13,7 @@ package vit
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"dragoman/kernel"
 	"dragoman/nn"
@@ -30,6 +31,8 @@ type Config struct {
 	Act              string  `json:"hidden_act"`
 	Eps              float32 `json:"layer_norm_eps"`
 	QKVBias          bool    `json:"qkv_bias"`
+
+	unsized bool // ImageSize is the default: the checkpoint may know better
 }
 
 // ParseConfig reads a vision_config.
@@ -39,11 +42,36 @@ func ParseConfig(data []byte) (Config, error) {
 		Act: "gelu", Eps: 1e-6, QKVBias: true,
 	}
 	if len(data) > 0 {
-		if err := json.Unmarshal(data, &c); err != nil {
+		sides := struct {
+			*Config
+			Image side `json:"image_size"`
+			Patch side `json:"patch_size"`
+		}{Config: &c, Patch: side(c.PatchSize)}
+		if err := json.Unmarshal(data, &sides); err != nil {
 			return c, fmt.Errorf("vision_config: %w", err)
+		}
+		c.PatchSize, c.unsized = int(sides.Patch), sides.Image == 0
+		if !c.unsized {
+			c.ImageSize = int(sides.Image)
 		}
 	}
 	return c, c.check()
+}
+
+// side is the side of a square: a number, or a list of two that are the same.
+type side int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *side) UnmarshalJSON(data []byte) error {
+	var sides []int
+	if json.Unmarshal(data, &sides) != nil {
+		return json.Unmarshal(data, (*int)(s))
+	}
+	if len(sides) != 2 || sides[0] != sides[1] {
+		return fmt.Errorf("a size of %v is not square", sides)
+	}
+	*s = side(sides[0])
+	return nil
 }
 
 func (c Config) check() error {
@@ -102,6 +130,11 @@ type block struct {
 
 // New binds or makes a model under b's prefix (vision_model).
 func New(c Config, b *nn.Builder) *Model {
+	if shape, ok := b.ShapeOf("embeddings.position_embedding"); ok && c.unsized && len(shape) == 3 {
+		if grid := int(math.Sqrt(float64(shape[1] - 1))); grid > 0 && 1+grid*grid == shape[1] {
+			c.ImageSize = grid * c.PatchSize
+		}
+	}
 	d, small := c.HiddenSize, nn.Init{Kind: nn.Normal, Std: 0.02}
 	zero, one := nn.Init{Kind: nn.Zero}, nn.Init{Kind: nn.One}
 	act, _ := nn.ParseAct(c.Act)
