@@ -28,14 +28,8 @@ func TestAnswersAgainstTransformers(t *testing.T) {
 		{"testdata/blip2-opt-legacy", "testdata/blip2-opt"},
 		{"testdata/instructblip", "testdata/instructblip"},
 	} {
-		raw, err := os.ReadFile(tt.answers + "/answers.json")
-		if err != nil {
-			t.Fatal(err)
-		}
 		var want []answer
-		if err := json.Unmarshal(raw, &want); err != nil {
-			t.Fatal(err)
-		}
+		readJSON(t, tt.answers+"/answers.json", &want)
 		for _, w := range want {
 			m := open32(t, tt.dir, dragoman.WithImageSize(w.Size))
 			g := &dragoman.Generate{MaxTokens: 12}
@@ -88,4 +82,58 @@ func open32(t *testing.T, dir string, opts ...dragoman.Option) *dragoman.Model {
 	}
 	t.Cleanup(func() { m.Close() })
 	return m
+}
+
+// TestMatchAgainstTransformers compares a picture file with texts, and the embeddings of both (tools/oracle/blip2.py).
+func TestMatchAgainstTransformers(t *testing.T) {
+	var want []struct {
+		Text   string      `json:"text"`
+		ITM    float64     `json:"itm"`
+		ITC    float64     `json:"itc"`
+		Images [][]float32 `json:"image_embeds"`
+		Texts  []float32   `json:"text_embeds"`
+	}
+	readJSON(t, matcher+"/match.json", &want)
+	ctx, m := context.Background(), open32(t, matcher)
+	img := dragoman.ImageFile(matcher + "/picture.png")
+	var texts []string
+	for _, w := range want {
+		texts = append(texts, w.Text)
+	}
+	scores, err := m.Match(ctx, img, texts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, err := m.EmbedImage(ctx, img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range want {
+		if s := scores[i]; math.Abs(s.ITM-w.ITM) > 1e-4 || math.Abs(s.ITC-w.ITC) > 1e-4 {
+			t.Errorf("%q: %+v, want %v and %v", w.Text, s, w.ITM, w.ITC)
+		}
+		text, err := m.EmbedText(ctx, w.Text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := slices.Concat(append(images, text)...), slices.Concat(append(w.Images, w.Texts)...); !closeTo(got, want) {
+			t.Errorf("%q: embeddings %v, want %v", w.Text, got, want)
+		}
+	}
+}
+
+// closeTo says whether values of about 1 are the same to 1e-4.
+func closeTo(got, want []float32) bool {
+	return slices.EqualFunc(got, want, func(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-4 })
+}
+
+func readJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(raw, v)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

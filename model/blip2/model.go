@@ -170,6 +170,9 @@ func (m *Model) bind(files Files, opt Options) error {
 	if m.groups, err = m.Config.groups(m.Vision.Shape()); err != nil {
 		return err
 	}
+	if !m.Config.projected() { // whatever the configuration says, as in transformers
+		m.Config.QFormer.FeatureWidth = m.groups[0].width
+	}
 	m.Bridge = NewBridge(b, m.Config, m.groups, Want{})
 	if err := m.openMemory(files, b); err != nil {
 		return err
@@ -257,9 +260,6 @@ func (m *Model) setWords(vocab []byte) error {
 func (m *Model) check() error {
 	if m.Vision == nil {
 		return nil
-	}
-	if w, c := m.groups[0].width, m.Config.QFormer.FeatureWidth; w != c && !m.Config.projected() {
-		return fmt.Errorf("the encoder's features are %d wide, the bridge reads %d", w, c)
 	}
 	if m.Language != nil && m.Bridge.Prompt != nil && m.Bridge.Prompt.Width() != m.Language.Config().Width {
 		return fmt.Errorf("the soft prompt is %d wide, the language model %d", m.Bridge.Prompt.Width(), m.Language.Config().Width)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (
@@ -19,6 +20,7 @@ from transformers import (
     Blip2ForImageTextRetrieval,
     Blip2QFormerConfig,
     Blip2VisionConfig,
+    BlipImageProcessorPil,
     LlamaConfig,
     OPTConfig,
 )
@@ -95,8 +97,32 @@ def itm():
             h.remove()
         r = m(pixel_values=pixels, input_ids=ids, attention_mask=mask, use_image_text_matching_head=False)
         out["logits_per_image"], out["image_embeds"], out["text_embeds"] = r.logits_per_image, r.image_embeds, r.text_embeds
+    itm_of_picture(m, tok, path)
     save_file({"pixel_values": pixels, "input_ids": ids, "attention_mask": mask}, path / "inputs.safetensors")
     save_file({k: v.contiguous() for k, v in out.items()}, path / "expected.safetensors")
+
+
+def itm_of_picture(m, tok, path):
+    """What a picture file is like: the probability that it matches a text, the cosine of its best query, and both embeddings."""
+    image = picture(path / "picture.png")
+    pixels = BlipImageProcessorPil(size={"height": 28, "width": 28})(image, return_tensors="pt").pixel_values
+    out = []
+    for text in ["a cat on the sea", "two dogs"]:
+        ids = torch.tensor([tok.encode(text).ids])
+        args = dict(pixel_values=pixels, input_ids=ids, attention_mask=torch.ones_like(ids))
+        with torch.no_grad():
+            match = m(**args, use_image_text_matching_head=True).logits_per_image.softmax(-1)[0, 1]
+            r = m(**args, use_image_text_matching_head=False)
+        out.append({"text": text, "itm": match.item(), "itc": r.logits_per_image[0, 0].item(), "image_embeds": r.image_embeds[0].tolist(),
+                    "text_embeds": r.text_embeds[0].tolist()})
+    (path / "match.json").write_text(json.dumps(out) + "\n")
+
+
+def picture(path):
+    im = Image.new("RGB", (20, 17))
+    im.putdata([(12 * x, 15 * y, (x * y * 7) % 256) for y in range(17) for x in range(20)])
+    im.save(path, optimize=True)
+    return im
 
 
 def llama():

@@ -14,8 +14,7 @@ import json
 import shutil
 
 import torch
-from blip2 import randomize, root, watch
-from PIL import Image
+from blip2 import picture, randomize, root, watch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
@@ -39,13 +38,6 @@ def tokenizer():
         vocab_size=282, special_tokens=["<s>", "<pad>", "</s>", "<unk>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     t.post_processor = processors.TemplateProcessing(single="</s> $A", special_tokens=[("</s>", 2)])
     return PreTrainedTokenizerFast(tokenizer_object=t, bos_token="</s>", eos_token="</s>", unk_token="</s>", pad_token="<pad>")
-
-
-def picture(path):
-    im = Image.new("RGB", (20, 17))
-    im.putdata([(12 * x, 15 * y, (x * y * 7) % 256) for y in range(17) for x in range(20)])
-    im.save(path, optimize=True)
-    return im
 
 
 def model(tok, eos, image_id):

@@ -11,8 +11,7 @@ import json
 import shutil
 
 import torch
-from blip2 import randomize, root, watch, words_tokenizer
-from blip2_opt import picture
+from blip2 import picture, randomize, root, watch, words_tokenizer
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (

@@ -1,0 +1,187 @@
+package blip2
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"dragoman/generate"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// variant is a copy of a model's directory whose config.json was changed, and without the named files.
+func variant(t *testing.T, from string, change func(config map[string]any), without ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() || slices.Contains(without, e.Name()) {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(from, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Name() == "config.json" {
+			config := map[string]any{}
+			if err := json.Unmarshal(b, &config); err != nil {
+				t.Fatal(err)
+			}
+			change(config)
+			if b, err = json.Marshal(config); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, e.Name()), b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestMatchingVariants: a matching model whose config.json names an image token takes texts with placeholders in front, or without; and
+// an early release spelt that there is a text stream otherwise, or not at all.
+func TestMatchingVariants(t *testing.T) {
+	const dir, queries, imageID = "../../testdata/blip2-itm", 4, 22
+	in, want := openFile(t, dir+"/inputs.safetensors"), openFile(t, dir+"/expected.safetensors")
+	wider := func(name string, fill float32) weights.Tensor {
+		w, _ := in.Lookup(name)
+		x, err := w.Float32()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, length := w.Shape[0], w.Shape[1]
+		var out []float32
+		for r := range rows {
+			out = append(append(out, fill, fill, fill, fill), x[r*length:(r+1)*length]...)
+		}
+		return weights.FromFloat32(name, []int{rows, queries + length}, out)
+	}
+	placeholders := weights.Merge(weights.NewMemory(wider("input_ids", imageID), wider("attention_mask", 1)), in)
+	qformer := func(c map[string]any) map[string]any { return c["qformer_config"].(map[string]any) }
+	for name, tt := range map[string]struct {
+		change func(map[string]any)
+		inputs weights.Source
+	}{
+		"image token, placeholders": {func(c map[string]any) { c["image_token_index"] = imageID }, placeholders},
+		"image token, text alone":   {func(c map[string]any) { c["image_token_index"] = imageID }, in},
+		"image token by its new name": {func(c map[string]any) {
+			delete(c, "image_token_index")
+			c["image_token_id"] = imageID
+		}, placeholders},
+		"an early spelling": {func(c map[string]any) {
+			delete(qformer(c), "use_qformer_text_input")
+			qformer(c)["qformer_text_input"] = true
+		}, in},
+		"text stream not mentioned": {func(c map[string]any) { delete(qformer(c), "use_qformer_text_input") }, in},
+		"another vocabulary size":   {func(c map[string]any) { qformer(c)["vocab_size"] = 30522 }, in},
+		"features of another width": {func(c map[string]any) { qformer(c)["encoder_hidden_size"] = 1408 }, in},
+	} {
+		m, err := Open(variant(t, dir, tt.change), Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		defer m.Close()
+		for head, output := range map[string]string{"itm": "itm_logits", "itc": "logits_per_image"} {
+			out, err := m.Trace(tensor.Options{Compute: kernel.F32}, Trace{Inputs: tt.inputs, Head: head, Select: func(n string) bool { return n == output }})
+			if err != nil || len(out) != 1 {
+				t.Errorf("%s: %s: %d tensors, %v", name, head, len(out), err)
+				continue
+			}
+			w, _ := want.Lookup(output)
+			a, _ := out[0].Float32()
+			b, _ := w.Float32()
+			near(t, name+": "+output, a, b, 1e-4)
+		}
+	}
+}
+
+// TestContradictions changes a configuration so that it is not that of its tensors, and takes files away: one line says what is wrong.
+func TestContradictions(t *testing.T) {
+	part := func(name, key string, value any) func(map[string]any) {
+		return func(c map[string]any) { c[name].(map[string]any)[key] = value }
+	}
+	for name, tt := range map[string]struct {
+		change  func(map[string]any)
+		without []string
+		want    string
+	}{
+		"language model's width":  {change: part("text_config", "hidden_size", 32), want: "language_model.model.decoder."},
+		"more layers":             {change: part("text_config", "num_hidden_layers", 3), want: "language_model.model.decoder.layers.2"},
+		"heads":                   {change: part("text_config", "num_attention_heads", 3), want: "heads"},
+		"positions":               {change: part("text_config", "max_position_embeddings", 128), want: "embed_positions"},
+		"encoder's width":         {change: part("vision_config", "hidden_size", 24), want: "vision_model."},
+		"picture's size":          {change: part("vision_config", "image_size", 28), want: "position_embedding"},
+		"bridge's feed-forward":   {change: part("qformer_config", "intermediate_size", 13), want: "qformer."},
+		"number of queries":       {change: func(c map[string]any) { c["num_query_tokens"] = 32 }, want: "query_tokens"},
+		"unknown language model":  {change: part("text_config", "model_type", "gpt2"), want: "gpt2"},
+		"unknown encoder":         {change: part("vision_config", "model_type", "swin"), want: "swin"},
+		"unknown model":           {change: func(c map[string]any) { c["model_type"] = "llava" }, want: "llava"},
+		"no tokenizer":            {change: func(map[string]any) {}, without: []string{"tokenizer.json"}, want: "tokenizer.json"},
+		"a shard that is missing": {change: func(map[string]any) {}, without: []string{"model-00002-of-00003.safetensors"}, want: "model-00002-of-00003.safetensors"},
+	} {
+		m, err := Open(variant(t, "../../testdata/blip2-opt", tt.change, tt.without...), Options{})
+		if err == nil {
+			m.Close()
+			t.Errorf("%s: no error", name)
+		} else if text := err.Error(); !strings.Contains(text, tt.want) || strings.Contains(text, "\n") || len(text) > 700 {
+			t.Errorf("%s: %s", name, text)
+		} else {
+			t.Logf("%s: %s", name, text)
+		}
+	}
+}
+
+// TestBatches asks about several pictures with prompts of different lengths at once: the answers are those of one at a time.
+func TestBatches(t *testing.T) {
+	prompts := []string{"w3", "a photo of two w9 dogs", "w4 w30 w5"}
+	for _, dir := range []string{"blip2-opt", "instructblip", "blip2-llama", "blip2-t5"} {
+		m, err := Open("../../testdata/"+dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		size := m.Vision.Processor().Size
+		pixels := make([]float32, len(prompts)*3*size[0]*size[1])
+		for i := range pixels {
+			pixels[i] = float32((i*7919)%200)/100 - 1
+		}
+		say := func(from, to int) []generate.Result {
+			run, d := tensor.NewRun(tensor.Options{Compute: kernel.F32}), language.NewDecoder(m.Language, tensor.Options{Compute: kernel.F32})
+			n := len(pixels) / len(prompts)
+			seen := m.See(run, tensor.FromFloats(pixels[from*n:to*n], to-from, 3, size[0], size[1]), prompts[from:to]...)
+			var ids [][]int32
+			for _, p := range prompts[from:to] {
+				ids = append(ids, m.PromptIDs(p))
+			}
+			r, err := m.Write(context.Background(), d, m.Soft(run, seen), ids, generate.Options{MaxTokens: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		together := say(0, len(prompts))
+		for i := range prompts {
+			alone := say(i, i+1)[0]
+			if got := together[i]; !slices.Equal(got.Tokens, alone.Tokens) {
+				t.Errorf("%s, %q: %v among others, %v alone", dir, prompts[i], got.Tokens, alone.Tokens)
+			}
+			for j, p := range alone.LogProbs {
+				if j < len(together[i].LogProbs) && max(p-together[i].LogProbs[j], together[i].LogProbs[j]-p) > 1e-4 {
+					t.Errorf("%s, %q: log-probability %d is %v among others, %v alone", dir, prompts[i], j, together[i].LogProbs[j], p)
+				}
+			}
+		}
+	}
+}
