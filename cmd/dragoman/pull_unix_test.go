@@ -10,9 +10,28 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"dragoman/internal/fakehub"
 )
+
+// waitForPart waits until some bytes of the large file are on the disk.
+func waitForPart(t *testing.T) {
+	t.Helper()
+	for range 1000 {
+		parts, err := filepath.Glob(filepath.Join(os.Getenv("HF_HOME"), "hub", "*", "blobs", "*.incomplete"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range parts {
+			if info, err := os.Stat(part); err == nil && info.Size() > 1000 { // not of config.json
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("nothing arrives")
+}
 
 // TestSignalDuringPull ends a pull in the middle of a file: the signal's status, no path on standard output; the same call goes on.
 func TestSignalDuringPull(t *testing.T) {
@@ -38,6 +57,7 @@ func TestSignalDuringPull(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-begun
+		waitForPart(t)
 		if err := cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
