@@ -12,32 +12,61 @@ type Act struct {
 	Square bool // its square: with ReLU, the paper's squared ReLU
 }
 
-// FeedForward is a perceptron behind a norm: outer(act(inner(norm(x)))).
-type FeedForward struct {
-	path         string
-	norm         Norm
-	inner, outer *tensor.Tensor // [hidden, width], [width, hidden]
-	act          Act
+// FeedForwardConfig is a perceptron's size, and what its checkpoint calls its tensors.
+type FeedForwardConfig struct {
+	Width, Hidden int
+	Act           Act
+	Norm          NormKind
+	Eps           float32
+	Names         FeedForwardNames
 }
 
-// NewFeedForward binds or makes a perceptron with a layer norm; norm, inner and outer are what its checkpoint calls them below b.
-func NewFeedForward(b *nn.Builder, norm, inner, outer string, width, hidden int, act Act, eps float32) *FeedForward {
-	return &FeedForward{
+// FeedForwardNames are what a checkpoint calls a perceptron's tensors, without ".weight", and its module, all below where it stands.
+type FeedForwardNames struct {
+	Module             string // "" for the place itself
+	Norm, Inner, Outer string
+	Gate               string // "", or the map whose activation the inner one's result is multiplied with
+}
+
+// FeedForward is a perceptron behind a norm: outer(act(inner(norm(x)))), or outer(act(gate(norm(x))) ⊙ inner(norm(x))).
+type FeedForward struct {
+	path               string
+	norm               Norm
+	inner, gate, outer *tensor.Tensor // [hidden, width] twice, gate may be nil; [width, hidden]
+	act                Act
+}
+
+// NewFeedForward binds or makes a perceptron below b.
+func NewFeedForward(b *nn.Builder, c FeedForwardConfig) *FeedForward {
+	start := nn.Init{Kind: nn.TorchLinear}
+	f := &FeedForward{
 		path:  b.Path(),
-		norm:  NewNorm(b.Sub(norm), LayerNorm, width, eps),
-		inner: b.Tensor(inner+".weight", nn.Init{Kind: nn.TorchLinear}, hidden, width),
-		outer: b.Tensor(outer+".weight", nn.Init{Kind: nn.TorchLinear}, width, hidden),
-		act:   act,
+		norm:  NewNorm(b.Sub(c.Names.Norm), c.Norm, c.Width, c.Eps),
+		inner: b.Tensor(c.Names.Inner+".weight", start, c.Hidden, c.Width),
+		outer: b.Tensor(c.Names.Outer+".weight", start, c.Width, c.Hidden),
+		act:   c.Act,
 	}
+	if c.Names.Gate != "" {
+		f.gate = b.Tensor(c.Names.Gate+".weight", start, c.Hidden, c.Width)
+	}
+	if c.Names.Module != "" {
+		f.path = b.Sub(c.Names.Module).Path()
+	}
+	return f
 }
 
 // Forward maps [..., width] to what is to be added to it.
 func (f *FeedForward) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	x = f.norm.Forward(run, x)
-	if f.act.Square {
+	switch {
+	case f.gate != nil:
+		var wide [2]*tensor.Tensor
+		run.Linears(wide[:], x, tensor.Projection{W: f.gate}, tensor.Projection{W: f.inner})
+		x = run.Linear(run.GLU(wide[0], wide[1], f.act.Kind), f.outer, nil, kernel.NoAct)
+	case f.act.Square:
 		x = run.Linear(x, f.inner, nil, f.act.Kind)
 		x = run.Linear(run.Mul(x, x), f.outer, nil, kernel.NoAct)
-	} else {
+	default:
 		x = run.FeedForward(x, f.inner, nil, f.act.Kind, f.outer, nil)
 	}
 	run.Observe(f.path, x)

@@ -73,11 +73,11 @@ func (c Config) Validate() error {
 
 // words are the names of tensors in a checkpoint, those of a layer below layers.N.
 type words struct {
-	layers             string
-	features, latents  string // norms in front of an attention
-	attention          bridge.Names
-	norm, inner, outer string // of the perceptron
-	lastNorm           string
+	layers            string
+	features, latents string // norms in front of an attention
+	attention         bridge.Names
+	feedForward       bridge.FeedForwardNames
+	lastNorm          string
 }
 
 func (n Names) words() words {
@@ -87,12 +87,12 @@ func (n Names) words() words {
 			attention: bridge.Names{
 				Query: "q_proj", Key: "k_proj", Value: "v_proj", Out: "output_proj", QueryNorm: "q_layer_norm", KeyNorm: "k_layer_norm",
 			},
-			norm: "ln", inner: "fc", outer: "c_proj", lastNorm: "layer_norm",
+			feedForward: bridge.FeedForwardNames{Norm: "ln", Inner: "fc", Outer: "c_proj"}, lastNorm: "layer_norm",
 		}
 	}
 	return words{
 		layers: "layers", features: "norm_media", latents: "norm_latents",
-		attention: bridge.Names{Query: "to_q", KeyValue: "to_kv", Out: "to_out", QueryNorm: "norm_q", KeyNorm: "norm_k"},
-		norm:      "0", inner: "1", outer: "3", lastNorm: "norm",
+		attention:   bridge.Names{Query: "to_q", KeyValue: "to_kv", Out: "to_out", QueryNorm: "norm_q", KeyNorm: "norm_k"},
+		feedForward: bridge.FeedForwardNames{Norm: "0", Inner: "1", Outer: "3"}, lastNorm: "norm",
 	}
 }

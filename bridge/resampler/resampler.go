@@ -51,10 +51,12 @@ func newLayer(b *nn.Builder, w words, c Config) layer {
 	}
 	look, think := b.Sub(0), b.Sub(1)
 	return layer{
-		features:    bridge.NewNorm(look.Sub(w.features), bridge.LayerNorm, c.Width, c.Eps),
-		latents:     bridge.NewNorm(look.Sub(w.latents), bridge.LayerNorm, c.Width, c.Eps),
-		attention:   bridge.NewAttention(look, attention),
-		feedForward: bridge.NewFeedForward(think, w.norm, w.inner, w.outer, c.Width, c.FeedForward, c.Act, c.Eps),
+		features:  bridge.NewNorm(look.Sub(w.features), bridge.LayerNorm, c.Width, c.Eps),
+		latents:   bridge.NewNorm(look.Sub(w.latents), bridge.LayerNorm, c.Width, c.Eps),
+		attention: bridge.NewAttention(look, attention),
+		feedForward: bridge.NewFeedForward(think, bridge.FeedForwardConfig{
+			Width: c.Width, Hidden: c.FeedForward, Act: c.Act, Norm: bridge.LayerNorm, Eps: c.Eps, Names: w.feedForward,
+		}),
 	}
 }
 

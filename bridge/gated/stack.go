@@ -1,0 +1,87 @@
+package gated
+
+import (
+	"dragoman/bridge"
+	"dragoman/kernel"
+	"dragoman/nn"
+	"dragoman/tensor"
+)
+
+// Stack is the blocks that stand before a language model's layers.
+type Stack struct {
+	Config Config
+	blocks []*block // a layer of the language model each, nil where there is none
+}
+
+// block is one cross-attention and a perceptron, each behind its gate.
+type block struct {
+	path                string
+	norm                bridge.Norm
+	attention           *bridge.Attention
+	feedForward         *bridge.FeedForward
+	attentionGate, gate *tensor.Tensor // [1], or [1, 1, width]
+}
+
+// New binds the blocks of a checkpoint, or makes fresh ones whose gates are shut; at is where the tensors of the index-th block are,
+// which stands before a layer of the language model.
+func New(c Config, at func(layer, index int) *nn.Builder) *Stack {
+	s := &Stack{Config: c, blocks: make([]*block, c.Layers)}
+	index := 0
+	for layer := range s.blocks {
+		if c.gated(layer) {
+			s.blocks[layer] = newBlock(at(layer, index), c)
+			index++
+		}
+	}
+	return s
+}
+
+func newBlock(b *nn.Builder, c Config) *block {
+	w := c.Names.words()
+	attention := bridge.AttentionConfig{
+		QueryWidth: c.Width, KeyWidth: c.MediaWidth, Heads: c.Heads, HeadDim: c.HeadDim, Eps: c.Eps, Names: w.attention,
+	}
+	if c.HeadNorm {
+		attention.HeadNorm = c.Norm
+	}
+	gate := []int{1}
+	if c.Vectors {
+		gate = []int{1, 1, c.Width}
+	}
+	return &block{
+		path:      b.Path(),
+		norm:      bridge.NewNorm(b.Sub(w.norm), c.Norm, c.Width, c.Eps),
+		attention: bridge.NewAttention(b.Sub(w.attentionModule), attention),
+		feedForward: bridge.NewFeedForward(b, bridge.FeedForwardConfig{
+			Width: c.Width, Hidden: c.FeedForward, Act: c.Act, Norm: c.Norm, Eps: c.Eps, Names: w.feedForward,
+		}),
+		attentionGate: b.Tensor(w.attentionGate, nn.Init{Kind: nn.Zero}, gate...),
+		gate:          b.Tensor(w.gate, nn.Init{Kind: nn.Zero}, gate...),
+	}
+}
+
+// forward is a block: x [rows, tokens, width] looks at what view shows of the pictures.
+func (k *block) forward(run *tensor.Run, x *tensor.Tensor, view view) *tensor.Tensor {
+	y := x
+	if view.kv.K != nil {
+		found := k.attention.Read(run, k.norm.Forward(run, x), view.mask, view.kv)
+		y = run.Add(y, through(run, k.attentionGate, found))
+	}
+	y = run.Add(y, through(run, k.gate, k.feedForward.Forward(run, y)))
+	if view.choose != nil { // tokens that see no picture stay as they came
+		tokens, width := x.Dim(0)*x.Dim(1), x.Dim(2)
+		both := run.Concat(0, run.Reshape(x, tokens, width), run.Reshape(y, tokens, width))
+		y = run.Reshape(run.Gather(both, view.choose), x.Shape()...)
+	}
+	run.Observe(k.path, y)
+	return y
+}
+
+// through is what a gate lets through of x.
+func through(run *tensor.Run, gate, x *tensor.Tensor) *tensor.Tensor {
+	open := run.Act(gate, kernel.Tanh)
+	if open.Len() == 1 {
+		return run.ScaleBy(x, open)
+	}
+	return run.Mul(x, open)
+}
