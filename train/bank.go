@@ -39,6 +39,11 @@ func (t *trainer) newBank(share float32, checkpoint string) (*bank, error) {
 		}
 	}
 	b.Share = share
+	if t.model.Words != nil {
+		for _, text := range t.labels.texts {
+			b.IDs = append(b.IDs, t.labels.words(t.model, text, t.recipe.Data.MaxTokens))
+		}
+	}
 	b.Near = likeness(run, tensor.FromFloats(b.origin, n, shared))
 	return b, nil
 }

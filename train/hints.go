@@ -88,14 +88,19 @@ func (l *learner) disturbed(b batch) []float32 {
 	return append([]float32(nil), run.MatMul(m.Picture(run, c), m.Memory.Texts, true).Data()...)
 }
 
-// rememberPictures adds to the memory where the head puts each picture that was trained on, one view each.
+// rememberPictures adds to the memory where the head puts each picture that was trained on, one view each. A head with landmarks
+// remembers pictures by itself.
 func (t *trainer) rememberPictures() error {
 	if t.model.Config.Extras.Hints == 0 || t.model.Bridge.Head == nil {
 		return nil
 	}
+	run := tensor.NewRun(tensor.Options{Compute: t.compute})
+	if t.model.Bridge.Head.Landmarks != nil {
+		t.model.Remember(t.labels.texts, t.model.EmbedTexts(run, t.labels.texts), nil, nil)
+		return nil
+	}
 	var pictures []float32
 	var of []int32
-	run := tensor.NewRun(tensor.Options{Compute: t.compute})
 	const step = 128
 	for from := 0; from < len(t.train.pairs); from += step {
 		to := min(from+step, len(t.train.pairs))

@@ -159,12 +159,12 @@ func (l *learner) say(b batch, first *blip2.Stage1Losses, out map[string]float64
 	t := l.t
 	prompts := l.prompts(b)
 	var answer *qformer.Answer
-	var picture *tensor.Tensor
+	var view blip2.View
 	if first != nil && !t.model.Config.Instruct {
-		answer, picture = first.Answer, first.View.Picture
+		answer, view = first.Answer, first.View
 	} else {
 		seen := t.model.SeeFeatures(t.run, b.raw, prompts...)
-		answer, picture = seen.Answer, seen.Picture
+		answer, view = seen.Answer, seen.View
 	}
 	ids, texts := make([][]int32, len(prompts)), make([][]int32, len(prompts))
 	begin := t.model.Language.Config().BOS
@@ -172,7 +172,7 @@ func (l *learner) say(b batch, first *blip2.Stage1Losses, out map[string]float64
 		ids[i] = cutPrompt(t.model.PromptIDs(p), t.recipe.Data.MaxPrompt, begin)
 		texts[i] = t.model.AnswerIDs(p, b.lessons[i].text, t.recipe.Data.MaxTokens)
 	}
-	lm := t.model.Stage2(t.run, answer, picture, ids, texts)
+	lm := t.model.Stage2(t.run, answer, view, ids, texts)
 	out["lm"] = float64(lm.Data()[0])
 	if l.stage.LM != 1 {
 		lm = t.run.Scale(lm, l.stage.LM)

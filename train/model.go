@@ -15,8 +15,8 @@ import (
 	"dragoman/model/blip2"
 )
 
-// makeModel puts together the model that a recipe describes.
-func makeModel(r *Recipe, corpus []string) (*blip2.Model, error) {
+// makeModel puts together the model that a recipe describes, for so many pictures.
+func makeModel(r *Recipe, corpus []string, pictures int) (*blip2.Model, error) {
 	spec := r.Model
 	if spec.From != "" {
 		return openFrom(r)
@@ -34,7 +34,12 @@ func makeModel(r *Recipe, corpus []string) (*blip2.Model, error) {
 	if !spec.CutWords {
 		corpus = nil
 	}
-	return blip2.Assemble(spec.config(), blip2.Parts{
+	config := spec.config()
+	const block = 32 // of quantised weights: a whole number of them in a row
+	if config.Extras.PictureLandmarks = min(spec.QFormer.Landmarks, pictures/block*block); spec.QFormer.Landmarks > 0 && config.Extras.PictureLandmarks == 0 {
+		return nil, fmt.Errorf("model.qformer.picture_landmarks: %d pictures are too few, it takes %d", pictures, block)
+	}
+	return blip2.Assemble(config, blip2.Parts{
 		Vision: r.path(spec.Vision), Language: r.path(spec.Language), Text: r.path(spec.Text),
 		Corpus: corpus, Classes: names, Identity: spec.QFormer.IdentityText, Seed: r.Seed,
 	}, blip2.Options{Trainable: true})
@@ -106,7 +111,8 @@ func (s ModelSpec) config() blip2.Config {
 	}
 	c.Extras = blip2.Extras{
 		TextPooling: spec.TextPooling, Features: spec.Features, PictureHead: spec.PictureHead,
-		SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight,
+		PictureAxes: spec.Axes, Summary: spec.Summary,
+		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight,
 	}
 	return c
 }

@@ -59,6 +59,10 @@ type QFormerSpec struct {
 	IdentityText   bool     `yaml:"identity_text_projection,omitempty"` // text_projection starts as the identity
 	Features       []string `yaml:"features,omitempty"`
 	PictureHead    int      `yaml:"picture_head,omitempty"`
+	Landmarks      int      `yaml:"picture_landmarks,omitempty"` // of the picture's head, at most: no more than there are pictures
+	Axes           int      `yaml:"picture_axes,omitempty"`
+	Summary        []string `yaml:"picture_summary,omitempty"`
+	SoftPrompt     string   `yaml:"soft_prompt,omitempty"` // queries (default), or linear: the baseline without them
 	SoftPromptNorm bool     `yaml:"soft_prompt_norm,omitempty"`
 	Prompt         string   `yaml:"prompt,omitempty"`       // between the soft prompt and the caption
 	MatchWeight    float64  `yaml:"match_weight,omitempty"` // of the matching head where it ranks together with the cosine
@@ -115,7 +119,9 @@ type Stage struct {
 	Bank            bool    `yaml:"bank,omitempty"`             // contrast with all captions, not with the batch's
 	LM              float32 `yaml:"lm,omitempty"`               // weight of the caption's loss through the language model
 
-	Ridge     float64 `yaml:"ridge,omitempty"`      // warm: the head's linear map starts as a ridge regression with this λ; 0: at random
+	Ridge     float64 `yaml:"ridge,omitempty"`      // warm: the head starts as a ridge regression with this λ; 0: at random
+	NearRidge float64 `yaml:"near_ridge,omitempty"` // warm: the λ of the head's landmarks; default 0.3
+	Whiten    float64 `yaml:"whiten,omitempty"`     // warm: how far the variances of the captions' embeddings are evened out, from 0 to 1; and their mean taken away
 	Noise     float64 `yaml:"noise,omitempty"`      // warm: noise on the head's input, in standard deviations
 	Dropout   float32 `yaml:"dropout,omitempty"`    // warm: of the head's input
 	Neighbour float32 `yaml:"neighbours,omitempty"` // warm, bank: share of the target that goes to captions like the pair's own
@@ -240,6 +246,9 @@ func (r *Recipe) fill() {
 		or(&s.Beta2, 0.999)
 		or(&s.Eps, 1e-8)
 		or(&s.MinLR, s.Final*s.LR)
+		if s.Kind == KindWarm {
+			or(&s.NearRidge, 0.3)
+		}
 		if s.Kind == KindStage1 && s.ITC == 0 && s.ITM == 0 && s.ITG == 0 {
 			s.ITC, s.ITM, s.ITG = 1, 1, 1
 		}
@@ -323,10 +332,17 @@ func (s *Stage) check() error {
 	if strings.ContainsAny(s.Name, `/\ `) || strings.HasPrefix(s.Name, ".") {
 		return fmt.Errorf("name: %q cannot be a part of a folder's name", s.Name)
 	}
+	if s.Steps == 0 && (s.Kind != KindWarm || s.Ridge == 0) {
+		return errors.New("steps: 0 is for warm stages that begin with a regression")
+	}
+	steps := s.Steps
+	if steps == 0 {
+		steps = 1
+	}
 	for _, v := range []struct {
 		key   string
 		value int
-	}{{"steps", s.Steps}, {"batch", s.Batch}, {"accumulate", s.Accumulate}, {"every", s.Every}, {"log", s.Log}} {
+	}{{"steps", steps}, {"batch", s.Batch}, {"accumulate", s.Accumulate}, {"every", s.Every}, {"log", s.Log}} {
 		if v.value < 1 {
 			return fmt.Errorf("%s: %d is not positive", v.key, v.value)
 		}

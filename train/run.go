@@ -176,7 +176,7 @@ func (t *trainer) openModel() (err error) {
 	default:
 		t.compute = kernel.BF16
 	}
-	if t.model, err = makeModel(r, t.corpus()); err != nil {
+	if t.model, err = makeModel(r, t.corpus(), len(t.train.pairs)); err != nil {
 		return err
 	}
 	t.ownPrompts()
@@ -272,6 +272,9 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 	if err != nil {
 		return err
 	}
+	if st.Steps == 0 { // the regression is all there is
+		return t.checkpoint(l)
+	}
 	sums, count := map[string]float64{}, 0
 	var rate, norm float64
 	meter := newMeter()
@@ -360,7 +363,7 @@ func (t *trainer) checkpoint(l *learner) error {
 		if err := t.metrics.add(Record{Stage: st.Name, Step: t.state.Step, Validation: v}); err != nil {
 			return err
 		}
-		if t.state.BestStep == 0 || v["loss"] < t.state.Best {
+		if t.state.Step > 0 && (t.state.BestStep == 0 || v["loss"] < t.state.Best) {
 			t.state.Best, t.state.BestStep, better = v["loss"], t.state.Step, true
 		}
 	}

@@ -76,7 +76,7 @@ func size(t *testing.T, path string) int64 {
 func TestFrozenPartsAreUntouched(t *testing.T) {
 	before := files(t, "../recipes/tiny")
 	r := tiny(t, "stages.align.steps=3", "stages.prompt.steps=3")
-	model, err := makeModel(r, nil)
+	model, err := makeModel(r, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

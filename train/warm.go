@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 
-	"dragoman/model/blip2"
 	"dragoman/tensor"
 )
 
@@ -26,22 +25,32 @@ func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
 	if t.model.Bridge.Head == nil {
 		return nil, errNoHead
 	}
+	if t.state.Step == 0 && st.Whiten > 0 {
+		if err := t.model.WhitenTexts(t.labels.texts, st.Whiten); err != nil {
+			return nil, err
+		}
+	}
 	w := t.newColdWarmer(st)
-	x, y, err := w.summaries()
+	if st.Steps > 0 {
+		x, _, err := w.summaries(false)
+		if err != nil {
+			return nil, err
+		}
+		mean := columnMeans(x, t.model.Bridge.Head.In())
+		w.spread = spread(x, mean)
+		if t.state.Step == 0 {
+			copy(t.model.Bridge.Head.Mean.Data(), mean)
+		}
+	}
+	if t.state.Step > 0 || st.Ridge == 0 {
+		return w, nil
+	}
+	x, captions, err := w.summaries(t.model.Bridge.Head.Landmarks != nil)
 	if err != nil {
 		return nil, err
 	}
-	mean := columnMeans(x, t.model.Bridge.Head.In())
-	w.spread = spread(x, mean)
-	if t.state.Step == 0 {
-		copy(t.model.Bridge.Head.Mean.Data(), mean)
-		if st.Ridge > 0 {
-			if err := startRidge(t.model, x, y, mean, st.Ridge); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return w, nil
+	r := regression{x: x, captions: captions, texts: w.texts, head: t.model.Bridge.Head}
+	return w, r.solve(st.Ridge, st.NearRidge)
 }
 
 var errNoHead = errors.New("model.qformer.picture_head: a warm stage trains the head, and there is none")
@@ -57,12 +66,15 @@ func (t *trainer) newColdWarmer(st *Stage) *warmer {
 	return w
 }
 
-// summaries are the head's inputs for every picture trained on, one view each (all of those in the cache), with the caption's
-// embedding that each should come to.
-func (w *warmer) summaries() (x, y []float32, err error) {
+// summaries are the head's inputs for every picture trained on, one view each (all of those in the cache), or the picture as it is
+// outside of training, with the number of its caption.
+func (w *warmer) summaries(plain bool) (x []float32, captions []int32, err error) {
 	t := w.t
 	each := max(1, min(t.views.cached, 4))
-	in, shared := t.model.Bridge.Head.In(), t.model.Config.Shared
+	if plain {
+		each = 1
+	}
+	in := t.model.Bridge.Head.In()
 	run := tensor.NewRun(tensor.Options{})
 	const step = 256
 	var reqs []request
@@ -79,10 +91,9 @@ func (w *warmer) summaries() (x, y []float32, err error) {
 	x = make([]float32, 0, len(t.train.pairs)*each*in)
 	for i := range t.train.pairs {
 		p := &t.train.pairs[i]
-		label := int(t.labels.of(p.texts[0]))
 		for view := range each {
-			reqs = append(reqs, request{pair: p, index: i, view: uint64(view)})
-			y = append(y, w.texts.Data()[label*shared:(label+1)*shared]...)
+			reqs = append(reqs, request{pair: p, index: i, view: uint64(view), plain: plain})
+			captions = append(captions, t.labels.of(p.texts[0]))
 		}
 		if len(reqs) >= step {
 			if err := flush(); err != nil {
@@ -94,7 +105,7 @@ func (w *warmer) summaries() (x, y []float32, err error) {
 	if len(reqs) > 0 {
 		err = flush()
 	}
-	return x, y, err
+	return x, captions, err
 }
 
 // loss is the cross-entropy of a batch's pictures over all captions.
@@ -129,46 +140,6 @@ func (w *warmer) targets(labels []int32) []float32 {
 			}
 		}
 		row[label] += 1 - warmSmoothing - share
-	}
-	return out
-}
-
-// startRidge sets the head's linear map to the ridge regression from centred inputs to the captions' embeddings.
-func startRidge(m *blip2.Model, x, y, mean []float32, lambda float64) error {
-	head := m.Bridge.Head
-	in, out := head.In(), head.Out()
-	n := len(x) / in
-	outMean := columnMeans(y, out)
-	xt, yt := make([]float32, len(x)), make([]float32, len(y))
-	for i := range n { // transposed, so that both products contract over pictures
-		for j := range in {
-			xt[j*n+i] = x[i*in+j] - mean[j]
-		}
-		for j := range out {
-			yt[j*n+i] = y[i*out+j] - outMean[j]
-		}
-	}
-	run := tensor.NewRun(tensor.Options{})
-	tx, ty := tensor.FromFloats(xt, in, n), tensor.FromFloats(yt, out, n)
-	gram := widen(run.MatMul(tx, tx, true).Data())
-	for i := range in {
-		gram[i*in+i] += lambda
-	}
-	cross := widen(run.MatMul(ty, tx, true).Data()) // [out, in]
-	if err := solveSymmetric(gram, cross, in); err != nil {
-		return err
-	}
-	for i, v := range cross {
-		head.Weight.Data()[i] = float32(v)
-	}
-	copy(head.Bias.Data(), outMean)
-	return nil
-}
-
-func widen(x []float32) []float64 {
-	out := make([]float64, len(x))
-	for i, v := range x {
-		out[i] = float64(v)
 	}
 	return out
 }

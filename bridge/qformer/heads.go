@@ -33,13 +33,24 @@ func NewProjection(b *nn.Builder, in, out int) *Projection {
 // Out is the width of what comes out.
 func (p *Projection) Out() int { return p.weight.Dim(0) }
 
+// Set gives the projection its values.
+func (p *Projection) Set(weight func(out, in int) float32, bias func(out int) float32) {
+	for i := range p.weight.Dim(0) {
+		p.bias.Data()[i] = bias(i)
+		for j := range p.weight.Dim(1) {
+			p.weight.Data()[i*p.weight.Dim(1)+j] = weight(i, j)
+		}
+	}
+}
+
 // SetIdentity makes a square projection the identity.
 func (p *Projection) SetIdentity() {
-	clear(p.weight.Data())
-	clear(p.bias.Data())
-	for i := range min(p.weight.Dim(0), p.weight.Dim(1)) {
-		p.weight.Data()[i*p.weight.Dim(1)+i] = 1
-	}
+	p.Set(func(i, j int) float32 {
+		if i == j {
+			return 1
+		}
+		return 0
+	}, func(int) float32 { return 0 })
 }
 
 // Forward projects x [..., in] to [..., out].

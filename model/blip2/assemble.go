@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/bridge/qformer"
 	"dragoman/nn"
 	"dragoman/tensor"
 	"dragoman/tokenizer"
@@ -105,6 +106,11 @@ func (m *Model) embedClasses(names [][]string) error {
 
 // EmbedTexts embeds texts in the shared space, a row of length 1 each.
 func (m *Model) EmbedTexts(run *tensor.Run, texts []string) []float32 {
+	return m.readTexts(run, texts, m.Bridge.EmbedTexts)
+}
+
+// readTexts is what read makes of texts, a row each. Nothing is recorded.
+func (m *Model) readTexts(run *tensor.Run, texts []string, read func(*tensor.Run, qformer.Text) *tensor.Tensor) []float32 {
 	const batch = 64
 	recording := run.Recording()
 	run.SetRecording(false)
@@ -113,7 +119,7 @@ func (m *Model) EmbedTexts(run *tensor.Run, texts []string) []float32 {
 	for from := 0; from < len(texts); from += batch {
 		part := texts[from:min(from+batch, len(texts))]
 		run.Reset()
-		out = append(out, m.Bridge.EmbedTexts(run, m.Texts(part, m.Config.QFormer.Positions)).Data()...)
+		out = append(out, read(run, m.Texts(part, m.Config.QFormer.Positions)).Data()...)
 	}
 	run.Reset()
 	return out

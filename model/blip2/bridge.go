@@ -62,8 +62,11 @@ func NewBridge(b *nn.Builder, c Config, groups []featureGroup, want Want) *Bridg
 	if shape, ok := b.ShapeOf("language_projection.weight"); ok && len(shape) == 2 {
 		want.LanguageWidth = shape[0]
 	}
+	if shape, ok := b.ShapeOf("language_prefix.weight"); ok && len(shape) == 2 {
+		want.LanguageWidth = shape[0] / q.Queries
+	}
 	if want.LanguageWidth > 0 {
-		br.Prompt = newSoftPrompt(b, c, want.LanguageWidth)
+		br.Prompt = newSoftPrompt(b, c, groups, want.LanguageWidth)
 	}
 	return br
 }
@@ -72,19 +75,19 @@ func NewBridge(b *nn.Builder, c Config, groups []featureGroup, want Want) *Bridg
 func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
 	c := br.Config
 	br.inputs = make(map[string]*featureInput)
-	tokens, summary := 0, 0
+	tokens := 0
 	for _, g := range groups {
 		br.inputs[g.kind] = newFeatureInput(b.Sub("feature_projection", g.kind), g.width, c.QFormer.FeatureWidth)
 		tokens += g.tokens
-		if g.summary() {
-			summary += g.width
-		}
 		if g.kind == kindClasses {
 			br.Classes = widened(b.Trainable(false).Tensor("class_embeddings.weight", nn.Init{}, c.Extras.Classes, c.Shared))
 		}
 	}
-	if c.Extras.PictureHead > 0 {
-		br.Head = linear.New(b.Sub("picture_head"), summary, c.Extras.PictureHead, c.Shared)
+	if c.hasHead() {
+		br.Head = linear.New(b.Sub("picture_head"), linear.Size{
+			In: c.summaryWidth(groups), Out: c.Shared,
+			Hidden: c.Extras.PictureHead, Landmarks: c.Extras.PictureLandmarks, Axes: c.Extras.PictureAxes,
+		})
 		br.Lead = scalar(b, "vision_scale", firstLead)
 		br.inputs[kindPicture] = newFeatureInput(b.Sub("feature_projection", kindPicture), c.Shared, c.QFormer.FeatureWidth)
 		tokens++
@@ -114,6 +117,9 @@ func (br *Bridge) buffers() []*tensor.Tensor {
 	}
 	if br.Head != nil {
 		out = append(out, br.Head.Mean)
+		if l := br.Head.Landmarks; l != nil {
+			out = append(out, l.Axes, l.Points, l.Rate)
+		}
 	}
 	return out
 }
@@ -131,16 +137,23 @@ func scalar(b *nn.Builder, name string, first float32) *tensor.Tensor {
 	return t
 }
 
-// SoftPrompt brings the queries' answers into the language model's space, where they stand for words.
+// SoftPrompt brings what the bridge has read into the language model's space, where it stands for words: the queries' answers, or,
+// in a model without queries' help, the picture as a whole.
 type SoftPrompt struct {
-	projection *qformer.Projection
+	projection *qformer.Projection // of the queries' answers; nil where prefix stands for them
+	prefix     *linear.Prefix
 	picture    *qformer.Projection // nil, or one more soft word from the picture as a whole
 	norm, bias *tensor.Tensor      // nil, or the layer norm behind them
 }
 
-func newSoftPrompt(b *nn.Builder, c Config, width int) *SoftPrompt {
-	s := &SoftPrompt{projection: qformer.NewProjection(b.Sub("language_projection"), c.QFormer.Width, width)}
-	if c.Extras.PictureHead > 0 {
+func newSoftPrompt(b *nn.Builder, c Config, groups []featureGroup, width int) *SoftPrompt {
+	s := &SoftPrompt{}
+	if c.Extras.SoftPrompt == softLinear {
+		s.prefix = linear.NewPrefix(b.Sub("language_prefix"), c.summaryWidth(groups), c.QFormer.Queries, width)
+	} else {
+		s.projection = qformer.NewProjection(b.Sub("language_projection"), c.QFormer.Width, width)
+	}
+	if c.hasHead() {
 		s.picture = qformer.NewProjection(b.Sub("language_picture"), c.Shared, width)
 	}
 	if c.Extras.SoftPromptNorm {
@@ -151,14 +164,24 @@ func newSoftPrompt(b *nn.Builder, c Config, width int) *SoftPrompt {
 }
 
 // Width is the language model's.
-func (s *SoftPrompt) Width() int { return s.projection.Out() }
+func (s *SoftPrompt) Width() int {
+	if s.prefix != nil {
+		return s.prefix.Width()
+	}
+	return s.projection.Out()
+}
 
-// Forward turns the queries' hidden states [batch, queries, width], and the picture as a whole [batch, shared] where there is a
-// head for it, to soft words [batch, words, language width].
-func (s *SoftPrompt) Forward(run *tensor.Run, x, picture *tensor.Tensor) *tensor.Tensor {
-	x = s.projection.Forward(run, x)
+// Forward turns the queries' answer, or the view's summary, and the picture as a whole where there is a head for it, to soft words
+// [batch, words, language width].
+func (s *SoftPrompt) Forward(run *tensor.Run, answer *qformer.Answer, v View) *tensor.Tensor {
+	var x *tensor.Tensor
+	if s.prefix != nil {
+		x = s.prefix.Forward(run, v.Summary)
+	} else {
+		x = s.projection.Forward(run, answer.Hidden)
+	}
 	if s.picture != nil {
-		word := s.picture.Forward(run, picture)
+		word := s.picture.Forward(run, v.Picture)
 		x = run.Concat(1, x, run.Reshape(word, word.Dim(0), 1, word.Dim(1)))
 	}
 	if s.norm != nil {

@@ -19,7 +19,7 @@ type Seen struct {
 	View
 	Pictures *qformer.Picture
 	Answer   *qformer.Answer // of the queries by themselves; where they read an instruction, to it
-	Classes  []string        // nil, or what the encoder takes each picture for, where that is worth a hint
+	Guesses  []Guess         // nil, or what the encoder takes each picture for
 }
 
 // See encodes pixels [B, 3, H, W] and sends the queries to them. In InstructBLIP they read an instruction for each picture; without
@@ -32,7 +32,7 @@ func (m *Model) See(run *tensor.Run, pixels *tensor.Tensor, instructions ...stri
 func (m *Model) SeeInto(run *tensor.Run, pixels *tensor.Tensor, raw []float32, instructions ...string) Seen {
 	f := m.encode(run, pixels, raw)
 	s := m.SeeFeatures(run, raw, instructions...)
-	s.Classes = m.sceneClasses(pixels, f)
+	s.Guesses = m.guesses(pixels, f)
 	return s
 }
 
@@ -58,7 +58,7 @@ func (m *Model) instructed(run *tensor.Run, p *qformer.Picture, instructions qfo
 
 // Soft is the soft prompt of each picture: [B, words, language width].
 func (m *Model) Soft(run *tensor.Run, s Seen) *tensor.Tensor {
-	return m.Bridge.Prompt.Forward(run, s.Answer.Hidden, s.Picture)
+	return m.Bridge.Prompt.Forward(run, s.Answer, s.View)
 }
 
 // Read lays the soft prompt of each row before its prompt and has the decoder read them, padded on the left; it returns how many

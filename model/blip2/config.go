@@ -50,8 +50,17 @@ type Extras struct {
 	Features []string `json:"features,omitempty"`
 	// Classes is how many classes the encoder tells apart, where "classes" is among the features.
 	Classes int `json:"classes,omitempty"`
-	// PictureHead is the hidden width of a head that maps "pooled" and "classes" to the shared space; 0: there is none.
-	PictureHead int `json:"picture_head,omitempty"`
+	// PictureHead is the hidden width of a head that maps the summary of a picture to the shared space, PictureLandmarks the number
+	// of its landmarks, and PictureAxes that of the directions in which these are compared; without the first two there is none.
+	PictureHead      int `json:"picture_head,omitempty"`
+	PictureLandmarks int `json:"picture_landmarks,omitempty"`
+	PictureAxes      int `json:"picture_axes,omitempty"`
+	// Summary is what the picture as a whole is to its head and to a linear soft prompt: "pooled" and "classes", as far as they are
+	// among the features (alone if empty), and "mean" and "largest" of the encoder's tokens.
+	Summary []string `json:"picture_summary,omitempty"`
+	// SoftPrompt says what the language model reads: "queries", their answers (BLIP-2, also if empty), or "linear", a linear map of
+	// "pooled" and "classes" to as many words: the baseline without queries.
+	SoftPrompt string `json:"soft_prompt,omitempty"`
 	// SoftPromptNorm puts a layer norm, language_norm, behind language_projection.
 	SoftPromptNorm bool `json:"soft_prompt_norm,omitempty"`
 	// MatchWeight is how much the matching head's log p counts beside cosine/temperature where both rank; 0 stands for 1.
@@ -63,6 +72,12 @@ type Extras struct {
 	// Hints is how many remembered captions stand before the prompt; 0: none.
 	Hints int `json:"hints,omitempty"`
 }
+
+// Values of Extras.SoftPrompt.
+const (
+	softQueries = "queries"
+	softLinear  = "linear"
+)
 
 // featureKinds are the values of Extras.Features.
 var featureKinds = []string{kindTokens, kindFine, kindPooled, kindClasses}
@@ -166,8 +181,31 @@ func (c Config) Validate() error {
 			return fmt.Errorf("config.json: features: %q is none of %v", kind, featureKinds)
 		}
 	}
-	if n := c.Extras.PictureHead; n < 0 || n > 1<<16 || n > 0 && !slices.Contains(c.Extras.Features, kindPooled) && !slices.Contains(c.Extras.Features, kindClasses) {
-		return fmt.Errorf("config.json: picture_head is %d, over features %v", n, c.Extras.Features)
+	for _, kind := range c.Extras.Summary {
+		if !slices.Contains(summaryKinds, kind) {
+			return fmt.Errorf("config.json: picture_summary: %q is none of %v", kind, summaryKinds)
+		}
+		if of := tokensOf(kind); !slices.Contains(c.Extras.Features, of) {
+			return fmt.Errorf("config.json: picture_summary: %q needs %q among the features %v", kind, of, c.Extras.Features)
+		}
+	}
+	if n := c.Extras.PictureHead; n < 0 || n > 1<<16 {
+		return fmt.Errorf("config.json: picture_head is %d", n)
+	}
+	if n, axes := c.Extras.PictureLandmarks, c.Extras.PictureAxes; n < 0 || n > 1<<20 || axes < 0 || axes > 1<<16 || n > 0 && axes == 0 {
+		return fmt.Errorf("config.json: picture_landmarks is %d, picture_axes %d", n, axes)
+	}
+	if c.hasHead() && len(c.summary()) == 0 {
+		return fmt.Errorf("config.json: picture_head: none of the features %v is of the whole picture", c.Extras.Features)
+	}
+	switch c.Extras.SoftPrompt {
+	case "", softQueries:
+	case softLinear:
+		if len(c.summary()) == 0 {
+			return fmt.Errorf("config.json: soft_prompt is linear, over features %v, none of which is of the whole picture", c.Extras.Features)
+		}
+	default:
+		return fmt.Errorf("config.json: soft_prompt is %q, neither queries nor linear", c.Extras.SoftPrompt)
 	}
 	if n := c.Extras.Classes; n < 0 || n > 1<<20 {
 		return fmt.Errorf("config.json: classes is %d", n)
@@ -180,6 +218,9 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+// hasHead says whether there is a head for the picture as a whole.
+func (c Config) hasHead() bool { return c.Extras.PictureHead > 0 || c.Extras.PictureLandmarks > 0 }
 
 // decoderStart is the id of [DEC].
 func (c Config) decoderStart() int32 {

@@ -26,6 +26,27 @@ const (
 	likeliest    = 10 // classes that count
 )
 
+// Kinds of summaries besides those features that are one, the values of Extras.Summary: of each channel of the tokens the mean, and
+// the largest value.
+const (
+	kindMean    = "mean"
+	kindLargest = "largest"
+)
+
+// summaryKinds are the values of Extras.Summary.
+var summaryKinds = []string{kindPooled, kindClasses, kindMean, kindLargest}
+
+// momentLength is the length that those are brought to.
+const momentLength = 6
+
+// tokensOf is the kind of feature that a kind of summary is made of.
+func tokensOf(summary string) string {
+	if summary == kindMean || summary == kindLargest {
+		return kindTokens
+	}
+	return summary
+}
+
 // featureGroup is a stretch of feature tokens of one kind.
 type featureGroup struct {
 	kind          string
@@ -61,11 +82,35 @@ func (c Config) groups(s vision.Shape) ([]featureGroup, error) {
 
 // projected says whether features pass a projection of their own before the bridge reads them.
 func (c Config) projected() bool {
-	return c.Extras.PictureHead > 0 || len(c.Extras.Features) > 0 && !slices.Equal(c.Extras.Features, []string{kindTokens})
+	return c.hasHead() || len(c.Extras.Features) > 0 && !slices.Equal(c.Extras.Features, []string{kindTokens})
 }
 
-// summary says whether a kind is of the picture as a whole: what the picture's head reads.
-func (g featureGroup) summary() bool { return g.kind == kindPooled || g.kind == kindClasses }
+// summary lists what the picture as a whole is made of.
+func (c Config) summary() []string {
+	if len(c.Extras.Summary) > 0 {
+		return c.Extras.Summary
+	}
+	var kinds []string
+	for _, kind := range c.Extras.Features {
+		if kind == kindPooled || kind == kindClasses {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// summaryWidth is how many numbers that are.
+func (c Config) summaryWidth(groups []featureGroup) int {
+	n := 0
+	for _, kind := range c.summary() {
+		for _, g := range groups {
+			if g.kind == tokensOf(kind) {
+				n += g.width
+			}
+		}
+	}
+	return n
+}
 
 // FeatureLen is how many numbers Encode gives for a picture.
 func (m *Model) FeatureLen() int {
@@ -166,6 +211,7 @@ func softmax(logits []float32) []float64 {
 type View struct {
 	Tokens  *tensor.Tensor // [B, tokens, feature width], what the queries attend to
 	Picture *tensor.Tensor // [B, shared], of length 1: the picture as a whole; nil without a head for it
+	Summary *tensor.Tensor // [B, in], what that is made of; nil where nothing reads it
 }
 
 // Features makes a view of what Encode wrote for B pictures.
@@ -183,8 +229,11 @@ func (m *Model) Features(run *tensor.Run, raw []float32) View {
 		at += g.tokens * g.width
 		parts = append(parts, m.Bridge.inputs[g.kind].Forward(run, x))
 	}
+	if m.Bridge.Head != nil || m.Config.Extras.SoftPrompt == softLinear {
+		v.Summary = m.Summary(run, raw)
+	}
 	if m.Bridge.Head != nil {
-		v.Picture = m.Picture(run, m.Bridge.Head.Centre(run, m.Summary(run, raw)))
+		v.Picture = m.Picture(run, m.Bridge.Head.Centre(run, v.Summary))
 		token := run.Reshape(v.Picture, n, 1, v.Picture.Dim(1))
 		parts = append(parts, m.Bridge.inputs[kindPicture].Forward(run, token))
 	}
@@ -199,18 +248,49 @@ const kindPicture = "picture"
 func (m *Model) Summary(run *tensor.Run, raw []float32) *tensor.Tensor {
 	stride := m.FeatureLen()
 	n := len(raw) / stride
-	x := run.New(n, m.Bridge.Head.In())
+	x := run.New(n, m.Config.summaryWidth(m.groups))
 	for b := range n {
-		to, at := x.Data()[b*x.Dim(1):], 0
-		for _, g := range m.groups {
-			if size := g.tokens * g.width; g.summary() {
-				copy(to, raw[b*stride+at:][:size])
-				to = to[size:]
+		to := x.Data()[b*x.Dim(1) : (b+1)*x.Dim(1)]
+		for _, kind := range m.Config.summary() {
+			at := b * stride
+			for _, g := range m.groups {
+				if size := g.tokens * g.width; g.kind == tokensOf(kind) {
+					summarise(to[:g.width], raw[at:at+size], kind)
+					to = to[g.width:]
+				}
+				at += g.tokens * g.width
 			}
-			at += g.tokens * g.width
 		}
 	}
 	return x
+}
+
+// summarise writes what a kind of summary is of one picture's tokens.
+func summarise(dst, tokens []float32, kind string) {
+	width := len(dst)
+	switch kind {
+	case kindMean:
+		clear(dst)
+		for i, v := range tokens {
+			dst[i%width] += v
+		}
+	case kindLargest:
+		copy(dst, tokens)
+		for i, v := range tokens {
+			dst[i%width] = max(dst[i%width], v)
+		}
+	default:
+		copy(dst, tokens)
+		return
+	}
+	var sum float64
+	for _, v := range dst {
+		sum += float64(v) * float64(v)
+	}
+	scale := float32(momentLength / math.Sqrt(max(sum, 1e-12)))
+	for i := range dst {
+		dst[i] *= scale
+	}
 }
 
 // Picture is where the head puts pictures, by their centred summaries, in the shared space: [B, shared], of length 1.

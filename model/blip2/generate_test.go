@@ -162,7 +162,7 @@ func TestStage2AgainstTransformers(t *testing.T) {
 		for _, e := range kernel.Engines() {
 			run := tensor.NewRun(tensor.Options{Grad: true, Engine: e})
 			s := o.See(run, o.pixels)
-			loss := o.Stage2(run, s.Answer, s.Picture, o.prompts, o.captions)
+			loss := o.Stage2(run, s.Answer, s.View, o.prompts, o.captions)
 			want, _ := o.expect(t, "loss")
 			near(t, name+": loss", loss.Data(), want, 1e-4)
 			for _, p := range o.Params() {

@@ -98,10 +98,12 @@ func (m *Model) hints(run *tensor.Run, s Seen) [][]string {
 	if !m.TakesHints() {
 		return nil
 	}
-	hints := m.Memory.Hints(m.Scores(run, s), m.Config.Extras.Hints)
-	for i, class := range s.Classes {
-		if class != "" {
-			hints[i][0] += ", " + class
+	scores := m.Scores(run, s)
+	hints := m.Memory.Hints(scores, m.Config.Extras.Hints)
+	width := len(m.Memory.Captions)
+	for i, g := range s.Guesses {
+		if more := g.addition(slices.Max(scores[i*width : (i+1)*width])); more != "" {
+			hints[i][0] += ", " + more
 		}
 	}
 	return hints

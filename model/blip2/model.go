@@ -308,6 +308,9 @@ func (m *Model) Restore(path string) error {
 		}
 		copy(p.Data(), x)
 	}
+	if h := m.Bridge.Head; h != nil && h.Landmarks != nil {
+		h.Landmarks.Settle()
+	}
 	return nil
 }
 

@@ -22,13 +22,9 @@ type Learns struct {
 // StageParams are the parameters that a stage's losses reach. The others are told that they want no gradient.
 func (m *Model) StageParams(l Learns) []*tensor.Tensor {
 	var params []*tensor.Tensor
-	isFirst := isFirst
-	if m.Config.Instruct { // whose queries read text in the second stage
-		isFirst = func(string) bool { return false }
-	}
 	for _, p := range m.params {
 		wanted := l.Head && (strings.HasPrefix(p.Name(), "picture_head.") || p.Name() == "temp") ||
-			l.First && !isPrompt(p.Name()) || l.Second && !isFirst(p.Name())
+			l.First && !isPrompt(p.Name()) || l.Second && m.speaks(p.Name())
 		p.SetTrainable(wanted)
 		if wanted {
 			params = append(params, p)
@@ -45,6 +41,15 @@ var unreleased = []string{"cls.", "temp", "vision_scale"}
 
 // firstHeads begin the names of what only the first stage needs, besides the text stream's layers.
 var firstHeads = append([]string{"embeddings.", "vision_projection.", "text_projection.", "itm_head."}, unreleased...)
+
+// speaks says whether the caption's loss reaches a parameter.
+func (m *Model) speaks(name string) bool {
+	if m.Config.Extras.SoftPrompt == softLinear {
+		return isPrompt(name) || strings.HasPrefix(name, "picture_head.")
+	}
+	// The queries of InstructBLIP read text in the second stage, too.
+	return m.Config.Instruct || !isFirst(name)
+}
 
 // isFirst says whether only the first stage needs a parameter: heads, and the text stream.
 func isFirst(name string) bool {

@@ -27,6 +27,8 @@ type Bank struct {
 	Texts *tensor.Tensor // [captions, shared], as they were when somebody last looked
 	Near  []float32      // [captions, captions]: how the share Spread of a target is spread over captions like it
 	Share float32
+	// IDs, where there are any, are the captions' tokens: matching's negative texts are then drawn, by similarity, from all captions.
+	IDs [][]int32
 }
 
 // Objective weighs the three losses; one that weighs nothing is not computed.
@@ -81,7 +83,14 @@ func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 		if images == nil || texts == nil {
 			images, texts = drawNegatives(l.Similarity, n, p.Same, o.RandomNegatives, p.Rand)
 		}
-		l.MatchLogits, l.ITM = b.matching(run, picture, p.Text, images, texts, o.MatchingPairs)
+		if most := o.MatchingPairs; most > 0 {
+			images, texts = images[:min(most, n)], texts[:min(most, n)]
+		}
+		strangers := rowsOf(p.Text, texts)
+		if p.Bank != nil && p.Bank.IDs != nil && !o.RandomNegatives && p.NegativeTexts == nil {
+			strangers = b.drawStrangers(run, answer, p, len(texts))
+		}
+		l.MatchLogits, l.ITM = b.matching(run, picture, p.Text, images, strangers)
 		parts = append(parts, weighed(run, l.ITM, o.Matching))
 	}
 	if o.Generation != 0 {
@@ -130,17 +139,20 @@ func eachTimes(n, times int) []int32 {
 
 // EmbedTexts projects texts into the shared space: [texts, shared], each of length 1.
 func (b *Bridge) EmbedTexts(run *tensor.Run, t qformer.Text) *tensor.Tensor {
+	return run.Normalize(b.Heads.Text.Forward(run, b.poolTexts(run, t)))
+}
+
+// poolTexts makes one vector of each text: [texts, width].
+func (b *Bridge) poolTexts(run *tensor.Run, t qformer.Text) *tensor.Tensor {
 	x := b.QFormer.Text(run, t)
-	if b.Config.Extras.TextPooling == "mean" {
-		mask := t.Mask
-		if mask == nil {
-			mask = ones(len(t.IDs))
-		}
-		x = run.MaskedMean(x, mask)
-	} else {
-		x = run.Reshape(run.Slice(x, 1, 0, 1), t.Batch(), -1)
+	if b.Config.Extras.TextPooling != "mean" {
+		return run.Reshape(run.Slice(x, 1, 0, 1), t.Batch(), -1)
 	}
-	return run.Normalize(b.Heads.Text.Forward(run, x))
+	mask := t.Mask
+	if mask == nil {
+		mask = ones(len(t.IDs))
+	}
+	return run.MaskedMean(x, mask)
 }
 
 // Cosines is how near each picture's nearest query is to each text: [pictures, texts].
@@ -242,37 +254,76 @@ func (b *Bridge) contrastBank(run *tensor.Run, images, texts *tensor.Tensor, p P
 	return run.SoftCrossEntropy(logits, targets)
 }
 
-// matching asks of three times as many pairs as it is to look at whether they belong together: texts [own, own, negative] with
+// matching asks of three times as many pairs as there are negatives whether they belong together: texts [own, own, stranger] with
 // pictures [own, negative, own].
-func (b *Bridge) matching(run *tensor.Run, picture *qformer.Picture, t qformer.Text, images, texts []int32, most int) (logits, loss *tensor.Tensor) {
-	n := t.Batch()
-	if most > 0 {
-		n = min(n, most)
+func (b *Bridge) matching(run *tensor.Run, picture *qformer.Picture, t qformer.Text, images []int32, strangers qformer.Text) (logits, loss *tensor.Tensor) {
+	n := len(images)
+	rows, labels := make([]int32, 0, 3*n), make([]int32, 3*n)
+	for i := range n {
+		labels[i] = 1
+		rows = append(rows, int32(i))
 	}
-	rows, labels := make([]int32, 3*n), make([]int32, 3*n)
-	triple := qformer.Text{Len: t.Len, IDs: make([]int32, 3*n*t.Len)}
-	if t.Mask != nil {
-		triple.Mask = make([]uint8, 3*n*t.Len)
-	}
-	for i := range 3 * n {
-		own := i % n
-		text := own
-		rows[i] = int32(own)
-		switch {
-		case i < n:
-			labels[i] = 1
-		case i < 2*n:
-			rows[i] = images[own]
-		default:
-			text = int(texts[own])
-		}
-		copy(triple.IDs[i*t.Len:(i+1)*t.Len], t.IDs[text*t.Len:(text+1)*t.Len])
-		if t.Mask != nil {
-			copy(triple.Mask[i*t.Len:(i+1)*t.Len], t.Mask[text*t.Len:(text+1)*t.Len])
-		}
-	}
-	logits = b.MatchLogits(run, picture, rows, triple)
+	rows = append(append(rows, images...), rows...)
+	own := rowsOf(t, rows[:n])
+	logits = b.MatchLogits(run, picture, rows, stacked(own, own, strangers))
 	return logits, run.CrossEntropy(logits, labels, 0)
+}
+
+// rowsOf are some texts of a batch.
+func rowsOf(t qformer.Text, rows []int32) qformer.Text {
+	out := qformer.Text{Len: t.Len}
+	for _, r := range rows {
+		from, to := int(r)*t.Len, (int(r)+1)*t.Len
+		out.IDs = append(out.IDs, t.IDs[from:to]...)
+		if t.Mask != nil {
+			out.Mask = append(out.Mask, t.Mask[from:to]...)
+		}
+	}
+	return out
+}
+
+// stacked puts batches of texts under one another, the shorter ones padded behind.
+func stacked(texts ...qformer.Text) qformer.Text {
+	var out qformer.Text
+	padded := false
+	for _, t := range texts {
+		padded = padded || t.Mask != nil || t.Len != texts[0].Len
+		out.Len = max(out.Len, t.Len)
+	}
+	for _, t := range texts {
+		for i := range t.Batch() {
+			from, to := i*t.Len, (i+1)*t.Len
+			rest := out.Len - t.Len
+			out.IDs = append(append(out.IDs, t.IDs[from:to]...), make([]int32, rest)...)
+			if !padded {
+				continue
+			}
+			mask := ones(t.Len)
+			if t.Mask != nil {
+				mask = t.Mask[from:to]
+			}
+			out.Mask = append(append(out.Mask, mask...), make([]uint8, rest)...)
+		}
+	}
+	return out
+}
+
+// drawStrangers draws for each of the first n pictures one of all captions that is not its own, by similarity.
+func (b *Bridge) drawStrangers(run *tensor.Run, answer *qformer.Answer, p Pairs, n int) qformer.Text {
+	recording := run.Recording()
+	run.SetRecording(false)
+	defer run.SetRecording(recording)
+	similarity := b.similarity(run, b.EmbedImages(run, answer, p.Picture), p.Bank.Texts)
+	captions := similarity.Dim(1)
+	logits, drawn := make([]float64, captions), make([][]int32, n)
+	for i := range drawn {
+		for j, v := range similarity.Data()[i*captions : (i+1)*captions] {
+			logits[j] = float64(v)
+		}
+		logits[p.Same[i]] = math.Inf(-1)
+		drawn[i] = p.Bank.IDs[drawLogits(logits, p.Rand)]
+	}
+	return PadTexts(drawn, 0)
 }
 
 // MatchLogits are the matching head's logits [batch, 2] (index 1: they match) of text i with picture rows[i] (nil: i).

@@ -15,8 +15,8 @@ import (
 //	predicts                      [caption]
 //
 // An encoder-decoder model reads the soft prompt and the prompt, and writes the caption.
-func (m *Model) Stage2(run *tensor.Run, answer *qformer.Answer, picture *tensor.Tensor, prompts, captions [][]int32) *tensor.Tensor {
-	soft := m.Bridge.Prompt.Forward(run, answer.Hidden, picture)
+func (m *Model) Stage2(run *tensor.Run, answer *qformer.Answer, view View, prompts, captions [][]int32) *tensor.Tensor {
+	soft := m.Bridge.Prompt.Forward(run, answer, view)
 	return run.CrossEntropy(language.Predict(run, m.Language, soft, prompts, captions), slices.Concat(captions...), 0)
 }
 

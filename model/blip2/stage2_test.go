@@ -3,6 +3,8 @@ package blip2
 import (
 	"context"
 	"math"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"dragoman/generate"
@@ -12,15 +14,22 @@ import (
 )
 
 // tinyModel is a fresh model over the frozen parts of recipes/tiny, small enough for finite differences.
-func tinyModel(t *testing.T) *Model {
+func tinyModel(t *testing.T, edits ...func(*Config)) *Model {
 	t.Helper()
 	c := oracleConfig()
 	c.QFormer.Width, c.QFormer.Heads, c.QFormer.FeedForward, c.QFormer.Layers = 32, 2, 64, 2
 	c.QFormer.InitStd = 0.2
 	c.Shared = 16
 	c.Extras = Extras{SoftPromptNorm: true, Prompt: "a"}
+	for _, edit := range edits {
+		edit(&c)
+	}
+	tiny, err := filepath.Abs("../../recipes/tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
 	m, err := Assemble(c, Parts{
-		Files: Dir("../../recipes/tiny"), Vision: "vision", Language: "language", Text: "text", Seed: 2,
+		Files: Dir(tiny), Vision: "vision", Language: "language", Text: "text", Seed: 2,
 	}, Options{Trainable: true})
 	if err != nil {
 		t.Fatal(err)
@@ -39,12 +48,54 @@ func tinyFeatures(m *Model, n int) []float32 {
 
 func (m *Model) testLoss(run *tensor.Run, raw []float32, prompts, captions [][]int32) *tensor.Tensor {
 	s := m.SeeFeatures(run, raw)
-	return m.Stage2(run, s.Answer, s.Picture, prompts, captions)
+	return m.Stage2(run, s.Answer, s.View, prompts, captions)
 }
 
-// TestStage2Gradients compares gradients through the frozen language model with finite differences.
+// TestStage2Gradients compares gradients through the frozen language model with finite differences: of the queries' soft prompt, and
+// of the one without queries.
 func TestStage2Gradients(t *testing.T) {
-	m := tinyModel(t)
+	t.Run(softQueries, func(t *testing.T) { testStage2Gradients(t, tinyModel(t), 8) })
+	t.Run(softLinear, func(t *testing.T) { testStage2Gradients(t, tinyModel(t, withoutQueries), 3) })
+}
+
+// withoutQueries turns a configuration into that of the linear baseline.
+func withoutQueries(c *Config) {
+	c.Extras.SoftPrompt = softLinear
+	c.Extras.Features = []string{kindTokens, kindPooled}
+	c.QFormer.FeatureWidth = 12
+}
+
+// TestLinearSoftPrompt: what is saved of the baseline without queries opens again, gives the same soft prompt, and has no
+// projection of queries.
+func TestLinearSoftPrompt(t *testing.T) {
+	m := tinyModel(t, withoutQueries)
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	run := tensor.NewRun(tensor.Options{})
+	raw := tinyFeatures(m, 2)
+	want := slices.Clone(m.Soft(run, m.SeeFeatures(run, raw)).Data())
+	got := again.Soft(run, again.SeeFeatures(run, raw))
+	if !slices.Equal(want, got.Data()) {
+		t.Error("another soft prompt after it was saved")
+	}
+	if words, queries := got.Dim(1), m.Config.QFormer.Queries; words != queries {
+		t.Errorf("%d soft words for %d queries", words, queries)
+	}
+	for _, p := range m.StageParams(Learns{Second: true}) {
+		if !isPrompt(p.Name()) {
+			t.Errorf("%s would learn", p.Name())
+		}
+	}
+}
+
+func testStage2Gradients(t *testing.T, m *Model, atLeast int) {
 	raw := tinyFeatures(m, 2)
 	prompts := [][]int32{{5}, {5, 6}}
 	captions := [][]int32{m.CaptionIDs("a red circle", 9), m.CaptionIDs("a bar", 9)}
@@ -80,7 +131,7 @@ func TestStage2Gradients(t *testing.T) {
 		}
 		checked++
 	}
-	if checked < 8 {
+	if checked < atLeast {
 		t.Errorf("only %d parameters have a gradient to speak of", checked)
 	}
 	for _, p := range m.Params() {
@@ -128,7 +179,7 @@ func TestStage2AgreesWithDecoding(t *testing.T) {
 		sum -= float64(p)
 	}
 	want := sum / float64(len(r[0].LogProbs))
-	got := float64(m.Stage2(run, s.Answer, s.Picture, prompts, [][]int32{r[0].Tokens}).Data()[0])
+	got := float64(m.Stage2(run, s.Answer, s.View, prompts, [][]int32{r[0].Tokens}).Data()[0])
 	if math.Abs(got-want) > 1e-3 {
 		t.Errorf("the loss is %v, decoding says %v", got, want)
 	}

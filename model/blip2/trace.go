@@ -291,7 +291,7 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		soft = p.Bridge.Prompt.Forward(p.run, answer.Hidden, view.Picture)
+		soft = p.Bridge.Prompt.Forward(p.run, answer, *view)
 	}
 	if ids == nil {
 		if soft == nil {

@@ -15,11 +15,14 @@ sed -i -E 's#"weights": "[^"]*/?(SmolLM2-135M-Instruct\.Q4_1\.gguf|efficientnet-
 python3 - "$classes" "$out/m/memory.json" <<'PY'
 import json, sys
 memory = json.load(open(sys.argv[2]))
+classes = [json.loads(line) for line in open(sys.argv[1])]
+plain = {c["plain"] for c in classes} - {""}
 memory["classes"] = []
-for line in open(sys.argv[1]):
-    c = json.loads(line)
-    name, plain = c["names"][0], c.get("plain") or ""
-    memory["classes"].append(name if not plain or plain in name.lower().split() else f"{name}, {plain}")
+for c in classes:
+    # What a person would call it, then the two nearest kinds of thing that the captions speak of.
+    name = c["names"][0]
+    kinds = [h for h in c["hypernyms"] if h in plain and h not in name.lower().split()]
+    memory["classes"].append(", ".join([name, *kinds[:2]]))
 json.dump(memory, open(sys.argv[2], "w"), ensure_ascii=False, separators=(",", ":"))
 PY
 install -m 644 "$out/m/config.json" "$out/m/model.gguf" "$out/m/memory.json" "$root/mini/"
