@@ -213,6 +213,7 @@ func (j *job) wait() {
 }
 
 func (h *helper) run() {
+	debug.SetPanicOnFault(true) // a mapped file that is cut short is a panic, which the job's caller gets
 	for {
 		j := h.next()
 		j.help(h.index)

@@ -100,7 +100,12 @@ func TestHostileSafetensors(t *testing.T) {
 		"backwards": {
 			header(`{"a":`+tensor("F32", "[2]", 8, 0)+`}`, 8), `"a": ends at byte 0`,
 		},
-		"wrong size": {header(`{"a":`+tensor("F32", "[3]", 0, 8)+`}`, 8), `"a": F32 [3] needs 12 bytes`},
+		"negative offset": {header(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[-1,0]}}`, 0), `"a": data offsets -1 and 0`},
+		"offset text":     {header(`{"a":{"dtype":"U8","shape":[1],"data_offsets":["0",1]}}`, 1), `"a": header: data_offsets cannot be of JSON type string`},
+		"offset fraction": {header(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,0.5]}}`, 1), `"a": header: data_offsets cannot be of JSON type number 0.5`},
+		"type number":     {header(`{"a":{"dtype":7,"shape":[1],"data_offsets":[0,1]}}`, 1), `"a": header: dtype cannot be of JSON type number`},
+		"no entry":        {header(`{"a":[]}`, 0), `"a": header: an entry cannot be of JSON type array`},
+		"wrong size":      {header(`{"a":`+tensor("F32", "[3]", 0, 8)+`}`, 8), `"a": F32 [3] needs 12 bytes`},
 		"overflow": {
 			header(`{"a":`+tensor("F32", "[4294967296,4294967296]", 0, 0)+`}`, 0), `overflows`,
 		},

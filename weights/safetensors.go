@@ -17,9 +17,9 @@ const maxHeader = 100_000_000
 // safetensorsEntry is a tensor in a safetensors header; the offsets count from
 // the end of the header.
 type safetensorsEntry struct {
-	DType   string   `json:"dtype"`
-	Shape   []int    `json:"shape"`
-	Offsets []uint64 `json:"data_offsets"`
+	DType   string  `json:"dtype"`
+	Shape   []int   `json:"shape"`
+	Offsets []int64 `json:"data_offsets"`
 }
 
 // parseSafetensors reads the header: 8 bytes of length, then a JSON object of
@@ -88,6 +88,10 @@ func orMalformed(err error) error {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("malformed JSON")
 	}
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%s cannot be of JSON type %s", cmp.Or(wrong.Field, "an entry"), wrong.Value)
+	}
 	return err
 }
 
@@ -118,13 +122,16 @@ func (listed safetensorsEntry) tensor(name string, body []byte) (t Tensor, begin
 		return t, 0, fmt.Errorf("%d data offsets instead of 2", len(listed.Offsets))
 	}
 	from, to := listed.Offsets[0], listed.Offsets[1]
+	if from < 0 || to < 0 {
+		return t, 0, fmt.Errorf("data offsets %d and %d: before the data", from, to)
+	}
 	if from > to {
 		return t, 0, fmt.Errorf("ends at byte %d, before its beginning at %d", to, from)
 	}
-	if to-from != uint64(size) {
+	if to-from != int64(size) {
 		return t, 0, fmt.Errorf("%v %v needs %d bytes, the header gives it %d", kind, listed.Shape, size, to-from)
 	}
-	if to > uint64(len(body)) {
+	if to > int64(len(body)) {
 		return t, 0, fmt.Errorf("truncated: it ends at byte %d of the data, the file has %d", to, len(body))
 	}
 	return Tensor{Name: name, Type: kind, Shape: listed.Shape, Data: body[from:to:to]}, int(from), nil

@@ -72,7 +72,7 @@ func safetensorsHeader(tensors []Tensor, metadata map[string]string) (header []b
 		}
 	}
 	seen := make(map[string]bool, len(order))
-	at := uint64(0)
+	at := int64(0)
 	for _, t := range order {
 		err := errors.Join(checkName(t.Name), t.Check())
 		switch {
@@ -87,8 +87,8 @@ func safetensorsHeader(tensors []Tensor, metadata map[string]string) (header []b
 			if shape == nil {
 				shape = []int{} // null is not a shape
 			}
-			end := at + uint64(len(t.Data))
-			err = field(t.Name, safetensorsEntry{t.Type.String(), shape, []uint64{at, end}})
+			end := at + int64(len(t.Data))
+			err = field(t.Name, safetensorsEntry{t.Type.String(), shape, []int64{at, end}})
 			at = end
 		}
 		if err != nil {

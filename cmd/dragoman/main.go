@@ -40,10 +40,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) 
 			cancel(&interrupted{s})
 		}
 	}()
+	debug.SetPanicOnFault(true) // see broken
 	defer func() {
 		signal.Stop(signals)
 		if p := recover(); p != nil {
-			fmt.Fprintf(stderr, "dragoman: internal error: %v\nhint: this is a bug in dragoman; DRAGOMAN_DEBUG=1 shows where\n", p)
+			fmt.Fprintln(stderr, broken(p))
 			if os.Getenv("DRAGOMAN_DEBUG") != "" {
 				_, _ = stderr.Write(debug.Stack())
 			}
@@ -63,6 +64,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) 
 		return sig.status()
 	}
 	return c.report(err)
+}
+
+// broken is what is shown of a panic: that this program is wrong, or, where memory is gone that a file was mapped to, that the file is.
+func broken(p any) string {
+	var fault interface{ Addr() uintptr }
+	if err, ok := p.(error); ok && errors.As(err, &fault) {
+		return "dragoman: reading a mapped file: it was cut short, or its disk fails, while the model was in use\n" +
+			"hint: a model's files must stay as they are while they are used; write a new file and rename it instead"
+	}
+	return fmt.Sprintf("dragoman: internal error: %v\nhint: this is a bug in dragoman; DRAGOMAN_DEBUG=1 shows where", p)
 }
 
 // interruptible is standard input that a signal ends: whoever waits for a line must not wait for ever.

@@ -254,3 +254,46 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 }
+
+// TestFileCutShort truncates a model's file while it is mapped: one line and a status, where the system kills programs.
+func TestFileCutShort(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := os.CopyFS(dir, os.DirFS(captionModel)); err != nil {
+		t.Fatal(err)
+	}
+	picture, err := os.ReadFile("testdata/pictures/cat.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := process(t, "caption", "--model", dir, "--dtype", "f32", "testdata/pictures/cat.png", "-")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	if _, err := lines.ReadString('\n'); err != nil {
+		t.Fatalf("the first caption: %v\n%s", err, errs.String())
+	}
+	if err := os.Truncate(filepath.Join(dir, "model.safetensors"), 100); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(picture); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	if _, err := io.ReadAll(lines); err != nil {
+		t.Fatal(err)
+	}
+	if got := status(t, cmd); got != exitFailed || !strings.HasPrefix(errs.String(), "dragoman: reading a mapped file: ") || strings.Count(errs.String(), "\n") != 2 {
+		t.Errorf("status %d:\n%s", got, errs.String())
+	}
+}
