@@ -27,6 +27,7 @@ func TestAnswersAgainstTransformers(t *testing.T) {
 		{"testdata/blip2-opt", "testdata/blip2-opt"},
 		{"testdata/blip2-opt-legacy", "testdata/blip2-opt"},
 		{"testdata/instructblip", "testdata/instructblip"},
+		{"testdata/instructblip-t5", "testdata/instructblip-t5"},
 	} {
 		var want []answer
 		readJSON(t, tt.answers+"/answers.json", &want)

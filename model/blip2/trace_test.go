@@ -24,6 +24,7 @@ func TestTraceAgainstTransformers(t *testing.T) {
 		{"blip2-t5", []string{""}, true},
 		{"blip2-opt", []string{""}, true},
 		{"instructblip", []string{""}, true},
+		{"instructblip-t5", []string{""}, true},
 	} {
 		dir := "../../testdata/" + tt.dir
 		m, err := Open(dir, Options{Trainable: true, All: true})
