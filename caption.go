@@ -59,7 +59,7 @@ func (m *Model) say(ctx context.Context, what string, img Image, instruction *st
 		return nil, fmt.Errorf("%s: %s: %w", what, img.name, err)
 	}
 	spent.Prefill = time.Since(began).Seconds()
-	return m.write(ctx, d, ids, g, spent)
+	return m.write(ctx, d, m.system.Before(d, [][]int32{ids}), g, spent)
 }
 
 // see decodes a picture and lets the bridge read it, with an instruction where there is one and the model heeds it.

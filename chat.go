@@ -35,7 +35,7 @@ func (m *Model) Chat(ctx context.Context, said []Message, g *Generate) (*Text, e
 		return nil, fmt.Errorf("chatting: %w", err)
 	}
 	prefill := time.Since(began).Seconds()
-	return m.write(ctx, d, ids, g, Seconds{Load: m.load, Prefill: prefill})
+	return m.write(ctx, d, d.Before([][]int32{ids}), g, Seconds{Load: m.load, Prefill: prefill})
 }
 
 // conversation is the tokens of a conversation whose next turn is the model's.
@@ -51,14 +51,14 @@ func (m *Model) conversation(turns []tokenizer.Message) []int32 {
 	return m.system.PromptIDs(strings.Join(lines, "\n"))
 }
 
-// write continues what a decoder has read, one row.
-func (m *Model) write(ctx context.Context, d *language.Decoder, prompt []int32, g *Generate, spent Seconds) (*Text, error) {
+// write continues what a decoder has read, one row; before is what a repetition penalty counts of it.
+func (m *Model) write(ctx context.Context, d *language.Decoder, before [][]int32, g *Generate, spent Seconds) (*Text, error) {
 	began := time.Now()
 	read := d.Tokens()
 	o := m.options(g)
 	o.MaxTokens = min(cmp.Or(o.MaxTokens, 20), max(1, d.Room())) // a text ends where the context does
 	o.MinTokens = min(o.MinTokens, o.MaxTokens)
-	results, err := generate.Run(ctx, d, d.Before([][]int32{prompt}), o)
+	results, err := generate.Run(ctx, d, before, o)
 	if err != nil {
 		return nil, fmt.Errorf("generating: %w", err)
 	}

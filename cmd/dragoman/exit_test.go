@@ -6,6 +6,29 @@ import (
 	"testing"
 )
 
+// TestGenerateFlags refuses what is out of range, and what is not a number, before anything is opened.
+func TestGenerateFlags(t *testing.T) {
+	for _, flag := range []string{
+		"--max-tokens=0", "--max-tokens=-3", "--max-tokens=many", "--min-tokens=-1", "--min-tokens=21", "--beams=0", "--beams=65",
+		"--beams=1.5", "--length-penalty=NaN", "--length-penalty=+Inf", "--length-penalty=long", "--repetition-penalty=0",
+		"--repetition-penalty=-1", "--repetition-penalty=NaN", "--repetition-penalty=Inf", "--temperature=-0.1", "--temperature=NaN",
+		"--temperature=Inf", "--temperature=hot", "--top-k=-1", "--top-k=few", "--top-p=0", "--top-p=1.1", "--top-p=-1", "--top-p=NaN",
+		"--stop=", "--beams=2 --temperature=1",
+	} {
+		for _, call := range [][]string{{"caption", "x.png"}, {"ask", "x.png", "what?"}} {
+			var out, errs bytes.Buffer
+			args := append(append([]string{call[0], "--model", "/does/not/exist"}, strings.Fields(flag)...), call[1:]...)
+			if got := run(args, strings.NewReader(""), &out, &errs); got != exitUsage {
+				t.Errorf("%s %s: status %d, want %d", call[0], flag, got, exitUsage)
+			}
+			name, _, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+			if !strings.HasPrefix(errs.String(), "dragoman: ") || !strings.Contains(errs.String(), name) || out.Len() > 0 {
+				t.Errorf("%s %s: says %q", call[0], flag, errs.String())
+			}
+		}
+	}
+}
+
 // TestExitStatus checks the statuses that scripts rely on: 0 done, 1 it failed, 2 the call was wrong.
 func TestExitStatus(t *testing.T) {
 	for _, tt := range []struct {

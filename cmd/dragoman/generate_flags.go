@@ -1,6 +1,9 @@
 package main
 
 import (
+	"math"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"dragoman"
@@ -25,23 +28,38 @@ func (c *cli) generateFlags(cmd *cobra.Command) *dragoman.Generate {
 // checkGenerate refuses values that mean nothing.
 func (c *cli) checkGenerate(g *dragoman.Generate) error {
 	g.Seed = c.seed
+	for _, n := range []struct {
+		flag  string
+		value float64
+	}{
+		{"temperature", g.Temperature},
+		{"top-p", g.TopP},
+		{"repetition-penalty", g.RepetitionPenalty},
+		{"length-penalty", g.LengthPenalty},
+	} {
+		if math.IsNaN(n.value) || math.IsInf(n.value, 0) {
+			return usagef("--%s must be a number: %v", n.flag, n.value)
+		}
+	}
 	switch {
 	case g.MaxTokens < 1:
 		return usagef("--max-tokens must be at least 1: %d", g.MaxTokens)
 	case g.MinTokens < 0 || g.MinTokens > g.MaxTokens:
-		return usagef("--min-tokens must be from 0 to --max-tokens: %d", g.MinTokens)
+		return usagef("--min-tokens must be from 0 to --max-tokens, %d: %d", g.MaxTokens, g.MinTokens)
 	case g.Beams < 1 || g.Beams > 64:
 		return usagef("--beams must be from 1 to 64: %d", g.Beams)
-	case g.Temperature < 0 || g.Temperature != g.Temperature:
+	case g.Temperature < 0:
 		return usagef("--temperature must not be negative: %v", g.Temperature)
 	case g.TopK < 0:
 		return usagef("--top-k must not be negative: %d", g.TopK)
-	case !(g.TopP > 0 && g.TopP <= 1):
+	case g.TopP <= 0 || g.TopP > 1:
 		return usagef("--top-p must be above 0 and at most 1: %v", g.TopP)
-	case !(g.RepetitionPenalty > 0):
+	case g.RepetitionPenalty <= 0:
 		return usagef("--repetition-penalty must be above 0: %v", g.RepetitionPenalty)
 	case g.Beams > 1 && g.Temperature > 0:
 		return usagef("--beams and --temperature exclude each other")
+	case slices.Contains(g.Stop, ""):
+		return usagef("--stop must not be empty")
 	}
 	return nil
 }

@@ -112,7 +112,24 @@ func (m *Model) Write(ctx context.Context, d *language.Decoder, soft *tensor.Ten
 	if _, err := m.Read(d, soft, prompts); err != nil {
 		return nil, err
 	}
-	return generate.Run(ctx, d, d.Before(prompts), m.GenerateOptions(o))
+	if soft == nil {
+		return generate.Run(ctx, d, d.Before(prompts), m.GenerateOptions(o))
+	}
+	return generate.Run(ctx, d, m.Before(d, prompts), m.GenerateOptions(o))
+}
+
+// Before is what a repetition penalty counts besides what is made, as the decoder has it; where the configuration names a placeholder
+// for the queries in input_ids, with it.
+func (m *Model) Before(d *language.Decoder, prompts [][]int32) [][]int32 {
+	before := d.Before(prompts)
+	if _, ok := m.Language.(language.Reader); ok || m.Config.ImageID < 0 {
+		return before
+	}
+	with := make([][]int32, len(before))
+	for i, ids := range before {
+		with[i] = append([]int32{m.Config.ImageID}, ids...)
+	}
+	return with
 }
 
 // GenerateOptions adds what every generation of this model needs: where a text ends, and how ids are read.

@@ -154,6 +154,32 @@ func TestGenerateAgainstTransformers(t *testing.T) {
 	}
 }
 
+// TestPlaceholdersCount generates under a penalty that favours what was there before: the queries' placeholders are, in transformers.
+func TestPlaceholdersCount(t *testing.T) {
+	o := openCaptioner(t, "blip2-llama", "../../testdata/blip2-llama")
+	run := tensor.NewRun(tensor.Options{})
+	soft := o.Soft(run, o.See(run, o.pixels))
+	words := soft.Len() / 2
+	second := tensor.FromFloats(soft.Data()[words:], 1, soft.Dim(1), soft.Dim(2))
+	want, _ := o.expect(t, "generated.favoured")
+	ids := make([]int32, len(want))
+	for i, v := range want {
+		ids[i] = int32(v)
+	}
+	const read = 7 // placeholders and prompt
+	got, err := o.Write(context.Background(), language.NewDecoder(o.Language, tensor.Options{}), second, [][]int32{ids[soft.Dim(1):read]},
+		generate.Options{MaxTokens: 8, RepetitionPenalty: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got[0].Tokens, ids[read:]) {
+		t.Errorf("%v, want %v", got[0].Tokens, ids[read:])
+	}
+	if !slices.Contains(ids[read:], o.Config.ImageID) {
+		t.Error("no placeholder is favoured: the test shows nothing")
+	}
+}
+
 // TestStage2AgainstTransformers compares the second stage's loss and its gradients with those of transformers' forward, for a
 // decoder-only and an encoder-decoder model.
 func TestStage2AgainstTransformers(t *testing.T) {

@@ -159,6 +159,9 @@ def llama():
             out["grad." + name] = p.grad
     with torch.no_grad():
         out["generated"] = m.generate(pixel_values=pixels[:1], input_ids=ids[:1, :7], attention_mask=torch.ones(1, 7, dtype=torch.long), max_new_tokens=8, do_sample=False).float()
+        # A penalty below 1 favours what was there before, placeholders among it.
+        out["generated.favoured"] = m.generate(pixel_values=pixels[1:], input_ids=ids[1:, :7], attention_mask=torch.ones(1, 7, dtype=torch.long), max_new_tokens=8, do_sample=False, repetition_penalty=0.5).float()
+        print(out["generated"].tolist(), out["generated.favoured"].tolist())
     save_file({"pixel_values": pixels, "input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}, path / "inputs.safetensors")
     save_file({k: v.contiguous().clone() for k, v in out.items()}, path / "expected.safetensors")
 
