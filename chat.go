@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"dragoman/generate"
 	"dragoman/language"
@@ -86,7 +87,30 @@ func (m *Model) options(g *Generate) generate.Options {
 		o.Seed = m.opt.seed
 	}
 	if g.Stream != nil {
-		o.OnText = func(_ int, piece string) error { return g.Stream(piece) }
+		var t trimmer
+		o.OnText = func(_ int, piece string) error {
+			if piece = t.next(piece); piece == "" {
+				return nil
+			}
+			return g.Stream(piece)
+		}
 	}
 	return o
+}
+
+// trimmer takes the space before and behind a text that comes in pieces, as strings.TrimSpace does of a whole one.
+type trimmer struct {
+	begun bool
+	space string // what came last, which more text may follow
+}
+
+func (t *trimmer) next(piece string) string {
+	piece = t.space + piece
+	if !t.begun {
+		piece = strings.TrimLeftFunc(piece, unicode.IsSpace)
+	}
+	text := strings.TrimRightFunc(piece, unicode.IsSpace)
+	t.space = piece[len(text):]
+	t.begun = t.begun || text != ""
+	return text
 }

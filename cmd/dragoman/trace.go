@@ -19,8 +19,8 @@ func (c *cli) traceCommand() *cobra.Command {
 		Use:   "trace --model M (--inputs in.safetensors | --image F… --prompt T) --out out.safetensors",
 		Short: "what goes through the model, module by module",
 		Long: `Runs one forward pass and writes every module's output, float32, named by module path as in transformers. Inputs have the
-names of transformers' forward arguments: pixel_values, input_ids, attention_mask, labels. With labels, loss; with --maps,
-every attention's PATH.attention_probs; with --grad, grad.NAME for the parameters that fit. --select and --grad take patterns
+names of transformers' forward arguments: pixel_values, input_ids, attention_mask, decoder_input_ids, labels. With labels, loss; with
+--maps, every attention's PATH.attention_probs; with --grad, grad.NAME for the parameters that fit. --select and --grad take patterns
 (* stands for anything). What is computed does not change by being looked at.`,
 		Example: `  dragoman trace --image photo.jpg --prompt "a photo of" --maps --out out.safetensors
   dragoman trace --model M --head itm --inputs in.safetensors --out out.safetensors
