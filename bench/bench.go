@@ -48,6 +48,11 @@ type Record struct {
 	TokensPerS  float64 `json:"tokens_per_s,omitempty"`
 	SamplesPerS float64 `json:"samples_per_s,omitempty"`
 	PeakRSS     int64   `json:"peak_rss,omitempty"` // bytes
+
+	// Of the part agreement, beside the same under f32. A share of 0 is written too.
+	Drift     *float64 `json:"drift,omitempty"`     // root mean square of the differences, as a share of the spread
+	Likeliest *float64 `json:"likeliest,omitempty"` // share of positions whose likeliest id is the same
+	Same      *float64 `json:"same,omitempty"`      // share of prompts whose greedy ids are all the same
 }
 
 // Part is a kind of work that can be measured.

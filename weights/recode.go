@@ -11,6 +11,15 @@ import (
 // pieceElems is how many elements are converted at a time: enough for a read to be worth its call, little beside any matrix.
 const pieceElems = 1 << 18
 
+// piece is the memory for a piece: of its elements as they are stored, eight bytes at the most, and as float32. It is used again and
+// again, since a model has many hundreds of tensors, and garbage of that size would be as large as the model.
+type piece struct {
+	raw    []byte
+	values []float32
+}
+
+var pieces = sync.Pool{New: func() any { return &piece{make([]byte, 8*pieceElems), make([]float32, pieceElems)} }}
+
 // Recode converts the tensor to d, into memory of its own. A tensor of a mapped file is read from the file in pieces, by all workers
 // at a time, and its mapping is not touched: the process never holds more than the result and a few pieces of what it was.
 func (t Tensor) Recode(workers kernel.Workers, d kernel.DType) (Tensor, error) {
@@ -91,26 +100,17 @@ func (t Tensor) writeRecoded(w io.Writer, workers kernel.Workers, to Type) error
 func (t Tensor) recode(workers kernel.Workers, d kernel.DType, from, until int, dst []byte) error {
 	block, bytes := t.Type.BlockLen(), t.Type.BlockBytes()
 	at, inFile := t.in.offset(t.Data)
-	scratch := make([]struct {
-		raw    []byte
-		values []float32
-	}, workers.Size())
 	var failed error
 	var once sync.Once
-	workers.Do((until-from+pieceElems-1)/pieceElems, func(task, worker int) {
-		s := &scratch[worker]
+	workers.Do((until-from+pieceElems-1)/pieceElems, func(task, _ int) {
+		s := pieces.Get().(*piece)
+		defer pieces.Put(s)
 		a := from + task*pieceElems
 		n := min(pieceElems, until-a)
-		if s.values == nil {
-			s.values = make([]float32, min(pieceElems, until-from))
-		}
 		values := s.values[:n]
 		begin, size := a/block*bytes, n/block*bytes
 		raw := t.Data[begin : begin+size]
 		if inFile {
-			if s.raw == nil {
-				s.raw = make([]byte, len(s.values)/block*bytes)
-			}
 			raw = s.raw[:size]
 			if err := t.in.read(raw, at+int64(begin)); err != nil {
 				once.Do(func() { failed = err })

@@ -94,5 +94,11 @@ func describeRecord(r bench.Record) string {
 	if r.PeakRSS > 0 {
 		line += fmt.Sprintf(" %5.1f GB at most", float64(r.PeakRSS)/1e9)
 	}
+	if r.Drift != nil {
+		line += fmt.Sprintf(" drift %.2g", *r.Drift)
+	}
+	if r.Same != nil {
+		line += fmt.Sprintf(", likeliest id the same %.1f %%, all ids the same %.0f %%", 100**r.Likeliest, 100**r.Same)
+	}
 	return strings.TrimRight(line, " ")
 }

@@ -20,6 +20,7 @@ import (
 type Precision struct {
 	Matrices kernel.DType
 	Some     bool // false: nothing is rounded
+	Anew     bool // also what would become larger: to measure what rounding costs a model that is stored rounded
 	Wide     bool // only what is wider than 16 bits, or what kernels do not read as it lies: what is stored for speed stays
 }
 
@@ -41,6 +42,9 @@ func (p Precision) Store(t weights.Tensor) (d kernel.DType, convert bool) {
 	}
 	if t.Shape[1]%d.BlockLen() != 0 {
 		d = kernel.BF16
+	}
+	if p.Anew {
+		return d, true
 	}
 	width := bits(t.Type.BlockBytes(), t.Type.BlockLen())
 	if width <= bits(d.BlockBytes(), d.BlockLen()) || p.Wide && width <= 16 {
