@@ -1,0 +1,119 @@
+package clip
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"dragoman/nn"
+)
+
+// Config is the size of CLIP's image encoder.
+type Config struct {
+	HiddenSize       int
+	IntermediateSize int
+	Layers           int
+	Heads            int
+	ImageSize        int
+	PatchSize        int
+	Act              string
+	Eps              float32
+
+	// Patches leaves the class row out of what Encode gives: OpenFlamingo. IDEFICS reads all rows.
+	Patches bool
+}
+
+// configJSON has the keys of transformers' vision configurations; IDEFICS calls the width embed_dim.
+type configJSON struct {
+	HiddenSize       int     `json:"hidden_size"`
+	EmbedDim         int     `json:"embed_dim"`
+	IntermediateSize int     `json:"intermediate_size"`
+	Layers           int     `json:"num_hidden_layers"`
+	Heads            int     `json:"num_attention_heads"`
+	Channels         int     `json:"num_channels"`
+	ImageSize        int     `json:"image_size"`
+	PatchSize        int     `json:"patch_size"`
+	Act              string  `json:"hidden_act"`
+	Eps              float32 `json:"layer_norm_eps"`
+}
+
+// ParseConfig reads the vision_config of a CLIPModel; what is left out has transformers' default.
+func ParseConfig(data []byte) (Config, error) {
+	return parse(data, configJSON{
+		HiddenSize: 768, IntermediateSize: 3072, Layers: 12, Heads: 12, Channels: 3, ImageSize: 224, PatchSize: 32, Act: "quick_gelu", Eps: 1e-5,
+	})
+}
+
+// ParseIDEFICS reads the vision_config of an IDEFICS, whose defaults are others.
+func ParseIDEFICS(data []byte) (Config, error) {
+	return parse(data, configJSON{
+		HiddenSize: 768, IntermediateSize: 5120, Layers: 32, Heads: 16, Channels: 3, ImageSize: 224, PatchSize: 14, Act: "gelu", Eps: 1e-5,
+	})
+}
+
+func parse(data []byte, j configJSON) (Config, error) {
+	if len(data) > 0 {
+		if err := json.Unmarshal(data, &j); err != nil {
+			return Config{}, fmt.Errorf("vision_config: %w", err)
+		}
+	}
+	if j.Channels != 3 {
+		return Config{}, fmt.Errorf("vision_config: num_channels %d is not supported, pictures have 3", j.Channels)
+	}
+	c := Config{
+		HiddenSize: cmp.Or(j.EmbedDim, j.HiddenSize), IntermediateSize: j.IntermediateSize, Layers: j.Layers, Heads: j.Heads,
+		ImageSize: j.ImageSize, PatchSize: j.PatchSize, Act: j.Act, Eps: j.Eps,
+	}
+	return c, c.check()
+}
+
+func (c Config) check() error {
+	for _, v := range []struct {
+		name  string
+		value int
+	}{
+		{"hidden_size", c.HiddenSize},
+		{"intermediate_size", c.IntermediateSize},
+		{"num_hidden_layers", c.Layers},
+		{"num_attention_heads", c.Heads},
+		{"image_size", c.ImageSize},
+		{"patch_size", c.PatchSize},
+	} {
+		if v.value < 1 || v.value > 1<<20 {
+			return fmt.Errorf("vision_config: %s: %d is out of range", v.name, v.value)
+		}
+	}
+	if c.HiddenSize%c.Heads != 0 {
+		return fmt.Errorf("vision_config: width %d is not a multiple of num_attention_heads %d", c.HiddenSize, c.Heads)
+	}
+	if c.PatchSize > c.ImageSize {
+		return fmt.Errorf("vision_config: patch_size %d exceeds image_size %d", c.PatchSize, c.ImageSize)
+	}
+	if _, err := nn.ParseAct(c.Act); err != nil {
+		return fmt.Errorf("vision_config: hidden_act: %w", err)
+	}
+	return nil
+}
+
+// Detect takes the sizes from a checkpoint that has no configuration, as open_clip's have none: all but the width of a head, which is 64
+// in every ViT-B and ViT-L, and the activation, OpenAI's.
+func Detect(b *nn.Builder) (Config, error) {
+	c := Config{Act: "quick_gelu", Eps: 1e-5}
+	patch, _ := b.ShapeOf("embeddings.patch_embedding.weight")
+	positions, _ := b.ShapeOf("embeddings.position_embedding.weight")
+	inner, _ := b.ShapeOf("encoder.layers.0.mlp.fc1.weight")
+	if len(patch) != 4 || len(positions) != 2 || len(inner) != 2 || positions[0] < 2 {
+		return c, fmt.Errorf("tensors %s.embeddings and %s.encoder are not those of a CLIP", b.Path(), b.Path())
+	}
+	for b.Has(fmt.Sprintf("encoder.layers.%d.mlp.fc1.weight", c.Layers)) {
+		c.Layers++
+	}
+	grid := int(math.Sqrt(float64(positions[0] - 1)))
+	c.HiddenSize, c.PatchSize, c.IntermediateSize = patch[0], patch[3], inner[0]
+	c.ImageSize, c.Heads = grid*c.PatchSize, max(1, c.HiddenSize/64)
+	return c, c.check()
+}
+
+// Grid is how many patches a side of the picture has.
+func (c Config) Grid() int { return c.ImageSize / c.PatchSize }
