@@ -43,7 +43,7 @@ type format struct {
 }
 
 var formats = []format{
-	{"PNG", prefixed("\x89PNG\r\n\x1a\n"), pngConfig, pngDecode, pngOrientation, pngLeast},
+	{"PNG", prefixed(pngSignature), pngConfig, pngDecode, pngOrientation, pngLeast},
 	{"JPEG", prefixed("\xff\xd8"), jpegConfig, jpegDecode, jpegOrientation, jpegLeast},
 	{"GIF", prefixed("GIF87a", "GIF89a"), goConfig(gif.DecodeConfig), gifDecode, nil, nil},
 	{"WebP", isWebP, webpConfig, webpDecode, webpOrientation, nil},
@@ -187,7 +187,6 @@ func goDecode(f func(io.Reader) (image.Image, error)) func([]byte) (*RGBA, error
 
 var (
 	pngConfig  = goConfig(png.DecodeConfig)
-	pngDecode  = goDecode(png.Decode)
 	webpConfig = goConfig(webp.DecodeConfig)
 )
 
@@ -196,19 +195,6 @@ func pngLeast(w, h int) int { return w * h / 8 / 1032 }
 
 // jpegLeast: every block of 8×8 samples has at least one bit in its first scan.
 func jpegLeast(w, h int) int { return w * h / 64 / 8 }
-
-// gifDecode draws the first frame where it lies on the file's canvas, which is transparent elsewhere.
-func gifDecode(data []byte) (*RGBA, error) {
-	c, err := gif.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	img, err := gif.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	return fromImage(img).placed(img.Bounds().Min.X, img.Bounds().Min.Y, c.Width, c.Height), nil
-}
 
 // placed returns the picture at (x, y) of a transparent canvas, cut at the canvas's edges.
 func (m *RGBA) placed(x, y, w, h int) *RGBA {

@@ -79,21 +79,6 @@ func jpegOrientation(data []byte) int {
 	return 0
 }
 
-// pngOrientation looks for the eXIf chunk.
-func pngOrientation(data []byte) int {
-	for i := 8; i+8 <= len(data); {
-		n := int64(binary.BigEndian.Uint32(data[i:]))
-		if n > int64(len(data)-i-8) {
-			return 0
-		}
-		if string(data[i+4:i+8]) == "eXIf" {
-			return exifOrientation(data[i+8 : i+8+int(n)])
-		}
-		i += 8 + int(n) + 4
-	}
-	return 0
-}
-
 // orient turns the picture as an EXIF orientation of 1 to 8 asks; other values leave it alone.
 func (m *RGBA) orient(o int) *RGBA {
 	if o < 2 || o > 8 {
