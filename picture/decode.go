@@ -9,7 +9,6 @@ import (
 	"io"
 
 	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 )
 
@@ -48,7 +47,7 @@ var formats = []format{
 	{"GIF", prefixed("GIF87a", "GIF89a"), goConfig(gif.DecodeConfig), gifDecode, nil, nil},
 	{"WebP", isWebP, webpConfig, webpDecode, webpOrientation, nil},
 	{"BMP", prefixed("BM"), goConfig(bmp.DecodeConfig), goDecode(bmp.Decode), nil, nil},
-	{"TIFF", prefixed("II*\x00", "MM\x00*"), goConfig(tiff.DecodeConfig), goDecode(tiff.Decode), tiffOrientation, nil},
+	{"TIFF", prefixed("II*\x00", "MM\x00*"), tiffConfig, tiffDecode, tiffOrientation, nil},
 }
 
 // Decode reads an opaque picture: PNG, JPEG, GIF (its first frame), WebP (its first frame), BMP or TIFF, turned the way

@@ -11,7 +11,7 @@ var (
 	ErrNotPicture = errors.New("not a picture")
 	// ErrTooLarge is for a picture with more pixels than Options.MaxPixels.
 	ErrTooLarge = errors.New("too many pixels")
-	// ErrBroken is for a picture that begins well and cannot be read to its end.
+	// ErrBroken is for a picture that begins well and cannot be read to its end, or is of a kind that is not read here.
 	ErrBroken = errors.New("broken picture")
 )
 
@@ -35,7 +35,19 @@ func (e *decodeError) Unwrap() []error {
 	return []error{e.kind, e.err}
 }
 
+// unsupportedError is why a picture that may be whole is not read.
+type unsupportedError string
+
+func (e unsupportedError) Error() string { return string(e) + ": not supported" }
+
+func unsupported(format string, args ...any) error {
+	return unsupportedError(fmt.Sprintf(format, args...))
+}
+
 func brokenError(format string, cause error) error {
+	if e := unsupportedError(""); errors.As(cause, &e) {
+		return &decodeError{kind: ErrBroken, text: fmt.Sprintf("this kind of %s picture is not read here: %s", format, string(e)), err: cause}
+	}
 	return &decodeError{kind: ErrBroken, text: fmt.Sprintf("%s picture is broken or cut short: %v", format, cause), err: cause}
 }
 

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -47,9 +48,11 @@ func TestDecodeAgainstPillow(t *testing.T) {
 		File   string
 		W, H   int
 		SHA256 string
+
+		Dropped string // with alpha dropped, where that differs
 	}
 	readJSON(t, "decode.json", &cases)
-	if len(cases) < 40 {
+	if len(cases) < 80 {
 		t.Fatalf("only %d cases", len(cases))
 	}
 	for _, c := range cases {
@@ -63,6 +66,13 @@ func TestDecodeAgainstPillow(t *testing.T) {
 			}
 			if hash(m.Pix) != c.SHA256 {
 				t.Error("pixels differ from Pillow's")
+			}
+			m, err = Open(filepath.Join("testdata/decode", c.File), Options{Alpha: AlphaDrop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if hash(m.Pix) != cmp.Or(c.Dropped, c.SHA256) {
+				t.Error("pixels without alpha differ from Pillow's")
 			}
 		})
 	}

@@ -209,10 +209,11 @@ func TestExtremeShapes(t *testing.T) {
 	}
 }
 
-// TestSixteenBitsAreScaled: Pillow clips 16-bit greys to white; here the high byte counts.
-func TestSixteenBitsAreScaled(t *testing.T) {
+// TestSixteenBitsAsPillow: a file's 16-bit greys are cut off at white, as Pillow does; of a picture of the standard library
+// the high byte counts.
+func TestSixteenBitsAsPillow(t *testing.T) {
 	g := image.NewGray16(image.Rect(0, 0, 3, 1))
-	for x, v := range []uint16{0, 0x80ff, 0xffff} {
+	for x, v := range []uint16{0, 0x80, 0x8000} {
 		g.SetGray16(x, 0, color.Gray16{Y: v})
 	}
 	var b bytes.Buffer
@@ -222,6 +223,9 @@ func TestSixteenBitsAreScaled(t *testing.T) {
 	m, err := Decode(b.Bytes(), Options{})
 	if err != nil || fmt.Sprint(m.Pix) != "[0 0 0 128 128 128 255 255 255]" {
 		t.Errorf("%v %v", m, err)
+	}
+	if m := FromImage(g, AlphaWhite); fmt.Sprint(m.Pix) != "[0 0 0 0 0 0 128 128 128]" {
+		t.Errorf("%v", m.Pix)
 	}
 }
 

@@ -35,9 +35,11 @@ type jpegDecoder struct {
 	restart     int
 	jfif        bool
 	adobe       int // the transform that Adobe's segment names, −1 without one
-	scans       int
-	covered     int // components that had a first scan
-	seen        [4]bool
+
+	inksAsTheyAre bool // CMYK is not inverted: in TIFF
+	scans         int
+	covered       int // components that had a first scan
+	seen          [4]bool
 }
 
 // maxScans stops files that make work out of nothing; real progressive files have about ten.
@@ -74,6 +76,10 @@ func jpegConfig(data []byte) (w, h int, err error) {
 
 func jpegDecode(data []byte) (*RGBA, error) {
 	d := jpegDecoder{data: data, pos: 2, adobe: -1}
+	return d.decode()
+}
+
+func (d *jpegDecoder) decode() (*RGBA, error) {
 	if err := d.segments(false); err != nil {
 		return nil, err
 	}
@@ -141,7 +147,7 @@ func (d *jpegDecoder) segments(headerOnly bool) error {
 				d.adobe = int(segment[11])
 			}
 		case 0xc3, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xcb, 0xcd, 0xce, 0xcf:
-			err = fmt.Errorf("coding process %#x (lossless, hierarchical or arithmetic) is not supported", marker)
+			err = unsupported("coding process %#x (lossless, hierarchical or arithmetic)", marker)
 		}
 		if err != nil {
 			return err
@@ -170,7 +176,7 @@ func (d *jpegDecoder) frame(s []byte, progressive bool) error {
 		return errors.New("frame header of a wrong length")
 	}
 	if s[0] != 8 {
-		return fmt.Errorf("%d bits a sample are not supported", s[0])
+		return unsupported("%d bits a sample", s[0])
 	}
 	d.progressive = progressive
 	d.h, d.w = int(binary.BigEndian.Uint16(s[1:])), int(binary.BigEndian.Uint16(s[3:]))
@@ -179,7 +185,7 @@ func (d *jpegDecoder) frame(s []byte, progressive bool) error {
 	}
 	n := int(s[5])
 	if n != 1 && n != 3 && n != 4 {
-		return fmt.Errorf("%d channels are not supported", n)
+		return unsupported("%d channels", n)
 	}
 	d.components = make([]jpegComponent, n)
 	for i := range d.components {
@@ -194,7 +200,7 @@ func (d *jpegDecoder) frame(s []byte, progressive bool) error {
 	for i := range d.components {
 		c := &d.components[i]
 		if d.hMax%c.h != 0 || d.vMax%c.v != 0 {
-			return errors.New("fractional subsampling is not supported")
+			return unsupported("fractional subsampling")
 		}
 		c.w, c.height = ceilDiv(d.w*c.h, d.hMax), ceilDiv(d.h*c.v, d.vMax)
 		c.blocksW, c.blocksH = ceilDiv(d.w, 8*d.hMax)*c.h, ceilDiv(d.h, 8*d.vMax)*c.v
@@ -265,6 +271,9 @@ func (d *jpegDecoder) colours() func(dst []uint8, lines [][]uint8) {
 			return rgbLine
 		}
 		return yccLine
+	}
+	if d.inksAsTheyAre {
+		return inkLine
 	}
 	if d.adobe > 0 {
 		return ycckLine

@@ -37,6 +37,15 @@ func cmykLine(dst []uint8, lines [][]uint8) {
 	}
 }
 
+// inkLine takes the inks as they are.
+func inkLine(dst []uint8, lines [][]uint8) {
+	for x := range len(dst) / 4 {
+		p := dst[4*x : 4*x+4 : 4*x+4]
+		p[0], p[1], p[2] = cmykToRGB(lines[0][x], lines[1][x], lines[2][x], lines[3][x])
+		p[3] = 255
+	}
+}
+
 // ycckLine: the first three channels give, as if they were YCbCr, the red, green and blue whose opposites are the inverted
 // inks; both inversions cancel.
 func ycckLine(dst []uint8, lines [][]uint8) {

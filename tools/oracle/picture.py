@@ -47,10 +47,11 @@ def scene(w, h, mode="RGB"):
     return im.convert(mode)
 
 
-def rgb(im):
-    """What the reader should give: oriented, on white."""
+def rgb(im, drop=False):
+    """What the reader should give: oriented, on white, or with alpha forgotten."""
+    im.load()
     im = ImageOps.exif_transpose(im)
-    if im.mode in ("RGBA", "LA", "P", "PA") or "transparency" in im.info:
+    if not drop and ("A" in im.getbands() or im.info.get("transparency") is not None):
         im = im.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", im.size, (255, 255, 255)), im).convert("RGB")
     return im.convert("RGB")
@@ -77,6 +78,38 @@ def rgb16_png(im):
     raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in a)
     head = struct.pack(">IIBBBBB", im.width, im.height, 16, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+
+
+def raw_png(w, h, depth, kind, rows, transparent=None):
+    """A PNG of any depth, whose rows are given, and perhaps a colour that is transparent."""
+    raw = b"".join(b"\0" + row for row in rows)
+    named = b"" if transparent is None else chunk(b"tRNS", transparent)
+    head = struct.pack(">IIBBBBB", w, h, depth, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + named + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+
+
+def raw_tiff(order, w, h, bits, samples, photometric, blocks, **more):
+    """A TIFF whose strips or tiles are given; more is further tags, by number."""
+    e = "<" if order == "II" else ">"
+    tags = {256: [w], 257: [h], 258: [bits] * samples, 259: [1], 262: [photometric], 277: [samples], 278: [h]}
+    tags |= {int(k[1:]): v for k, v in more.items()}
+    where, sizes = (324, 325) if 322 in tags else (273, 279)
+    offsets, body = [], b""
+    for block in blocks:
+        offsets.append(8 + len(body))
+        body += block
+    tags |= {where: offsets, sizes: [len(b) for b in blocks]}
+    at, extra, entries = 8 + len(body), b"", b""
+    behind = at + 2 + 12 * len(tags) + 4
+    for tag in sorted(tags):
+        values = struct.pack(e + "I" * len(tags[tag]), *tags[tag])
+        if tag not in (where, sizes):
+            values = struct.pack(e + "H" * len(tags[tag]), *tags[tag])
+        kind = 4 if tag in (where, sizes) else 3
+        place = values.ljust(4, b"\0") if len(values) <= 4 else struct.pack(e + "I", behind + len(extra))
+        extra += values if len(values) > 4 else b""
+        entries += struct.pack(e + "HHI", tag, kind, len(tags[tag])) + place
+    return order.encode() + struct.pack(e + "HI", 42, at) + body + struct.pack(e + "H", len(tags)) + entries + bytes(4) + extra
 
 
 def exif(orientation):
@@ -167,6 +200,30 @@ def files():
     yield "deflate.tiff", save(s.convert("L"), "TIFF", compression="tiff_adobe_deflate")
     yield "alpha.tiff", save(rgba, "TIFF")
     yield "palette.tiff", save(s.quantize(16), "TIFF")
+    grey16 = noise(45 * 31 * 2, 3).reshape(31, 45, 2)
+    grey16[::2, :, 0] = 0
+    yield "grey16.png", raw_png(45, 31, 16, 0, [r.tobytes() for r in grey16])
+    yield "named-grey2.png", raw_png(40, 9, 2, 0, [r.tobytes() for r in noise(90, 4).reshape(9, 10)], b"\0\0")
+    yield "named-grey.png", raw_png(40, 9, 8, 0, [r.tobytes() for r in noise(360, 4).reshape(9, 40) & 3], b"\0\1")
+    yield "named-rgb16.png", raw_png(5, 9, 16, 2, [r.tobytes() for r in noise(270, 5).reshape(9, 30) & 1], b"\0\1\0\0\0\1")
+    yield "cut.gif", save(rgba, "GIF", save_all=True, append_images=[ImageOps.invert(s).convert("RGBA")])
+    yield "cmyk.tiff", save(s.convert("CMYK"), "TIFF", compression="tiff_lzw")
+    yield "grey-alpha.tiff", save(rgba.convert("LA"), "TIFF", compression="packbits")
+    yield "one-bit-group4.tiff", save(s.convert("1"), "TIFF", compression="group4")
+    yield "one-bit-group3.tiff", save(s.convert("1"), "TIFF", compression="group3")
+    yield "jpeg.tiff", save(scene(64, 80), "TIFF", compression="jpeg", quality=80)
+    yield "cmyk-jpeg.tiff", save(s.convert("CMYK"), "TIFF", compression="jpeg", quality=80)
+    yield "predicted.tiff", save(s, "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
+    yield "float.tiff", save(s.convert("F"), "TIFF")
+    yield "integer.tiff", save(s.convert("I"), "TIFF", compression="tiff_adobe_deflate")
+    for order in ("II", "MM"):
+        pixels = noise(21 * 13 * 8, 6).reshape(13, -1)
+        wide = pixels[:, : 21 * 6].tobytes()
+        yield f"rgb16-{order}.tiff", raw_tiff(order, 21, 13, 16, 3, 2, [wide])
+        yield f"grey16-{order}.tiff", raw_tiff(order, 21, 13, 16, 1, 1, [pixels[:, :42].tobytes()])
+        yield f"white-is-zero2-{order}.tiff", raw_tiff(order, 21, 13, 2, 1, 0, [pixels[:, :6].tobytes()], t266=[2])
+        yield f"tiles-{order}.tiff", raw_tiff(order, 21, 13, 8, 4, 2, [noise(1024, 8).tobytes(), noise(1024, 9).tobytes()], t322=[16], t323=[16], t338=[1])
+    yield "planes.tiff", raw_tiff("II", 21, 13, 8, 3, 2, [noise(273, k).tobytes() for k in (1, 2, 3)], t284=[2])
     yield "exif3.tiff", save(s, "TIFF", tiffinfo={0x0112: 3})
 
 
@@ -179,6 +236,8 @@ def write_decode():
         im = next(ImageSequence.Iterator(Image.open(io.BytesIO(data))))
         want = rgb(im)
         case = {"file": name, "w": want.width, "h": want.height, "sha256": hashlib.sha256(want.tobytes()).hexdigest()}
+        if (dropped := rgb(im, drop=True)).tobytes() != want.tobytes():
+            case["dropped"] = hashlib.sha256(dropped.tobytes()).hexdigest()
         cases.append(case)
     (OUT / "decode.json").write_text(json.dumps(cases, indent=0) + "\n")
 
