@@ -12,9 +12,21 @@ func observed(run *tensor.Run) bool { return run.Options().Observer != nil }
 
 // observeBoth shows both streams as one module's output [batch, queries+length, width].
 func observeBoth(run *tensor.Run, path string, queries, text *tensor.Tensor) {
-	if observed(run) {
+	if observed(run) && path != "" {
 		run.Observe(path, unrecorded(run, func() *tensor.Tensor { return run.Concat(1, queries, text) }))
 	}
+}
+
+// arrive shows what goes into the first layer of a pass with one stream, and leave what comes out of the last.
+func (q *QFormer) arrive(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	run.Observe(q.paths.norm, x)
+	run.Observe(q.paths.embeddings, x)
+	return x
+}
+
+func (q *QFormer) leave(run *tensor.Run, x *tensor.Tensor) {
+	run.Observe(q.paths.encoder, x)
+	run.Observe(q.paths.qformer, x)
 }
 
 // joinMaps makes the two attentions that a layer's streams do look like one map [batch, heads, queries+length, keys] until

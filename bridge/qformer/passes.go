@@ -15,7 +15,7 @@ type Answer struct {
 // one for each picture). What comes back serves contrast, is the soft prompt of a language model, and starts Generate.
 func (q *QFormer) Query(run *tensor.Run, p *Picture, rows []int32) *Answer {
 	a := &Answer{memories: make([]tensor.KV, len(q.layers))}
-	x := q.ask(run, batchOf(p, rows))
+	x := q.arrive(run, q.ask(run, batchOf(p, rows)))
 	for i, l := range q.layers {
 		ask, own := l.self.reflect(run, x)
 		a.memories[i] = own
@@ -24,14 +24,14 @@ func (q *QFormer) Query(run *tensor.Run, p *Picture, rows []int32) *Answer {
 		x = l.finishQueries(run, x, p.of(i, rows))
 		run.Observe(l.path, x)
 	}
-	run.Observe(q.path, x)
+	q.leave(run, x)
 	a.Hidden = x
 	return a
 }
 
 // Text reads texts by themselves: hidden states [batch, length, width].
 func (q *QFormer) Text(run *tensor.Run, t Text) *tensor.Tensor {
-	x := q.embed(run, t)
+	x := q.arrive(run, q.embed(run, t))
 	for _, l := range q.layers {
 		ask, own := l.self.reflect(run, x)
 		x = l.self.read(run, x, ask, memory{stretches: []tensor.KV{own}, keyMask: t.Mask})
@@ -39,7 +39,7 @@ func (q *QFormer) Text(run *tensor.Run, t Text) *tensor.Tensor {
 		x = l.textFF.forward(run, x)
 		run.Observe(l.path, x)
 	}
-	run.Observe(q.path, x)
+	q.leave(run, x)
 	return x
 }
 
@@ -49,6 +49,8 @@ func (q *QFormer) Text(run *tensor.Run, t Text) *tensor.Tensor {
 // Nothing reads the text's own states after the last layer, so that layer finishes them only where somebody looks.
 func (q *QFormer) Match(run *tensor.Run, p *Picture, rows []int32, t Text) *tensor.Tensor {
 	queries, text := q.ask(run, batchOf(p, rows)), q.embed(run, t)
+	observeBoth(run, q.paths.norm, queries, text)
+	observeBoth(run, q.paths.embeddings, queries, text)
 	mask := behindQueries(q.Config.Queries, t)
 	for i, l := range q.layers {
 		queriesAsk, ofQueries := l.self.reflect(run, queries)
@@ -68,14 +70,15 @@ func (q *QFormer) Match(run *tensor.Run, p *Picture, rows []int32, t Text) *tens
 		}
 		observeBoth(run, l.path, queries, text)
 	}
-	observeBoth(run, q.path, queries, text)
+	observeBoth(run, q.paths.encoder, queries, text)
+	observeBoth(run, q.paths.qformer, queries, text)
 	return queries
 }
 
 // Generate reads texts from left to right on top of what the queries brought: text b continues answer rows[b] (nil: b). The
 // hidden state [batch, length, width] at a token is what the language-modelling head predicts the next one from.
 func (q *QFormer) Generate(run *tensor.Run, a *Answer, rows []int32, t Text) *tensor.Tensor {
-	x := q.embed(run, t)
+	x := q.arrive(run, q.embed(run, t))
 	mask := behindQueries(q.Config.Queries, t)
 	for i, l := range q.layers {
 		past := a.memories[i]
@@ -91,7 +94,7 @@ func (q *QFormer) Generate(run *tensor.Run, a *Answer, rows []int32, t Text) *te
 		x = l.textFF.forward(run, x)
 		run.Observe(l.path, x)
 	}
-	run.Observe(q.path, x)
+	q.leave(run, x)
 	return x
 }
 

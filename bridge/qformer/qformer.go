@@ -15,8 +15,11 @@ type QFormer struct {
 	positions *tensor.Tensor // [positions, width], nil without a text stream
 	norm      norm           // of what goes in, queries and embedded words alike
 	layers    []*layer
-	path      string
+	paths     paths
 }
+
+// paths are the modules that an observer sees besides the layers'. In InstructBLIP what goes in comes out of a module of its own.
+type paths struct{ norm, embeddings, encoder, qformer string }
 
 // New binds the Q-Former of a checkpoint, or makes a fresh one: b stands where query_tokens, embeddings and qformer are.
 // InstructBLIP keeps the embeddings and the norm inside qformer; both places are understood.
@@ -24,14 +27,17 @@ func New(b *nn.Builder, c Config) *QFormer {
 	normal := nn.Init{Kind: nn.Normal, Std: c.InitStd}
 	inside := b.Sub("qformer")
 	words, entry := b.Sub("embeddings"), inside.Sub("layernorm")
+	at := paths{encoder: inside.Sub("encoder").Path(), qformer: inside.Path()}
 	if inside.Has("embeddings.layernorm.weight") {
 		words, entry = inside.Sub("embeddings"), inside.Sub("embeddings", "layernorm")
+		at.embeddings = words.Path()
 	}
+	at.norm = entry.Path()
 	q := &QFormer{
 		Config:  c,
 		Latents: b.Tensor("query_tokens", normal, 1, c.Queries, c.Width),
 		norm:    newNorm(entry, c),
-		path:    inside.Path(),
+		paths:   at,
 	}
 	if c.Text {
 		q.words = words.Tensor("word_embeddings.weight", normal, c.Vocab, c.Width)

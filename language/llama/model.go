@@ -17,19 +17,19 @@ import (
 
 // Model is a LLaMA with its weights. It may be used by many runs at a time.
 type Model struct {
-	cfg                      Config
-	path, normPath, headPath string
-	embed                    *tensor.Tensor // [vocabulary, width]
-	blocks                   []block
-	norm                     *tensor.Tensor // [width]
-	head                     *tensor.Tensor // [vocabulary, width]
+	cfg            Config
+	path, headPath string
+	embed          *tensor.Tensor // [vocabulary, width]
+	blocks         []block
+	norm           norm
+	head           *tensor.Tensor // [vocabulary, width]
 }
 
 var _ language.Model = (*Model)(nil)
 
 type block struct {
 	path                   string
-	attentionNorm, mlpNorm *tensor.Tensor // [width]
+	attentionNorm, mlpNorm norm
 	query, key, value, out projection
 	gate, up, down         projection
 	attentionPath, mlpPath string
@@ -38,6 +38,24 @@ type block struct {
 // projection is a linear map whose bias most models lack.
 type projection struct {
 	weight, bias *tensor.Tensor
+	path         string
+}
+
+// norm is an RMS norm.
+type norm struct {
+	weight *tensor.Tensor // [width]
+	eps    float32
+	path   string
+}
+
+func newNorm(b *nn.Builder, c *Config) norm {
+	return norm{weight: b.Tensor("weight", nn.Init{Kind: nn.One}, c.Width), eps: c.Eps, path: b.Path()}
+}
+
+func (n norm) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	y := r.RMSNorm(x, n.weight, n.eps)
+	r.Observe(n.path, y)
+	return y
 }
 
 func (p projection) of() tensor.Projection { return tensor.Projection{W: p.weight, B: p.bias} }
@@ -46,7 +64,7 @@ func (p projection) of() tensor.Projection { return tensor.Projection{W: p.weigh
 func New(b *nn.Builder, cfg Config) *Model {
 	cfg.Vocab = language.Vocabulary(b, "model.embed_tokens.weight", cfg.Vocab)
 	m := &Model{
-		cfg: cfg, path: b.Sub("model").Path(), normPath: b.Sub("model", "norm").Path(), headPath: b.Sub("lm_head").Path(),
+		cfg: cfg, path: b.Sub("model").Path(), headPath: b.Sub("lm_head").Path(),
 	}
 	normal := nn.Init{Kind: nn.Normal, Std: 0.02}
 	inner := b.Sub("model")
@@ -54,7 +72,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	for i := range cfg.Layers {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
 	}
-	m.norm = inner.Tensor("norm.weight", nn.Init{Kind: nn.One}, cfg.Width)
+	m.norm = newNorm(inner.Sub("norm"), &cfg)
 	m.head = m.embed
 	if !cfg.Tied {
 		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.Width)
@@ -63,23 +81,23 @@ func New(b *nn.Builder, cfg Config) *Model {
 }
 
 func newBlock(b *nn.Builder, c *Config) block {
-	one := nn.Init{Kind: nn.One}
 	linear := func(name string, in, out int) projection {
 		return projection{
 			weight: b.Tensor(name+".weight", nn.Init{Kind: nn.Normal, Std: 0.02}, out, in),
 			bias:   b.Optional(name+".bias", out),
+			path:   b.Sub(name).Path(),
 		}
 	}
 	return block{
 		path:          b.Path(),
 		attentionPath: b.Sub("self_attn").Path(),
 		mlpPath:       b.Sub("mlp").Path(),
-		attentionNorm: b.Tensor("input_layernorm.weight", one, c.Width),
+		attentionNorm: newNorm(b.Sub("input_layernorm"), c),
 		query:         linear("self_attn.q_proj", c.Width, c.Heads*c.HeadDim),
 		key:           linear("self_attn.k_proj", c.Width, c.KVHeads*c.HeadDim),
 		value:         linear("self_attn.v_proj", c.Width, c.KVHeads*c.HeadDim),
 		out:           linear("self_attn.o_proj", c.Heads*c.HeadDim, c.Width),
-		mlpNorm:       b.Tensor("post_attention_layernorm.weight", one, c.Width),
+		mlpNorm:       newNorm(b.Sub("post_attention_layernorm"), c),
 		gate:          linear("mlp.gate_proj", c.Width, c.FeedForward),
 		up:            linear("mlp.up_proj", c.Width, c.FeedForward),
 		down:          linear("mlp.down_proj", c.FeedForward, c.Width),
@@ -129,19 +147,21 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 		h = r.Release(mark, m.block(p, i, p.Enter(i, h)))
 	}
 	p.End()
-	h = r.RMSNorm(h, m.norm, m.cfg.Eps)
-	r.Observe(m.normPath, h)
+	h = m.norm.of(r, h)
 	r.Observe(m.path, h)
 	return h
 }
 
 func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor {
 	r, b, c := p.Run, &m.blocks[i], &m.cfg
-	h = r.Add(h, m.attention(p, i, r.RMSNorm(h, b.attentionNorm, c.Eps)))
-	x := r.RMSNorm(h, b.mlpNorm, c.Eps)
+	h = r.Add(h, m.attention(p, i, b.attentionNorm.of(r, h)))
+	x := b.mlpNorm.of(r, h)
 	var wide [2]*tensor.Tensor
 	r.Linears(wide[:], x, b.gate.of(), b.up.of())
+	r.Observe(b.gate.path, wide[0])
+	r.Observe(b.up.path, wide[1])
 	x = r.Linear(r.GLU(wide[0], wide[1], c.Act), b.down.weight, b.down.bias, kernel.NoAct)
+	r.Observe(b.down.path, x)
 	r.Observe(b.mlpPath, x)
 	h = r.Add(h, x)
 	r.Observe(b.path, h)
@@ -152,10 +172,14 @@ func (m *Model) attention(p *language.Pass, i int, x *tensor.Tensor) *tensor.Ten
 	r, b, c := p.Run, &m.blocks[i], &m.cfg
 	var qkv [3]*tensor.Tensor
 	r.Linears(qkv[:], x, b.query.of(), b.key.of(), b.value.of())
+	for i, p := range []*projection{&b.query, &b.key, &b.value} {
+		r.Observe(p.path, qkv[i])
+	}
 	y := p.Attend(i, tensor.AttentionArgs{
 		Q: r.Rotary(qkv[0], p.Positions, c.Heads, c.Rope), Heads: c.Heads, KVHeads: c.KVHeads, Path: b.attentionPath,
 	}, r.Rotary(qkv[1], p.Positions, c.KVHeads, c.Rope), qkv[2])
 	y = r.Linear(y, b.out.weight, b.out.bias, kernel.NoAct)
+	r.Observe(b.out.path, y)
 	r.Observe(b.attentionPath, y)
 	return y
 }

@@ -40,7 +40,7 @@ type Model struct {
 var _ language.Model = (*Model)(nil)
 
 // paths are the modules that an observer sees besides the blocks'.
-type paths struct{ model, decoder, in, out, norm, head string }
+type paths struct{ model, decoder, in, out, head string }
 
 type block struct {
 	path, attentionPath            string
@@ -50,15 +50,30 @@ type block struct {
 }
 
 // linear is x·weightᵀ + bias; weight is [out, in], bias nil where the model has none.
-type linear struct{ weight, bias *tensor.Tensor }
+type linear struct {
+	weight, bias *tensor.Tensor
+	path         string
+}
 
 func (l linear) of() tensor.Projection { return tensor.Projection{W: l.weight, B: l.bias} }
 
 // norm is a layer norm's parameters.
-type norm struct{ weight, bias *tensor.Tensor }
+type norm struct {
+	weight, bias *tensor.Tensor
+	path         string
+}
 
 func (n norm) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
-	return r.LayerNorm(x, n.weight, n.bias, eps)
+	y := r.LayerNorm(x, n.weight, n.bias, eps)
+	r.Observe(n.path, y)
+	return y
+}
+
+// ofSum is of(x + residual), fused.
+func (n norm) ofSum(r *tensor.Run, x, residual *tensor.Tensor) *tensor.Tensor {
+	y := r.AddLayerNorm(x, residual, n.weight, n.bias, eps)
+	r.Observe(n.path, y)
+	return y
 }
 
 // New binds a model to the tensors below b. Errors are b's.
@@ -73,7 +88,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 		cfg: cfg,
 		paths: paths{
 			model: base.Path(), decoder: inner.Path(), in: inner.Sub("project_in").Path(), out: inner.Sub("project_out").Path(),
-			norm: inner.Sub("final_layer_norm").Path(), head: b.Sub("lm_head").Path(),
+			head: b.Sub("lm_head").Path(),
 		},
 		words:     inner.Tensor("embed_tokens.weight", normal, cfg.Vocab, cfg.WordWidth),
 		positions: inner.Tensor("embed_positions.weight", normal, cfg.Context+positionOffset, cfg.Width),
@@ -99,7 +114,7 @@ var normal = nn.Init{Kind: nn.Normal, Std: 0.02}
 
 func newBlock(b *nn.Builder, c *Config) block {
 	project := func(name string, in, out int) linear {
-		l := linear{weight: b.Tensor(name+".weight", normal, out, in)}
+		l := linear{weight: b.Tensor(name+".weight", normal, out, in), path: b.Sub(name).Path()}
 		if c.Bias {
 			l.bias = b.Tensor(name+".bias", nn.Init{Kind: nn.Zero}, out)
 		}
@@ -123,6 +138,7 @@ func newNorm(b *nn.Builder, width int) norm {
 	return norm{
 		weight: b.Tensor("weight", nn.Init{Kind: nn.One}, width),
 		bias:   b.Tensor("bias", nn.Init{Kind: nn.Zero}, width),
+		path:   b.Path(),
 	}
 }
 
@@ -172,7 +188,6 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p.End()
 	if m.cfg.LastNorm {
 		h = m.norm.of(r, h)
-		r.Observe(m.paths.norm, h)
 	}
 	if m.out != nil {
 		h = r.Linear(h, m.out, nil, kernel.NoAct)
@@ -201,23 +216,29 @@ func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor 
 		h = r.Add(h, m.attention(p, i, b.attentionNorm.of(r, h)))
 		h = r.Add(h, m.feedForward(r, b, b.feedForwardNorm.of(r, h)))
 	} else {
-		h = r.AddLayerNorm(m.attention(p, i, h), h, b.attentionNorm.weight, b.attentionNorm.bias, eps)
-		h = r.AddLayerNorm(m.feedForward(r, b, h), h, b.feedForwardNorm.weight, b.feedForwardNorm.bias, eps)
+		h = b.attentionNorm.ofSum(r, m.attention(p, i, h), h)
+		h = b.feedForwardNorm.ofSum(r, m.feedForward(r, b, h), h)
 	}
 	r.Observe(b.path, h)
 	return h
 }
 
 func (m *Model) feedForward(r *tensor.Run, b *block, x *tensor.Tensor) *tensor.Tensor {
-	return r.FeedForward(x, b.inner.weight, b.inner.bias, m.cfg.Act, b.outer.weight, b.outer.bias)
+	y := r.FeedForward(x, b.inner.weight, b.inner.bias, m.cfg.Act, b.outer.weight, b.outer.bias)
+	r.Observe(b.outer.path, y)
+	return y
 }
 
 func (m *Model) attention(p *language.Pass, i int, x *tensor.Tensor) *tensor.Tensor {
 	r, b := p.Run, &m.blocks[i]
 	var qkv [3]*tensor.Tensor
 	r.Linears(qkv[:], x, b.query.of(), b.key.of(), b.value.of())
+	for i, l := range []*linear{&b.query, &b.key, &b.value} {
+		r.Observe(l.path, qkv[i])
+	}
 	y := p.Attend(i, tensor.AttentionArgs{Q: qkv[0], Heads: m.cfg.Heads, Path: b.attentionPath}, qkv[1], qkv[2])
 	y = r.Linear(y, b.out.weight, b.out.bias, kernel.NoAct)
+	r.Observe(b.out.path, y)
 	r.Observe(b.attentionPath, y)
 	return y
 }

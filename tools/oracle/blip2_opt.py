@@ -140,10 +140,10 @@ def main():
     out = {}
     lm = "language_model.model.decoder"
     hooks = watch(m, out, {
-        "vision_model", "vision_model.embeddings", "qformer", "language_projection", lm, lm + ".final_layer_norm",
+        "vision_model", "vision_model.embeddings", "qformer", "qformer.layernorm", "language_projection", lm, lm + ".final_layer_norm",
         "language_model.lm_head", *(f"vision_model.encoder.layers.{i}{x}" for i in range(2) for x in ("", ".self_attn", ".mlp")),
         *(f"qformer.encoder.layer.{i}{x}" for i in range(3) for x in ("", ".attention", ".crossattention")),
-        *(f"{lm}.layers.{i}{x}" for i in range(2) for x in ("", ".self_attn")),
+        *(f"{lm}.layers.{i}{x}" for i in range(2) for x in ("", ".self_attn", ".self_attn.q_proj", ".self_attn.v_proj", ".self_attn_layer_norm", ".fc2")),
     })
     r = m(pixel_values=pixels, input_ids=ids, attention_mask=mask, labels=labels)
     for h in hooks:
