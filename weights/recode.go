@@ -123,6 +123,27 @@ func (t Tensor) recode(workers kernel.Workers, d kernel.DType, from, until int, 
 	return failed
 }
 
+// widen decodes all elements. What is in a file is read from it: touching the mapping for a vector would make its surroundings resident.
+func (t Tensor) widen(out []float32) error {
+	at, inFile := t.in.offset(t.Data)
+	if !inFile {
+		t.decode(out, t.Data)
+		return nil
+	}
+	s := pieces.Get().(*piece)
+	defer pieces.Put(s)
+	for len(out) > 0 {
+		n := min(pieceElems, len(out))
+		raw := s.raw[:n/t.Type.BlockLen()*t.Type.BlockBytes()]
+		if err := t.in.read(raw, at); err != nil {
+			return err
+		}
+		t.decode(out[:n], raw)
+		out, at = out[n:], at+int64(len(raw))
+	}
+	return nil
+}
+
 // decode widens whole blocks, by the kernel where it knows the type.
 func (t Tensor) decode(out []float32, raw []byte) {
 	if d, ok := t.Type.Kernel(); ok {

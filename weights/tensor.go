@@ -57,14 +57,16 @@ func (t Tensor) File() string {
 	return filepath.Base(t.in.file.Name())
 }
 
-// Float32 decodes the elements, of whatever type, into a slice of their own.
+// Float32 decodes the elements, of whatever type, into a slice of their own; those of a mapped file are read from the file.
 // Wider types are rounded to the nearest float32; booleans become 0 and 1.
 func (t Tensor) Float32() ([]float32, error) {
 	if err := t.Check(); err != nil {
 		return nil, err
 	}
 	out := make([]float32, t.Len())
-	typeInfo[t.Type].decode(out, t.Data)
+	if err := t.widen(out); err != nil {
+		return nil, fmt.Errorf("tensor %s: %w", quote(t.Name), err)
+	}
 	return out, nil
 }
 
