@@ -460,3 +460,22 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("%v; %s", err, hint.Of(err))
 	}
 }
+
+// TestNoRoom has a file that no disk has room for: said before anything is fetched.
+func TestNoRoom(t *testing.T) {
+	if _, ok := freeSpace(t.TempDir()); !ok {
+		t.Skip("this system does not say how much room there is")
+	}
+	f, h := newFake(t, usual())
+	f.Misbehave = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/tree/") {
+			return false
+		}
+		_, _ = fmt.Fprintf(w, `[{"type":"file","path":"model.safetensors","oid":"1","size":130,"lfs":{"oid":"%064d","size":%d}}]`, 1, int64(1)<<60)
+		return true
+	}
+	_, err := h.Pull(t.Context(), fakeModel, PullOptions{})
+	if err == nil || !strings.Contains(err.Error(), "MB are to come") || hint.Of(err) == "" || f.Requests("HEAD") > 0 {
+		t.Errorf("error %v", err)
+	}
+}

@@ -186,8 +186,12 @@ type job struct {
 func newJob(h *Hub, name string, l listing, files []string, to target, o PullOptions) *job {
 	j := &job{hub: h, name: name, commit: l.commit, to: to, told: o.Progress}
 	j.state = Progress{Commit: l.commit, Files: len(files)}
+	chosen := make(map[string]bool, len(files))
+	for _, f := range files {
+		chosen[f] = true
+	}
 	for _, e := range l.entries {
-		if !slices.Contains(files, e.path) {
+		if !chosen[e.path] {
 			continue
 		}
 		j.state.Bytes += max(0, e.size)
@@ -213,7 +217,7 @@ func (j *job) room() error {
 	if !ok || need <= free {
 		return nil
 	}
-	return hint.Wrap(failf(kindNoSpace, "%s: %.1f GB are to come, %s has room for %.1f", j.name, float64(need)/1e9, j.to.dir(), float64(free)/1e9),
+	return hint.Wrap(failf(kindNoSpace, "%s: %.1f MB are to come, %s has room for %.1f", j.name, float64(need)/1e6, existing(j.to.dir()), float64(free)/1e6),
 		"make room, or set HF_HOME to a larger disk")
 }
 

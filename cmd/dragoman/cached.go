@@ -47,12 +47,37 @@ there, and how many files were broken off.`,
 	}
 }
 
+// cachedNames are the names in the cache; none where it cannot be read.
+func cachedNames() []string {
+	h, err := hub.FromEnvironment()
+	if err != nil {
+		return nil
+	}
+	models, err := h.List()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, m := range models {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// completeModels offers the built-in model and those in the cache, besides files.
+func completeModels(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return append([]string{"mini"}, cachedNames()...), cobra.ShellCompDirectiveDefault
+}
+
 func (c *cli) rmCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm NAME…",
 		Short: "remove a model from the Hugging Face cache",
 		Long:  "Deletes models from the cache, all their revisions and what was broken off. Python's libraries no longer find them either.",
 		Args:  cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return cachedNames(), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: work(func(_ *cobra.Command, names []string) error {
 			h, err := hub.FromEnvironment()
 			if err != nil {

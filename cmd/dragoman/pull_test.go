@@ -78,6 +78,11 @@ func TestPullCommand(t *testing.T) {
 	if status != exitDone || !strings.HasPrefix(out, "org/model ") || !strings.Contains(out, "main=0123456789ab") || strings.Count(out, "\n") != 1 {
 		t.Errorf("ls: %d %q", status, out)
 	}
+	for _, args := range [][]string{{"__complete", "caption", "--model", ""}, {"__complete", "rm", ""}} {
+		if status, out, _ = call(t, args...); status != exitDone || !strings.Contains(out, "org/model\n") {
+			t.Errorf("%v: %d %q", args, status, out)
+		}
+	}
 	status, out, errs = call(t, "rm", "org/none", fakehub.Model)
 	if status != exitFailed || !strings.HasPrefix(out, "org/model ") || !strings.Contains(errs, "org/none: not in the Hugging Face cache") {
 		t.Errorf("rm: %d %q %q", status, out, errs)

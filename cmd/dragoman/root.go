@@ -90,7 +90,7 @@ func (c *cli) modelFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.dtype, "dtype", "auto", "how weights are computed with: auto, f32, f16, bf16, q8_0, q4_0, q4_1")
 	cmd.Flags().StringVar(&c.memory, "memory", "auto", "what a model's weights may take: auto (what this process may have), or a size as 500M or 16G; 0: anything")
 	cmd.Flags().BoolVar(&c.check, "check", false, "read all weights first, and refuse a NaN or an infinity")
-	_ = cmd.RegisterFlagCompletionFunc("model", cobra.FixedCompletions([]string{"mini"}, cobra.ShellCompDirectiveDefault))
+	_ = cmd.RegisterFlagCompletionFunc("model", completeModels)
 	_ = cmd.RegisterFlagCompletionFunc("dtype", cobra.FixedCompletions(dtypes, cobra.ShellCompDirectiveNoFileComp))
 }
 
