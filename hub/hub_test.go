@@ -203,9 +203,11 @@ func TestWithoutLinks(t *testing.T) {
 func TestMirrorWithoutTrees(t *testing.T) {
 	f, h := newFake(t, usual())
 	f.NoTree = true
-	p, err := h.Pull(t.Context(), fakeModel, PullOptions{})
-	if err != nil || len(p.Files) != 5 || p.Bytes < int64(len(bigWeights)) {
-		t.Errorf("%+v, %v", p, err)
+	for _, revision := range []string{"", fakeCommit} {
+		p, err := h.Pull(t.Context(), fakeModel, PullOptions{Revision: revision})
+		if err != nil || len(p.Files) != 5 || p.Bytes < int64(len(bigWeights)) {
+			t.Errorf("%q: %+v, %v", revision, p, err)
+		}
 	}
 }
 

@@ -42,42 +42,56 @@ type listing struct {
 func (h *Hub) list(ctx context.Context, name, revision string) (listing, error) {
 	about := subject{name: name, revision: revision}
 	l := listing{commit: revision}
-	var siblings []string
+	var named []string
+	var err error
 	if !commitName.MatchString(revision) {
-		var info struct {
-			SHA      string `json:"sha"`
-			Siblings []struct {
-				Name string `json:"rfilename"`
-			} `json:"siblings"`
-		}
-		if _, err := h.getJSON(ctx, h.Endpoint+"/api/models/"+name+"/revision/"+url.PathEscape(revision), about, &info); err != nil {
-			return l, h.whichIsMissing(ctx, about, err)
-		}
-		if !component.MatchString(info.SHA) {
-			return l, failf(kindUnavailable, "%s: the hub names no commit for revision %q: is %s a hub?", name, revision, h.Endpoint)
-		}
-		l.commit = info.SHA
-		for _, s := range info.Siblings {
-			siblings = append(siblings, s.Name)
+		if l.commit, named, err = h.resolve(ctx, about); err != nil {
+			return l, err
 		}
 	}
-	entries, err := h.tree(ctx, about, l.commit)
+	l.entries, err = h.tree(ctx, about, l.commit)
+	if isNotFound(err) { // perhaps a mirror that knows no trees
+		if named == nil {
+			if _, named, err = h.resolve(ctx, about); err != nil {
+				return l, err
+			}
+		}
+		for _, n := range named {
+			l.entries, err = append(l.entries, entry{path: n, size: -1}), nil
+		}
+	}
 	if err != nil {
-		if len(siblings) == 0 || !isNotFound(err) {
-			return l, h.whichIsMissing(ctx, about, err)
-		}
-		for _, s := range siblings { // a mirror that knows no trees
-			entries = append(entries, entry{path: s, size: -1})
-		}
+		return l, h.whichIsMissing(ctx, about, err)
 	}
-	for _, e := range entries {
+	for _, e := range l.entries {
 		if err := checkFile(e.path); err != nil {
 			return l, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.path, b.path) })
-	l.entries = slices.CompactFunc(entries, func(a, b entry) bool { return a.path == b.path })
+	slices.SortFunc(l.entries, func(a, b entry) int { return strings.Compare(a.path, b.path) })
+	l.entries = slices.CompactFunc(l.entries, func(a, b entry) bool { return a.path == b.path })
 	return l, nil
+}
+
+// resolve asks for the commit of a revision, and the names of its files.
+func (h *Hub) resolve(ctx context.Context, about subject) (commit string, files []string, err error) {
+	var info struct {
+		SHA      string `json:"sha"`
+		Siblings []struct {
+			Name string `json:"rfilename"`
+		} `json:"siblings"`
+	}
+	if _, err := h.getJSON(ctx, h.Endpoint+"/api/models/"+about.name+"/revision/"+url.PathEscape(about.revision), about, &info); err != nil {
+		return "", nil, h.whichIsMissing(ctx, about, err)
+	}
+	if !component.MatchString(info.SHA) {
+		return "", nil, failf(kindUnavailable, "%s: the hub names no commit for revision %q: is %s a hub?", about.name, about.revision, h.Endpoint)
+	}
+	files = []string{}
+	for _, s := range info.Siblings {
+		files = append(files, s.Name)
+	}
+	return info.SHA, files, nil
 }
 
 // isNotFound says whether the hub knows nothing of what was asked for.

@@ -127,7 +127,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	const api, resolve = "/api/models/" + Model, "/" + Model + "/resolve/"
 	switch path := r.URL.Path; {
-	case path == api, path == api+"/revision/main", path == api+"/revision/v1", path == api+"/revision/"+Commit[:7]:
+	case path == api, path == api+"/revision/main", path == api+"/revision/v1", path == api+"/revision/"+Commit[:7], path == api+"/revision/"+Commit:
 		siblings := []map[string]string{}
 		for _, name := range h.names() {
 			siblings = append(siblings, map[string]string{"rfilename": name})
