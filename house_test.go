@@ -22,7 +22,7 @@ var floors = []struct {
 	{2, []string{"weights", "hub"}},
 	{3, []string{"nn", "generate", "tokenizer", "picture", "data"}},
 	{4, []string{"vision", "vision/*", "bridge", "bridge/*", "language", "language/*"}},
-	{5, []string{"model/*"}},
+	{5, []string{"model", "model/*"}},
 	{6, []string{"train", "eval"}},
 	{7, []string{"."}},
 	{8, []string{"serve", "inspect", "search", "batch", "bench"}},

@@ -3,6 +3,7 @@ package blip2
 import (
 	"fmt"
 
+	"dragoman/model"
 	"dragoman/nn"
 	"dragoman/tensor"
 	"dragoman/vision/vit"
@@ -47,7 +48,7 @@ func (m *Model) fresh(config []byte, opt nn.BuilderOptions, want Rooms) (err err
 	var heads Want
 	if want.Language {
 		b := nn.NewBuilder(nil, opt)
-		if m.Language, err = bindLanguage(b.Sub(languageModule), m.Config.Language, generation{}); err == nil {
+		if m.Language, err = model.BindLanguage(b.Sub(languageModule), m.Config.Language.Type, m.Config.Language.JSON, model.Generation{}); err == nil {
 			err = b.Err()
 		}
 		if err != nil {

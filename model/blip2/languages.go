@@ -1,37 +1,21 @@
 package blip2
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
-	"slices"
-	"strings"
 
 	"dragoman/language"
 	"dragoman/language/llama"
-	"dragoman/language/opt"
-	"dragoman/language/t5"
+	"dragoman/model"
 	"dragoman/nn"
 	"dragoman/tokenizer"
 	"dragoman/weights"
 )
 
-// The model types of language models.
-const (
-	typeLlama = "llama"
-	typeOPT   = "opt"
-	typeT5    = "t5"
-)
-
-var languageTypes = []string{typeLlama, typeOPT, typeT5}
-
-func isLanguageType(t string) bool { return slices.Contains(languageTypes, t) }
-
 // LanguagePart describes the language model in a GGUF file or in a directory of transformers', or that of a name in the Hugging Face
 // cache, for a config.json.
 func LanguagePart(files Files, name string) (Part, error) {
-	name, err := files.locate(name)
+	name, err := files.Locate(name)
 	if err != nil {
 		return Part{}, err
 	}
@@ -39,7 +23,7 @@ func LanguagePart(files Files, name string) (Part, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
 		return Part{}, err
 	}
-	return withWeights(raw, typeLlama, files.where(name))
+	return withWeights(raw, model.Llama, files.Where(name))
 }
 
 func isNotDir(err error) bool {
@@ -62,7 +46,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if module == "" {
 		bound.Store = options.Precision.storeLanguage
 	}
-	if file != nil && file.Format == weights.GGUF && (files.packed == nil || file.Meta.Architecture() != "") {
+	if file != nil && file.Format == weights.GGUF && (files.Packed == nil || file.Meta.Architecture() != "") {
 		m, err := llama.FromGGUF(file, module, bound)
 		if err != nil {
 			return nil, nil, err
@@ -75,7 +59,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 		return nil, nil, err
 	}
 	folder := files.Below(at)
-	g, err := readGeneration(folder)
+	g, err := model.ReadGeneration(folder)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -83,7 +67,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if module != "" {
 		b = b.Sub(module)
 	}
-	m, err := bindLanguage(b, p, g)
+	m, err := model.BindLanguage(b, p.Type, p.JSON, g)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,62 +77,4 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	}
 	t, err := folder.Tokenizer()
 	return m, t, err
-}
-
-// bindLanguage binds the language model of a configuration.
-func bindLanguage(b *nn.Builder, p Part, g generation) (language.Model, error) {
-	switch p.Type {
-	case typeLlama:
-		c, err := llama.ParseConfig(p.JSON)
-		if err != nil {
-			return nil, err
-		}
-		g.setEOS(&c.EOS)
-		return llama.New(b, c), nil
-	case typeOPT:
-		c, err := opt.ParseConfig(p.JSON)
-		if err != nil {
-			return nil, err
-		}
-		g.setEOS(&c.EOS)
-		return opt.New(b, c), nil
-	case typeT5:
-		c, err := t5.ParseConfig(p.JSON)
-		if err != nil {
-			return nil, err
-		}
-		g.setEOS(&c.EOS)
-		return t5.New(b, c), nil
-	}
-	return nil, fmt.Errorf("config.json: text_config: model_type %q is none of %s", p.Type, strings.Join(languageTypes, ", "))
-}
-
-// generationFile is where transformers keeps what generating needs.
-const generationFile = "generation_config.json"
-
-// generation is what that file says. A model may have learnt anew where its texts end: BLIP-2 ends OPT's with the end of a line.
-type generation struct {
-	EOS language.IDs `json:"eos_token_id"`
-}
-
-// setEOS replaces what a model's configuration says, where there is something to replace it with.
-func (g generation) setEOS(ids *[]int32) {
-	if len(g.EOS) > 0 {
-		*ids = g.EOS
-	}
-}
-
-// readGeneration reads the file; it is nothing without one.
-func readGeneration(files Files) (g generation, err error) {
-	raw, err := files.ReadFile(generationFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return g, nil
-	}
-	if err != nil {
-		return g, err
-	}
-	if err := json.Unmarshal(raw, &g); err != nil {
-		return g, fmt.Errorf("%s: %w", generationFile, err)
-	}
-	return g, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"dragoman/language"
+	"dragoman/model"
 	"dragoman/nn"
 	"dragoman/picture"
 	"dragoman/tensor"
@@ -86,13 +87,13 @@ const wordsDir = "qformer_tokenizer"
 
 // Open opens a model's directory, or the one file that Pack made of one; "mini:" is the built-in one's directory.
 func Open(path string, opt Options) (*Model, error) {
-	files, err := find(path)
+	files, err := model.Find(path)
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
 	m, err := open(files, opt)
 	if err != nil {
-		return nil, fmt.Errorf("open model: %s: %w", path, errors.Join(err, files.close()))
+		return nil, fmt.Errorf("open model: %s: %w", path, errors.Join(err, files.Close()))
 	}
 	return m, nil
 }
@@ -119,10 +120,10 @@ func (m *Model) bind(files Files, opt Options) error {
 	if err != nil {
 		return err
 	}
-	if c.Vision, err = files.complete(c.Vision, "vision_config", typeViT); err != nil {
+	if c.Vision, err = complete(files, c.Vision, "vision_config", typeViT); err != nil {
 		return err
 	}
-	if c.Language, err = files.complete(c.Language, "text_config", typeOPT); err != nil {
+	if c.Language, err = complete(files, c.Language, "text_config", model.OPT); err != nil {
 		return err
 	}
 	file, err := files.Weights(ownWeights(files, c))
@@ -140,7 +141,7 @@ func (m *Model) bind(files Files, opt Options) error {
 		return err
 	}
 	src := own
-	if files.packed == nil && files.Has(firstStageFile) {
+	if files.Packed == nil && files.Has(firstStageFile) {
 		first, err := files.Weights(firstStageFile)
 		if err != nil {
 			return err

@@ -5,47 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
-	"dragoman/hub"
-	"dragoman/internal/builtin"
-	"dragoman/internal/hint"
 	"dragoman/weights"
 )
 
 // A part of a model may be named instead of described: "weights" in its configuration is a file, a directory, or a model in the
 // Hugging Face cache, whose own config.json says the rest. So LAVIS's bridges, which come without the frozen parts, are put onto them.
 
-// locate is the name by which f finds a part's weights: itself, or the folder of a model in the Hugging Face cache.
-func (f Files) locate(name string) (string, error) {
-	path := f.where(name)
-	model, revision := hub.SplitRevision(name)
-	if f.packed != nil || builtin.Is(path) || filepath.IsAbs(name) || !hub.IsName(model) {
-		return name, nil
-	}
-	if _, err := os.Stat(path); err == nil {
-		return name, nil
-	}
-	cache, err := hub.FromEnvironment()
-	if err != nil {
-		return "", err
-	}
-	dir, err := cache.Find(model, revision)
-	if err != nil {
-		return "", hint.Wrap(fmt.Errorf("%s: neither a file here nor in the Hugging Face cache", name), "dragoman pull %s", model)
-	}
-	return dir, nil
-}
-
 // complete fills in what a part's configuration leaves to the checkpoint that it names. key is where that checkpoint's config.json
 // has the part, if it is that of a whole model.
-func (f Files) complete(p Part, key, fallback string) (Part, error) {
+func complete(f Files, p Part, key, fallback string) (Part, error) {
 	at, err := p.weights()
-	if err != nil || at == "" || f.packed != nil {
+	if err != nil || at == "" || f.Packed != nil {
 		return p, err
 	}
-	if at, err = f.locate(at); err != nil {
+	if at, err = f.Locate(at); err != nil {
 		return p, err
 	}
 	raw, err := f.Below(at).ReadFile("config.json")

@@ -11,22 +11,22 @@ import (
 	"strings"
 
 	"dragoman/kernel"
+	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
 )
 
 // A packed model is a GGUF file. Its tensors have the names that they have in a whole model; the small files of the model's directory
-// are strings of its metadata, under fileKey and their names. A language model that comes from a GGUF file keeps the names and
+// are strings of its metadata, under model.FileKey and their names. A language model that comes from a GGUF file keeps the names and
 // the metadata that it had there, below languageModule.
 const (
-	fileKey    = "dragoman.file."
 	formatKey  = "dragoman.format"
 	packFormat = 1
 )
 
 // packed says whether a file is a packed model.
 func packed(f *weights.File) bool {
-	_, ok := f.Meta[fileKey+"config.json"]
+	_, ok := f.Meta[model.FileKey+"config.json"]
 	return ok
 }
 
@@ -47,7 +47,7 @@ var (
 		"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
 		"vocab.json", "merges.txt", "spiece.model", "tokenizer.model", "vocab.txt",
 	}
-	smallFiles = append([]string{"preprocessor_config.json", "processor_config.json", generationFile, memoryFile}, tokenizerFiles...)
+	smallFiles = append([]string{"preprocessor_config.json", "processor_config.json", model.GenerationFile, memoryFile}, tokenizerFiles...)
 )
 
 // Pack writes the model at path, a directory or a file, into one GGUF file that Open takes, with matrices as p says; a language model by
@@ -58,7 +58,7 @@ func Pack(path, out string, p Precision) (err error) {
 		if k.model != nil {
 			err = errors.Join(err, k.model.Close())
 		}
-		if err = errors.Join(err, k.files.close()); err != nil {
+		if err = errors.Join(err, k.files.Close()); err != nil {
 			err = fmt.Errorf("convert model: %w", err)
 		}
 	}()
@@ -70,10 +70,10 @@ func Pack(path, out string, p Precision) (err error) {
 	if k.model, err = open(path, Options{bound: k.bound}); err != nil {
 		return err
 	}
-	if k.files, err = find(path); err != nil {
+	if k.files, err = model.Find(path); err != nil {
 		return err
 	}
-	if f := k.files.packed; f != nil && !packed(f) {
+	if f := k.files.Packed; f != nil && !packed(f) {
 		k.addGGUF(f, "")
 	} else if err := k.addFiles(); err != nil {
 		return err
@@ -147,7 +147,7 @@ func (k *packer) addFiles() error {
 	if raw, err = json.MarshalIndent(config, "", "  "); err != nil {
 		return err
 	}
-	k.meta[fileKey+"config.json"] = string(raw)
+	k.meta[model.FileKey+"config.json"] = string(raw)
 	if err := k.copyFiles("", "", smallFiles); err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (k *packer) addPart(at, module string) error {
 		k.addGGUF(f, module+".")
 		return nil
 	}
-	return k.copyFiles(at, module, append([]string{generationFile}, tokenizerFiles...))
+	return k.copyFiles(at, module, append([]string{model.GenerationFile}, tokenizerFiles...))
 }
 
 // addGGUF takes the whole file of a language model, all of it below a prefix. What was bound of it has other names than the file's.
@@ -201,7 +201,7 @@ func (k *packer) copyFiles(folder, to string, names []string) error {
 		if err != nil {
 			return err
 		}
-		k.meta[fileKey+path.Join(to, name)] = string(raw)
+		k.meta[model.FileKey+path.Join(to, name)] = string(raw)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (p Part) weights() (string, error) {
 // VisionPart describes the image encoder in a checkpoint of its own, for a config.json: a file, a directory of a whole model's, or the
 // name of one in the Hugging Face cache.
 func VisionPart(files Files, name string) (Part, error) {
-	name, err := files.locate(name)
+	name, err := files.Locate(name)
 	if err != nil {
 		return Part{}, err
 	}
@@ -57,7 +57,7 @@ func VisionPart(files Files, name string) (Part, error) {
 		if whole.Vision == nil {
 			return Part{}, fmt.Errorf("%s/config.json: there is no vision_config", name)
 		}
-		return withWeights(whole.Vision, typeViT, files.where(name))
+		return withWeights(whole.Vision, typeViT, files.Where(name))
 	}
 	kind := typeEfficientNet
 	if f, err := files.Weights(name); err == nil { // otherwise it is said when the part is opened
@@ -68,7 +68,7 @@ func VisionPart(files Files, name string) (Part, error) {
 			return Part{}, err
 		}
 	}
-	return withWeights(nil, kind, files.where(name))
+	return withWeights(nil, kind, files.Where(name))
 }
 
 // withWeights adds model_type and weights to a part's configuration.
@@ -116,7 +116,7 @@ func (o *opened) source(p Part, files Files, own weights.Source, prefix string) 
 		}
 		return own, nil, nil
 	}
-	if at, err = files.locate(at); err != nil {
+	if at, err = files.Locate(at); err != nil {
 		return nil, nil, err
 	}
 	f, err := files.Weights(at)

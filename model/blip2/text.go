@@ -4,26 +4,27 @@ import (
 	"errors"
 	"fmt"
 
+	"dragoman/model"
 	"dragoman/weights"
 )
 
 // IsLanguage says whether there is a language model by itself at path: a GGUF file, or a directory or a packed file whose config.json
 // is that of one.
 func IsLanguage(path string) bool {
-	files, err := find(path)
+	files, err := model.Find(path)
 	if err != nil {
 		return false
 	}
-	defer files.close() // a file that was only looked at
-	if files.packed != nil && !packed(files.packed) {
-		return files.packed.Format == weights.GGUF
+	defer files.Close() // a file that was only looked at
+	if files.Packed != nil && !packed(files.Packed) {
+		return files.Packed.Format == weights.GGUF
 	}
 	raw, err := files.ReadFile("config.json")
 	if err != nil {
 		return false
 	}
 	p, err := parsePart(raw, "")
-	return err == nil && isLanguageType(p.Type)
+	return err == nil && model.IsLanguage(p.Type)
 }
 
 // OpenLanguage opens a language model by itself, a GGUF file, a directory of transformers', or a packed file: a Model that has Language
@@ -41,10 +42,10 @@ func (m *Model) bindLanguageAlone(path string, opt Options) (err error) {
 	var files Files
 	var own weights.Source
 	if IsPacked(path) {
-		if files, err = find(path); err != nil {
+		if files, err = model.Find(path); err != nil {
 			return err
 		}
-		m.open, own = append(m.open, files.packed), files.packed
+		m.open, own = append(m.open, files.Packed), files.Packed
 		var raw []byte
 		if raw, err = files.ReadFile("config.json"); err == nil {
 			m.Config.Language, err = parsePart(raw, "")

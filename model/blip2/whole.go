@@ -42,7 +42,7 @@ type origin struct {
 
 // keepOrigin remembers a directory that holds everything that its model is.
 func (m *Model) keepOrigin(files Files, config []byte) error {
-	if files.packed != nil {
+	if files.Packed != nil {
 		return nil
 	}
 	for _, p := range []Part{m.Config.Vision, m.Config.Language} {

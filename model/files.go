@@ -1,4 +1,4 @@
-package blip2
+package model
 
 import (
 	"fmt"
@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"dragoman/hub"
 	"dragoman/internal/builtin"
+	"dragoman/internal/hint"
 	"dragoman/tokenizer"
 	"dragoman/weights"
 )
@@ -17,20 +19,23 @@ import (
 // holds them all.
 type Files struct {
 	dir    string        // "mini:" for the built-in model
-	packed *weights.File // nil, or the file that holds them; dir is then its path
+	Packed *weights.File // nil, or the file that holds them; dir is then its path
 	below  string        // in a packed file: the folder that names are below
 }
+
+// FileKey begins the keys under which a packed file has small files, by their names.
+const FileKey = "dragoman.file."
 
 // Dir finds files below a directory; "mini:" is the built-in model's.
 func Dir(path string) Files { return Files{dir: path} }
 
-// find finds the files of a model that is a directory, or one file.
-func find(path string) (Files, error) {
+// Find finds the files of a model that is a directory, or one file.
+func Find(path string) (Files, error) {
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
 		return Dir(path), nil // reading the first file says what is wrong
 	}
 	f, err := weights.Open(path)
-	return Files{dir: path, packed: f}, err
+	return Files{dir: path, Packed: f}, err
 }
 
 // Below are the files in a folder; "" is the directory itself.
@@ -38,23 +43,23 @@ func (f Files) Below(folder string) Files {
 	switch {
 	case folder == "":
 		return f
-	case f.packed != nil:
-		return Files{dir: f.dir, packed: f.packed, below: path.Join(f.below, folder)}
+	case f.Packed != nil:
+		return Files{dir: f.dir, Packed: f.Packed, below: path.Join(f.below, folder)}
 	}
-	return Dir(f.where(folder))
+	return Dir(f.Where(folder))
 }
 
-// close gives back the one file, where there is one.
-func (f Files) close() error {
-	if f.packed == nil {
+// Close gives back the one file, where there is one.
+func (f Files) Close() error {
+	if f.Packed == nil {
 		return nil
 	}
-	return f.packed.Close()
+	return f.Packed.Close()
 }
 
-// where is a file's name outside of the directory.
-func (f Files) where(name string) string {
-	if f.packed != nil {
+// Where is a file's name outside of the directory.
+func (f Files) Where(name string) string {
+	if f.Packed != nil {
 		return f.dir + ": " + path.Join(f.below, name)
 	}
 	if builtin.Is(name) || filepath.IsAbs(name) {
@@ -68,14 +73,14 @@ func (f Files) where(name string) string {
 
 // ReadFile reads a small file; the error is fs.ErrNotExist where there is none.
 func (f Files) ReadFile(name string) ([]byte, error) {
-	if f.packed != nil {
-		text, ok := f.packed.Meta.String(fileKey + path.Join(f.below, name))
+	if f.Packed != nil {
+		text, ok := f.Packed.Meta.String(FileKey + path.Join(f.below, name))
 		if !ok {
-			return nil, &fs.PathError{Op: "open", Path: f.where(name), Err: fs.ErrNotExist}
+			return nil, &fs.PathError{Op: "open", Path: f.Where(name), Err: fs.ErrNotExist}
 		}
 		return []byte(text), nil
 	}
-	path := f.where(name)
+	path := f.Where(name)
 	if builtin.Is(path) {
 		return builtin.ReadFile(path)
 	}
@@ -92,11 +97,11 @@ func (f Files) ReadFile(name string) ([]byte, error) {
 
 // Has says whether there is such a file.
 func (f Files) Has(name string) bool {
-	if f.packed != nil {
-		_, ok := f.packed.Meta[fileKey+path.Join(f.below, name)]
+	if f.Packed != nil {
+		_, ok := f.Packed.Meta[FileKey+path.Join(f.below, name)]
 		return ok
 	}
-	path := f.where(name)
+	path := f.Where(name)
 	if builtin.Is(path) {
 		return slices.Contains(builtin.Names(), path)
 	}
@@ -106,13 +111,13 @@ func (f Files) Has(name string) bool {
 
 // Weights maps a checkpoint: a file, or the one (or its shards) in a directory. In a packed file it is the tensors below that name.
 func (f Files) Weights(name string) (*weights.File, error) {
-	if f.packed != nil {
+	if f.Packed != nil {
 		if name == "." {
-			return f.packed, nil
+			return f.Packed, nil
 		}
-		return f.packed.Sub(name + "."), nil
+		return f.Packed.Sub(name + "."), nil
 	}
-	path := f.where(name)
+	path := f.Where(name)
 	if builtin.Is(path) {
 		data, err := builtin.ReadFile(path)
 		if err != nil {
@@ -121,6 +126,27 @@ func (f Files) Weights(name string) (*weights.File, error) {
 		return weights.OpenBytes(path, data)
 	}
 	return weights.Open(path)
+}
+
+// Locate is the name by which f finds a part's weights: itself, or the folder of a model in the Hugging Face cache.
+func (f Files) Locate(name string) (string, error) {
+	path := f.Where(name)
+	model, revision := hub.SplitRevision(name)
+	if f.Packed != nil || builtin.Is(path) || filepath.IsAbs(name) || !hub.IsName(model) {
+		return name, nil
+	}
+	if _, err := os.Stat(path); err == nil {
+		return name, nil
+	}
+	cache, err := hub.FromEnvironment()
+	if err != nil {
+		return "", err
+	}
+	dir, err := cache.Find(model, revision)
+	if err != nil {
+		return "", hint.Wrap(fmt.Errorf("%s: neither a file here nor in the Hugging Face cache", name), "dragoman pull %s", model)
+	}
+	return dir, nil
 }
 
 // Tokenizer builds the tokenizer from its files.

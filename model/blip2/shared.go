@@ -1,0 +1,9 @@
+package blip2
+
+import "dragoman/model"
+
+// Files finds a model's files.
+type Files = model.Files
+
+// Dir finds files below a directory; "mini:" is the built-in model's.
+func Dir(path string) Files { return model.Dir(path) }

@@ -1,0 +1,86 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"dragoman/language"
+	"dragoman/language/llama"
+	"dragoman/language/opt"
+	"dragoman/language/t5"
+	"dragoman/nn"
+)
+
+// The model types of language models, as a config.json says them.
+const (
+	Llama = "llama"
+	OPT   = "opt"
+	T5    = "t5"
+)
+
+var languageTypes = []string{Llama, OPT, T5}
+
+// IsLanguage says whether a model_type is that of a language model.
+func IsLanguage(modelType string) bool { return slices.Contains(languageTypes, modelType) }
+
+// BindLanguage binds the language model of a configuration to the tensors below b, whose errors are b's.
+func BindLanguage(b *nn.Builder, modelType string, config json.RawMessage, g Generation) (language.Model, error) {
+	switch modelType {
+	case Llama:
+		c, err := llama.ParseConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		g.setEOS(&c.EOS)
+		return llama.New(b, c), nil
+	case OPT:
+		c, err := opt.ParseConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		g.setEOS(&c.EOS)
+		return opt.New(b, c), nil
+	case T5:
+		c, err := t5.ParseConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		g.setEOS(&c.EOS)
+		return t5.New(b, c), nil
+	}
+	return nil, fmt.Errorf("config.json: text_config: model_type %q is none of %s", modelType, strings.Join(languageTypes, ", "))
+}
+
+// GenerationFile is where transformers keeps what generating needs.
+const GenerationFile = "generation_config.json"
+
+// Generation is what that file says. A model may have learnt anew where its texts end: BLIP-2 ends OPT's with the end of a line.
+type Generation struct {
+	EOS language.IDs `json:"eos_token_id"`
+}
+
+// setEOS replaces what a model's configuration says, where there is something to replace it with.
+func (g Generation) setEOS(ids *[]int32) {
+	if len(g.EOS) > 0 {
+		*ids = g.EOS
+	}
+}
+
+// ReadGeneration reads the file; it is nothing without one.
+func ReadGeneration(files Files) (g Generation, err error) {
+	raw, err := files.ReadFile(GenerationFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return g, nil
+	}
+	if err != nil {
+		return g, err
+	}
+	if err := json.Unmarshal(raw, &g); err != nil {
+		return g, fmt.Errorf("%s: %w", GenerationFile, err)
+	}
+	return g, nil
+}
