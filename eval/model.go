@@ -15,12 +15,14 @@ import (
 	"dragoman/tensor"
 )
 
-// Item is a picture with what is right to say of it.
+// Item is a picture with what is right to say of it, or a question about it with people's answers.
 type Item struct {
 	Name       string
 	Decode     func() (*picture.RGBA, error)
-	References []string // captions; a caption that equals one of them is right, in retrieval too
-	Keywords   []string // words that belong to the picture, which count for a shared content word
+	Question   string    // "": the picture is to be captioned
+	References []string  // captions; a caption that equals one of them is right, in retrieval too. Or answers
+	Weights    []float64 // of the answers; nil: each counts once
+	Keywords   []string  // words that belong to the picture, which count for a shared content word
 }
 
 // Options say how a model is measured. The zero value measures everything there is but the matching head.
@@ -43,6 +45,7 @@ type Report struct {
 	N        int        `json:"n"`
 	Skipped  int        `json:"skipped,omitempty"` // pictures that could not be read
 	Captions *Captions  `json:"captions,omitempty"`
+	Answers  *Answers   `json:"answers,omitempty"`
 	Labels   int        `json:"labels,omitempty"` // texts that retrieval chose among
 	Text     *Retrieval `json:"image_to_text,omitempty"`
 	Image    *Retrieval `json:"text_to_image,omitempty"`
@@ -76,14 +79,9 @@ func Evaluate(ctx context.Context, m *blip2.Model, items []Item, o Options) (Rep
 	}
 	r := Report{Name: o.Name, N: len(e.items), Skipped: len(items) - len(e.items), Items: e.items, Said: e.said}
 	if e.said != nil {
-		var references, keywords [][]string
-		for _, it := range e.items {
-			references, keywords = append(references, it.References), append(keywords, it.Keywords)
-		}
-		c := ScoreCaptions(e.said, references, keywords)
-		r.Captions = &c
+		e.score(&r)
 	}
-	if e.embedded != nil {
+	if e.embedded != nil && !e.questions { // answers do not tell pictures apart
 		if err := e.retrieve(ctx, &r); err != nil {
 			return Report{}, fmt.Errorf("evaluate: %w", err)
 		}
@@ -91,17 +89,38 @@ func Evaluate(ctx context.Context, m *blip2.Model, items []Item, o Options) (Rep
 	return r, nil
 }
 
+// score compares captions with captions, and answers with answers.
+func (e *evaluation) score(r *Report) {
+	var said, answers []string
+	var references, keywords, people [][]string
+	var weights [][]float64
+	for i, it := range e.items {
+		if it.Question != "" {
+			answers, people, weights = append(answers, e.said[i]), append(people, it.References), append(weights, it.Weights)
+			continue
+		}
+		said, references, keywords = append(said, e.said[i]), append(references, it.References), append(keywords, it.Keywords)
+	}
+	if len(said) > 0 {
+		r.Captions = new(ScoreCaptions(said, references, keywords))
+	}
+	if len(answers) > 0 {
+		r.Answers = new(ScoreAnswers(answers, people, weights))
+	}
+}
+
 // evaluation is one under way.
 type evaluation struct {
-	m        *blip2.Model
-	o        Options
-	run      *tensor.Run
-	decoder  *language.Decoder
-	proc     picture.Processor
-	items    []Item    // those whose pictures could be read
-	raw      []float32 // their features
-	embedded []float32 // [items, queries, shared]
-	said     []string
+	m         *blip2.Model
+	o         Options
+	run       *tensor.Run
+	decoder   *language.Decoder
+	proc      picture.Processor
+	items     []Item    // those whose pictures could be read
+	raw       []float32 // their features
+	embedded  []float32 // [items, queries, shared]
+	said      []string
+	questions bool // there are some
 }
 
 // look reads a batch of pictures: their features, embeddings and captions.
@@ -129,23 +148,39 @@ func (e *evaluation) look(ctx context.Context, items []Item) error {
 	}
 	raw := make([]float32, n*e.m.FeatureLen())
 	e.run.Reset()
-	seen := e.m.SeeInto(e.run, tensor.FromFloats(pixels[:n*size], n, 3, e.proc.Size[0], e.proc.Size[1]), raw)
+	kept := e.items[len(e.items)-n:]
+	prompts := make([]string, n)
+	questions := false
+	for i, it := range kept {
+		prompts[i] = e.m.Config.Extras.Prompt
+		if it.Question != "" {
+			prompts[i], questions = e.m.Question(it.Question), true
+		}
+	}
+	seen := e.m.SeeInto(e.run, tensor.FromFloats(pixels[:n*size], n, 3, e.proc.Size[0], e.proc.Size[1]), raw, prompts...)
 	e.raw = append(e.raw, raw...)
-	if h := e.m.Bridge.Heads; h.Vision != nil && h.Text != nil && e.m.Words != nil {
+	e.questions = e.questions || questions
+	if h := e.m.Bridge.Heads; h.Vision != nil && h.Text != nil && e.m.Words != nil && !e.questions {
 		e.embedded = append(e.embedded, e.m.Bridge.EmbedImages(e.run, seen.Answer, seen.Picture).Data()...)
 	}
 	if e.o.NoCaptions || e.m.Language == nil || e.m.Bridge.Prompt == nil {
 		return nil
 	}
-	return e.caption(ctx, seen, n)
+	for i, p := range e.m.Prompts(e.run, seen) { // with hints
+		if kept[i].Question == "" {
+			prompts[i] = p
+		}
+	}
+	return e.say(ctx, seen, prompts)
 }
 
-func (e *evaluation) caption(ctx context.Context, seen blip2.Seen, n int) error {
+// say lets the language model caption pictures, or answer questions about them.
+func (e *evaluation) say(ctx context.Context, seen blip2.Seen, texts []string) error {
 	if e.decoder == nil {
 		e.decoder = language.NewDecoder(e.m.Language, e.run.Options())
 	}
-	prompts := make([][]int32, n)
-	for i, p := range e.m.Prompts(e.run, seen) {
+	prompts := make([][]int32, len(texts))
+	for i, p := range texts {
 		prompts[i] = e.m.PromptIDs(p)
 	}
 	e.decoder.Reset()

@@ -5,13 +5,16 @@ import (
 	"strings"
 )
 
-// Markdown prints reports as tables, a row each: what was said, then what was found.
+// Markdown prints reports as tables, a row each: what was said, what was answered, then what was found.
 func Markdown(reports []Report) string {
 	var b strings.Builder
-	var captions, retrieval []Report
+	var captions, answers, retrieval []Report
 	for _, r := range reports {
 		if r.Captions != nil {
 			captions = append(captions, r)
+		}
+		if r.Answers != nil {
+			answers = append(answers, r)
 		}
 		if r.Text != nil {
 			retrieval = append(retrieval, r)
@@ -24,10 +27,15 @@ func Markdown(reports []Report) string {
 			fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f |\n", r.Name, c.N, c.Exact, c.ContentWord, c.BLEU4, c.ROUGEL, c.CIDErD)
 		}
 	}
-	if len(retrieval) > 0 {
-		if b.Len() > 0 {
-			b.WriteString("\n")
+	if len(answers) > 0 {
+		between(&b)
+		b.WriteString("| answers | questions | VQA accuracy | exact |\n|---|---|---|---|\n")
+		for _, r := range answers {
+			fmt.Fprintf(&b, "| %s | %d | %.2f | %.2f |\n", r.Name, r.Answers.N, r.Answers.VQA, r.Answers.Exact)
 		}
+	}
+	if len(retrieval) > 0 {
+		between(&b)
 		b.WriteString("| retrieval, R@1 · R@5 · R@10 | pictures | texts | text for a picture | with the matching head | picture for a text | with the matching head |\n|---|---|---|---|---|---|---|\n")
 		for _, r := range retrieval {
 			fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s | %s |\n", r.Name, r.N, r.Labels,
@@ -35,6 +43,13 @@ func Markdown(reports []Report) string {
 		}
 	}
 	return b.String()
+}
+
+// between parts tables.
+func between(b *strings.Builder) {
+	if b.Len() > 0 {
+		b.WriteString("\n")
+	}
 }
 
 // String is "R@1 · R@5 · R@10".

@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"dragoman/eval"
 	"dragoman/model/blip2"
 	"dragoman/weights"
 )
@@ -213,6 +215,17 @@ func TestTinyFineTuning(t *testing.T) {
 	first, last := log.records[0].Losses["lm"], log.records[len(log.records)-2].Losses["lm"]
 	if !(last < first-0.05) {
 		t.Errorf("the loss went from %.3f to %.3f", first, last)
+	}
+	raw, err := os.ReadFile(filepath.Join(r.Output, "report.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reports []eval.Report
+	if err := json.Unmarshal(raw, &reports); err != nil {
+		t.Fatal(err)
+	}
+	if len(reports) != 2 || reports[0].Captions.N != 6 || reports[0].Answers != nil || reports[1].Answers.N != 6 || reports[1].Captions != nil {
+		t.Errorf("the report is %s", raw)
 	}
 	m, err := blip2.Open(filepath.Join(r.Output, "model"), blip2.Options{})
 	if err != nil {

@@ -1,12 +1,15 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 
+	"dragoman/data"
 	"dragoman/eval"
+	"dragoman/generate"
 	"dragoman/internal/atomicfile"
 	"dragoman/picture"
 )
@@ -58,7 +61,8 @@ func (t *trainer) report(ctx context.Context) error {
 			labels = nil
 		}
 		r, err := eval.Evaluate(ctx, t.model, itemsOf(set.pairs, t.recipe.Data.Clean), eval.Options{
-			Name: held.Name, Labels: labels, Rerank: held.Rerank, MaxTokens: t.recipe.Data.MaxTokens, Compute: t.compute,
+			Name: held.Name, Labels: labels, Rerank: held.Rerank, MaxTokens: cmp.Or(held.MaxTokens, t.recipe.Data.MaxTokens), Compute: t.compute,
+			Generate: generate.Options{Beams: held.Beams, MinTokens: held.MinTokens, LengthPenalty: held.LengthPenalty},
 			Progress: func(done, all int) {
 				t.opt.Progress(Progress{Doing: "measuring on " + held.Name, Done: done, All: all})
 			},
@@ -77,13 +81,18 @@ func (t *trainer) report(ctx context.Context) error {
 	return writeJSON(t.out.at("report.json"), reports)
 }
 
-// itemsOf are pairs as package eval wants them.
+// itemsOf are pairs as package eval wants them, with questions as they were trained on.
 func itemsOf(pairs []pair, clean string) []eval.Item {
 	var items []eval.Item
 	for i := range pairs {
 		p := &pairs[i]
+		question := p.question
+		if clean == cleanLAVIS {
+			question = data.CleanQuestion(question)
+		}
 		items = append(items, eval.Item{
-			Decode: func() (*picture.RGBA, error) { return p.decode() }, References: p.texts, Keywords: p.tags,
+			Decode:   func() (*picture.RGBA, error) { return p.decode() },
+			Question: question, References: p.texts, Weights: p.weights, Keywords: p.tags,
 		})
 	}
 	return items

@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -140,6 +141,11 @@ type Held struct {
 	// OwnLabels: retrieval chooses among the set's own captions, not among all that were trained on too.
 	OwnLabels bool `yaml:"own_labels,omitempty"`
 	Rerank    int  `yaml:"rerank,omitempty"` // candidates that the matching head looks at again
+	// How captions and answers are made: at most and at least so many tokens, by beams whose scores are divided by length to a power.
+	MaxTokens     int     `yaml:"max_tokens,omitempty"` // default data.max_tokens
+	MinTokens     int     `yaml:"min_tokens,omitempty"`
+	Beams         int     `yaml:"beams,omitempty"`
+	LengthPenalty float64 `yaml:"length_penalty,omitempty"`
 }
 
 // Source is a set of pairs, in a format that package data reads.
@@ -292,6 +298,11 @@ func (r *Recipe) check() error {
 	}
 	if len(r.Stages) == 0 {
 		return fmt.Errorf("stages: there is none")
+	}
+	for i, h := range r.Report {
+		if h.Beams < 0 || h.Beams > 64 || h.MaxTokens < 0 || h.MinTokens < 0 || h.MinTokens > cmp.Or(h.MaxTokens, r.Data.MaxTokens) {
+			return fmt.Errorf("report.%d: beams is %d, max_tokens %d, min_tokens %d", i, h.Beams, h.MaxTokens, h.MinTokens)
+		}
 	}
 	names := map[string]bool{}
 	for i := range r.Stages {

@@ -23,9 +23,10 @@ func (c *cli) evalCommand() *cobra.Command {
 		Use:   "eval [--where FIELD=VALUE]… PAIRS…",
 		Short: "measure a model on pictures with captions",
 		Long: `Reads pairs (JSONL, CSV, a folder with captions beside pictures, tar shards, parquet) and writes how the model does on each of
-the PAIRS: captions (equal to a reference, a shared content word, BLEU-4, ROUGE-L, CIDEr-D) and retrieval (recall at 1, 5 and 10,
-text for picture and picture for text, by cosine and, with --rerank, with the matching head). A table, or an object a set with --json.`,
-		Example: "  dragoman eval --rerank 16 pairs.jsonl\n  dragoman eval --where split=held-style --labels pairs.jsonl pairs.jsonl",
+the PAIRS: captions (equal to a reference, a shared content word, BLEU-4, ROUGE-L, CIDEr-D), answers to rows with a question (VQA
+accuracy), and retrieval (recall at 1, 5 and 10, text for picture and picture for text, by cosine and, with --rerank, with the matching
+head). A table, or an object a set with --json.`,
+		Example: "  dragoman eval --rerank 16 pairs.jsonl\n  dragoman eval --model M --max-tokens 10 --beams 5 --length-penalty=-1 vqa.jsonl\n  dragoman eval --where split=held-style --labels pairs.jsonl pairs.jsonl",
 		Args:    cobra.MinimumNArgs(1),
 	}
 	c.modelFlags(cmd)
@@ -33,7 +34,10 @@ text for picture and picture for text, by cosine and, with --rerank, with the ma
 	f.StringArrayVar(&where, "where", nil, "only rows with FIELD=VALUE, VALUE|VALUE, or FIELD=!VALUE for all others (may be given again)")
 	f.StringArrayVar(&labels, "labels", nil, "retrieval also chooses among the captions of these pairs (may be given again)")
 	f.IntVar(&o.Rerank, "rerank", 0, "how many candidates the matching head looks at again (0: none)")
-	f.IntVar(&o.MaxTokens, "max-tokens", 20, "most tokens of a caption")
+	f.IntVar(&o.MaxTokens, "max-tokens", 20, "most tokens of a caption or an answer")
+	f.IntVar(&o.Generate.MinTokens, "min-tokens", 0, "fewest tokens of one")
+	f.IntVar(&o.Generate.Beams, "beams", 1, "beams of the search (1: none)")
+	f.Float64Var(&o.Generate.LengthPenalty, "length-penalty", 1, "with beams: scores are divided by length to this power")
 	f.BoolVar(&o.NoCaptions, "no-captions", false, "retrieval only")
 	f.StringVar(&name, "name", "", "what the set is called in the report")
 	f.StringVar(&said, "said", "", "write every caption that was made to FILE.jsonl")
@@ -44,6 +48,9 @@ text for picture and picture for text, by cosine and, with --rerank, with the ma
 		}
 		if o.Rerank < 0 || o.MaxTokens < 1 {
 			return usagef("--rerank must not be negative, and --max-tokens at least 1")
+		}
+		if g := o.Generate; g.Beams < 1 || g.Beams > 64 || g.MinTokens < 0 || g.MinTokens > o.MaxTokens {
+			return usagef("--beams must be from 1 to 64, and --min-tokens from 0 to --max-tokens")
 		}
 		for _, path := range labels {
 			items, closer, err := openItems(path, nil)
@@ -84,7 +91,7 @@ text for picture and picture for text, by cosine and, with --rerank, with the ma
 			}
 			reports = append(reports, r)
 			for i, s := range r.Said {
-				all = append(all, saidLine{r.Items[i].Name, s, r.Items[i].References})
+				all = append(all, saidLine{r.Items[i].Name, r.Items[i].Question, s, r.Items[i].References})
 			}
 			if c.json {
 				if err := c.emit(r, ""); err != nil {
@@ -132,7 +139,9 @@ func openItems(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
 		}
 		items = append(items, eval.Item{
 			Name:       row.Where,
+			Question:   row.Question,
 			References: row.Texts,
+			Weights:    row.Weights,
 			Keywords:   row.Tags,
 			Decode: func() (*picture.RGBA, error) {
 				row, err := set.Row(i)
@@ -148,6 +157,7 @@ func openItems(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
 
 type saidLine struct {
 	Image      string   `json:"image"`
+	Question   string   `json:"question,omitempty"`
 	Text       string   `json:"text"`
 	References []string `json:"references"`
 }
