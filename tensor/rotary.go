@@ -13,6 +13,36 @@ type Rope struct {
 	Dim         int
 	Base        float32
 	Interleaved bool
+	Stretch     Stretch
+}
+
+// Stretch slows the turning, so that a model reads longer texts than it was first trained on: by Factor (Chen et al. 2023), if Low and High
+// are 0; as in LLaMA 3.1 otherwise, where pairs that turn less than Low times within First positions are slowed by Factor, those that turn
+// more than High times are not, and those between are by a share.
+type Stretch struct {
+	Factor    float32 // 0: none
+	Low, High float32
+	First     float32
+}
+
+// of is a frequency, stretched.
+func (s Stretch) of(frequency float32) float32 {
+	if s.Factor == 0 {
+		return frequency
+	}
+	slow := frequency / s.Factor
+	if s.Low == 0 && s.High == 0 {
+		return slow
+	}
+	turns := s.First * frequency / (2 * math.Pi)
+	switch {
+	case turns < s.Low:
+		return slow
+	case turns > s.High:
+		return frequency
+	}
+	share := (turns - s.Low) / (s.High - s.Low)
+	return (1-share)*slow + share*frequency
 }
 
 // rotaryOp turns pairs of columns; it keeps the positions.
@@ -124,7 +154,7 @@ func turnTable(rope Rope, last int) []float32 {
 	}
 	t := make([]float32, count*rope.Dim)
 	for j := range half {
-		frequency := 1 / float32(math.Pow(float64(rope.Base), float64(float32(2*j)/float32(rope.Dim))))
+		frequency := rope.Stretch.of(1 / float32(math.Pow(float64(rope.Base), float64(float32(2*j)/float32(rope.Dim)))))
 		for p := range count {
 			sin, cos := math.Sincos(float64(float32(p) * frequency))
 			t[p*rope.Dim+j], t[p*rope.Dim+half+j] = float32(cos), float32(sin)

@@ -1,7 +1,9 @@
 package llama
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"dragoman/kernel"
@@ -54,6 +56,32 @@ type ropeParameters struct {
 	Type     string  `json:"rope_type"`
 	TypeOld  string  `json:"type"`
 	Fraction float32 `json:"partial_rotary_factor"`
+	Factor   float32 `json:"factor"`
+	Low      float32 `json:"low_freq_factor"`
+	High     float32 `json:"high_freq_factor"`
+	First    float32 `json:"original_max_position_embeddings"`
+}
+
+// stretch is how rotations are slowed for texts of up to context positions.
+func (r *ropeParameters) stretch(context int) (s tensor.Stretch, err error) {
+	kind := cmp.Or(r.Type, r.TypeOld, "default")
+	switch kind {
+	case "default":
+		return s, nil
+	case "linear":
+		s = tensor.Stretch{Factor: r.Factor}
+	case "llama3":
+		s = tensor.Stretch{Factor: r.Factor, Low: r.Low, High: r.High, First: cmp.Or(r.First, float32(context))}
+		if !(s.Low > 0 && s.High > s.Low && s.First >= 1) {
+			return s, fmt.Errorf("llama: config: rotation of type llama3 with factors %v and %v within %v positions", s.Low, s.High, s.First)
+		}
+	default:
+		return s, fmt.Errorf("llama: config: rotation of type %q is not supported", kind)
+	}
+	if !(s.Factor >= 1) {
+		return s, fmt.Errorf("llama: config: rotation of type %s with factor %v", kind, s.Factor)
+	}
+	return s, nil
 }
 
 // ParseConfig reads the config.json of a LlamaForCausalLM, or a text_config. What is left out has transformers' default.
@@ -89,14 +117,17 @@ func ParseConfig(data []byte) (Config, error) {
 	if j.HeadDim == 0 && j.Heads > 0 {
 		j.HeadDim = j.Width / j.Heads
 	}
+	var stretch tensor.Stretch
 	for _, r := range []*ropeParameters{j.Scaling, j.Rope} {
 		if r == nil {
 			continue
 		}
-		for _, kind := range []string{r.Type, r.TypeOld} {
-			if kind != "" && kind != "default" {
-				return Config{}, fmt.Errorf("llama: config: rotation of type %q is not supported", kind)
-			}
+		s, err := r.stretch(j.Context)
+		if err != nil {
+			return Config{}, err
+		}
+		if s.Factor != 0 {
+			stretch = s
 		}
 		if r.Fraction != 0 && r.Fraction != 1 {
 			return Config{}, fmt.Errorf("llama: config: partial rotation of %v is not supported", r.Fraction)
@@ -111,7 +142,7 @@ func ParseConfig(data []byte) (Config, error) {
 	}
 	c := Config{
 		Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, KVHeads: j.KVHeads,
-		HeadDim: j.HeadDim, Context: j.Context, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta}, Eps: j.Eps, Act: act,
+		HeadDim: j.HeadDim, Context: j.Context, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta, Stretch: stretch}, Eps: j.Eps, Act: act,
 		Tied: j.Tied, BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
 	}
 	return c, c.check()
@@ -188,11 +219,32 @@ var ggufNames = []weights.Rule{
 	{From: "rope_freqs.weight", To: ""},
 }
 
+// unscaled is an error where a file's rotations are slowed by a factor for each pair of columns, as LLaMA 3.1's are.
+func unscaled(f *weights.File) error {
+	t, ok := f.Lookup("rope_freqs.weight")
+	if !ok {
+		return nil
+	}
+	factors, err := t.Float32()
+	if err != nil {
+		return err
+	}
+	for _, v := range factors {
+		if v != 1 {
+			return errors.New("llama: gguf: rotation scaled by rope_freqs.weight is not supported")
+		}
+	}
+	return nil
+}
+
 // FromGGUF binds a model to a GGUF file: its metadata, names and layout of rows.
 // The model's module path begins with module ("language_model", or nothing).
 func FromGGUF(f *weights.File, module string, opt nn.BuilderOptions) (*Model, error) {
 	cfg, err := GGUFConfig(f.Meta, f)
 	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path(), err)
+	}
+	if err := unscaled(f); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path(), err)
 	}
 	src, err := weights.Rename(f, ggufNames...)

@@ -2,6 +2,7 @@ package llama
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,8 +24,9 @@ func TestParseConfig(t *testing.T) {
 	}
 	for name, data := range map[string]string{
 		"not JSON":        `{`,
-		"scaled rotation": `{"rope_scaling": {"type": "linear", "factor": 2}}`,
-		"llama 3":         `{"rope_parameters": {"rope_type": "llama3"}}`,
+		"scaled rotation": `{"rope_scaling": {"type": "yarn", "factor": 2}}`,
+		"no factor":       `{"rope_scaling": {"type": "linear"}}`,
+		"llama 3":         `{"rope_parameters": {"rope_type": "llama3", "factor": 8}}`,
 		"partial":         `{"rope_parameters": {"partial_rotary_factor": 0.5}}`,
 		"activation":      `{"hidden_act": "mish"}`,
 		"no heads":        `{"num_attention_heads": 0}`,
@@ -71,6 +73,28 @@ func TestGGUFConfig(t *testing.T) {
 	}
 	if _, err := GGUFConfig(good(), weights.NewMemory()); err == nil {
 		t.Error("without an embedding: no error")
+	}
+}
+
+// TestGGUFRotation: a file whose rotations are slowed by a table is refused, unless the table changes nothing.
+func TestGGUFRotation(t *testing.T) {
+	meta := weights.Meta{
+		"general.architecture": "llama", "llama.embedding_length": uint64(4), "llama.feed_forward_length": uint64(4),
+		"llama.block_count": uint64(1), "llama.attention.head_count": uint64(1), "llama.context_length": uint64(9),
+	}
+	for factor, refused := range map[float32]bool{1: false, 8: true} {
+		path := filepath.Join(t.TempDir(), "m.gguf")
+		tensors := []weights.Tensor{
+			weights.FromFloat32("token_embd.weight", []int{2, 4}, make([]float32, 8)),
+			weights.FromFloat32("rope_freqs.weight", []int{2}, []float32{1, factor}),
+		}
+		if err := weights.WriteGGUF(path, tensors, meta); err != nil {
+			t.Fatal(err)
+		}
+		_, err := FromGGUF(open(t, path), "", nn.BuilderOptions{}) // there are no blocks, which is another error
+		if err == nil || strings.Contains(err.Error(), "rope_freqs.weight is not supported") != refused {
+			t.Errorf("factor %v: %v", factor, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -38,6 +39,30 @@ func TestTinyAgainstTransformers(t *testing.T) {
 		r := exact()
 		h := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, 1, len(ids))})
 		want.Logits[i].check(t, "logits", m.Logits(r, h).Data(), 1e-5)
+	}
+}
+
+// TestStretchedRotation reads texts with rotations slowed as long-context LLaMAs have them, by either spelling of the configuration.
+func TestStretchedRotation(t *testing.T) {
+	var want struct {
+		IDs   []int32
+		Cases []struct {
+			Config json.RawMessage
+			Logits golden
+		}
+	}
+	readJSON(t, "testdata/tiny/stretched.json", &want)
+	plain := tiny(t)
+	for _, c := range want.Cases {
+		cfg, err := ParseConfig(c.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := *plain
+		m.cfg.Rope.Stretch = cfg.Rope.Stretch
+		r := exact()
+		h := m.Forward(r, language.Input{Embeds: m.Embed(r, want.IDs, 1, len(want.IDs))})
+		c.Logits.check(t, string(c.Config), m.Logits(r, h).Data(), 1e-5)
 	}
 }
 

