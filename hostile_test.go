@@ -80,7 +80,7 @@ func modelFiles(t testing.TB, dir string) []string {
 
 // TestOpenDamagedFiles removes, cuts and garbles each file of a model's directory.
 func TestOpenDamagedFiles(t *testing.T) {
-	for _, from := range []string{captioner, matcher} {
+	for _, from := range []string{captioner, writer, matcher} {
 		dir := copyModel(t, from)
 		if err := try(t, from, dir); err != nil {
 			t.Fatalf("%s whole: %v", from, err)
@@ -132,7 +132,7 @@ func TestOpenContradictions(t *testing.T) {
 	if testing.Short() {
 		values = []any{0, -1, 1 << 40}
 	}
-	for _, from := range []string{captioner, matcher} {
+	for _, from := range []string{captioner, writer, matcher} {
 		dir := copyModel(t, from)
 		for _, name := range modelFiles(t, from) {
 			if filepath.Ext(name) != ".json" || name == "tokenizer.json" {
@@ -178,7 +178,7 @@ func TestOpenContradictions(t *testing.T) {
 
 // TestOpenBrokenTensors gives the model NaN, infinite and missing tensors, and tensors of other shapes.
 func TestOpenBrokenTensors(t *testing.T) {
-	for _, from := range []string{captioner, matcher} {
+	for _, from := range []string{captioner, writer, matcher} {
 		dir := copyModel(t, from)
 		path := filepath.Join(dir, "model.safetensors")
 		file, err := weights.Open(filepath.Join(from, "model.safetensors"))
@@ -305,7 +305,7 @@ func safetensors(t testing.TB, tensors []weights.Tensor) []byte {
 
 // TestOpenAnyAlignmentAndType stores the tensors at every alignment, and in the types that checkpoints are released in: all are read.
 func TestOpenAnyAlignmentAndType(t *testing.T) {
-	for _, from := range []string{captioner, matcher} {
+	for _, from := range []string{captioner, writer, matcher} {
 		dir := copyModel(t, from)
 		file, err := weights.Open(filepath.Join(from, "model.safetensors"))
 		if err != nil {

@@ -20,9 +20,11 @@ import (
 	"dragoman/picture"
 )
 
-// The small models of the tests, with random weights: one that captions and chats, one that matches.
+// The small models of the tests, with random weights: one that captions and chats, one whose language model is an encoder-decoder, one
+// that matches.
 const (
 	captioner = "testdata/blip2-llama"
+	writer    = "testdata/blip2-t5"
 	matcher   = "testdata/blip2-itm"
 )
 
