@@ -63,6 +63,39 @@ func TestTinyRecipe(t *testing.T) {
 	}
 }
 
+// TestBehindAnEncoderDecoder trains the second stage with a language model that reads the soft prompt and writes the caption, and opens
+// what that made.
+func TestBehindAnEncoderDecoder(t *testing.T) {
+	r := tiny(t, "model.language=../language/t5/testdata/flan", "stages.align.steps=1", "stages.prompt.steps=60")
+	if err := Run(context.Background(), r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	log, err := openMetrics(r.Output, size(t, filepath.Join(r.Output, "metrics.jsonl")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.close()
+	var losses []float64
+	for _, rec := range log.records {
+		if v, ok := rec.Losses["lm"]; ok {
+			losses = append(losses, v)
+		}
+	}
+	if n := len(losses); n < 2 || !(losses[n-1] < 0.9*losses[0]) {
+		t.Errorf("the caption's loss went through %v", losses)
+	}
+	m, err := blip2.Open(filepath.Join(r.Output, "model"), blip2.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Language.Config().Architecture; got != "t5" {
+		t.Errorf("behind the bridge there is %q", got)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func size(t *testing.T, path string) int64 {
 	t.Helper()
 	info, err := os.Stat(path)
