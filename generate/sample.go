@@ -1,16 +1,15 @@
 package generate
 
 import (
-	"cmp"
 	"math"
 	"math/rand/v2"
-	"slices"
 )
 
 // sampler draws a row's tokens.
 type sampler struct {
 	rng   *rand.Rand
-	cand  []candidate
+	all   []candidate // memory for as many as there are
+	cand  []candidate // those that may be drawn
 	probs []float64
 }
 
@@ -39,40 +38,47 @@ func (s *sampler) draw(scores []float32, o *Options) int32 {
 	return s.cand[len(s.probs)-1].id
 }
 
-// distribution leaves in s.cand what may be drawn, the likeliest first, and in s.probs how likely each is, in parts of the sum that it
-// returns: scores under temperature, then top-k, then top-p, as transformers orders them.
+// distribution leaves in s.cand what may be drawn and in s.probs how likely each is, in parts of the sum that it returns: scores under
+// temperature, then top-k, then top-p, as transformers orders them. The likeliest stand first where there is a cut; a vocabulary is never
+// sorted for the few that are kept.
 func (s *sampler) distribution(scores []float32, o *Options) (sum float64) {
-	s.cand, s.probs = s.cand[:0], s.probs[:0]
+	s.all, s.probs = s.all[:0], s.probs[:0]
+	highest := minusInf
 	for id, v := range scores {
 		if v > minusInf { // neither −Inf nor NaN
-			s.cand = append(s.cand, candidate{int32(id), v})
+			s.all = append(s.all, candidate{int32(id), v})
+			highest = max(highest, v)
 		}
 	}
-	slices.SortFunc(s.cand, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.id, b.id))
-	})
+	s.cand = s.all
+	share := func(c candidate) float64 {
+		return math.Exp((float64(c.score) - float64(highest)) / o.Temperature)
+	}
 	if o.TopK > 0 && o.TopK < len(s.cand) {
-		// What equals the k-th stays, as transformers has it.
-		n := o.TopK
-		for n < len(s.cand) && s.cand[n].score == s.cand[o.TopK-1].score {
-			n++
+		h := newHeap(s.cand)
+		for n := 0; n < o.TopK || h.next().score == h.popped(n-1).score; n++ { // what equals the k-th stays, as transformers has it
+			if h.pop(); len(h.left) == 0 {
+				break
+			}
 		}
-		s.cand = s.cand[:n]
+		s.cand = h.taken()
 	}
 	for _, c := range s.cand {
-		p := math.Exp((float64(c.score) - float64(s.cand[0].score)) / o.Temperature)
+		p := share(c)
 		s.probs = append(s.probs, p)
 		sum += p
 	}
 	if o.TopP <= 0 || o.TopP >= 1 {
 		return sum
 	}
+	h := newHeap(s.cand)
 	kept := 0.0
-	for i, p := range s.probs {
-		if kept += p; kept >= o.TopP*sum {
-			s.cand, s.probs = s.cand[:i+1], s.probs[:i+1]
-			return kept
-		}
+	s.probs = s.probs[:0]
+	for len(h.left) > 0 && !(kept >= o.TopP*sum) {
+		p := share(h.pop())
+		s.probs = append(s.probs, p)
+		kept += p
 	}
-	return sum
+	s.cand = h.taken()
+	return kept
 }
