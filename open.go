@@ -80,21 +80,15 @@ func resolve(name string) (string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("opening a model: %w", err)
 	}
-	model, revision := hub.SplitRevision(name)
-	if !hub.IsName(model) || weights.IsFile(model) {
+	if model, _ := hub.SplitRevision(name); !hub.IsName(model) || weights.IsFile(model) {
 		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w", name, ErrNoModel), "give a directory with a config.json, a GGUF file, or leave --model out for the built-in model")
 	}
-	cache, err := hub.FromEnvironment()
+	dir, err := hub.Lookup(name)
+	if errors.Is(err, hub.ErrNotCached) {
+		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w here, nor in the Hugging Face cache", name, ErrNoModel), "%s", hint.Of(err))
+	}
 	if err != nil {
 		return "", fmt.Errorf("opening a model: %w", err)
-	}
-	dir, err := cache.Find(model, revision)
-	if err != nil {
-		pull := "dragoman pull " + model
-		if revision != "" {
-			pull += " --revision " + revision
-		}
-		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w here, nor in the Hugging Face cache", name, ErrNoModel), "%s", pull)
 	}
 	return dir, nil
 }

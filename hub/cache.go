@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dragoman/internal/atomicfile"
+	"dragoman/internal/hint"
 )
 
 // repo is a model's folder in the cache.
@@ -86,6 +87,26 @@ func (h *Hub) Find(name, revision string) (dir string, err error) {
 		return "", fmt.Errorf("%s: revision %q: %w", name, revision, ErrNotCached)
 	}
 	return "", fmt.Errorf("%s: %w", name, ErrNotCached)
+}
+
+// Lookup finds a model, called NAME or NAME@REVISION, in the cache that the
+// environment describes. Where it is not there the error's hint says how to get
+// it.
+func Lookup(called string) (dir string, err error) {
+	h, err := FromEnvironment()
+	if err != nil {
+		return "", err
+	}
+	name, revision := SplitRevision(called)
+	dir, err = h.Find(name, revision)
+	if errors.Is(err, ErrNotCached) {
+		pull := "dragoman pull " + name
+		if revision != "" {
+			pull += " --revision " + revision
+		}
+		err = hint.Wrap(err, "%s", pull)
+	}
+	return dir, err
 }
 
 // Cached is a model in the cache.

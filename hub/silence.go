@@ -53,6 +53,7 @@ type watchedBody struct {
 func (b *watchedBody) Read(p []byte) (int, error) {
 	b.timer.Reset(b.timeout)
 	n, err := b.ReadCloser.Read(p)
+	b.timer.Stop() // what is done with the bytes may take its time
 	if err != nil && err != io.EOF {
 		err = b.reason(err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"dragoman/hub"
 	"dragoman/internal/builtin"
-	"dragoman/internal/hint"
 	"dragoman/tokenizer"
 	"dragoman/weights"
 )
@@ -131,20 +130,16 @@ func (f Files) Weights(name string) (*weights.File, error) {
 // Locate is the name by which f finds a part's weights: itself, or the folder of a model in the Hugging Face cache.
 func (f Files) Locate(name string) (string, error) {
 	path := f.Where(name)
-	model, revision := hub.SplitRevision(name)
+	model, _ := hub.SplitRevision(name)
 	if f.Packed != nil || builtin.Is(path) || filepath.IsAbs(name) || !hub.IsName(model) {
 		return name, nil
 	}
 	if _, err := os.Stat(path); err == nil {
 		return name, nil
 	}
-	cache, err := hub.FromEnvironment()
+	dir, err := hub.Lookup(name)
 	if err != nil {
-		return "", err
-	}
-	dir, err := cache.Find(model, revision)
-	if err != nil {
-		return "", hint.Wrap(fmt.Errorf("%s: neither a file here nor in the Hugging Face cache", name), "dragoman pull %s", model)
+		return "", fmt.Errorf("no such path here, and %w", err)
 	}
 	return dir, nil
 }

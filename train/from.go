@@ -19,7 +19,7 @@ const firstTemperature = 0.07
 // openFrom opens the model that a recipe goes on with. Its frozen parts stay mapped, or are rounded as the recipe says; what learns is
 // float32, whatever it was stored as.
 func openFrom(r *Recipe) (*blip2.Model, error) {
-	path, err := r.findModel(r.Model.From)
+	path, err := r.findModel("from", r.Model.From)
 	if err != nil {
 		return nil, err
 	}
@@ -52,23 +52,19 @@ func openFrom(r *Recipe) (*blip2.Model, error) {
 	return blip2.Open(path, o)
 }
 
-// findModel is where a model is that a recipe names: a path from the recipe, or a name in the Hugging Face cache.
-func (r *Recipe) findModel(name string) (string, error) {
+// findModel is where a model, or a part of one, is that a recipe names under a key: a path from the recipe, or a name in the Hugging
+// Face cache.
+func (r *Recipe) findModel(key, name string) (string, error) {
 	path := r.path(name)
-	if _, err := os.Stat(path); err == nil || builtin.Is(path) {
+	if _, err := os.Stat(path); name == "" || err == nil || builtin.Is(path) {
 		return path, nil
 	}
-	model, revision := hub.SplitRevision(name)
-	if !hub.IsName(model) {
+	if model, _ := hub.SplitRevision(name); !hub.IsName(model) {
 		return path, nil // opening it says what is wrong
 	}
-	cache, err := hub.FromEnvironment()
+	dir, err := hub.Lookup(name)
 	if err != nil {
-		return "", err
-	}
-	dir, err := cache.Find(model, revision)
-	if err != nil {
-		return "", hint.Wrap(fmt.Errorf("model.from: %s: neither a directory here nor in the Hugging Face cache", name), "dragoman pull %s", model)
+		return "", fmt.Errorf("model.%s: no such path here, and %w", key, err)
 	}
 	return dir, nil
 }

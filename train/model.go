@@ -39,8 +39,16 @@ func makeModel(r *Recipe, corpus []string, pictures int) (*blip2.Model, error) {
 	if config.Extras.PictureLandmarks = min(spec.QFormer.Landmarks, pictures/block*block); spec.QFormer.Landmarks > 0 && config.Extras.PictureLandmarks == 0 {
 		return nil, fmt.Errorf("model.qformer.picture_landmarks: %d pictures are too few, it takes %d", pictures, block)
 	}
+	vision, err := r.findModel("vision", spec.Vision)
+	if err != nil {
+		return nil, err
+	}
+	language, err := r.findModel("language", spec.Language)
+	if err != nil {
+		return nil, err
+	}
 	return blip2.Assemble(config, blip2.Parts{
-		Vision: r.path(spec.Vision), Language: r.path(spec.Language), Text: r.path(spec.Text),
+		Vision: vision, Language: language, Text: r.path(spec.Text),
 		Corpus: corpus, Classes: names, Identity: spec.QFormer.IdentityText, Seed: r.Seed,
 	}, blip2.Options{Trainable: true})
 }

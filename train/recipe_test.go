@@ -1,8 +1,12 @@
 package train
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"dragoman/internal/hint"
 )
 
 const least = `
@@ -62,5 +66,33 @@ func TestRate(t *testing.T) {
 		if got := s.rate(step); got < want-1e-9 || got > want+1e-9 {
 			t.Errorf("step %d: %v, want %v", step, got, want)
 		}
+	}
+}
+
+// TestFindModel names parts of a model by path, as they are built in, and as a hub has them.
+func TestFindModel(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("HF_HUB_CACHE", cache)
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	snapshot := filepath.Join(cache, "models--org--llm", "snapshots", commit)
+	r := &Recipe{dir: t.TempDir()}
+	for _, dir := range []string{snapshot, filepath.Join(cache, "models--org--llm", "refs"), filepath.Join(r.dir, "own", "llm")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(cache, "models--org--llm", "refs", "main"), []byte(commit), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"org/llm": snapshot, "org/llm@" + commit: snapshot, "own/llm": filepath.Join(r.dir, "own", "llm"), "": "", "mini:llm": "mini:llm", "/a/b": "/a/b",
+	} {
+		if got, err := r.findModel("language", name); err != nil || got != want {
+			t.Errorf("%q is at %q, %v; want %q", name, got, err, want)
+		}
+	}
+	_, err := r.findModel("language", "org/other")
+	if err == nil || !strings.Contains(err.Error(), "model.language: ") || hint.Of(err) != "dragoman pull org/other" {
+		t.Errorf("one that is nowhere: %v, hint %q", err, hint.Of(err))
 	}
 }
