@@ -144,6 +144,12 @@ func (k *packer) addFiles() error {
 			return err
 		}
 	}
+	if config["dragoman"], err = without(config["dragoman"], "weights"); err != nil {
+		return err
+	}
+	if config["dragoman"] == nil {
+		delete(config, "dragoman")
+	}
 	if raw, err = json.MarshalIndent(config, "", "  "); err != nil {
 		return err
 	}
@@ -152,6 +158,19 @@ func (k *packer) addFiles() error {
 		return err
 	}
 	return k.copyFiles(wordsDir, wordsDir, tokenizerFiles)
+}
+
+// without is a JSON object less a key; nil for none.
+func without(raw json.RawMessage, key string) (json.RawMessage, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	delete(fields, key)
+	return json.Marshal(fields)
 }
 
 // packedPart is a part's configuration with its weights below a module of the same file.
