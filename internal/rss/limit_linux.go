@@ -16,7 +16,10 @@ func Limit() (bytes int64, by string) {
 	bytes, by = limitBelow("/")
 	var as unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_AS, &as) == nil && as.Cur < math.MaxInt64 {
-		bytes, by = lower(bytes, by, int64(as.Cur), "ulimit -v")
+		// Addresses count, of which the runtime has taken more than it has memory.
+		pages, _, _ := strings.Cut(readText("/proc/self/statm"), " ")
+		taken, _ := strconv.ParseInt(pages, 10, 64)
+		bytes, by = lower(bytes, by, max(1, int64(as.Cur)-taken*int64(os.Getpagesize())), "ulimit -v")
 	}
 	return bytes, by
 }
