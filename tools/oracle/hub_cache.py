@@ -115,6 +115,7 @@ def main():
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ.pop("HF_HUB_OFFLINE", None)
     from huggingface_hub import scan_cache_dir, snapshot_download, try_to_load_from_cache
+    from huggingface_hub.utils import WeakFileLock
 
     def pull(home, *args):
         done = subprocess.run(
@@ -157,6 +158,17 @@ def main():
         done = subprocess.run([dragoman, "ls", "--json"], env={**os.environ, "HF_HOME": home}, capture_output=True, text=True)
         listed = json.loads(done.stdout)
         check("dragoman lists it", listed["model"] == NAME and listed["files"] == len(FILES), listed)
+
+    with tempfile.TemporaryDirectory() as home:
+        lock = pathlib.Path(home, "hub/.locks/models--org--model", etag("model.safetensors") + ".lock")
+        lock.parent.mkdir(parents=True)
+        with WeakFileLock(lock):
+            waiting = subprocess.Popen([dragoman, "pull", "-q", NAME], env={**os.environ, "HF_HOME": home}, stdout=subprocess.DEVNULL)
+            try:
+                ended = waiting.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                ended = None
+        check("dragoman waits for a lock of Python's", ended is None and waiting.wait() == 0, ended)
 
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as folder:
         cache = os.path.join(home, "hub")
