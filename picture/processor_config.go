@@ -80,8 +80,12 @@ func ParseProcessor(data []byte) (Processor, error) {
 }
 
 func (c *imageProcessor) processor() (Processor, error) {
-	isCLIP := strings.HasPrefix(cmp.Or(c.Type, c.FeatureType), "CLIP")
+	class := cmp.Or(c.Type, c.FeatureType)
+	isCLIP := strings.HasPrefix(class, "CLIP")
 	p := BLIP2Processor(384)
+	if strings.HasPrefix(class, "Idefics") {
+		p.Size = [2]int{224, 224}
+	}
 	if isCLIP {
 		p.Fit, p.Edge, p.Size = Crop, 224, [2]int{224, 224}
 	}

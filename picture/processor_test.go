@@ -57,6 +57,7 @@ func TestProcessorConfigs(t *testing.T) {
 		{`{"image_processor_type":"BlipImageProcessor"}`, "", func(p Processor) bool { return p.Size == [2]int{384, 384} && p.Fit == Squash }},
 		{`{"feature_extractor_type":"CLIPFeatureExtractor","size":336,"crop_size":336}`, "", func(p Processor) bool { return p.Size == [2]int{336, 336} && p.Fit == Crop && p.Edge == 336 }},
 		{`{"image_processor_type":"IdeficsImageProcessor","image_size":224,"image_mean":[0.5,0.5,0.5]}`, "", func(p Processor) bool { return p.Size == [2]int{224, 224} && p.Fit == Squash && p.Mean[1] == 0.5 }},
+		{`{"image_processor_type":"IdeficsImageProcessor"}`, "", func(p Processor) bool { return p.Size == [2]int{224, 224} && p.Fit == Squash }},
 		{`{"image_processor_type":"X","size":{"height":8,"width":9},"do_normalize":false,"do_rescale":false}`, "", func(p Processor) bool { return p.Rescale == 1 && p.Std == [3]float32{1, 1, 1} && p.Mean[0] == 0 }},
 		{`{"size":{"height":0,"width":9}}`, "neither height", nil},
 		{`{"size":1000000000}`, "more than", nil},

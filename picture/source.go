@@ -76,7 +76,7 @@ func (s Source) expandOne(arg string, yield func(Item) bool) bool {
 		if s.Fetch == nil {
 			return yield(Item{Name: arg, Err: &decodeError{
 				kind: fs.ErrPermission, text: "addresses on the network are not read",
-				hint: "fetch the picture first, or allow it with --allow-net where the command has that option",
+				hint: "allow it with --allow-net, or fetch the picture first",
 			}})
 		}
 		return yield(Item{Name: arg, Read: func() ([]byte, error) { return s.Fetch(arg) }})

@@ -19,7 +19,7 @@ func (c *cli) askCommand() *cobra.Command {
   dragoman ask --prompt "Question: what colour is the boat? Answer:" photo.jpg`,
 	}
 	c.modelFlags(cmd)
-	images := addImageFlags(cmd)
+	images := c.imageFlags(cmd)
 	g := c.generateFlags(cmd)
 	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
 	cmd.Args = func(_ *cobra.Command, args []string) error {

@@ -16,7 +16,7 @@ standard input.`,
 		Args:    cobra.MinimumNArgs(1),
 	}
 	c.modelFlags(cmd)
-	images := addImageFlags(cmd)
+	images := c.imageFlags(cmd)
 	g := c.generateFlags(cmd)
 	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {

@@ -24,7 +24,7 @@ names in its metadata) or .npy.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	c.modelFlags(cmd)
-	images := addImageFlags(cmd)
+	images := c.imageFlags(cmd)
 	cmd.Flags().BoolVar(&text, "text", false, "the items are texts")
 	cmd.Flags().StringVar(&out, "out", "", "write to FILE.safetensors or FILE.npy")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {

@@ -31,7 +31,7 @@ over how many cells it reads, how alike its output is to the others', and how ma
 		Args:    cobra.MinimumNArgs(1),
 	}
 	c.modelFlags(cmd)
-	images := addImageFlags(cmd)
+	images := c.imageFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", ".", "the folder for the page and the maps; empty: none are written")
 	cmd.Flags().StringVar(&npy, "npy", "", "write the weights [layers, heads, queries, keys] to FILE.npy")
 	cmd.Flags().BoolVar(&without, "without", true, "caption without each query")

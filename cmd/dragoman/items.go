@@ -18,8 +18,9 @@ type imageFlags struct {
 	size      int
 }
 
-func addImageFlags(cmd *cobra.Command) *imageFlags {
+func (c *cli) imageFlags(cmd *cobra.Command) *imageFlags {
 	f := &imageFlags{}
+	cmd.Flags().BoolVar(&c.allowNet, "allow-net", false, "read pictures from http and https addresses too")
 	cmd.Flags().IntVar(&f.maxPixels, "max-pixels", picture.DefaultMaxPixels, "refuse pictures of more pixels")
 	cmd.Flags().StringVar(&f.alpha, "alpha", "white", "what becomes of transparency: white, drop")
 	addSizeFlag(cmd, &f.size)
@@ -59,7 +60,11 @@ func (f *imageFlags) options() (picture.Options, error) {
 // others are done all the same; the call then ends with errReported. A context that ends, ends the loop.
 func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, img dragoman.Image) error) error {
 	broken := false
-	for item := range picture.Expand(args, c.stdin) {
+	source := picture.Source{Stdin: c.stdin}
+	if c.allowNet {
+		source.Fetch = picture.Fetcher{}.Fetch(ctx)
+	}
+	for item := range source.Expand(args) {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}

@@ -27,7 +27,7 @@ both at once) and the cosine of the best query with the text (itc, which compare
 		return nil
 	}
 	c.modelFlags(cmd)
-	images := addImageFlags(cmd)
+	images := c.imageFlags(cmd)
 	cmd.Flags().StringArrayVar(&texts, "text", nil, "a text to compare with (may be given again)")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		m, err := c.open(images)

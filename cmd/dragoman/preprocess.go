@@ -24,7 +24,7 @@ that fails is left out, and the call then ends with status 1.`,
 		return nil
 	}
 	c.modelFlags(cmd)
-	images := addImageFlags(cmd)
+	images := c.imageFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "the file to write")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		o, err := images.options()

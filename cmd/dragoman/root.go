@@ -31,6 +31,8 @@ type cli struct {
 	json    bool
 	quiet   bool
 
+	allowNet bool // pictures may come from the network
+
 	shown    int       // length of the progress line that a terminal shows
 	lastLine time.Time // when a line of progress was last written elsewhere
 }
