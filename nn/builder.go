@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -47,6 +48,7 @@ type shared struct {
 	params []*tensor.Tensor
 	fresh  []string
 	errs   []error
+	zeros  int // elements of what stands in for what is missing
 }
 
 // NewBuilder walks a checkpoint; without one (nil) all tensors are fresh.
@@ -63,6 +65,18 @@ func (b *Builder) Sub(parts ...any) *Builder {
 		sub.prefix += fmt.Sprint(p) + "."
 	}
 	return &sub
+}
+
+// hopeless is how much may be missing before a constructor stops asking.
+const hopeless = 1000
+
+// Count counts from 0 to below n, for a constructor's loop over its layers, and stops where so much is missing already that n must be
+// wrong: a configuration that asks for millions of layers costs no memory.
+func (b *Builder) Count(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := 0; i < n && len(b.shared.errs) < hopeless && yield(i); i++ {
+		}
+	}
 }
 
 // Path is the module path: the prefix without its last dot.
@@ -106,7 +120,7 @@ func (b *Builder) Tensor(name string, init Init, shape ...int) *tensor.Tensor {
 	if t := s.made[full]; t != nil {
 		if !slices.Equal(t.Shape(), shape) {
 			s.fail(full, fmt.Errorf("asked for as %v and as %v", t.Shape(), shape))
-			return standIn(full, shape)
+			return s.standIn(full, shape)
 		}
 		return t
 	}
@@ -114,7 +128,7 @@ func (b *Builder) Tensor(name string, init Init, shape ...int) *tensor.Tensor {
 	t, err := b.make(full, init, shape)
 	if err != nil {
 		s.fail(full, err)
-		t = standIn(full, shape)
+		t = s.standIn(full, shape)
 	} else if t.NeedsGrad() {
 		s.params = append(s.params, t)
 	}
@@ -289,10 +303,11 @@ func checkShape(shape []int) error {
 	return nil
 }
 
-// standIn has the shape that was asked for, and zeros if that is not too large.
-func standIn(name string, shape []int) *tensor.Tensor {
-	const large = 1 << 28
-	if checkShape(shape) == nil && tensor.Count(shape) <= large {
+// standIn has the shape that was asked for, and zeros as long as all together are not too many.
+func (s *shared) standIn(name string, shape []int) *tensor.Tensor {
+	const most = 1 << 28
+	if checkShape(shape) == nil && s.zeros+tensor.Count(shape) <= most {
+		s.zeros += tensor.Count(shape)
 		t := tensor.NewParam(name, shape...)
 		t.SetTrainable(false)
 		return t

@@ -192,3 +192,25 @@ func TestFreshWhereTheCheckpointLacksIt(t *testing.T) {
 		t.Errorf("fresh: %v", got)
 	}
 }
+
+// TestCount: a constructor that asks for more layers than there are stops asking.
+func TestCount(t *testing.T) {
+	layers := func(b *Builder, n int) int {
+		asked := 0
+		for i := range b.Count(n) {
+			b.Sub("layer", i).Tensor("weight", Init{}, 1<<16, 1<<10)
+			asked++
+		}
+		return asked
+	}
+	b := NewBuilder(checkpoint(), BuilderOptions{})
+	if n := layers(b, 1<<30); n != hopeless {
+		t.Errorf("asked for %d layers that are not there", n)
+	}
+	if err := b.Err(); err == nil || !strings.Contains(err.Error(), "layer.0.weight: not in the checkpoint") {
+		t.Errorf("the error is %v", err)
+	}
+	if n := layers(NewBuilder(checkpoint(), BuilderOptions{}), 3); n != 3 {
+		t.Errorf("asked for %d layers of 3", n)
+	}
+}

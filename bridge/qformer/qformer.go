@@ -43,7 +43,7 @@ func New(b *nn.Builder, c Config) *QFormer {
 		q.words = words.Tensor("word_embeddings.weight", normal, c.Vocab, c.Width)
 		q.positions = words.Tensor("position_embeddings.weight", normal, c.Positions, c.Width)
 	}
-	for i := range c.Layers {
+	for i := range b.Count(c.Layers) {
 		q.layers = append(q.layers, newLayer(inside.Sub("encoder", "layer", i), c, i))
 	}
 	return q

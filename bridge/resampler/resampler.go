@@ -36,7 +36,7 @@ func New(b *nn.Builder, c Config) *Resampler {
 	if c.Frames > 0 {
 		s.frames = b.Tensor("frame_embs", random, c.Frames, c.Width)
 	}
-	for i := range c.Layers {
+	for i := range b.Count(c.Layers) {
 		s.layers = append(s.layers, newLayer(b.Sub(w.layers, i), w, c))
 	}
 	return s

@@ -69,7 +69,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	normal := nn.Init{Kind: nn.Normal, Std: 0.02}
 	inner := b.Sub("model")
 	m.embed = inner.Tensor("embed_tokens.weight", normal, cfg.Vocab, cfg.Width)
-	for i := range cfg.Layers {
+	for i := range b.Count(cfg.Layers) {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
 	}
 	m.norm = newNorm(inner.Sub("norm"), &cfg)

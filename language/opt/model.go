@@ -97,7 +97,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 		m.in = inner.Tensor("project_in.weight", normal, cfg.Width, cfg.WordWidth)
 		m.out = inner.Tensor("project_out.weight", normal, cfg.WordWidth, cfg.Width)
 	}
-	for i := range cfg.Layers {
+	for i := range b.Count(cfg.Layers) {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
 	}
 	if cfg.LastNorm {

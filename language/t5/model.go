@@ -91,7 +91,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 
 func newStack(b *nn.Builder, c *Config, layers int, writes bool) stack {
 	s := stack{path: b.Path(), normPath: b.Sub("final_layer_norm").Path(), distance: tensor.Buckets{Far: c.Far, Ahead: !writes}}
-	for i := range layers {
+	for i := range b.Count(layers) {
 		b := b.Sub("block", i)
 		k := block{path: b.Path(), self: newAttention(b.Sub("layer", 0), "SelfAttention", c)}
 		if i == 0 {

@@ -119,6 +119,10 @@ func TestContradictions(t *testing.T) {
 	}{
 		"language model's width":  {change: part("text_config", "hidden_size", 32), want: "language_model.model.decoder."},
 		"more layers":             {change: part("text_config", "num_hidden_layers", 3), want: "language_model.model.decoder.layers.2"},
+		"millions of layers":      {change: part("text_config", "num_hidden_layers", 16_000_000), want: "language_model.model.decoder.layers.2"},
+		"a million of others":     {change: part("vision_config", "num_hidden_layers", 1_000_000), want: "vision_model.encoder.layers.2"},
+		"a million in the bridge": {change: part("qformer_config", "num_hidden_layers", 1_000_000), want: "qformer.encoder.layer.3"},
+		"a width without end":     {change: part("text_config", "hidden_size", 16_000_000), want: "language_model.model.decoder."},
 		"heads":                   {change: part("text_config", "num_attention_heads", 3), want: "heads"},
 		"positions":               {change: part("text_config", "max_position_embeddings", 128), want: "embed_positions"},
 		"encoder's width":         {change: part("vision_config", "hidden_size", 24), want: "vision_model."},

@@ -80,7 +80,7 @@ func New(c Config, b *nn.Builder) *Model {
 		norm:     newNorm(b.Sub("pre_layrnorm"), c), // as transformers spells it
 	}
 	act, _ := nn.ParseAct(c.Act)
-	for i := range c.Layers {
+	for i := range b.Count(c.Layers) {
 		l := b.Sub("encoder", "layers", i)
 		a := l.Sub("self_attn")
 		m.blocks = append(m.blocks, block{

@@ -149,7 +149,7 @@ func New(c Config, b *nn.Builder) *Model {
 		postWeight: b.Tensor("post_layernorm.weight", one, d),
 		postBia:    b.Tensor("post_layernorm.bias", zero, d),
 	}
-	for i := range c.Layers {
+	for i := range b.Count(c.Layers) {
 		l := b.Sub("encoder", "layers", i)
 		k := block{
 			path: l.Path(), act: act,
