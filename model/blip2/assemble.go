@@ -38,6 +38,7 @@ func Assemble(c Config, p Parts, opt Options) (*Model, error) {
 }
 
 func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
+	opt.stock = &m.stock
 	if c.Vision, err = VisionPart(p.Files, p.Vision); err != nil {
 		return err
 	}
@@ -87,6 +88,9 @@ func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 	}
 	if m.Language != nil {
 		m.Bridge.Prompt.Scale(spread(m.Language.Embed(tensor.NewRun(tensor.Options{}), someIDs(m.Language.Config().Vocab), 1024)))
+	}
+	if err := m.keepAssembled(p); err != nil {
+		return err
 	}
 	return m.check()
 }

@@ -221,10 +221,14 @@ func ownWeights(files Files, c Config) string {
 // words it has.
 func (c *Config) detect(src weights.Source) {
 	_, c.QFormer.Text = src.Lookup("qformer.encoder.layer.0.intermediate.dense.weight")
+	words := false
 	for _, name := range []string{"embeddings.word_embeddings.weight", "qformer.embeddings.word_embeddings.weight"} {
 		if t, ok := src.Lookup(name); ok && len(t.Shape) == 2 {
-			c.QFormer.Vocab = t.Shape[0]
+			c.QFormer.Vocab, words = t.Shape[0], true
 		}
+	}
+	if _, speaks := src.Lookup("language_projection.weight"); speaks && !words && !c.Instruct {
+		c.QFormer.Text = false // transformers wrote the stream's layers, and has no place for its words
 	}
 }
 

@@ -9,14 +9,16 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"dragoman/weights"
 )
 
 // A model that came as one directory, frozen parts included, is saved as one, so that transformers loads what was trained as it loaded
-// what came in: the config.json as it was, the tokenizer's and the processor's files, the frozen tensors byte by byte. What
-// transformers' class has no place for stands in a file of its own, firstStageFile, which only Open reads.
+// what came in: the config.json as it was, the tokenizer's and the processor's files, the frozen tensors byte by byte. So is one that was
+// put together here, where transformers has a class for it. What that class has no place for stands in a file of its own,
+// firstStageFile, which only Open reads.
 //
 //	config.json, tokenizer.json, preprocessor_config.json, …
 //	model.safetensors                     or, if that were larger than largestFile, and in a checkpoint, as two shards:
@@ -34,15 +36,15 @@ const (
 	largestFile    = 5 << 30 // bytes
 )
 
-// origin is where a whole model came from.
+// origin is what a whole model's directory holds besides tensors.
 type origin struct {
-	files  Files
-	config []byte // config.json
+	config []byte            // config.json
+	small  map[string][]byte // other files, by their names
 }
 
 // keepOrigin remembers a directory that holds everything that its model is.
 func (m *Model) keepOrigin(files Files, config []byte) error {
-	if files.Packed != nil {
+	if files.Packed != nil || !m.sayable() {
 		return nil
 	}
 	for _, p := range []Part{m.Config.Vision, m.Config.Language} {
@@ -50,12 +52,35 @@ func (m *Model) keepOrigin(files Files, config []byte) error {
 			return err
 		}
 	}
-	for _, t := range m.stock {
-		if t.Type.Quantized() { // safetensors cannot say it
-			return nil
-		}
+	o := &origin{config: config, small: map[string][]byte{}}
+	names := slices.Clone(smallFiles)
+	for _, name := range tokenizerFiles {
+		names = append(names, path.Join(wordsDir, name))
 	}
-	m.origin = &origin{files, config}
+	if err := o.read(files, names); err != nil {
+		return err
+	}
+	m.origin = o
+	return nil
+}
+
+// sayable says whether safetensors can hold the frozen parts as they are stored.
+func (m *Model) sayable() bool {
+	return !slices.ContainsFunc(m.stock, func(t weights.Tensor) bool { return t.Type.Quantized() })
+}
+
+// read keeps those of the named files that there are.
+func (o *origin) read(files Files, names []string) error {
+	for _, name := range names {
+		raw, err := files.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		o.small[name] = raw
+	}
 	return nil
 }
 
@@ -144,7 +169,7 @@ func (m *Model) saveIndex(dir string, trained []weights.Tensor, total int) error
 	return os.WriteFile(filepath.Join(dir, indexFile), append(raw, '\n'), 0o644)
 }
 
-// copyOrigin writes config.json and the small files as they came in.
+// copyOrigin writes config.json and the small files.
 func (m *Model) copyOrigin(dir string) error {
 	config, err := m.originConfig()
 	if err != nil {
@@ -153,32 +178,16 @@ func (m *Model) copyOrigin(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644); err != nil {
 		return err
 	}
-	for _, name := range smallFiles {
-		if err := m.copyFile(dir, name); err != nil {
+	for name, raw := range m.origin.small {
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}
-	}
-	for _, name := range tokenizerFiles {
-		if err := m.copyFile(dir, path.Join(wordsDir, name)); err != nil {
+		if err := os.WriteFile(to, raw, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (m *Model) copyFile(dir, name string) error {
-	raw, err := m.origin.files.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	to := filepath.Join(dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(to, raw, 0o644)
 }
 
 // originConfig is config.json as it came in, with what the model has learnt beyond transformers' keys.
