@@ -168,11 +168,26 @@ func TestTraceLarger(t *testing.T) {
 // TestTraceLanguage traces a language model by itself, and compares all that transformers computes with it (tools/oracle/opt.py).
 func TestTraceLanguage(t *testing.T) {
 	const dir = "../../language/opt/testdata/before"
+	traceLanguage(t, "../../language/t5/testdata/flan")
+	m := traceLanguage(t, dir)
+	long := weights.FromFloat32("input_ids", []int{1, 25}, make([]float32, 25))
+	if _, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(long)}); !errors.Is(err, language.ErrContext) {
+		t.Errorf("25 tokens in a context of 24: %v", err)
+	}
+	pixels := weights.FromFloat32("pixel_values", []int{1, 3, 2, 2}, make([]float32, 12))
+	if _, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(pixels)}); err == nil {
+		t.Error("a language model reads a picture")
+	}
+}
+
+// traceLanguage compares all that goes through a language model by itself, and every gradient, with what its oracle recorded.
+func traceLanguage(t *testing.T, dir string) *Model {
+	t.Helper()
 	m, err := OpenLanguage(dir, Options{Trainable: true, All: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	t.Cleanup(func() { m.Close() })
 	want := openFile(t, dir+"/expected.safetensors")
 	out, err := m.Trace(tensor.Options{Compute: kernel.F32}, Trace{Inputs: want, Grad: func(string) bool { return true }})
 	if err != nil {
@@ -198,14 +213,7 @@ func TestTraceLanguage(t *testing.T) {
 	if compared < 40 {
 		t.Errorf("compared %d tensors only", compared)
 	}
-	long := weights.FromFloat32("input_ids", []int{1, 25}, make([]float32, 25))
-	if _, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(long)}); !errors.Is(err, language.ErrContext) {
-		t.Errorf("25 tokens in a context of 24: %v", err)
-	}
-	pixels := weights.FromFloat32("pixel_values", []int{1, 3, 2, 2}, make([]float32, 12))
-	if _, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(pixels)}); err == nil {
-		t.Error("a language model reads a picture")
-	}
+	return m
 }
 
 // TestTraceRefuses checks that inputs that do not fit are an error.
