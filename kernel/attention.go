@@ -23,7 +23,8 @@ type Attention struct {
 	Causal            bool      // key j ≥ CausalFrom is seen by query i only if j − CausalFrom ≤ i + CausalOffset
 	CausalFrom        int       // keys before it are seen by all
 	CausalOffset      int       // how many keys from CausalFrom on precede the first query's own
-	Bias              []float32 // nil, or [Heads, Tq, Tk], added to the scores (T5's relative positions)
+	Bias              []float32 // nil, or [Heads, Tq, Tk], added to the scores
+	BiasByDistance    bool      // Bias is [Heads, Tq+Tk−1]: that of query i and key j stands at Tq−1−i+j (T5's relative positions)
 	Out               []float32 // [Batch, Tq, Heads·D], rows OutStride elements apart
 	OutStride         int
 	LSE               []float32 // nil, or [Batch, Heads, Tq]: log Σ exp(scores), kept for the backward (−Inf for a row without keys)
@@ -80,7 +81,7 @@ func (a *Attention) check() {
 	}{
 		{"key mask", len(a.KeyMask), a.Batch * keys},
 		{"mask", len(a.Mask), a.masks() * a.Tq * keys},
-		{"bias", len(a.Bias), a.Heads * a.Tq * keys},
+		{"bias", len(a.Bias), a.Heads * a.biasLen(keys)},
 		{"log-sum-exp", len(a.LSE), a.Batch * a.Heads * a.Tq},
 		{"weights", len(a.Probs), a.Batch * a.Heads * a.Tq * keys},
 	} {
@@ -97,6 +98,25 @@ func (a *Attention) check() {
 			panic(fmt.Sprintf("kernel: attention segment %d has an index of %d for a batch of %d", i, len(s.Index), a.Batch))
 		}
 	}
+}
+
+// biasLen is how many values of Bias a head has.
+func (a *Attention) biasLen(keys int) int {
+	if a.BiasByDistance {
+		return a.Tq + keys - 1
+	}
+	return a.Tq * keys
+}
+
+// BiasRow is the part that belongs to query i in head h of x, which lies as Bias does: one value a key.
+func (a *Attention) BiasRow(x []float32, h, i, keys int) []float32 {
+	at := h * a.biasLen(keys)
+	if a.BiasByDistance {
+		at += a.Tq - 1 - i
+	} else {
+		at += i * keys
+	}
+	return x[at : at+keys]
 }
 
 func (a *Attention) masks() int {

@@ -252,7 +252,7 @@ func (j *attentionJob) maskPanel(scores []float32, bundle []int32, kvHead, first
 	for c := range cols {
 		r := j.rowAt(bundle, kvHead, first+c)
 		if a.Bias != nil {
-			for k, x := range a.Bias[(r.h*a.Tq+r.i)*keys:][:keys] {
+			for k, x := range a.BiasRow(a.Bias, r.h, r.i, keys) {
 				scores[k*panel+c] = scores[k*panel+c]*a.Scale + x
 			}
 		}

@@ -64,7 +64,7 @@ func (j *attentionJob) fewRows(s *attentionScratch, bundle []int32, kvHead, from
 		row := scores[(n-from)*ld:][:keys]
 		e.Scale(a.Scale, row)
 		if a.Bias != nil {
-			e.Add(row, row, a.Bias[(r.h*a.Tq+r.i)*keys:][:keys])
+			e.Add(row, row, a.BiasRow(a.Bias, r.h, r.i, keys))
 		}
 		a.maskRow(row, r.b, r.i)
 		lse := e.Softmax(row)

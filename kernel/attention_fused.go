@@ -379,7 +379,7 @@ func (j *attentionJob) mask(s *attentionScratch, bundle []int32, kvHead, from, r
 		var bias *float32
 		var mask, keyMask *uint8
 		if a.Bias != nil {
-			bias = &a.Bias[(r.h*a.Tq+r.i)*keys]
+			bias = &a.BiasRow(a.Bias, r.h, r.i, keys)[0]
 		}
 		if a.KeyMask != nil {
 			keyMask = &a.KeyMask[r.b*keys]

@@ -16,7 +16,7 @@ func (a *Attention) headGeneric(e *Engine, s *scratch, b, h int) {
 			scores[j] = a.Scale * e.Dot(q, k[j*d:][:d])
 		}
 		if a.Bias != nil {
-			for j, x := range a.Bias[(h*a.Tq+i)*keys:][:keys] {
+			for j, x := range a.BiasRow(a.Bias, h, i, keys) {
 				scores[j] += x
 			}
 		}
@@ -58,7 +58,7 @@ func (g *AttentionGrad) headGeneric(e *Engine, s *scratch, b, h int) {
 			scores[j] = g.Scale * e.Dot(q, k[j*d:][:d])
 		}
 		if g.Bias != nil {
-			for j, x := range g.Bias[(h*g.Tq+i)*keys:][:keys] {
+			for j, x := range g.BiasRow(g.Bias, h, i, keys) {
 				scores[j] += x
 			}
 		}

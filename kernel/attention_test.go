@@ -19,6 +19,7 @@ type attentionCase struct {
 	from, offset  int
 	keyMask, mask bool
 	shared, bias  bool
+	byDistance    bool    // of the bias
 	scale         float32 // 0: 1/√d
 	pitch         int     // room for so many more keys in each row of the last segment
 	emptyRow      bool    // one query sees nothing
@@ -39,6 +40,8 @@ var attentionCases = []attentionCase{
 	{name: "decode f16", batch: 1, tq: 2, heads: 2, kv: 1, d: 80, lens: []int{31, 6}, dtype: F16, keyMask: true, probs: true},
 	{name: "decode odd", batch: 1, tq: 1, heads: 2, kv: 2, d: 20, lens: []int{45}, dtype: BF16},
 	{name: "masks", batch: 2, tq: 35, heads: 2, kv: 1, d: 40, lens: []int{70}, keyMask: true, mask: true, bias: true, emptyRow: true, probs: true},
+	{name: "bias by distance", batch: 2, tq: 40, heads: 3, kv: 3, d: 24, lens: []int{71}, keyMask: true, bias: true, byDistance: true, probs: true},
+	{name: "decode, bias by distance", batch: 2, tq: 1, heads: 2, kv: 2, d: 64, lens: []int{45}, dtype: BF16, pitch: 3, bias: true, byDistance: true},
 	{name: "shared mask", batch: 3, tq: 20, heads: 2, kv: 2, d: 8, lens: []int{33}, mask: true, shared: true, emptyRow: true},
 	{name: "negative scale", batch: 1, tq: 17, heads: 1, kv: 1, d: 16, lens: []int{50}, scale: -0.3},
 	{name: "nothing seen", batch: 1, tq: 20, heads: 1, kv: 1, d: 16, lens: []int{20}, causal: true, offset: -40},
@@ -94,7 +97,8 @@ func (c attentionCase) build(compute DType) *Attention {
 		}
 	}
 	if c.bias {
-		a.Bias = newGuarded(c.heads*c.tq*keys, 0).of(normal(r, 1)).x
+		a.BiasByDistance = c.byDistance
+		a.Bias = newGuarded(c.heads*a.biasLen(keys), 0).of(normal(r, 1)).x
 	}
 	return a
 }
@@ -130,6 +134,25 @@ func compare(t *testing.T, what string, got, want []float32, tol float64) {
 		if !near(got[i], want[i], tol) {
 			t.Fatalf("%s: element %d of %d is %g, want %g", what, i, len(want), got[i], want[i])
 		}
+	}
+}
+
+// TestBiasByDistance spells a bias out for each pair of query and key: the result is the same.
+func TestBiasByDistance(t *testing.T) {
+	c := attentionCase{batch: 2, tq: 19, heads: 3, kv: 3, d: 16, lens: []int{33}, bias: true, byDistance: true}
+	for _, e := range Engines() {
+		a, b := c.build(F32), c.build(F32)
+		b.BiasByDistance, b.Bias = false, nil
+		for h := range c.heads {
+			for i := range c.tq {
+				for j := range 33 {
+					b.Bias = append(b.Bias, a.Bias[h*(c.tq+32)+j-i+c.tq-1])
+				}
+			}
+		}
+		e.Attention(team(1), a)
+		e.Attention(team(1), b)
+		compare(t, e.Family().String(), a.Out, b.Out, 0)
 	}
 }
 

@@ -34,7 +34,7 @@ type AttentionArgs struct {
 	Causal         bool
 	CausalFrom     int
 	CausalOffset   int
-	Bias           *Tensor // nil, or [heads, Tq, Tk], added to the scores of every batch
+	Bias           *Tensor // nil, or [heads, Tq, Tk] or by distance [heads, Tq+Tk−1], added to the scores of every batch
 	Dropout        float32 // of the weights, in training
 	Path           string  // under which an observer may ask for the map: Path + ".attention_probs"
 
@@ -166,10 +166,14 @@ func (o *attentionOp) prepare(a *AttentionArgs, compute kernel.DType) {
 		k.Scale = float32(1 / math.Sqrt(float64(d)))
 	}
 	pairs := tq * k.Keys()
+	biasLen := pairs
+	if k.BiasByDistance = a.Bias != nil && len(a.Bias.shape) == 2; k.BiasByDistance {
+		biasLen = tq + k.Keys() - 1
+	}
 	k.MaskShared = a.Mask != nil && len(a.Mask) == pairs && batch > 1
 	if a.KeyMask != nil && len(a.KeyMask) != batch*k.Keys() ||
 		a.Mask != nil && len(a.Mask) != batch*pairs && !k.MaskShared ||
-		a.Bias != nil && a.Bias.Len() != a.Heads*pairs {
+		a.Bias != nil && a.Bias.Len() != a.Heads*biasLen {
 		panic(fmt.Sprintf("tensor: attention of queries %v to %d keys with %d values in the key mask, %d in the mask, bias %v",
 			a.Q.shape, k.Keys(), len(a.KeyMask), len(a.Mask), shapeOf(a.Bias)))
 	}

@@ -78,8 +78,10 @@ func (o *attentionWeightsBackward) head(r *Run, worker int, h headOf, kept, ds [
 		}
 	}
 	if o.dBias != nil {
-		to := o.dBias[h.head*len(ds):][:len(ds)]
-		r.eng.Add(to, to, ds)
+		for i := range a.Tq {
+			to := a.BiasRow(o.dBias, h.head, i, keys)
+			r.eng.Add(to, to, ds[i*keys:(i+1)*keys])
+		}
 	}
 	if a.Scale != 1 {
 		for i := range ds {

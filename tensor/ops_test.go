@@ -140,10 +140,10 @@ func opCases() []opCase {
 			})
 		}},
 		{"relative_ahead", func(r *Run, c *recorded) *Tensor {
-			return r.RelativeBias(c.in[0], Buckets{Far: 128, Ahead: true}, 2, 330, 160)
+			return r.RelativeBias(c.in[0], Buckets{Far: 128, Ahead: true}, 3, 330, 160)
 		}},
 		{"relative_behind", func(r *Run, c *recorded) *Tensor {
-			return r.RelativeBias(c.in[0], Buckets{Far: 128}, 2, 170, 168)
+			return r.RelativeBias(c.in[0], Buckets{Far: 128}, 3, 170, 167)
 		}},
 		{"conv3x3", convCase(ConvArgs{Pad: [4]int{1, 1, 1, 1}})},
 		{"conv_same2", convCase(ConvArgs{Stride: [2]int{2, 2}, Pad: [4]int{0, 0, 1, 1}, Act: kernel.ReLU6})},

@@ -35,33 +35,29 @@ func (b Buckets) bucket(rp, n int) int {
 	return base + min(exact+int(steps), n-1)
 }
 
-// relativeBiasOp looks up a bias for each pair of positions; it keeps the bucket of each distance.
+// relativeBiasOp looks up a bias for each distance; it keeps the bucket of each.
 type relativeBiasOp struct {
 	table, y *Tensor
-	bucket   []int // of a key at distance i − (Tq − 1 + first) from its query
-	tq, tk   int
+	bucket   []int
 }
 
-// RelativeBias is the bias [heads, tq, tk] of attention scores between queries at positions first…first+tq−1 and keys at
-// 0…tk−1, by the bucket of their distance: table [buckets, heads].
+// RelativeBias is the bias by distance [heads, tq+tk−1] of attention between queries at positions first…first+tq−1 and keys at 0…tk−1,
+// as AttentionArgs takes it; table is [buckets, heads].
 func (r *Run) RelativeBias(table *Tensor, b Buckets, tq, tk, first int) *Tensor {
 	buckets, heads := table.Rows(), table.Dim(-1)
 	if len(table.shape) != 2 || buckets < 2 || b.Ahead && buckets < 4 || tq < 1 || tk < 1 || first < 0 || b.Far <= buckets/2 {
 		panic(fmt.Sprintf("tensor: bias of %d queries from %d on and %d keys by distance, table %v, far %d", tq, first, tk, table.shape, b.Far))
 	}
+	distances := tq + tk - 1
 	o := op[relativeBiasOp](r)
-	o.table, o.tq, o.tk, o.y = table, tq, tk, r.New(heads, tq, tk)
-	o.bucket = r.ints.take(tq + tk - 1)
-	for i := range o.bucket {
-		o.bucket[i] = b.bucket(i-(tq-1+first), buckets)
-	}
+	o.table, o.y = table, r.New(heads, distances)
+	o.bucket = r.ints.take(distances)
 	rows := table.floats()
-	for h := range heads {
-		for i := range tq {
-			to := o.y.data[(h*tq+i)*tk:][:tk]
-			for j, n := range o.bucket[tq-1-i:][:tk] {
-				to[j] = rows[n*heads+h]
-			}
+	for i := range distances {
+		n := b.bucket(i-(tq-1+first), buckets)
+		o.bucket[i] = n
+		for h, x := range rows[n*heads : (n+1)*heads] {
+			o.y.data[h*distances+i] = x
 		}
 	}
 	if r.wants(table) {
@@ -74,12 +70,10 @@ func (o *relativeBiasOp) result() *Tensor { return o.y }
 
 func (o *relativeBiasOp) backward(r *Run, dy []float32) {
 	dt := r.addGrad(o.table)
-	heads := o.table.Dim(-1)
-	for h := range heads {
-		for i := range o.tq {
-			for j, n := range o.bucket[o.tq-1-i:][:o.tk] {
-				dt[n*heads+h] += dy[(h*o.tq+i)*o.tk+j]
-			}
+	heads, distances := o.table.Dim(-1), len(o.bucket)
+	for i, n := range o.bucket {
+		for h := range heads {
+			dt[n*heads+h] += dy[h*distances+i]
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (s *stack) relative(r *tensor.Run, length, before int) *tensor.Tensor {
 type pass struct {
 	model   *Model
 	run     *tensor.Run
-	bias    *tensor.Tensor // [heads, T, keys]
+	bias    *tensor.Tensor // by distance, as tensor.RelativeBias makes it
 	keyMask []uint8        // [B, keys], or nil
 	causal  bool
 	cache   *language.Cache

@@ -240,7 +240,12 @@ def biased(q, k, v, table):
 
 
 case("attention_relative", biased, randn(2, 5, 24, scale=0.5), randn(2, 7, 24, scale=0.5), randn(2, 7, 24), randn(4, 3))
-case("relative_ahead", lambda t: relative(t, 2, 330, 160, True, 128), randn(32, 1))
-case("relative_behind", lambda t: relative(t, 2, 170, 168, False, 128), randn(32, 1))
+def by_distance(table, tq, tk, first, ahead, far):
+    """What the first query sees of all keys, and before that what each query behind it sees of the first key, the last query first."""
+    return torch.cat([relative(table, tq, tk, first, ahead, far).flip(1)[:, :-1, 0], relative(table, tq, tk, first, ahead, far)[:, 0]], 1)
+
+
+case("relative_ahead", lambda t: by_distance(t, 3, 330, 160, True, 128), randn(32, 2))
+case("relative_behind", lambda t: by_distance(t, 3, 170, 167, False, 128), randn(32, 2))
 
 save_file({k: v.contiguous() for k, v in record.items()}, sys.argv[1])
