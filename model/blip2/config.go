@@ -41,6 +41,8 @@ type Part struct {
 type Extras struct {
 	// Weights is the file of the bridge, where the directory holds files of other parts beside it.
 	Weights string `json:"weights,omitempty"`
+	// LineEnds says that a line break ends a text, whatever the language model's own directory says: LAVIS trained OPT so.
+	LineEnds bool `json:"line_ends,omitempty"`
 	// TextPooling is what of a text is compared with pictures: "cls", its first token (BLIP-2), or "mean" of all (MiniLM).
 	TextPooling string `json:"text_pooling,omitempty"`
 	// DecoderStart is the id of [DEC], with which texts to be generated begin; 0 stands for the last of the vocabulary.

@@ -63,6 +63,15 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if err != nil {
 		return nil, nil, err
 	}
+	t, err := folder.Tokenizer()
+	if err != nil {
+		return nil, nil, err
+	}
+	if options.lineEnds {
+		if ids := t.Encode("\n", false); len(ids) == 1 {
+			g.EOS = ids
+		}
+	}
 	b := nn.NewBuilder(src, bound).Trainable(options.All)
 	if module != "" {
 		b = b.Sub(module)
@@ -72,9 +81,5 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 		return nil, nil, err
 	}
 	options.learn(b)
-	if err := b.Err(); err != nil {
-		return nil, nil, err
-	}
-	t, err := folder.Tokenizer()
-	return m, t, err
+	return m, t, b.Err()
 }

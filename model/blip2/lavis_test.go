@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,7 +129,7 @@ func lavisOf(t *testing.T, original string) string {
 		t.Fatal(err)
 	}
 	const in, out = "qformer.encoder.layer.*.", "Qformer.bert.encoder.layer.*."
-	bridge, err := weights.Rename(openFile(t, original+"/model.safetensors"),
+	bridge, err := weights.Rename(openFile(t, original),
 		weights.Rule{From: "vision_model.post_layernorm.*", To: "ln_vision.*"},
 		weights.Rule{From: "vision_model.**", To: ""},
 		weights.Rule{From: "language_model.**", To: ""},
@@ -154,8 +155,14 @@ func lavisOf(t *testing.T, original string) string {
 	if err := os.CopyFS(dir, os.DirFS(original)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(dir, "model.safetensors")); err != nil {
+	of, err := filepath.Glob(filepath.Join(dir, "*.safetensors*"))
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, path := range of {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := weights.WriteSafetensors(filepath.Join(dir, "bridge.safetensors"), tensors, nil); err != nil {
 		t.Fatal(err)
@@ -224,6 +231,60 @@ func TestLAVISFirstStage(t *testing.T) {
 			t.Errorf("%s was not traced", name)
 		}
 	}
+}
+
+// TestLAVISLineEnds has a bridge on an OPT whose own texts end otherwise: with it they end where LAVIS's do, saved and opened again too.
+func TestLAVISLineEnds(t *testing.T) {
+	plain := filepath.Join(t.TempDir(), "opt")
+	if err := os.CopyFS(plain, os.DirFS("../../testdata/blip2-opt")); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(plain, "generation_config.json"), []byte(`{"eos_token_id":2}`))
+	m, err := Open(lavisOf(t, plain), Options{Trainable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	line := m.Tokenizer.Encode("\n", false)
+	if got := m.Language.Config().EOS; !slices.Equal(got, line) {
+		t.Errorf("texts end with %v, a line break is %v", got, line)
+	}
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if got := again.Language.Config().EOS; !slices.Equal(got, line) {
+		t.Errorf("opened again, texts end with %v", got)
+	}
+}
+
+// TestLAVISActivation has a bridge on a T5 as Google published it: LAVIS computed with the exact GELU.
+func TestLAVISActivation(t *testing.T) {
+	plain := filepath.Join(t.TempDir(), "t5")
+	if err := os.CopyFS(plain, os.DirFS("../../testdata/blip2-t5")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(plain, "config.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := strings.Replace(string(raw), `"dense_act_fn": "gelu"`, `"dense_act_fn": "gelu_new"`, 1)
+	if published == string(raw) {
+		t.Fatal("the checkpoint has another activation")
+	}
+	put(t, path, []byte(published))
+	m, err := Open(lavisOf(t, plain), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	sameAsTraced(t, m, openFile(t, plain+"/inputs.safetensors"), openFile(t, plain+"/expected.safetensors"))
 }
 
 // TestLAVISFromCache names the language model as a hub does.

@@ -50,9 +50,10 @@ type Options struct {
 	Room      Room           // what the weights have to fit into
 	Finite    bool           // all weights are read first, and a NaN or an infinity is an error
 
-	frozen *[]*tensor.Tensor    // where those are listed
-	stock  *[]weights.Tensor    // nil, or where the frozen parts' tensors are listed
-	bound  func(weights.Tensor) // nil, or who is told what the model asks its checkpoints for
+	lineEnds bool                 // see Extras
+	frozen   *[]*tensor.Tensor    // where those are listed
+	stock    *[]weights.Tensor    // nil, or where the frozen parts' tensors are listed
+	bound    func(weights.Tensor) // nil, or who is told what the model asks its checkpoints for
 }
 
 // builder are the options of those who bind the parts.
@@ -136,6 +137,12 @@ func (m *Model) bind(files Files, opt Options) error {
 		return err
 	}
 	c.Extras.Weights = "" // what Save writes has its own
+	if weights.IsLAVIS(file) {
+		if err := c.asTrained(); err != nil {
+			return err
+		}
+	}
+	opt.lineEnds = c.Extras.LineEnds
 	m.Config = c
 	if err := opt.fits(files, own, map[string]Part{visionModule: c.Vision, languageModule: c.Language}); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"dragoman/model"
 	"dragoman/weights"
 )
 
@@ -50,6 +51,27 @@ func complete(f Files, p Part, key, fallback string) (Part, error) {
 		return p, err
 	}
 	return parsePart(all, fallback)
+}
+
+// asTrained changes what LAVIS changed of the language models that it trained bridges for: where OPT's texts end, and T5's activation,
+// which it takes exactly.
+func (c *Config) asTrained() error {
+	switch c.Language.Type {
+	case model.OPT:
+		c.Extras.LineEnds = true
+	case model.T5:
+		fields := map[string]json.RawMessage{}
+		if err := json.Unmarshal(c.Language.JSON, &fields); err != nil {
+			return fmt.Errorf("config.json: text_config: %w", err)
+		}
+		fields["dense_act_fn"] = json.RawMessage(`"gelu"`)
+		all, err := json.Marshal(fields)
+		if err != nil {
+			return err
+		}
+		c.Language.JSON = all
+	}
+	return nil
 }
 
 // translated shows a checkpoint under transformers' names, where LAVIS wrote it.
