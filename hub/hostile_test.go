@@ -183,9 +183,12 @@ func TestTroubled(t *testing.T) {
 		"500":        func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
 		"503":        func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
 		"hanging up": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
-		"silence":    func(http.ResponseWriter) { time.Sleep(400 * time.Millisecond) },
+		"silence":    func(http.ResponseWriter) { time.Sleep(700 * time.Millisecond) },
 	} {
 		f, h := newFake(t, usual())
+		if what == "silence" {
+			h.Timeout = 500 * time.Millisecond
+		}
 		var n atomic.Int32
 		f.Misbehave = func(w http.ResponseWriter, _ *http.Request) bool {
 			if n.Add(1)%3 == 0 {
@@ -240,12 +243,13 @@ func TestRetryAfter(t *testing.T) {
 // TestSlow serves a few bytes at a time, for longer than a hub may be silent.
 func TestSlow(t *testing.T) {
 	f, h := newFake(t, usual())
+	h.Timeout = time.Second
 	f.Misbehave = onWeights(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if r.Header.Get("Range") != "" {
 			t.Error("a slow answer was given up")
 		}
 		for from := 0; from < len(bigWeights); from += 16_000 {
-			time.Sleep(25 * time.Millisecond) // 0.5 s in all, 0.3 s of silence are allowed
+			time.Sleep(75 * time.Millisecond) // 1.5 s in all, 1 s of silence is allowed
 			_, _ = w.Write([]byte(bigWeights[from:min(from+16_000, len(bigWeights))]))
 			w.(http.Flusher).Flush()
 		}

@@ -20,7 +20,7 @@ const (
 // newFake is a hub and what pulls from it into a cache of its own.
 func newFake(t *testing.T, files map[string]string) (*fakehub.Hub, *Hub) {
 	f := fakehub.New(t, files)
-	return f, &Hub{Cache: t.TempDir(), Endpoint: f.URL, Timeout: 300 * time.Millisecond, retryBase: time.Millisecond}
+	return f, &Hub{Cache: t.TempDir(), Endpoint: f.URL, Timeout: 10 * time.Second, retryBase: time.Millisecond}
 }
 
 // bigWeights is enough that an answer does not fit into one write.
