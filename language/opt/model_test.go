@@ -291,3 +291,35 @@ func TestParseConfig(t *testing.T) {
 		}
 	}
 }
+
+// FuzzConfig binds the tiny checkpoint to whatever a configuration says: an error, or a model that runs.
+func FuzzConfig(f *testing.F) {
+	for _, kind := range kinds {
+		raw, err := os.ReadFile("testdata/" + kind + "/config.json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Add([]byte(`{"num_hidden_layers": 16000000, "hidden_size": 16000000, "ffn_dim": 1}`))
+	src, err := weights.Open("testdata/before/model.safetensors")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		c, err := ParseConfig(raw)
+		if err != nil {
+			return
+		}
+		b := nn.NewBuilder(src, nn.BuilderOptions{})
+		m := New(b, c)
+		if b.Err() != nil {
+			return
+		}
+		r := tensor.NewRun(tensor.Options{})
+		h := m.Forward(r, language.Input{Embeds: m.Embed(r, []int32{5, 6}, 1, 2)})
+		if got := m.Logits(r, h).Dim(-1); got != 40 {
+			t.Errorf("logits for %d words", got)
+		}
+	})
+}

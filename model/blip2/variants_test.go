@@ -107,6 +107,40 @@ func TestMatchingVariants(t *testing.T) {
 	}
 }
 
+// TestPlaceholderInText: a text that spells the placeholder's name, which has an id beyond the embeddings, is read without it.
+func TestPlaceholderInText(t *testing.T) {
+	const dir = "../../testdata/blip2-itm"
+	raw, err := os.ReadFile(dir + "/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var j map[string]any
+	if err := json.Unmarshal(raw, &j); err != nil {
+		t.Fatal(err)
+	}
+	j["added_tokens"] = append(j["added_tokens"].([]any), map[string]any{
+		"id": 21, "content": "<image>", "special": true, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false,
+	})
+	if raw, err = json.Marshal(j); err != nil {
+		t.Fatal(err)
+	}
+	from := variant(t, dir, func(map[string]any) {})
+	if err := os.WriteFile(filepath.Join(from, "tokenizer.json"), raw, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(from, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if id, ok := m.Words.ID("<image>"); !ok || int(id) != m.Config.QFormer.Vocab {
+		t.Fatalf("the placeholder is %d of %d words", id, m.Config.QFormer.Vocab)
+	}
+	if got, want := m.TextIDs("a <image> cat", 20), m.TextIDs("a cat", 20); !slices.Equal(got, want) {
+		t.Errorf("read as %v, want %v", got, want)
+	}
+}
+
 // TestContradictions changes a configuration so that it is not that of its tensors, and takes files away: one line says what is wrong.
 func TestContradictions(t *testing.T) {
 	part := func(name, key string, value any) func(map[string]any) {

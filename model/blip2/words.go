@@ -1,6 +1,8 @@
 package blip2
 
 import (
+	"slices"
+
 	"dragoman/bridge/qformer"
 )
 
@@ -13,9 +15,10 @@ func (m *Model) Texts(texts []string, limit int) qformer.Text {
 	return PadTexts(rows, max(0, m.Words.Special().Pad))
 }
 
-// TextIDs tokenises one text: [CLS] … [SEP], at most limit tokens.
+// TextIDs tokenises one text: [CLS] … [SEP], at most limit tokens. Placeholders of the queries, which a matching model's tokenizer may know
+// and its embeddings do not, are left out.
 func (m *Model) TextIDs(text string, limit int) []int32 {
-	ids := m.Words.Encode(text, true)
+	ids := slices.DeleteFunc(m.Words.Encode(text, true), func(id int32) bool { return int(id) >= m.Config.QFormer.Vocab })
 	limit = min(limit, m.Config.QFormer.Positions)
 	if len(ids) > limit {
 		last := ids[len(ids)-1]
