@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"dragoman/eval"
+	"dragoman/kernel"
 	"dragoman/model/blip2"
 	"dragoman/weights"
 )
@@ -275,5 +277,74 @@ func TestSamePictureIsNoNegative(t *testing.T) {
 	b := batch{labels: []int32{5, 6, 7, 5, 8}, pictures: []int{1, 2, 2, 3, 4}}
 	if got := b.same(); !slices.Equal(got, []int32{0, 1, 1, 0, 4}) {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestRecipesAreRead: every recipe in the repository says something that a run can begin with.
+func TestRecipesAreRead(t *testing.T) {
+	paths, err := filepath.Glob("../recipes/*.yaml")
+	if err != nil || len(paths) < 6 {
+		t.Fatalf("%v: %v", paths, err)
+	}
+	for _, p := range paths {
+		if _, err := ReadRecipe(p, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// half copies a model of testdata whose tensors are all stored as bf16.
+func half(t *testing.T, model string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), model)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "testdata", model))); err != nil {
+		t.Fatal(err)
+	}
+	var tensors []weights.Tensor
+	all := tensorsOf(t, dir)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		x, err := all[name].Float32()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := weights.Tensor{Name: name, Type: weights.BF16, Shape: all[name].Shape, Data: make([]byte, 2*len(x))}
+		kernel.Encode(kernel.BF16, w.Data, x)
+		tensors = append(tensors, w)
+	}
+	if err := weights.WriteSafetensors(filepath.Join(dir, "model.safetensors"), tensors, nil); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestMixedPrecision: a model of 16 bits learns in float32 over frozen parts that stay as they are stored, and whose bytes come out as
+// they came in, also where they are rounded more while the run lasts.
+func TestMixedPrecision(t *testing.T) {
+	source := half(t, "blip2-t5")
+	was := tensorsOf(t, source)
+	for _, frozen := range []string{"stored", "q8_0"} {
+		r := finetune(t, "blip2-t5", "model.from="+source, "model.frozen="+frozen, "dtype=bf16")
+		if err := Run(context.Background(), r, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		moved := 0
+		for name, a := range tensorsOf(t, filepath.Join(r.Output, "model")) {
+			switch b := was[name]; {
+			case strings.HasPrefix(name, "vision_model.") || strings.HasPrefix(name, "language_model."):
+				if a.Type != weights.BF16 || !bytes.Equal(a.Data, b.Data) {
+					t.Errorf("%s: %s is frozen, and not as it came in", frozen, name)
+				}
+			case a.Type != weights.F32:
+				t.Errorf("%s: %s learns as %v", frozen, name, a.Type)
+			default:
+				x, _ := a.Float32()
+				if y, _ := b.Float32(); !slices.Equal(x, y) {
+					moved++
+				}
+			}
+		}
+		if moved < 60 {
+			t.Errorf("%s: only %d tensors have learnt", frozen, moved)
+		}
 	}
 }
