@@ -164,11 +164,16 @@ func agreementPromptIDs(m *blip2.Model) [][]int32 {
 	subjects := []string{
 		"a cat", "the moon", "an old bridge", "a loaf of bread", "the sea", "a red bicycle", "a violin", "the railway", "a glass of water", "snow",
 	}
+	longest := math.MaxInt
+	if c := m.Language.Config().Context; c > 0 {
+		longest = max(1, c-agreementTokens)
+	}
 	var prompts [][]int32
 	for i, opening := range openings {
 		for j, subject := range subjects {
 			if m.Tokenizer != nil {
-				prompts = append(prompts, m.Tokenizer.Encode(strings.Replace(opening, "%s", subject, 1), true))
+				ids := m.Tokenizer.Encode(strings.Replace(opening, "%s", subject, 1), true)
+				prompts = append(prompts, ids[:min(len(ids), longest)])
 				continue
 			}
 			ids := prompt(8+(i+j)%5, m.Language.Config().Vocab)

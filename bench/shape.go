@@ -28,6 +28,12 @@ var shapes = map[string]shape{
 			"ffn_dim":10240,"num_hidden_layers":32,"num_attention_heads":32,"vocab_size":50304,"max_position_embeddings":2048,"eos_token_id":50118}}`,
 		parts: []string{"vision", "qformer", "prefill", "decode", "caption"},
 	},
+	// No released model: the same encoder and bridge, before a language model that is small enough to be computed in f32 beside them.
+	"blip2-opt-125m": {
+		config: `{"model_type":"blip-2","num_query_tokens":32,"text_config":{"model_type":"opt","hidden_size":768,"word_embed_proj_dim":768,
+			"ffn_dim":3072,"num_hidden_layers":12,"num_attention_heads":12,"vocab_size":50304,"max_position_embeddings":2048,"eos_token_id":50118}}`,
+		parts: []string{"vision", "qformer", "prefill", "decode", "caption"},
+	},
 	"qformer": {config: `{"model_type":"blip-2"}`, parts: []string{"qformer"}},
 }
 
