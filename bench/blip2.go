@@ -39,7 +39,7 @@ type work struct {
 
 // seconds is the shortest time for it, and whether memory bounds it.
 func (r *Runner) seconds(d kernel.DType, w work) (s float64, memory bool) {
-	computing, reading := w.flops/r.Peak(computeFor(d)), w.bytes/r.read
+	computing, reading := w.flops/r.Peak(computeFor(d)), w.bytes/r.ReadPeak()
 	return max(computing, reading), reading > computing
 }
 
@@ -173,9 +173,9 @@ func caption(ctx context.Context, r *Runner) error {
 		}
 		say := r.captioner(ctx, m, d)
 		rec := Record{Part: "caption", What: r.Shape, Shape: []int{captionTokens}}
-		var least float64
-		least, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d)
+		_, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d)
 		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
+			least, _, _, _ := r.captionWork(m, d) // by the memory's rate of the same seconds
 			rec.TokensPerS, rec.ShareOfPeak = rate, least/rec.Seconds
 		}, say); err != nil {
 			return err

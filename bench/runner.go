@@ -47,6 +47,7 @@ func (r *Runner) repeat(ctx context.Context, memory bool, f func() (time.Duratio
 			return 0, 0, err
 		}
 		if memory {
+			r.fill()
 			r.beside = max(r.beside, r.readOnce(cold))
 		}
 		d, err := f()
