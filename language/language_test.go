@@ -117,6 +117,41 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestShare lets rows share what was read, whose padding differs, and goes back to one row a text.
+func TestShare(t *testing.T) {
+	c := NewCache(Config{Layers: 1, KVHeads: 1, HeadDim: 2}, 2, kernel.F32)
+	k := tensor.FromFloats([]float32{1, 2, 3, 4, 5, 6, 7, 8}, 2, 2, 2)
+	read := func() {
+		c.Begin([]uint8{0, 1, 1, 1}, 2)
+		c.Extend(0, k, k)
+		c.End()
+	}
+	read()
+	for _, step := range []struct {
+		parents []int
+		index   []int32
+		mask    []uint8
+	}{
+		{[]int{1, 0, 0}, []int32{1, 0, 0}, []uint8{1, 1, 0, 1, 0, 1}},
+		{[]int{2, 2}, []int32{0, 0}, []uint8{0, 1, 0, 1}},
+		{[]int{0}, []int32{0}, []uint8{0, 1}},
+	} {
+		c.Share(step.parents)
+		kv, mask := c.Layer(0)
+		if !slices.Equal(kv.Index, step.index) || !slices.Equal(mask, step.mask) || kv.Len != 2 || c.Rows() != len(step.index) {
+			t.Errorf("after %v: rows read %v under %v", step.parents, kv.Index, mask)
+		}
+	}
+	c.Clear()
+	if c.Rows() != 2 || c.Len() != 0 {
+		t.Errorf("cleared, it has %d rows of %d", c.Rows(), c.Len())
+	}
+	read()
+	if kv, mask := c.Layer(0); !slices.Equal(kv.Index, []int32{0, 1}) || !slices.Equal(mask, []uint8{0, 1, 1, 1}) {
+		t.Errorf("read anew: %v under %v", kv.Index, mask)
+	}
+}
+
 func TestTruncate(t *testing.T) {
 	c := NewCache(Config{Layers: 1, KVHeads: 1, HeadDim: 2}, 1, kernel.BF16)
 	k := tensor.FromFloats([]float32{1, 2, 3, 4}, 1, 2, 2)

@@ -52,6 +52,9 @@ head). A table, or an object a set with --json.`,
 		if g := o.Generate; g.Beams < 1 || g.Beams > 64 || g.MinTokens < 0 || g.MinTokens > o.MaxTokens {
 			return usagef("--beams must be from 1 to 64, and --min-tokens from 0 to --max-tokens")
 		}
+		if err := checkNumbers(number{"length-penalty", o.Generate.LengthPenalty}); err != nil {
+			return err
+		}
 		for _, path := range labels {
 			items, closer, err := openItems(path, nil)
 			if err != nil {

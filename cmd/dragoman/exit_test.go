@@ -41,6 +41,7 @@ func TestExitStatus(t *testing.T) {
 		{"nonsense", exitUsage},
 		{"caption --beams 0 x.png", exitUsage},
 		{"caption --dtype f13 x.png", exitUsage},
+		{"eval --length-penalty NaN pairs.jsonl", exitUsage},
 		{"caption /does/not/exist.png", exitFailed},
 		{"caption --model /does/not/exist x.png", exitFailed},
 		{"train /does/not/exist.yaml", exitFailed},

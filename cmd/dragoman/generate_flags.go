@@ -28,18 +28,11 @@ func (c *cli) generateFlags(cmd *cobra.Command) *dragoman.Generate {
 // checkGenerate refuses values that mean nothing.
 func (c *cli) checkGenerate(g *dragoman.Generate) error {
 	g.Seed = c.seed
-	for _, n := range []struct {
-		flag  string
-		value float64
-	}{
-		{"temperature", g.Temperature},
-		{"top-p", g.TopP},
-		{"repetition-penalty", g.RepetitionPenalty},
-		{"length-penalty", g.LengthPenalty},
-	} {
-		if math.IsNaN(n.value) || math.IsInf(n.value, 0) {
-			return usagef("--%s must be a number: %v", n.flag, n.value)
-		}
+	if err := checkNumbers(
+		number{"temperature", g.Temperature}, number{"top-p", g.TopP}, number{"repetition-penalty", g.RepetitionPenalty},
+		number{"length-penalty", g.LengthPenalty},
+	); err != nil {
+		return err
 	}
 	switch {
 	case g.MaxTokens < 1:
@@ -60,6 +53,22 @@ func (c *cli) checkGenerate(g *dragoman.Generate) error {
 		return usagef("--beams and --temperature exclude each other")
 	case slices.Contains(g.Stop, ""):
 		return usagef("--stop must not be empty")
+	}
+	return nil
+}
+
+// number is the value of a flag.
+type number struct {
+	flag  string
+	value float64
+}
+
+// checkNumbers refuses NaN and infinities, which the flags' parser takes.
+func checkNumbers(numbers ...number) error {
+	for _, n := range numbers {
+		if math.IsNaN(n.value) || math.IsInf(n.value, 0) {
+			return usagef("--%s must be a number: %v", n.flag, n.value)
+		}
 	}
 	return nil
 }

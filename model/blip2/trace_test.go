@@ -216,6 +216,30 @@ func traceLanguage(t *testing.T, dir string) *Model {
 	return m
 }
 
+// TestTraceWriteRefuses gives an encoder-decoder model what it cannot write.
+func TestTraceWriteRefuses(t *testing.T) {
+	m, err := OpenLanguage("../../language/t5/testdata/flan", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	matrix := func(name string, rows int, v ...float32) weights.Tensor {
+		return weights.FromFloat32(name, []int{rows, len(v) / rows}, v)
+	}
+	ids := matrix("input_ids", 2, 5, 6, 7, 8)
+	for want, in := range map[string][]weights.Tensor{
+		"decoder_input_ids: language: token 40": {matrix("decoder_input_ids", 2, 0, 40, 0, 5)},
+		"decoder_input_ids: 2 tokens in 1":      {matrix("decoder_input_ids", 1, 0, 5)},
+		"decoder_input_ids: 4 tokens":           {matrix("decoder_input_ids", 2, 0, 5, 0, 5), matrix("labels", 2, 1, 2, 3, 4, 5, 6)},
+		"labels: 3 values for 2 rows":           {matrix("labels", 1, 1, 2, 3)},
+		"labels: 40 is not among":               {matrix("labels", 2, 40, 1)},
+	} {
+		if _, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(append(in, ids)...)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q: %v", want, err)
+		}
+	}
+}
+
 // TestTraceRefuses checks that inputs that do not fit are an error.
 func TestTraceRefuses(t *testing.T) {
 	m, err := Open("../../testdata/blip2-itm", Options{})
