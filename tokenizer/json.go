@@ -49,10 +49,18 @@ func fromJSON(data []byte) (*Pipeline, error) {
 		return nil, fmt.Errorf("decoder: %w", err)
 	}
 	added := make([]addedToken, len(file.AddedTokens))
+	taken := map[int32]string{}
 	for i, t := range file.AddedTokens {
 		if t.ID < 0 || t.ID >= maxVocabulary || t.Content == "" {
 			return nil, fmt.Errorf("added token %d: %.40q with id %d", i, t.Content, t.ID)
 		}
+		if other, ok := p.model.token(t.ID); ok && other != t.Content {
+			return nil, fmt.Errorf("added token %d: %.40q has the id %d of %.40q", i, t.Content, t.ID, other)
+		}
+		if other, twice := taken[t.ID]; twice && other != t.Content {
+			return nil, fmt.Errorf("added token %d: %.40q has the id %d of %.40q", i, t.Content, t.ID, other)
+		}
+		taken[t.ID] = t.Content
 		added[i] = t.token(t.ID)
 	}
 	p.added = newAddedTokens(added, p.normalizer)

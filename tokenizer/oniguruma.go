@@ -199,8 +199,8 @@ func (p *onig) item(depth int) (charSet, error) {
 			name, not := strings.CutPrefix(p.rest[2:end], "^")
 			if set := category(name); set.has != nil {
 				p.take(end + 2)
-				if name == "punct" { // with ASCII's symbols, unlike \p{Punct}
-					set = set.or(charSet{items: "$+<=>^`|~", has: func(r rune) bool { return strings.ContainsRune("$+<=>^`|~", r) }})
+				if name == "punct" { // with symbols, unlike \p{Punct}
+					set = set.or(category("S"))
 				}
 				if not {
 					set = set.not()
