@@ -69,6 +69,18 @@ func rangesOf(has func(r rune) bool) string {
 	return out.String()
 }
 
+// rangesIn lists what a table has.
+func rangesIn(t *unicode.RangeTable) string {
+	var out strings.Builder
+	for _, r := range t.R16 {
+		out.WriteString(quoteRange(rune(r.Lo), rune(r.Hi)))
+	}
+	for _, r := range t.R32 {
+		out.WriteString(quoteRange(rune(r.Lo), rune(r.Hi)))
+	}
+	return out.String()
+}
+
 func quoteRange(low, high rune) string {
 	if low == high {
 		return fmt.Sprintf(`\x{%x}`, low)
@@ -114,6 +126,9 @@ var posix = map[string]func(r rune) bool{
 	"xdigit": func(r rune) bool { return unicode.Is(unicode.ASCII_Hex_Digit, r) },
 }
 
+// posixItems are those that a class can be written with.
+var posixItems = map[string]string{"space": `\s`, "xdigit": "0-9A-Fa-f", "ascii": `\x00-\x7f`}
+
 func isAlphabetic(r rune) bool {
 	return inCategory("L", r) || unicode.In(r, unicode.Nl, unicode.Other_Alphabetic)
 }
@@ -126,7 +141,7 @@ func inCategory(name string, r rune) bool {
 // POSIX's. What it has is nil for an unknown name.
 func category(name string) charSet {
 	if has := posix[strings.ToLower(name)]; has != nil {
-		return charSet{has: has}
+		return charSet{items: posixItems[strings.ToLower(name)], has: has}
 	}
 	if strings.EqualFold(name, "word") {
 		return words()
@@ -136,7 +151,7 @@ func category(name string) charSet {
 	}
 	if newer := newerSets[name]; newer != nil {
 		has := func(r rune) bool { return inCategory(name, r) }
-		return charSet{items: `\p{` + name + `}` + rangesOf(func(r rune) bool { return unicode.Is(newer, r) }), has: has}
+		return charSet{items: `\p{` + name + `}` + rangesIn(newer), has: has}
 	}
 	for _, tables := range []map[string]*unicode.RangeTable{unicode.Categories, unicode.Scripts, unicode.Properties} {
 		if t, ok := tables[name]; ok {
