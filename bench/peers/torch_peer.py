@@ -107,8 +107,8 @@ def llama(parts):
             emit(part="decode", dtype="bf16", shape=[64], seconds=s, tokens_per_s=64 / s)
 
 
-def blip2(parts, dtype=torch.bfloat16, name="bf16"):
-    """BLIP-2 with OPT-2.7B, each part by itself and all together, in bf16."""
+def blip2(parts, folder=None, dtype=torch.bfloat16, name="bf16"):
+    """BLIP-2 with OPT-2.7B, each part by itself and all together, in bf16; with a folder it is saved there, too."""
     from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 
     text = OPTConfig(hidden_size=2560, word_embed_proj_dim=2560, ffn_dim=10240, num_hidden_layers=32, num_attention_heads=32,
@@ -147,25 +147,24 @@ def blip2(parts, dtype=torch.bfloat16, name="bf16"):
         if "caption" in parts:
             s = best(lambda: m.generate(pixel_values=pixels, min_new_tokens=21, max_new_tokens=21))
             emit(part="caption", dtype=name, shape=[21], seconds=s, tokens_per_s=21 / s)
-    if "load" in parts:
-        load(m)
+    if folder:
+        m.save_pretrained(folder)
 
 
-def load(m):
-    """Saves the model as bf16 shards, and has another process load them and say how much memory that took."""
+def load():
+    """Has another process load the saved model, and say how long and how much memory that took."""
     import os
     import subprocess
     import sys
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        m.save_pretrained(folder)
+        blip2([], folder)
         size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
         code = ("import sys, time, resource; t = time.perf_counter(); import torch; from transformers import Blip2ForConditionalGeneration as B;"
                 "m = B.from_pretrained(sys.argv[1], dtype=torch.bfloat16); s = time.perf_counter() - t;"
                 "print(s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10)")
-        del m
-        s, peak = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True).stdout.split()
+        s, peak = subprocess.run([sys.executable, "-c", code, folder], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
         emit(part="load", dtype="bf16", seconds=float(s), bytes=size, peak_rss=int(peak))
 
 
@@ -180,8 +179,11 @@ if __name__ == "__main__":
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     parts = a.part.split(",")
-    if a.shape:
+    if a.shape and set(parts) - {"load"}:
         blip2(parts)
+    if a.shape and "load" in parts:
+        load()
+    if a.shape:
         raise SystemExit
     if "linear" in parts:
         linear()
