@@ -38,7 +38,7 @@ func (h *history) clone() *history {
 	return c
 }
 
-// penalise applies the repetition penalty and the ban on stop ids to scores, which may be logits or log-probabilities.
+// penalise applies the repetition penalty and the bans on ids to scores, which may be logits or log-probabilities.
 func (o *Options) penalise(scores []float32, h *history, made int) {
 	if theta := float32(o.RepetitionPenalty); theta != 0 && theta != 1 {
 		for _, id := range h.order {
@@ -52,18 +52,23 @@ func (o *Options) penalise(scores []float32, h *history, made int) {
 			}
 		}
 	}
+	ban(scores, o.NeverIDs)
 	if made < o.MinTokens {
-		for _, id := range o.StopIDs {
-			if id >= 0 && int(id) < len(scores) {
-				scores[id] = minusInf
-			}
+		ban(scores, o.StopIDs)
+	}
+}
+
+func ban(scores []float32, ids []int32) {
+	for _, id := range ids {
+		if id >= 0 && int(id) < len(scores) {
+			scores[id] = minusInf
 		}
 	}
 }
 
 // changes says whether penalise can change anything.
 func (o *Options) changes(made int) bool {
-	return o.RepetitionPenalty != 0 && o.RepetitionPenalty != 1 || made < o.MinTokens && len(o.StopIDs) > 0
+	return o.RepetitionPenalty != 0 && o.RepetitionPenalty != 1 || len(o.NeverIDs) > 0 || made < o.MinTokens && len(o.StopIDs) > 0
 }
 
 // logSumExp is log Σ exp(logits); scratch has their length.

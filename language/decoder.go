@@ -13,6 +13,8 @@ import (
 type Decoder struct {
 	Model Model
 	Hook  Hook // nil, or what is done before each block
+	// Moved, if set, is told when row i becomes what row parents[i] was, as beams do; whoever stands behind Hook must know.
+	Moved func(parents []int)
 
 	run     *tensor.Run
 	cache   *Cache
@@ -33,7 +35,7 @@ func NewDecoder(m Model, opt tensor.Options) *Decoder {
 // Run is the decoder's own run, for embeddings that Prefill is to read. Its activations are gone after the next Advance.
 func (d *Decoder) Run() *tensor.Run { return d.run }
 
-// Reset forgets everything that was read, and keeps the memory.
+// Reset forgets everything that was read, and the hook, and keeps the memory.
 func (d *Decoder) Reset() {
 	for _, c := range []*Cache{d.cache, d.source} {
 		if c != nil {
@@ -41,6 +43,7 @@ func (d *Decoder) Reset() {
 		}
 	}
 	d.reading, d.logits = nil, nil
+	d.Hook, d.Moved = nil, nil
 	d.run.Reset()
 }
 
@@ -159,6 +162,9 @@ func (d *Decoder) Advance(parents []int, tokens []int32) error {
 	}
 	if !identity(parents, d.cache.Rows()) {
 		d.cache.Select(parents)
+		if d.Moved != nil {
+			d.Moved(parents)
+		}
 		if d.reading != nil {
 			d.source.Share(parents)
 		}

@@ -16,6 +16,7 @@ import (
 // Config is a LLaMA's size.
 type Config struct {
 	Vocab, Width, FeedForward int
+	Extra                     int // words behind the vocabulary whose rows are tensors of their own (IDEFICS)
 	Layers                    int
 	Heads, KVHeads, HeadDim   int // Heads of queries share KVHeads of keys and values
 	Context                   int
@@ -41,6 +42,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("llama: %w", err)
 	}
 	switch {
+	case c.Extra < 0 || c.Extra > language.MaxSize:
+		return fmt.Errorf("llama: %d additional words are out of range", c.Extra)
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("llama: %d heads do not share %d of keys and values evenly", c.Heads, c.KVHeads)
 	case c.Rope.Dim < 2 || c.Rope.Dim > c.HeadDim || c.Rope.Dim%2 != 0:
@@ -104,6 +107,7 @@ func ParseConfig(data []byte) (Config, error) {
 		BOS         language.IDs    `json:"bos_token_id"`
 		EOS         language.IDs    `json:"eos_token_id"`
 		Pad         language.IDs    `json:"pad_token_id"`
+		Extra       int             `json:"additional_vocab_size"`
 	}{
 		Vocab: 32000, Width: 4096, FeedForward: 11008, Layers: 32, Heads: 32, Context: 2048, Act: "silu", Eps: 1e-6,
 		Theta: 10000, BOS: language.IDs{1}, EOS: language.IDs{2},
@@ -141,7 +145,7 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("llama: config: hidden_act: %w", err)
 	}
 	c := Config{
-		Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, KVHeads: j.KVHeads,
+		Vocab: j.Vocab, Extra: j.Extra, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, KVHeads: j.KVHeads,
 		HeadDim: j.HeadDim, Context: j.Context, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta, Stretch: stretch}, Eps: j.Eps, Act: act,
 		Tied: j.Tied, BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
 	}
@@ -265,7 +269,7 @@ func FromGGUF(f *weights.File, module string, opt nn.BuilderOptions) (*Model, er
 // shared is what the rest of the house knows of the model.
 func (c *Config) shared() language.Config {
 	return language.Config{
-		Architecture: "llama", Vocab: c.Vocab, Width: c.Width, Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
+		Architecture: "llama", Vocab: c.Vocab + c.Extra, Width: c.Width, Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
 		Context: c.Context, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
 	}
 }

@@ -17,12 +17,13 @@ import (
 
 // Model is a LLaMA with its weights. It may be used by many runs at a time.
 type Model struct {
-	cfg            Config
-	path, headPath string
-	embed          *tensor.Tensor // [vocabulary, width]
-	blocks         []block
-	norm           norm
-	head           *tensor.Tensor // [vocabulary, width]
+	cfg              Config
+	path, headPath   string
+	embed            *tensor.Tensor // [vocabulary, width]
+	blocks           []block
+	norm             norm
+	head             *tensor.Tensor // [vocabulary, width]
+	extra, extraHead *tensor.Tensor // nil, or [additional words, width]: see extra.go
 }
 
 var _ language.Model = (*Model)(nil)
@@ -77,6 +78,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	if !cfg.Tied {
 		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.Width)
 	}
+	m.bindExtra(b)
 	return m
 }
 
@@ -123,12 +125,18 @@ func (m *Model) Cost() language.Cost {
 
 // Embed implements language.Model.
 func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
+	if m.extra != nil {
+		return m.embedExtra(r, ids, shape)
+	}
 	return r.Embedding(m.embed, ids, shape...)
 }
 
 // Logits implements language.Model.
 func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
+	if m.extra != nil {
+		logits = r.Concat(-1, logits, r.Linear(hidden, m.extraHead, nil, kernel.NoAct))
+	}
 	r.Observe(m.headPath, logits)
 	return logits
 }

@@ -7,8 +7,8 @@ import (
 
 	"dragoman/bridge/qformer"
 	"dragoman/internal/hint"
-	"dragoman/kernel"
 	"dragoman/language"
+	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
 )
@@ -28,7 +28,7 @@ type Trace struct {
 
 // Trace runs the pass and returns its outputs, float32, named by module path as in transformers.
 func (m *Model) Trace(opt tensor.Options, t Trace) ([]weights.Tensor, error) {
-	seen := &recorder{wanted: t.Select, maps: t.Maps, at: map[string]int{}}
+	seen := model.NewRecorder(t.Select, t.Maps)
 	opt.Observer, opt.Grad = seen, t.Grad != nil
 	p := &tracePass{Model: m, run: tensor.NewRun(opt), seen: seen, in: t}
 	var loss *tensor.Tensor
@@ -47,36 +47,22 @@ func (m *Model) Trace(opt tensor.Options, t Trace) ([]weights.Tensor, error) {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
 	if loss != nil {
-		seen.keep("loss", loss)
+		seen.Keep("loss", loss)
 	}
 	if t.Grad == nil {
-		return seen.out, nil
+		return seen.Out, nil
 	}
 	if loss == nil {
 		return nil, fmt.Errorf("trace: gradients need a loss: labels among the inputs, or the first stage's")
 	}
-	params := slices.Concat(m.params, m.frozen)
-	for _, w := range params {
-		w.ZeroGrad()
-	}
-	p.run.Backward(loss, 1)
-	for _, w := range params {
-		if !t.Grad(w.Name()) {
-			continue
-		}
-		g := w.Grad()
-		if g == nil { // the loss does not depend on it
-			g = make([]float32, w.Len())
-		}
-		seen.out = append(seen.out, weights.FromFloat32("grad."+w.Name(), w.Shape(), slices.Clone(g)))
-	}
-	return seen.out, nil
+	seen.Gradients(p.run, loss, slices.Concat(m.params, m.frozen), t.Grad)
+	return seen.Out, nil
 }
 
 type tracePass struct {
 	*Model
 	run  *tensor.Run
-	seen *recorder
+	seen *model.Recorder
 	in   Trace
 }
 
@@ -99,7 +85,7 @@ func (p *tracePass) view() (*View, error) {
 		return nil, err
 	}
 	pixels := tensor.FromFloats(values, w.Shape...)
-	p.seen.keep("pixel_values", pixels)
+	p.seen.Keep("pixel_values", pixels)
 	if !p.Config.projected() {
 		return &View{Tokens: p.Vision.Encode(p.run, pixels).Tokens}, nil
 	}
@@ -109,38 +95,15 @@ func (p *tracePass) view() (*View, error) {
 	return &v, nil
 }
 
-// ints reads a matrix of whole numbers; absent is nil without an error.
-func (p *tracePass) ints(name string) (values []int32, rows int, err error) {
-	w, ok := p.in.Inputs.Lookup(name)
-	if !ok {
-		return nil, 0, nil
-	}
-	x, err := w.Float32()
-	if err != nil {
-		return nil, 0, err
-	}
-	if len(w.Shape) < 1 || len(w.Shape) > 2 || len(x) == 0 {
-		return nil, 0, fmt.Errorf("%s: %v is not [rows, tokens]", name, w.Shape)
-	}
-	values = make([]int32, len(x))
-	for i, v := range x {
-		if v != v || v > 1<<30 || v < -1<<30 || v != float32(int32(v)) {
-			return nil, 0, fmt.Errorf("%s: %v is not a whole number in range", name, v)
-		}
-		values[i] = int32(v)
-	}
-	return values, w.Shape[0], nil
-}
-
 // tokens reads input_ids and attention_mask, whose names begin with kind, and cuts off leading placeholders of the queries where the
 // config names their id.
 func (p *tracePass) tokens(kind string, vocab int, cut bool) (ids []int32, mask []uint8, rows, length int, err error) {
-	ids, rows, err = p.ints(kind + "input_ids")
+	ids, rows, err = model.Ints(p.in.Inputs, kind+"input_ids")
 	if err != nil || ids == nil {
 		return nil, nil, 0, 0, err
 	}
 	length = len(ids) / rows
-	m, _, err := p.ints(kind + "attention_mask")
+	m, _, err := model.Ints(p.in.Inputs, kind+"attention_mask")
 	if err != nil {
 		return nil, nil, 0, 0, err
 	}
@@ -208,8 +171,8 @@ func (p *tracePass) match(head string) error {
 			return fmt.Errorf("matching needs as many pictures (pixel_values) as texts (input_ids)")
 		}
 		logits := b.MatchLogits(run, b.QFormer.Look(run, view.Tokens), nil, *text)
-		p.seen.keep("itm_logits", logits)
-		p.seen.keep("logits_per_image", logits)
+		p.seen.Keep("itm_logits", logits)
+		p.seen.Keep("logits_per_image", logits)
 	case "", "itc":
 		if b.Heads.Vision == nil || b.Heads.Text == nil {
 			return fmt.Errorf("the model has no projections to compare with")
@@ -217,14 +180,14 @@ func (p *tracePass) match(head string) error {
 		var images, texts *tensor.Tensor
 		if view != nil {
 			images = b.EmbedImages(run, b.QFormer.Query(run, b.QFormer.Look(run, view.Tokens), nil), view.Picture)
-			p.seen.keep("image_embeds", images)
+			p.seen.Keep("image_embeds", images)
 		}
 		if text != nil {
 			texts = b.EmbedTexts(run, *text)
-			p.seen.keep("text_embeds", texts)
+			p.seen.Keep("text_embeds", texts)
 		}
 		if images != nil && texts != nil {
-			p.seen.keep("logits_per_image", Cosines(run, images, texts))
+			p.seen.Keep("logits_per_image", Cosines(run, images, texts))
 		}
 	default:
 		return fmt.Errorf("head %q is neither itm nor itc", head)
@@ -257,7 +220,7 @@ func (p *tracePass) stage1() (*tensor.Tensor, error) {
 		name string
 		to   *[]int32
 	}{{"itm_negative_images", &pairs.NegativeImages}, {"itm_negative_texts", &pairs.NegativeTexts}} {
-		if *n.to, _, err = p.ints(n.name); err != nil {
+		if *n.to, _, err = model.Ints(p.in.Inputs, n.name); err != nil {
 			return nil, err
 		}
 		if *n.to != nil && (len(*n.to) != text.Batch() || slices.Min(*n.to) < 0 || int(slices.Max(*n.to)) >= text.Batch()) {
@@ -265,11 +228,11 @@ func (p *tracePass) stage1() (*tensor.Tensor, error) {
 		}
 	}
 	l := p.Bridge.Stage1(p.run, pairs, PaperObjective())
-	p.seen.keep("loss.itc", l.ITC)
-	p.seen.keep("loss.itg", l.ITG)
+	p.seen.Keep("loss.itc", l.ITC)
+	p.seen.Keep("loss.itg", l.ITG)
 	if l.ITM != nil {
-		p.seen.keep("loss.itm", l.ITM)
-		p.seen.keep("itm_logits", l.MatchLogits)
+		p.seen.Keep("loss.itm", l.ITM)
+		p.seen.Keep("itm_logits", l.MatchLogits)
 	}
 	return l.Total, nil
 }
@@ -315,7 +278,7 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 		return p.write(reader, in, rows)
 	}
 	logits := p.Language.Logits(p.run, p.Language.Forward(p.run, in))
-	p.seen.keep("logits", logits)
+	p.seen.Keep("logits", logits)
 	labels, n, err := p.labels(rows)
 	if err != nil || labels == nil {
 		return nil, err
@@ -392,39 +355,4 @@ func (p *tracePass) splice(soft *tensor.Tensor, ids []int32, mask []uint8, rows,
 	}
 	table := run.Concat(0, p.Language.Embed(run, safe, len(ids)), run.Reshape(soft, rows*queries, width))
 	return run.Reshape(run.Gather(table, index), rows, length, width), mask, length, nil
-}
-
-// recorder copies what passes, a name's last value.
-type recorder struct {
-	wanted func(string) bool
-	maps   bool
-	out    []weights.Tensor
-	at     map[string]int
-}
-
-func (r *recorder) Module(path string, out *tensor.Tensor) { r.keep(path, out) }
-
-func (r *recorder) WantsMap(path string) bool {
-	return r.maps && (r.wanted == nil || r.wanted(path))
-}
-
-func (r *recorder) Map(path string, probs *tensor.Tensor) { r.keep(path, probs) }
-
-func (r *recorder) keep(name string, t *tensor.Tensor) {
-	if r.wanted != nil && !r.wanted(name) {
-		return
-	}
-	values := make([]float32, t.Len())
-	if t.Data() != nil {
-		copy(values, t.Data())
-	} else {
-		kernel.Decode(t.DType(), values, t.Mat().Data)
-	}
-	w := weights.FromFloat32(name, slices.Clone(t.Shape()), values)
-	if i, again := r.at[name]; again {
-		r.out[i] = w
-		return
-	}
-	r.at[name] = len(r.out)
-	r.out = append(r.out, w)
 }

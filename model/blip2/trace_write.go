@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"dragoman/language"
+	"dragoman/model"
 	"dragoman/tensor"
 )
 
@@ -15,7 +16,7 @@ func (p *tracePass) write(m language.Reader, in language.Input, rows int) (*tens
 	if err != nil {
 		return nil, err
 	}
-	ids, idRows, err := p.ints("decoder_input_ids")
+	ids, idRows, err := model.Ints(p.in.Inputs, "decoder_input_ids")
 	switch {
 	case err != nil:
 		return nil, err
@@ -30,7 +31,7 @@ func (p *tracePass) write(m language.Reader, in language.Input, rows int) (*tens
 	source := m.Read(p.run, in)
 	hidden := m.Forward(p.run, language.Input{Embeds: m.Embed(p.run, ids, rows, len(ids)/rows), Source: source})
 	logits := m.Logits(p.run, hidden)
-	p.seen.keep("logits", logits)
+	p.seen.Keep("logits", logits)
 	if labels == nil {
 		return nil, nil
 	}
@@ -56,7 +57,7 @@ func shiftRight(labels []int32, rows, n int, c language.Config) []int32 {
 
 // labels reads what is to be predicted, [rows, n]; what is negative is not. Absent is nil without an error.
 func (p *tracePass) labels(rows int) (labels []int32, n int, err error) {
-	labels, labelRows, err := p.ints("labels")
+	labels, labelRows, err := model.Ints(p.in.Inputs, "labels")
 	if err != nil || labels == nil {
 		return nil, 0, err
 	}

@@ -1,0 +1,230 @@
+package flamingo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"dragoman/generate"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// kinds are the directories that tools/oracle/idefics.py wrote.
+var kinds = []string{"idefics", "idefics-plain"}
+
+func openTiny(t *testing.T, kind string, opt Options) *Model {
+	t.Helper()
+	m, err := Open("testdata/"+kind, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+func openFile(t *testing.T, path string) *weights.File {
+	t.Helper()
+	f, err := weights.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// compare checks that everything that is expected was traced, and near: gradients to a thousandth of their scale, else to 1e-4. What
+// the reference computes as no more than rounding of zero is compared with it as such, and what padding becomes is nobody's concern: it
+// is 0 in what is expected.
+func compare(t *testing.T, got []weights.Tensor, want, in weights.Source) {
+	t.Helper()
+	padding, _ := in.Lookup("attention_mask")
+	mask, _ := padding.Float32()
+	seen := weights.NewMemory(got...)
+	for _, name := range want.Names() {
+		w, _ := want.Lookup(name)
+		g, ok := seen.Lookup(name)
+		if !ok {
+			t.Errorf("%s was not traced", name)
+			continue
+		}
+		x, _ := g.Float32()
+		y, err := w.Float32()
+		if err != nil || len(x) != len(y) {
+			t.Errorf("%s: %v, want %v (%v)", name, g.Shape, w.Shape, err)
+			continue
+		}
+		if len(w.Shape) == 3 && slices.Equal(w.Shape[:2], padding.Shape) {
+			for i := range x {
+				x[i] *= mask[i/w.Shape[2]]
+			}
+		}
+		var scale, worst float64
+		for i := range y {
+			scale = max(scale, math.Abs(float64(y[i])))
+			worst = max(worst, math.Abs(float64(x[i]-y[i])))
+		}
+		tolerance := 1e-4
+		if strings.HasPrefix(name, "grad.") {
+			tolerance = 1e-3
+		}
+		if !(worst <= tolerance*scale+1e-7) {
+			t.Errorf("%s: off by %g of %g", name, worst, scale)
+		}
+	}
+}
+
+// TestIDEFICS compares modules' outputs, logits, loss and gradients with transformers'.
+func TestIDEFICS(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			m := openTiny(t, kind, Options{Gradients: true})
+			in := openFile(t, "testdata/"+kind+"/inputs.safetensors")
+			out, err := m.Trace(tensor.Options{}, Trace{Inputs: in, Grad: func(string) bool { return true }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, out, openFile(t, "testdata/"+kind+"/expected.safetensors"), in)
+			// The mask follows from the tokens.
+			var rest []weights.Tensor
+			for _, name := range in.Names() {
+				if w, _ := in.Lookup(name); name != "image_attention_mask" {
+					rest = append(rest, w)
+				}
+			}
+			again, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(rest...), Select: func(name string) bool { return name == "logits" }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			logits, _ := weights.NewMemory(out...).Lookup("logits")
+			if len(again) != 1 || !slices.Equal(again[0].Data, logits.Data) {
+				t.Error("logits differ without image_attention_mask")
+			}
+		})
+	}
+}
+
+// page is one of pages.json; a nil part is a picture.
+type page struct {
+	Page      []*string `json:"page"`
+	IDs       []int32   `json:"ids"`
+	Generated []int32   `json:"generated"`
+	Beams     []int32   `json:"beams"`
+}
+
+func pages(t *testing.T, kind string) []page {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/" + kind + "/pages.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p []page
+	if err := json.Unmarshal(raw, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestPages writes pages as the reference's processor does, and continues them as it does, greedily and with beams.
+func TestPages(t *testing.T) {
+	for _, kind := range kinds {
+		m := openTiny(t, kind, Options{})
+		pictures := openFile(t, "testdata/"+kind+"/pictures.safetensors")
+		for i, p := range pages(t, kind) {
+			var parts []Part
+			count := 0
+			for _, text := range p.Page {
+				if text == nil {
+					parts = append(parts, Part{Picture: true})
+					count++
+				} else {
+					parts = append(parts, Part{Text: *text})
+				}
+			}
+			ids, err := m.Encode(parts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(ids, p.IDs) {
+				t.Errorf("%s: page %d is %v, want %v", kind, i, ids, p.IDs)
+			}
+			w, _ := pictures.Lookup(fmt.Sprint(i))
+			x, err := w.Float32()
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := language.NewDecoder(m.Language, tensor.Options{Compute: kernel.F32})
+			for _, c := range []struct {
+				options generate.Options
+				want    []int32
+			}{{generate.Options{MaxTokens: len(p.Generated)}, p.Generated}, {generate.Options{MaxTokens: 6, Beams: 3}, p.Beams}} {
+				d.Reset()
+				var pixels *tensor.Tensor
+				if count > 0 {
+					pixels = tensor.FromFloats(x, count, 3, w.Shape[2], w.Shape[3])
+				}
+				if err := m.Read(d, ids, m.Look(d.Run(), pixels, 1)); err != nil {
+					t.Fatal(err)
+				}
+				c.options.StopIDs, c.options.NeverIDs = m.StopIDs(), m.NeverIDs()
+				if strings.HasPrefix(kind, "idefics") {
+					c.options.StopIDs = m.Language.Config().EOS // what transformers was asked for
+				}
+				results, err := generate.Run(context.Background(), d, [][]int32{ids}, c.options)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := results[0].Tokens; !slices.Equal(got, c.want) {
+					t.Errorf("%s: page %d with %d beams goes on with %v, want %v", kind, i, c.options.Beams, got, c.want)
+				}
+			}
+		}
+	}
+}
+
+// TestBadPages refuses what does not fit together in one line.
+func TestBadPages(t *testing.T) {
+	m := openTiny(t, "idefics", Options{})
+	if _, err := m.Encode([]Part{{Picture: true}, {Text: "<image>"}}); err == nil || !strings.Contains(err.Error(), "1 pictures for 2 picture tokens") {
+		t.Errorf("a picture token too many: %v", err)
+	}
+	d := language.NewDecoder(m.Language, tensor.Options{})
+	if err := m.Read(d, []int32{1, m.dialect.image()}, nil); err == nil {
+		t.Error("a picture token without a picture is read")
+	}
+	ids := weights.FromFloat32("input_ids", []int{1, 3}, []float32{1, 65, 65})
+	if _, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(ids)}); err == nil || !strings.Contains(err.Error(), "2 picture tokens for 0 pictures") {
+		t.Errorf("picture tokens without pictures: %v", err)
+	}
+	for name, in := range map[string]weights.Memory{
+		"nothing":             weights.NewMemory(),
+		"an unknown token":    weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 1}, []float32{99})),
+		"too many tokens":     weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 129}, make([]float32, 129))),
+		"pictures of a size":  weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 1}, []float32{1}), weights.FromFloat32("pixel_values", []int{1, 1, 3, 7, 7}, make([]float32, 147))),
+		"a mask of a size":    weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 1}), weights.FromFloat32("attention_mask", []int{1, 1}, []float32{1})),
+		"labels of a size":    weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 1}), weights.FromFloat32("labels", []int{1, 1}, []float32{1})),
+		"a label that is not": weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 1}), weights.FromFloat32("labels", []int{1, 2}, []float32{1, 99})),
+	} {
+		if _, err := m.Trace(tensor.Options{}, Trace{Inputs: in}); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestIDEFICSConfigs refuses what a config.json cannot mean.
+func TestIDEFICSConfigs(t *testing.T) {
+	for _, c := range []string{
+		`[]`, `{"alpha_type":"matrix"}`, `{"cross_layer_interval":0}`, `{"num_hidden_layers":5,"cross_layer_interval":2}`, `{"num_attention_heads":7}`,
+	} {
+		if _, err := parseIDEFICS([]byte(c)); err == nil {
+			t.Errorf("%s: no error", c)
+		}
+	}
+}
