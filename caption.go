@@ -12,6 +12,9 @@ import (
 // Caption says what is in a picture. With g.Prompt the model continues that text instead of the one it was trained with (which,
 // where the model remembers its training's captions, has hints from them).
 func (m *Model) Caption(ctx context.Context, img Image, g *Generate) (*Text, error) {
+	if m.pages != nil {
+		return m.captionPage(ctx, img, g)
+	}
 	if g != nil && g.Prompt != "" {
 		return m.say(ctx, "captioning", img, &g.Prompt, func(*tensor.Run, blip2.Seen) string { return g.Prompt }, g)
 	}
@@ -21,6 +24,9 @@ func (m *Model) Caption(ctx context.Context, img Image, g *Generate) (*Text, err
 // Answer answers a question about a picture, asked as the model's family was trained to be asked; where the model remembers its
 // training's captions, it has hints from them, and says at least a word.
 func (m *Model) Answer(ctx context.Context, img Image, question string, g *Generate) (*Text, error) {
+	if m.pages != nil {
+		return m.AnswerLike(ctx, nil, Shot{Images: []Image{img}, Question: question}, g)
+	}
 	if m.system.TakesHints() {
 		var least Generate
 		if g != nil {

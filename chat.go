@@ -83,6 +83,9 @@ func (m *Model) options(g *Generate) generate.Options {
 		StopIDs: m.system.StopIDs(),
 		Text:    func(ids []int32) string { return tok.Decode(ids, true) },
 	}
+	if m.pages != nil {
+		o.StopIDs, o.NeverIDs = m.pages.StopIDs(), m.pages.NeverIDs()
+	}
 	if o.Seed == 0 {
 		o.Seed = m.opt.seed
 	}

@@ -7,6 +7,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model/blip2"
+	"dragoman/model/flamingo"
 	"dragoman/picture"
 	"dragoman/tensor"
 	"dragoman/weights"
@@ -16,6 +17,7 @@ import (
 // has its own activations.
 type Model struct {
 	system  *blip2.Model
+	pages   *flamingo.Model // nil, or what reads pages; system is then its language model alone
 	opt     options
 	compute kernel.DType
 	extra   *weights.File
@@ -29,6 +31,9 @@ type Model struct {
 // Close gives back the model's files. No call may be under way or follow.
 func (m *Model) Close() error {
 	err := m.system.Close()
+	if m.pages != nil {
+		err = errors.Join(err, m.pages.Close())
+	}
 	if m.extra != nil {
 		err = errors.Join(err, m.extra.Close())
 	}
@@ -37,6 +42,10 @@ func (m *Model) Close() error {
 
 // Fit is a picture as the image encoder sees it: cut, squeezed or padded to its size. Maps of Inspect lie on it.
 func (m *Model) Fit(img *picture.Image) *picture.Image {
+	if m.pages != nil {
+		p := m.pages.Processor()
+		return p.FitTo(img, nil)
+	}
 	p := m.system.Processor()
 	return p.FitTo(img, nil)
 }

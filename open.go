@@ -14,6 +14,7 @@ import (
 	"dragoman/internal/rss"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
+	"dragoman/model/flamingo"
 	"dragoman/picture"
 	"dragoman/tokenizer"
 	"dragoman/weights"
@@ -114,7 +115,11 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	}
 	m := &Model{opt: o, compute: compute}
 	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize}
-	if path != builtinPrefix && blip2.IsLanguage(path) {
+	if raw, err := os.ReadFile(filepath.Join(path, "config.json")); err == nil && flamingo.Is(raw) {
+		if err := m.openPages(path, store, trainable); err != nil {
+			return nil, err
+		}
+	} else if path != builtinPrefix && blip2.IsLanguage(path) {
 		if m.system, err = blip2.OpenLanguage(path, bo); err != nil {
 			return nil, err
 		}
@@ -219,6 +224,9 @@ func OpenProcessor(name string) (picture.Processor, error) {
 		return picture.Processor{}, err
 	}
 	defer m.Close()
+	if m.pages != nil {
+		return m.pages.Processor(), nil
+	}
 	if m.system.Vision == nil {
 		return picture.Processor{}, fmt.Errorf("opening a processor: %s: %w: an image encoder", name, ErrNoPart)
 	}

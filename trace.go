@@ -28,6 +28,9 @@ func OpenTrace(name string, gradients bool, opts ...Option) (*Model, error) {
 
 // Trace runs the pass and returns its outputs, float32 tensors named by module path as in transformers.
 func (m *Model) Trace(q TraceRequest) ([]weights.Tensor, error) {
+	if m.pages != nil {
+		return m.tracePages(q)
+	}
 	if m.system.Vision == nil && m.system.Language == nil {
 		return nil, fmt.Errorf("tracing: %w: anything to trace", ErrNoPart)
 	}
@@ -53,6 +56,9 @@ func matcher(patterns []string) func(string) bool {
 
 // TraceInputs makes a pass's inputs of pictures and a text: as many rows as pictures, or one of text alone.
 func (m *Model) TraceInputs(images []Image, text string, head string) (weights.Source, error) {
+	if m.pages != nil {
+		return m.pageInputs(images, text)
+	}
 	var in []weights.Tensor
 	rows := max(1, len(images))
 	if len(images) > 0 {
@@ -102,6 +108,9 @@ func repeated(name string, ids []int32, rows int) []weights.Tensor {
 
 // TraceNames lists what Trace can give, with shapes, by a pass over an empty picture.
 func (m *Model) TraceNames() ([]weights.Tensor, error) {
+	if m.pages != nil {
+		return m.pages.TraceNames(tensor.Options{Compute: m.compute})
+	}
 	var in []weights.Tensor
 	if m.system.Vision != nil {
 		p := m.system.Vision.Processor()

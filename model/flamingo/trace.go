@@ -185,3 +185,24 @@ func (m *Model) fits(ids []int32, pictures int) error {
 	}
 	return nil
 }
+
+// TraceInputs are the inputs of one row: its ids, and pictures [pictures, 3, H, W], which may be nil.
+func (m *Model) TraceInputs(ids []int32, pixels *tensor.Tensor) weights.Source {
+	pixelsName, idsName := m.dialect.inputs()
+	values := make([]float32, len(ids))
+	for i, id := range ids {
+		values[i] = float32(id)
+	}
+	in := []weights.Tensor{weights.FromFloat32(idsName, []int{1, len(ids)}, values)}
+	if pixels != nil {
+		in = append(in, weights.FromFloat32(pixelsName, append([]int{1}, pixels.Shape()...), pixels.Data()))
+	}
+	return weights.NewMemory(in...)
+}
+
+// TraceNames lists what Trace can give, with shapes, by a pass over an empty picture.
+func (m *Model) TraceNames(opt tensor.Options) ([]weights.Tensor, error) {
+	p := m.processor
+	pixels := tensor.FromFloats(make([]float32, p.Len()), 1, 3, p.Size[0], p.Size[1])
+	return m.Trace(opt, Trace{Inputs: m.TraceInputs([]int32{m.dialect.image()}, pixels), Maps: true})
+}

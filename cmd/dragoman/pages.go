@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dragoman"
+)
+
+// maxPage bounds the size of a page or of a file of examples, which name pictures and hold none.
+const maxPage = 64 << 20
+
+// readFile reads a small file, or standard input for "-"; dir is where the files that it names are found from.
+func (c *cli) readFile(what, name string) (data []byte, dir string, err error) {
+	var r io.Reader = c.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: %w", what, err)
+		}
+		defer f.Close()
+		r, dir = f, filepath.Dir(name)
+	}
+	data, err = io.ReadAll(io.LimitReader(r, maxPage+1))
+	if err == nil && len(data) > maxPage {
+		err = fmt.Errorf("more than %d bytes", maxPage)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %s: %w", what, name, err)
+	}
+	return data, dir, nil
+}
+
+// pictureAt is a picture that a file in dir names.
+func pictureAt(dir, name string) dragoman.Image {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(dir, name)
+	}
+	return dragoman.ImageFile(name)
+}
+
+// continuePage writes on behind the page in a file.
+func (c *cli) continuePage(cmd *cobra.Command, name string, images *imageFlags, g *dragoman.Generate) error {
+	if err := c.checkGenerate(g); err != nil {
+		return err
+	}
+	data, dir, err := c.readFile("reading a page", name)
+	if err != nil {
+		return err
+	}
+	var page struct {
+		Parts []struct {
+			Image *string `json:"image"`
+			Text  *string `json:"text"`
+		} `json:"parts"`
+	}
+	if err := json.Unmarshal(data, &page); err != nil {
+		return fmt.Errorf("reading a page: %s: %w", name, err)
+	}
+	var parts []dragoman.Part
+	for i, p := range page.Parts {
+		switch {
+		case (p.Image == nil) == (p.Text == nil):
+			return fmt.Errorf("reading a page: %s: part %d is neither an image nor a text, or both", name, i+1)
+		case p.Image != nil:
+			img := pictureAt(dir, *p.Image)
+			parts = append(parts, dragoman.Part{Image: &img})
+		default:
+			parts = append(parts, dragoman.Part{Text: *p.Text})
+		}
+	}
+	if len(parts) == 0 {
+		return fmt.Errorf("reading a page: %s: it has no parts", name)
+	}
+	m, err := c.open(images)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	text, err := m.Continue(cmd.Context(), parts, g)
+	if err != nil {
+		return err
+	}
+	return c.emitText(name, text)
+}
+
+// readShots collects the examples of a call: those of the file before those of the flags. One without a question of its own has the
+// call's.
+func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot, error) {
+	var shots []dragoman.Shot
+	if file != "" {
+		data, dir, err := c.readFile("reading examples", file)
+		if err != nil {
+			return nil, err
+		}
+		lines := bufio.NewScanner(bytes.NewReader(data))
+		lines.Buffer(nil, maxPage)
+		for n := 1; lines.Scan(); n++ {
+			if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+				continue
+			}
+			shot, err := parseShot(lines.Bytes(), dir, question)
+			if err != nil {
+				return nil, fmt.Errorf("reading examples: %s: line %d: %w", file, n, err)
+			}
+			shots = append(shots, shot)
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("reading examples: %s: %w", file, err)
+		}
+	}
+	for _, s := range flags {
+		image, text, ok := strings.Cut(s, "=")
+		if !ok || image == "" {
+			return nil, usagef("--shot %s is not IMAGE=TEXT", s)
+		}
+		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{dragoman.ImageFile(image)}, Question: question, Text: text})
+	}
+	return shots, nil
+}
+
+// parseShot reads a line of a file of examples.
+func parseShot(line []byte, dir, question string) (dragoman.Shot, error) {
+	var j struct {
+		Image    string   `json:"image"`
+		Images   []string `json:"images"`
+		Question string   `json:"question"`
+		Text     *string  `json:"text"`
+	}
+	if err := json.Unmarshal(line, &j); err != nil {
+		return dragoman.Shot{}, err
+	}
+	if j.Text == nil {
+		return dragoman.Shot{}, fmt.Errorf("there is no text")
+	}
+	s := dragoman.Shot{Question: question, Text: *j.Text}
+	if j.Question != "" {
+		s.Question = j.Question
+	}
+	if j.Image != "" {
+		j.Images = append([]string{j.Image}, j.Images...)
+	}
+	for _, name := range j.Images {
+		s.Images = append(s.Images, pictureAt(dir, name))
+	}
+	return s, nil
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestReadShots reads examples from a file and from flags; files are found from where they are named.
+func TestReadShots(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "shots.jsonl")
+	lines := `{"image":"a.png","text":"a cat"}` + "\n\n" + `{"images":["a.png","/b.png"],"question":"what?","text":""}` + "\n" + `{"text":"none"}`
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &cli{stdin: &bytes.Buffer{}}
+	shots, err := c.readShots([]string{"c.png=a=b"}, file, "why?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(shots) != 4 || len(shots[0].Images) != 1 || len(shots[1].Images) != 2 || len(shots[2].Images) != 0 ||
+		shots[0].Question != "why?" || shots[1].Question != "what?" || shots[3].Text != "a=b" {
+		t.Errorf("read %+v", shots)
+	}
+	for _, bad := range []string{"{", `{"image":"a.png"}`, `{"image":7,"text":"x"}`} {
+		if err := os.WriteFile(file, []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.readShots(nil, file, ""); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	for _, bad := range []string{"x", "=x"} {
+		if _, err := c.readShots([]string{bad}, "", ""); err == nil {
+			t.Errorf("--shot %s: no error", bad)
+		}
+	}
+}
