@@ -1,6 +1,7 @@
 package dragoman
 
 import (
+	"fmt"
 	"strings"
 
 	"dragoman/kernel"
@@ -11,8 +12,9 @@ import (
 // language model, tokenizer, preprocessing), which Open takes; see blip2.Pack. Otherwise it is a directory with the bridge quantised,
 // and the frozen parts stay where they are; see blip2.Model.Convert.
 //
-// The dtype is a name as WithDType takes it. "auto" and "f32" round nothing, which only the one file can say.
-func Convert(name, out, dtype string) error {
+// The dtype is a name as WithDType takes it. "auto" and "f32" round nothing, which only the one file can say. except are types of their
+// own for some of the bridge's matrices, "GLOB=DTYPE" by their names, which only the directory can have.
+func Convert(name, out, dtype string, except ...string) error {
 	path, err := resolve(name)
 	if err != nil {
 		return err
@@ -24,7 +26,18 @@ func Convert(name, out, dtype string) error {
 		}
 		p.Some = true
 	}
+	var exceptions []blip2.Exception
+	for _, e := range except {
+		exception, err := blip2.ParseException(e)
+		if err != nil {
+			return fmt.Errorf("convert model: except: %w", err)
+		}
+		exceptions = append(exceptions, exception)
+	}
 	if strings.HasSuffix(out, ".gguf") {
+		if len(exceptions) > 0 {
+			return fmt.Errorf("convert model: %s: exceptions are for a folder", out)
+		}
 		return blip2.Pack(path, out, p)
 	}
 	m, err := blip2.Open(path, blip2.Options{Trainable: true})
@@ -32,5 +45,5 @@ func Convert(name, out, dtype string) error {
 		return err
 	}
 	defer m.Close()
-	return m.Convert(out, p.Matrices)
+	return m.Convert(out, p.Matrices, exceptions...)
 }

@@ -15,6 +15,7 @@ import (
 
 func (c *cli) convertCommand() *cobra.Command {
 	var out string
+	var except []string
 	cmd := &cobra.Command{
 		Use:   "convert --model M --dtype T --out FILE.gguf|DIR",
 		Short: "write a model into one file, or its bridge quantised",
@@ -23,13 +24,14 @@ The encoder's and the language model's matrices are written as --dtype, the brid
 with auto or f32 nothing is rounded. docs/convert.md says more.
 
 Into a folder: a model's directory anew, with the bridge's matrices as --dtype (f16, bf16, q8_0, q4_0, q4_1) and everything finer
-(norms, biases, the learned queries) as float32. The frozen parts stay where they are.`,
+(norms, biases, the learned queries) as float32, and those that --except names as it says. The frozen parts stay where they are.`,
 		Example: `  dragoman convert --model Salesforce/blip2-opt-2.7b --dtype q4_0 --out blip2.gguf
   dragoman convert --model runs/mini/model --dtype q8_0 --out small`,
 		Args: cobra.NoArgs,
 	}
 	c.modelFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "the file (*.gguf) or the folder to write")
+	cmd.Flags().StringArrayVar(&except, "except", nil, "GLOB=DTYPE: another type for the bridge's matrices of such names; may be given again")
 	cmd.RunE = work(func(*cobra.Command, []string) error {
 		if out == "" {
 			return usagef("convert needs --out FILE.gguf or --out DIR")
@@ -42,7 +44,7 @@ Into a folder: a model's directory anew, with the bridge's matrices as --dtype (
 				return hint.Wrap(fmt.Errorf("converting a model: %s: there is a model in this folder", out), "--out names another")
 			}
 		}
-		if err := dragoman.Convert(c.model, out, c.dtype); err != nil {
+		if err := dragoman.Convert(c.model, out, c.dtype, except...); err != nil {
 			return err
 		}
 		return c.emit(map[string]any{"output": out}, out)

@@ -3,6 +3,7 @@ package blip2
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -14,15 +15,35 @@ import (
 const packedName = "model.gguf"
 
 // Convert writes a model's directory anew, with the bridge's matrices as d and everything finer (norms, biases, the learned queries,
-// positions) as float32: config.json, model.gguf, and the text stream's vocabulary. Frozen parts stay where they are.
-func (m *Model) Convert(dir string, d kernel.DType) error {
-	if err := m.convert(dir, d); err != nil {
+// positions) as float32: config.json, model.gguf, and the text stream's vocabulary. Frozen parts stay where they are. Of several
+// exceptions that fit a matrix the first counts.
+func (m *Model) Convert(dir string, d kernel.DType, except ...Exception) error {
+	if err := m.convert(dir, d, except); err != nil {
 		return fmt.Errorf("convert model: %w", err)
 	}
 	return nil
 }
 
-func (m *Model) convert(dir string, d kernel.DType) error {
+// Exception is a type of their own for matrices whose names match.
+type Exception struct {
+	Glob  string // as path.Match has it
+	DType kernel.DType
+}
+
+// ParseException reads "GLOB=DTYPE".
+func ParseException(s string) (Exception, error) {
+	glob, name, ok := strings.Cut(s, "=")
+	if !ok || glob == "" {
+		return Exception{}, fmt.Errorf("%q is not GLOB=DTYPE", s)
+	}
+	if _, err := path.Match(glob, ""); err != nil {
+		return Exception{}, fmt.Errorf("%q: %w", glob, err)
+	}
+	d, err := kernel.ParseDType(name)
+	return Exception{glob, d}, err
+}
+
+func (m *Model) convert(dir string, d kernel.DType, except []Exception) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -39,6 +60,12 @@ func (m *Model) convert(dir string, d kernel.DType) error {
 		to := d
 		if p.Name() == "memory.pictures" && d == kernel.Q8_0 {
 			to = kernel.Q4_1 // thousands of rows that are only ranked against one another
+		}
+		for _, e := range except {
+			if ok, _ := path.Match(e.Glob, p.Name()); ok && coarse(p.Name(), shape, e.DType) {
+				to = e.DType
+				break
+			}
 		}
 		w := weights.Tensor{Name: p.Name(), Type: weights.TypeOf(to), Shape: shape, Data: make([]byte, shape[0]*to.RowBytes(shape[1]))}
 		kernel.Encode(to, w.Data, x)

@@ -2,6 +2,7 @@ package blip2
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"dragoman/kernel"
@@ -46,5 +47,43 @@ func TestConvert(t *testing.T) {
 	}
 	if rounded < 10 || len(b) != len(m.Params()) {
 		t.Errorf("%d of %d tensors rounded", rounded, len(b))
+	}
+}
+
+// TestConvertExcept: matrices of a name that an exception fits are of its type, all others as asked for.
+func TestConvertExcept(t *testing.T) {
+	m, err := Open("../../testdata/blip2-itm", Options{Trainable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	e, err := ParseException("*crossattention*=bf16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := m.Convert(dir, kernel.F16, e); err != nil {
+		t.Fatal(err)
+	}
+	f, err := weights.Open(dir + "/" + packedName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	seen := map[weights.Type]int{}
+	for _, name := range f.Names() {
+		w, _ := f.Lookup(name)
+		seen[w.Type]++
+		if w.Type == weights.BF16 != (strings.Contains(name, "crossattention") && len(w.Shape) == 2) {
+			t.Errorf("%s is %v", name, w.Type)
+		}
+	}
+	if seen[weights.BF16] == 0 || seen[weights.F16] == 0 {
+		t.Errorf("types %v", seen)
+	}
+	for _, wrong := range []string{"q4_1", "=q4_1", "[=q4_1", "a=q9"} {
+		if _, err := ParseException(wrong); err == nil {
+			t.Errorf("%q was taken", wrong)
+		}
 	}
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts a trained bridge into mini/: tools/mini/pack.sh RUN_FOLDER/model [CLASSES.jsonl]
-# The bridge is quantised to q8_0, its frozen parts become those that are built in, and what the encoder's classes are called
+# The bridge is quantised to q8_0 (what only the queries pass through to q4_1: there is no room for more), its frozen parts become those that are built in, and what the encoder's classes are called
 # (build/pairs/classes.jsonl) joins its memory. mini/parts.go and mini/README.md are told each file's hash and size.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -9,7 +9,8 @@ classes=$(realpath "${2:-$root/build/pairs/classes.jsonl}")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-(cd "$root" && go run ./cmd/dragoman convert --model "$model" --dtype q8_0 --out "$out/m")
+(cd "$root" && go run ./cmd/dragoman convert --model "$model" --dtype q8_0 --out "$out/m" \
+  --except '*_query.*=q4_1' --except '*.crossattention.*=q4_1' --except 'class_embeddings.*=q4_1')
 # Paths of the frozen parts, wherever they were trained with, are those of the built-in files.
 sed -i -E 's#"weights": "[^"]*/?(SmolLM2-135M-Instruct\.Q4_1\.gguf|efficientnet-lite0-57934424\.pth)"#"weights": "mini:\1"#' "$out/m/config.json"
 python3 - "$classes" "$out/m/memory.json" <<'PY'
