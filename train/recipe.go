@@ -35,6 +35,7 @@ type ModelSpec struct {
 	From     string      `yaml:"from,omitempty"`   // a model to go on with: a directory, or a name in the Hugging Face cache; nothing below "frozen" may be given then
 	Extra    string      `yaml:"extra,omitempty"`  // a file with tensors that it lacks: cls.predictions.*, temp
 	Frozen   string      `yaml:"frozen,omitempty"` // what its frozen parts' matrices are kept as: stored (default, mapped), bf16, f16, q8_0, q4_0 or q4_1
+	Start    StartSpec   `yaml:"start,omitempty"`  // another model, and which of the bridge's tensors begin with its values
 	Vision   string      `yaml:"vision,omitempty"`
 	Language string      `yaml:"language,omitempty"`
 	Text     string      `yaml:"text,omitempty"` // a BERT: tokenizer, and what the text stream starts from
@@ -326,9 +327,9 @@ func (m ModelSpec) check() error {
 		return nil
 	}
 	fresh := m
-	fresh.From, fresh.Extra, fresh.Frozen = "", "", ""
+	fresh.From, fresh.Extra, fresh.Frozen, fresh.Start = "", "", "", StartSpec{}
 	if !reflect.DeepEqual(fresh, ModelSpec{}) {
-		return fmt.Errorf("model.from: %s says what the model is, nothing but extra and frozen may stand beside it", m.From)
+		return fmt.Errorf("model.from: %s says what the model is, nothing but extra, frozen and start may stand beside it", m.From)
 	}
 	if m.Frozen != "" {
 		return oneOf("model.frozen", m.Frozen, "stored", "bf16", "f16", "q8_0", "q4_0", "q4_1")

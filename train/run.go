@@ -179,6 +179,9 @@ func (t *trainer) openModel() (err error) {
 	if t.model, err = makeModel(r, t.corpus(), len(t.train.pairs)); err != nil {
 		return err
 	}
+	if err := startFrom(t.model, r); err != nil {
+		return err
+	}
 	t.ownPrompts()
 	t.labels = newLabels(t.train.pairs, t.held)
 	for i := range r.Stages {
