@@ -2,7 +2,7 @@
 
 PAIRS := build/pairs
 
-.PHONY: pairs mini
+.PHONY: pairs mini words
 
 # The pictures and captions that the built-in model is trained and tested on: tools/pairs/README.md.
 pairs: $(PAIRS)/node/node_modules $(PAIRS)/venv/bin/python
@@ -24,3 +24,7 @@ $(PAIRS)/venv/bin/python: tools/pairs/requirements.txt
 # side starts from into build/mini/minilm.
 mini:
 	tools/mini/fetch.sh build/mini
+
+# Words that the built-in model's text side keeps for captions that it was not trained on; needs the two above.
+words:
+	python3 tools/mini/words.py build/mini/minilm/vocab.txt $(PAIRS)/src/wordnet-base/usr/share/wordnet > build/mini/words.txt

@@ -3,6 +3,7 @@ package dragoman
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"dragoman/model/blip2"
 	"dragoman/tensor"
@@ -28,18 +29,17 @@ func (m *Model) Match(ctx context.Context, img Image, texts ...string) ([]Score,
 		return scores, nil
 	}
 	t := m.system.Texts(texts, maxTextTokens)
-	if b.Heads.Match != nil {
-		logits := b.MatchLogits(run, seen.Pictures, make([]int32, len(texts)), t)
-		p := run.Softmax(logits).Data()
-		for i := range scores {
-			scores[i].ITM = float64(p[2*i+1])
-		}
-	}
 	if b.Heads.Vision != nil && b.Heads.Text != nil {
 		images := b.EmbedImages(run, seen.Answer, seen.Picture)
 		cosines := blip2.Cosines(run, images, b.EmbedTexts(run, t)).Data()
 		for i := range scores {
 			scores[i].ITC = float64(cosines[i])
+		}
+	}
+	if b.Heads.Match != nil {
+		logits := b.MatchLogits(run, seen.Pictures, make([]int32, len(texts)), t).Data()
+		for i := range scores {
+			scores[i].ITM = 1 / (1 + math.Exp(-b.MatchOdds(logits[2*i], logits[2*i+1], float32(scores[i].ITC))))
 		}
 	}
 	if ctx.Err() != nil {

@@ -257,10 +257,8 @@ func (e *evaluation) labels() (texts []string, number map[string]int) {
 // unseen is the score of a pair that the matching head was not shown.
 const unseen = -1000
 
-// logMatch is the logarithm of the softmax of two logits, of the second.
-func logMatch(no, yes float32) float32 {
-	return -float32(math.Log1p(math.Exp(float64(no - yes))))
-}
+// logMatch is the logarithm of a probability, by the logarithm of its odds.
+func logMatch(odds float64) float32 { return -float32(math.Log1p(math.Exp(-odds))) }
 
 // rerank shows the matching head the best candidates by cosine, of each picture and of each text that is right for one. The score is
 // HeadWeight·log p(match) + cosine/temperature: what the two heads, each trained as a classifier, say together. (The original evaluation adds
@@ -324,7 +322,8 @@ func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float
 		t := blip2.PadTexts(texts, max(0, e.m.Words.Special().Pad))
 		logits := e.m.Bridge.MatchLogits(e.run, look, rows, t).Data()
 		for i, p := range part {
-			known[p] = weight*logMatch(logits[2*i], logits[2*i+1]) + scores[int(p.image)*count+int(p.label)]/temperature
+			cosine := scores[int(p.image)*count+int(p.label)]
+			known[p] = weight*logMatch(e.m.Bridge.MatchOdds(logits[2*i], logits[2*i+1], cosine)) + cosine/temperature
 		}
 		e.o.Progress(min(from+batch, len(pairs)), len(pairs))
 	}

@@ -31,6 +31,13 @@ func makeModel(r *Recipe, corpus []string, pictures int) (*blip2.Model, error) {
 	for _, n := range names {
 		corpus = append(corpus, n...)
 	}
+	if spec.Words != "" {
+		words, err := os.ReadFile(r.path(spec.Words))
+		if err != nil {
+			return nil, fmt.Errorf("model.keep_words: %w", err)
+		}
+		corpus = append(corpus, string(words))
+	}
 	if !spec.CutWords {
 		corpus = nil
 	}
@@ -120,7 +127,7 @@ func (s ModelSpec) config() blip2.Config {
 	c.Extras = blip2.Extras{
 		TextPooling: spec.TextPooling, Features: spec.Features, PictureHead: spec.PictureHead,
 		PictureAxes: spec.Axes, Summary: spec.Summary,
-		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight,
+		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight, MatchFrom: spec.MatchFrom,
 	}
 	return c
 }

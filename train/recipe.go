@@ -42,6 +42,7 @@ type ModelSpec struct {
 	QFormer  QFormerSpec `yaml:"qformer,omitempty"`
 	Classes  string      `yaml:"class_names,omitempty"` // JSONL: what each class of the encoder is called, {"names": […]} a line
 	CutWords bool        `yaml:"cut_words,omitempty"`   // keep only those words of the BERT that the data needs
+	Words    string      `yaml:"keep_words,omitempty"`  // a text file with further words to keep
 }
 
 // QFormerSpec is the Q-Former's shape, by the keys of config.json.
@@ -68,6 +69,7 @@ type QFormerSpec struct {
 	SoftPromptNorm bool     `yaml:"soft_prompt_norm,omitempty"`
 	Prompt         string   `yaml:"prompt,omitempty"`       // between the soft prompt and the caption
 	MatchWeight    float64  `yaml:"match_weight,omitempty"` // of the matching head where it ranks together with the cosine
+	MatchFrom      float64  `yaml:"match_from,omitempty"`   // the cosine at which picture and text match as likely as not; 0: the matching head alone says
 	Hints          int      `yaml:"hints,omitempty"`        // captions that stand before the prompt, for the language model to choose from
 }
 

@@ -67,6 +67,9 @@ type Extras struct {
 	SoftPromptNorm bool `json:"soft_prompt_norm,omitempty"`
 	// MatchWeight is how much the matching head's log p counts beside cosine/temperature where both rank; 0 stands for 1.
 	MatchWeight float64 `json:"match_weight,omitempty"`
+	// MatchFrom, where it is not 0, is the cosine at which picture and text are as likely to match as not: the matching head then
+	// only adds to how far, in temperatures, they are beyond it.
+	MatchFrom float64 `json:"match_from,omitempty"`
 	// Prompt stands between the soft prompt and the caption.
 	Prompt string `json:"prompt,omitempty"`
 	// QuestionPrompt is how the model was fine-tuned to be asked: a text with {question}; empty: as its family is.

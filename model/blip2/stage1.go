@@ -331,6 +331,16 @@ func (b *Bridge) MatchLogits(run *tensor.Run, p *qformer.Picture, rows []int32, 
 	return run.MeanAxis(b.Heads.Match.Forward(run, b.QFormer.Match(run, p, rows, t)), 1)
 }
 
+// MatchOdds is the logarithm of the odds that a picture and a text belong together, from the matching head's two logits and from
+// their cosine, where the model counts that too.
+func (b *Bridge) MatchOdds(no, yes, cosine float32) float64 {
+	odds := float64(yes - no)
+	if from := b.Config.Extras.MatchFrom; from != 0 {
+		odds += (float64(cosine) - from) / float64(b.Temperature())
+	}
+	return odds
+}
+
 // generation predicts every next token of the captions, which begin with [DEC] in place of [CLS].
 func (b *Bridge) generation(run *tensor.Run, a *qformer.Answer, t qformer.Text, smoothing float32) *tensor.Tensor {
 	n, length := t.Batch(), t.Len

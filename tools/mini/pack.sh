@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts a trained bridge into mini/: tools/mini/pack.sh RUN_FOLDER/model [CLASSES.jsonl]
-# The bridge is quantised to q8_0 (what only the queries pass through to q4_1: there is no room for more), its frozen parts become those that are built in, and what the encoder's classes are called
+# The bridge is quantised to q8_0 (what bears it to four bits: there is no room for more), its frozen parts become those that are built in, and what the encoder's classes are called
 # (build/pairs/classes.jsonl) joins its memory. mini/parts.go and mini/README.md are told each file's hash and size.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -10,7 +10,8 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 (cd "$root" && go run ./cmd/dragoman convert --model "$model" --dtype q8_0 --out "$out/m" \
-  --except '*_query.*=q4_1' --except '*.crossattention.*=q4_1' --except 'class_embeddings.*=q4_1')
+  --except '*_query.*=q4_0' --except '*.crossattention.*=q4_0' --except 'feature_projection.*=q4_1' \
+  --except 'embeddings.word_embeddings.*=q4_1' --except 'class_embeddings.*=q4_1' --except 'memory.texts=q4_1')
 # Paths of the frozen parts, wherever they were trained with, are those of the built-in files.
 sed -i -E 's#"weights": "[^"]*/?(SmolLM2-135M-Instruct\.Q4_1\.gguf|efficientnet-lite0-57934424\.pth)"#"weights": "mini:\1"#' "$out/m/config.json"
 python3 - "$classes" "$out/m/memory.json" <<'PY'
