@@ -19,9 +19,9 @@ func startFrom(m *blip2.Model, r *Recipe) error {
 	if s.Model == "" {
 		return nil
 	}
-	where, err := r.findModel(s.Model)
+	where, err := r.findModel("start", s.Model)
 	if err != nil {
-		return fmt.Errorf("model.start: %w", err)
+		return err
 	}
 	from, err := blip2.Open(where, blip2.Options{Trainable: true})
 	if err != nil {
