@@ -96,10 +96,6 @@ func (d *jpegDecoder) segments(headerOnly bool) error {
 	for {
 		marker, err := d.nextMarker()
 		if err != nil {
-			// A file whose last marker is lost is whole if all channels were read, and more cannot come.
-			if d.components != nil && d.covered == len(d.components) && !d.progressive {
-				return nil
-			}
 			return err
 		}
 		switch {

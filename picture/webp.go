@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"image"
+	"io"
 
 	"golang.org/x/image/webp"
 )
@@ -44,8 +45,10 @@ func webpOrientation(data []byte) int {
 
 // webpDecode reads a still picture, or the first frame of an animation where it lies on the canvas.
 func webpDecode(data []byte) (*RGBA, error) {
-	chunks := riffChunks(data[12:])
-	for _, c := range chunks {
+	if int64(binary.LittleEndian.Uint32(data[4:]))+8 > int64(len(data)) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	for _, c := range riffChunks(data[12:]) {
 		if c.id == "ANMF" {
 			return webpFrame(data, c.data)
 		}
