@@ -121,7 +121,7 @@ func (t *trainer) planStage(p *Plan, st *Stage) error {
 	}
 	p.Trained = append(p.Trained, trained)
 	t.adam = newAdamW(kernel.Default(), params, st.Groups)
-	l := &learner{t: t, stage: st, sampler: newSampler(t.train.pairs, 1)}
+	l := &learner{t: t, stage: st}
 	if st.Kind == KindWarm {
 		if t.model.Bridge.Head == nil {
 			return errNoHead
@@ -130,6 +130,7 @@ func (t *trainer) planStage(p *Plan, st *Stage) error {
 	}
 	var took time.Duration
 	for range 2 {
+		l.sampler = newSampler(t.train.pairs, 1) // both are the stage's first step, and a sampler does not go back
 		began := time.Now()
 		if _, _, err := t.step(l, 0); err != nil {
 			return err

@@ -206,6 +206,18 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+// TestDryRunOfLargeSteps: a step may take more samples than an epoch has.
+func TestDryRunOfLargeSteps(t *testing.T) {
+	r := tiny(t, "stages.prompt.accumulate=5", "stages.align.accumulate=5")
+	p, err := DryRun(context.Background(), r, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Stages[0].Samples != 120*15*5 {
+		t.Errorf("%+v", p)
+	}
+}
+
 // TestWarm trains the picture's head alone: pooled features are missing in the tiny encoder, so a fresh model must say so.
 func TestWarmNeedsAHead(t *testing.T) {
 	r := tiny(t, "stages.0.kind=warm", "stages.0.itc=0")
