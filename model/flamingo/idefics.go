@@ -198,6 +198,7 @@ func (d *idefics) special() bool                { return false }
 func (d *idefics) stop() []int32                { return append(d.end[:len(d.end):len(d.end)], d.eos...) }
 func (d *idefics) never() []int32               { return []int32{d.picture, d.fake} }
 func (d *idefics) inputs() (pixels, ids string) { return "pixel_values", "input_ids" }
+func (d *idefics) media() string                { return "" }
 func (d *idefics) outside(path string) string   { return path }
 
 // page is what the processor makes of a list of texts and pictures: a picture stands between fake tokens, of which two pictures share

@@ -17,8 +17,11 @@ import (
 	"dragoman/weights"
 )
 
-// kinds are the directories that tools/oracle/idefics.py wrote.
-var kinds = []string{"idefics", "idefics-plain"}
+// kinds are the directories that tools/oracle/idefics.py wrote, openFlamingos those of tools/oracle/openflamingo.py.
+var (
+	kinds         = []string{"idefics", "idefics-plain"}
+	openFlamingos = []string{"openflamingo-opt", "openflamingo-llama"}
+)
 
 func openTiny(t *testing.T, kind string, opt Options) *Model {
 	t.Helper()
@@ -134,7 +137,7 @@ func pages(t *testing.T, kind string) []page {
 
 // TestPages writes pages as the reference's processor does, and continues them as it does, greedily and with beams.
 func TestPages(t *testing.T) {
-	for _, kind := range kinds {
+	for _, kind := range slices.Concat(kinds, openFlamingos) {
 		m := openTiny(t, kind, Options{})
 		pictures := openFile(t, "testdata/"+kind+"/pictures.safetensors")
 		for i, p := range pages(t, kind) {

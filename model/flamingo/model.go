@@ -57,6 +57,8 @@ type dialect interface {
 	shots(shots []Shot, ask Shot) []Part
 	// inputs are what the reference's forward calls pictures and tokens.
 	inputs() (pixels, ids string)
+	// media is where the reference keeps what the text looks at, a picture apart; "": with the resampler's output.
+	media() string
 	// outside is what a path inside the program is called in the reference.
 	outside(path string) string
 }
@@ -114,8 +116,10 @@ func (m *Model) bind(files model.Files, opt Options) error {
 	switch c.Type {
 	case typeIDEFICS:
 		err = m.openIDEFICS(raw, files, opt)
+	case typeOpenFlamingo:
+		err = m.openOpenFlamingo(raw, files, opt)
 	default:
-		err = fmt.Errorf("config.json: model_type %q is not %s", c.Type, typeIDEFICS)
+		err = fmt.Errorf("config.json: model_type %q is neither %s nor %s", c.Type, typeIDEFICS, typeOpenFlamingo)
 	}
 	if err != nil {
 		return err

@@ -69,6 +69,9 @@ func (m *Model) trace(run *tensor.Run, seen *model.Recorder, in weights.Source) 
 	pictures := 0
 	if media != nil {
 		seen.Keep("pixel_values", pixels)
+		if name := m.dialect.media(); name != "" {
+			seen.Keep(name, media)
+		}
 		pictures = media.Dim(1)
 	}
 	shown, err := m.shown(in, ids, rows, pictures)
