@@ -249,6 +249,7 @@ func TestFromDirErrors(t *testing.T) {
 		"tokenizer_config.json":     {"vocab.txt": "[UNK]", "tokenizer_config.json": "{"},
 		"tokenizer.json: unexpect":  {"tokenizer.json": "{"},
 		"no model":                  {"tokenizer.json": "{}"},
+		"not array":                 {"tokenizer.json": "[]"},
 		"no unknown token":          {"vocab.txt": "a\nb\n"},
 		"sentencepiece model":       {"spiece.model": "\x00"},
 		"no pieces":                 {"tokenizer.model": ""},

@@ -29,6 +29,9 @@ func fromJSON(data []byte) (*Pipeline, error) {
 		Model         json.RawMessage `json:"model"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
+		if e := (*json.UnmarshalTypeError)(nil); errors.As(err, &e) && e.Field == "" {
+			err = fmt.Errorf("an object belongs there, not %s", e.Value)
+		}
 		return nil, err
 	}
 	if absent(file.Model) {
