@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"dragoman/language"
+	"dragoman/language/gptneox"
 	"dragoman/language/llama"
 	"dragoman/language/opt"
 	"dragoman/language/t5"
@@ -17,12 +18,13 @@ import (
 
 // The model types of language models, as a config.json says them.
 const (
-	Llama = "llama"
-	OPT   = "opt"
-	T5    = "t5"
+	Llama   = "llama"
+	OPT     = "opt"
+	T5      = "t5"
+	GPTNeoX = "gpt_neox"
 )
 
-var languageTypes = []string{Llama, OPT, T5}
+var languageTypes = []string{Llama, OPT, T5, GPTNeoX}
 
 // IsLanguage says whether a model_type is that of a language model.
 func IsLanguage(modelType string) bool { return slices.Contains(languageTypes, modelType) }
@@ -44,6 +46,13 @@ func BindLanguage(b *nn.Builder, modelType string, config json.RawMessage, g Gen
 		}
 		g.setEOS(&c.EOS)
 		return opt.New(b, c), nil
+	case GPTNeoX:
+		c, err := gptneox.ParseConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		g.setEOS(&c.EOS)
+		return gptneox.New(b, c), nil
 	case T5:
 		c, err := t5.ParseConfig(config)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"dragoman/bridge/gated"
 	"dragoman/kernel"
 	"dragoman/language"
+	"dragoman/language/gptneox"
 	"dragoman/language/llama"
 	"dragoman/language/opt"
 	"dragoman/nn"
@@ -21,6 +22,12 @@ var families = map[string]func(b *nn.Builder) language.Model{
 		return llama.New(b, llama.Config{
 			Vocab: 40, Width: 16, FeedForward: 24, Layers: 4, Heads: 2, KVHeads: 1, HeadDim: 8, Context: 32,
 			Rope: tensor.Rope{Dim: 8, Base: 10000}, Eps: 1e-6, Act: kernel.SiLU,
+		})
+	},
+	"gptneox": func(b *nn.Builder) language.Model {
+		return gptneox.New(b, gptneox.Config{
+			Vocab: 40, Width: 16, FeedForward: 24, Layers: 4, Heads: 2, Context: 32, Rope: tensor.Rope{Dim: 4, Base: 10000}, Act: kernel.GELU,
+			Eps: 1e-5, Bias: true,
 		})
 	},
 	"opt": func(b *nn.Builder) language.Model {

@@ -20,7 +20,7 @@ import (
 // kinds are the directories that tools/oracle/idefics.py wrote, openFlamingos those of tools/oracle/openflamingo.py.
 var (
 	kinds         = []string{"idefics", "idefics-plain"}
-	openFlamingos = []string{"openflamingo-opt", "openflamingo-llama"}
+	openFlamingos = []string{"openflamingo-opt", "openflamingo-llama", "openflamingo-gptneox", "openflamingo-pythia"}
 )
 
 func openTiny(t *testing.T, kind string, opt Options) *Model {

@@ -1,8 +1,8 @@
 """Tiny random OpenFlamingos, put together and run by the real open_flamingo 2.0.1 (torch 2.0.1, transformers 4.33):
 
-    python tools/oracle/openflamingo.py opt llama
+    python tools/oracle/openflamingo.py opt llama gptneox pythia
 
-writes model/flamingo/testdata/openflamingo-LM: config.json; checkpoint.pt (of opt flat, as released; of llama as a training run leaves it);
+writes model/flamingo/testdata/openflamingo-LM: config.json; checkpoint.pt (of opt flat, as released; of the others as a training run leaves it);
 vision and language, what transformers saves of the frozen parts; inputs.safetensors, expected.safetensors named by module path, with the
 gradients of the loss; and pages.json as tools/oracle/idefics.py has it, with pictures.safetensors.
 """
@@ -20,7 +20,7 @@ from open_flamingo.src.factory import _infer_decoder_layers_attr_name
 from open_flamingo.src.utils import extend_instance
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models
-from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM, PreTrainedTokenizerFast
+from transformers import CLIPVisionConfig, CLIPVisionModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM, PreTrainedTokenizerFast
 
 ROOT = Path(__file__).parents[2] / "model" / "flamingo" / "testdata"
 CHARS = "\n !,.:?ABCDEFQUabcdefghijklmnopqrstuvwxyz0123456789"
@@ -65,6 +65,8 @@ def tokenizer(path):
 SIZES = dict(vocab_size=VOCAB + 9, hidden_size=16, num_hidden_layers=4, num_attention_heads=2, max_position_embeddings=128, bos_token_id=1, eos_token_id=2)
 LANGUAGES = {
     "opt": lambda: OPTForCausalLM(OPTConfig(ffn_dim=24, word_embed_proj_dim=16, dropout=0.0, pad_token_id=1, **SIZES)),
+    "gptneox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(intermediate_size=24, rotary_pct=1.0, use_parallel_residual=False, hidden_dropout=0.0, attention_dropout=0.0, **SIZES)),
+    "pythia": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(intermediate_size=24, rotary_pct=0.5, use_parallel_residual=True, hidden_dropout=0.0, attention_dropout=0.0, **SIZES)),
     "llama": lambda: LlamaForCausalLM(LlamaConfig(intermediate_size=24, **SIZES)),
 }
 

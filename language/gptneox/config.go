@@ -1,0 +1,117 @@
+package gptneox
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/nn"
+	"dragoman/tensor"
+)
+
+// Config is a GPT-NeoX's size.
+type Config struct {
+	Vocab, Width, FeedForward int
+	Layers, Heads             int
+	Context                   int
+	Rope                      tensor.Rope // of the first columns of each head
+	Act                       kernel.Act
+	Eps                       float32 // of the layer norms
+	Parallel                  bool    // attention and feed-forward read the same hidden states
+	Bias                      bool    // the attention's maps have biases
+	Tied                      bool    // the output head is the embedding
+	BOS, Pad                  int32
+	EOS                       []int32
+}
+
+// ParseConfig reads the config.json of a GPTNeoXForCausalLM. What is left out has transformers' default.
+func ParseConfig(data []byte) (Config, error) {
+	j := struct {
+		Vocab       int          `json:"vocab_size"`
+		Width       int          `json:"hidden_size"`
+		FeedForward int          `json:"intermediate_size"`
+		Layers      int          `json:"num_hidden_layers"`
+		Heads       int          `json:"num_attention_heads"`
+		Context     int          `json:"max_position_embeddings"`
+		Act         string       `json:"hidden_act"`
+		Eps         float32      `json:"layer_norm_eps"`
+		Fraction    float64      `json:"rotary_pct"`
+		Base        float32      `json:"rotary_emb_base"`
+		Scaling     *struct{}    `json:"rope_scaling"`
+		Rope        *rope        `json:"rope_parameters"`
+		Parallel    bool         `json:"use_parallel_residual"`
+		Bias        bool         `json:"attention_bias"`
+		Tied        bool         `json:"tie_word_embeddings"`
+		BOS         language.IDs `json:"bos_token_id"`
+		EOS         language.IDs `json:"eos_token_id"`
+		Pad         language.IDs `json:"pad_token_id"`
+	}{
+		Vocab: 50432, Width: 6144, FeedForward: 24576, Layers: 44, Heads: 64, Context: 2048, Act: "gelu", Eps: 1e-5, Fraction: 0.25,
+		Base: 10000, Parallel: true, Bias: true, BOS: language.IDs{0}, EOS: language.IDs{2},
+	}
+	if err := json.Unmarshal(data, &j); err != nil {
+		return Config{}, fmt.Errorf("gptneox: config: %w", err)
+	}
+	if j.Rope != nil {
+		if j.Rope.Base > 0 {
+			j.Base = j.Rope.Base
+		}
+		if j.Rope.Fraction > 0 {
+			j.Fraction = j.Rope.Fraction
+		}
+	}
+	if j.Scaling != nil || j.Rope != nil && j.Rope.Type != "" && j.Rope.Type != "default" {
+		return Config{}, fmt.Errorf("gptneox: config: scaled rotation is not supported")
+	}
+	act, err := nn.ParseAct(j.Act)
+	if err != nil {
+		return Config{}, fmt.Errorf("gptneox: config: hidden_act: %w", err)
+	}
+	c := Config{
+		Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, Context: j.Context,
+		Act: act, Eps: j.Eps, Parallel: j.Parallel, Bias: j.Bias, Tied: j.Tied, BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+	}
+	if err := c.check(); err != nil {
+		return Config{}, err
+	}
+	c.Rope = tensor.Rope{Dim: int(float64(c.headDim()) * j.Fraction), Base: j.Base}
+	if c.Rope.Dim < 2 || c.Rope.Dim > c.headDim() || c.Rope.Dim%2 != 0 || !(c.Rope.Base > 0) {
+		return Config{}, fmt.Errorf("gptneox: config: rotation of %d columns of heads of %d, base %v", c.Rope.Dim, c.headDim(), c.Rope.Base)
+	}
+	return c, nil
+}
+
+// rope is how newer files say it.
+type rope struct {
+	Base     float32 `json:"rope_theta"`
+	Fraction float64 `json:"partial_rotary_factor"`
+	Type     string  `json:"rope_type"`
+}
+
+func (c *Config) check() error {
+	if err := language.CheckSizes(
+		language.Size{Name: "vocabulary", Value: c.Vocab},
+		language.Size{Name: "width", Value: c.Width},
+		language.Size{Name: "feed-forward width", Value: c.FeedForward},
+		language.Size{Name: "number of layers", Value: c.Layers},
+		language.Size{Name: "number of heads", Value: c.Heads},
+		language.Size{Name: "context", Value: c.Context},
+	); err != nil {
+		return fmt.Errorf("gptneox: %w", err)
+	}
+	if c.Width%c.Heads != 0 {
+		return fmt.Errorf("gptneox: width %d is not a multiple of %d heads", c.Width, c.Heads)
+	}
+	return nil
+}
+
+func (c *Config) headDim() int { return c.Width / c.Heads }
+
+// shared is what the rest of the house knows of the model.
+func (c *Config) shared() language.Config {
+	return language.Config{
+		Architecture: "gptneox", Vocab: c.Vocab, Width: c.Width, Layers: c.Layers, KVHeads: c.Heads, HeadDim: c.headDim(),
+		Context: c.Context, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
+	}
+}

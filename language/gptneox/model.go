@@ -1,0 +1,162 @@
+// Package gptneox is the GPT-NeoX architecture (Black et al., 2022), as Pythia and RedPajama-INCITE are, the second the language model of
+// OpenFlamingo-4B: token embeddings, blocks
+//
+//	a = Dense(attention(rotary(q), rotary(k), v)),  q, k, v = QKV·LayerNorm(h)
+//	h ← h + a + FF(LayerNorm(h))                    parallel, or
+//	h ← h + a;  h ← h + FF(LayerNorm(h))            one after the other (RedPajama)
+//
+// a last norm, and a head of its own. Queries, keys and values are one map whose rows go head by head: a head's q, k and v side by side.
+// Hidden states are [B, T, width], logits [B, T, vocabulary]. Tensor names are transformers' (GPTNeoXForCausalLM).
+package gptneox
+
+import (
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/nn"
+	"dragoman/tensor"
+)
+
+// Model is a GPT-NeoX with its weights. It may be used by many runs at a time.
+type Model struct {
+	cfg                      Config
+	path, normPath, headPath string
+	words                    *tensor.Tensor // [vocabulary, width]
+	blocks                   []block
+	norm                     norm
+	head                     *tensor.Tensor // [vocabulary, width]
+}
+
+var _ language.Model = (*Model)(nil)
+
+type block struct {
+	path, attentionPath, mlpPath string
+	attentionNorm, mlpNorm       norm
+	qkv, out, inner, outer       linear
+}
+
+// linear is x·weightᵀ + bias; weight is [out, in], bias nil where the model has none.
+type linear struct{ weight, bias *tensor.Tensor }
+
+// norm is a layer norm's parameters.
+type norm struct {
+	weight, bias *tensor.Tensor
+	eps          float32
+}
+
+func (n norm) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	return r.LayerNorm(x, n.weight, n.bias, n.eps)
+}
+
+var normal = nn.Init{Kind: nn.Normal, Std: 0.02}
+
+// New binds a model to the tensors below b. Errors are b's.
+func New(b *nn.Builder, cfg Config) *Model {
+	inner := b.Sub("gpt_neox")
+	cfg.Vocab = language.Vocabulary(inner, "embed_in.weight", cfg.Vocab)
+	m := &Model{
+		cfg: cfg, path: inner.Path(), normPath: inner.Sub("final_layer_norm").Path(), headPath: b.Sub("embed_out").Path(),
+		words: inner.Tensor("embed_in.weight", normal, cfg.Vocab, cfg.Width),
+		norm:  newNorm(inner.Sub("final_layer_norm"), &cfg),
+	}
+	for i := range cfg.Layers {
+		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
+	}
+	m.head = m.words
+	if !cfg.Tied {
+		m.head = b.Tensor("embed_out.weight", normal, cfg.Vocab, cfg.Width)
+	}
+	return m
+}
+
+func newBlock(b *nn.Builder, c *Config) block {
+	project := func(name string, in, out int, bias bool) linear {
+		l := linear{weight: b.Tensor(name+".weight", normal, out, in)}
+		if bias {
+			l.bias = b.Tensor(name+".bias", nn.Init{Kind: nn.Zero}, out)
+		}
+		return l
+	}
+	return block{
+		path: b.Path(), attentionPath: b.Sub("attention").Path(), mlpPath: b.Sub("mlp").Path(),
+		attentionNorm: newNorm(b.Sub("input_layernorm"), c),
+		mlpNorm:       newNorm(b.Sub("post_attention_layernorm"), c),
+		qkv:           project("attention.query_key_value", c.Width, 3*c.Width, c.Bias),
+		out:           project("attention.dense", c.Width, c.Width, c.Bias),
+		inner:         project("mlp.dense_h_to_4h", c.Width, c.FeedForward, true),
+		outer:         project("mlp.dense_4h_to_h", c.FeedForward, c.Width, true),
+	}
+}
+
+func newNorm(b *nn.Builder, c *Config) norm {
+	return norm{b.Tensor("weight", nn.Init{Kind: nn.One}, c.Width), b.Tensor("bias", nn.Init{Kind: nn.Zero}, c.Width), c.Eps}
+}
+
+// Config implements language.Model.
+func (m *Model) Config() language.Config { return m.cfg.shared() }
+
+// Cost is what the model's work takes.
+func (m *Model) Cost() language.Cost {
+	c := language.Cost{Head: m.head.Len(), HeadBytes: language.StoredBytes(m.head)}
+	for i := range m.blocks {
+		b := &m.blocks[i]
+		c.Add(b.qkv.weight, b.out.weight, b.inner.weight, b.outer.weight)
+		c.Attention += m.cfg.Width
+		c.CacheRow += 2 * m.cfg.Width
+	}
+	return c
+}
+
+// Embed implements language.Model.
+func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
+	return r.Embedding(m.words, ids, shape...)
+}
+
+// Logits implements language.Model.
+func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
+	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
+	r.Observe(m.headPath, logits)
+	return logits
+}
+
+// Forward implements language.Model.
+func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
+	p := language.BeginPass(r, in)
+	h := in.Embeds
+	mark := r.Mark()
+	for i := range m.blocks {
+		h = r.Release(mark, m.block(p, i, p.Enter(i, h)))
+	}
+	p.End()
+	h = m.norm.of(r, h)
+	r.Observe(m.normPath, h)
+	r.Observe(m.path, h)
+	return h
+}
+
+func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor {
+	r, b := p.Run, &m.blocks[i]
+	a := r.Add(h, m.attention(p, i, b.attentionNorm.of(r, h)))
+	if !m.cfg.Parallel {
+		h = a
+	}
+	x := r.FeedForward(b.mlpNorm.of(r, h), b.inner.weight, b.inner.bias, m.cfg.Act, b.outer.weight, b.outer.bias)
+	r.Observe(b.mlpPath, x)
+	h = r.Add(a, x)
+	r.Observe(b.path, h)
+	return h
+}
+
+func (m *Model) attention(p *language.Pass, i int, x *tensor.Tensor) *tensor.Tensor {
+	r, b, c := p.Run, &m.blocks[i], &m.cfg
+	d := c.headDim()
+	qkv := r.Reshape(r.Linear(x, b.qkv.weight, b.qkv.bias, kernel.NoAct), p.Rows*p.Length*c.Heads, 3*d)
+	part := func(n int) *tensor.Tensor {
+		return r.Reshape(r.Slice(qkv, 1, n*d, (n+1)*d), p.Rows, p.Length, c.Width)
+	}
+	y := p.Attend(i, tensor.AttentionArgs{
+		Q: r.Rotary(part(0), p.Positions, c.Heads, c.Rope), Heads: c.Heads, Path: b.attentionPath,
+	}, r.Rotary(part(1), p.Positions, c.Heads, c.Rope), part(2))
+	y = r.Linear(y, b.out.weight, b.out.bias, kernel.NoAct)
+	r.Observe(b.attentionPath, y)
+	return y
+}
