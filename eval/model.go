@@ -181,7 +181,7 @@ func (e *evaluation) say(ctx context.Context, seen blip2.Seen, texts []string) e
 	}
 	prompts := make([][]int32, len(texts))
 	for i, p := range texts {
-		prompts[i] = e.m.PromptIDs(p)
+		prompts[i] = e.m.CutPrompt(e.m.PromptIDs(p), math.MaxInt32, cmp.Or(e.o.MaxTokens, 20))
 	}
 	e.decoder.Reset()
 	o := e.o.Generate

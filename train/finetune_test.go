@@ -257,18 +257,32 @@ func TestLessons(t *testing.T) {
 	if ten := (&pair{question: "?", texts: []string{"no", "yes", "no", "maybe", "yes", "yes"}}); ten.texts[ten.likeliest()] != "yes" {
 		t.Errorf("the likeliest answer is %s", ten.texts[ten.likeliest()])
 	}
-	if got := cutPrompt([]int32{2, 5, 6, 7}, 3, 2); !slices.Equal(got, []int32{2, 6, 7}) {
-		t.Errorf("%v", got)
-	}
-	if got := cutPrompt([]int32{4, 5, 6, 1}, 3, 2); !slices.Equal(got, []int32{5, 6, 1}) {
-		t.Errorf("%v", got)
-	}
 	bare := pair{texts: []string{"a"}}
 	if err := bare.prompted(nil, p.prompts, cleanNone); err == nil {
 		t.Error("a question's prompt for a caption")
 	}
 	if err := bare.prompted([]string{}, p.prompts, cleanNone); err != nil || len(bare.prompts) != 0 {
 		t.Errorf("a source without prompts of its own: %v", err)
+	}
+}
+
+// TestLongQuestions: of a prompt that the language model has no room for, the end counts, in training and in the report.
+func TestLongQuestions(t *testing.T) {
+	picture, err := filepath.Abs("../recipes/tiny/pictures/red-bar.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "long.jsonl")
+	row := fmt.Sprintf("{\"image\":%q,\"question\":%q,\"answer\":%q}\n", picture, strings.Repeat("why ", 300), strings.Repeat("so ", 60))
+	if err := os.WriteFile(path, []byte(row), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := fmt.Sprintf("data={train: [{path: %s}], max_tokens: 30}", path)
+	for _, most := range []string{"30", "300"} {
+		r := finetune(t, "blip2-opt", data, "data.max_tokens="+most, fmt.Sprintf("report=[{name: long, data: [{path: %s}], max_tokens: 30}]", path), "stages.0.batch=1")
+		if err := Run(context.Background(), r, Options{}); err != nil {
+			t.Errorf("answers of %s tokens: %v", most, err)
+		}
 	}
 }
 

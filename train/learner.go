@@ -167,10 +167,10 @@ func (l *learner) say(b batch, first *blip2.Stage1Losses, out map[string]float64
 		answer, view = seen.Answer, seen.View
 	}
 	ids, texts := make([][]int32, len(prompts)), make([][]int32, len(prompts))
-	begin := t.model.Language.Config().BOS
+	most := max(2, min(t.recipe.Data.MaxTokens, t.model.PromptRoom(1)))
 	for i, p := range prompts {
-		ids[i] = cutPrompt(t.model.PromptIDs(p), t.recipe.Data.MaxPrompt, begin)
-		texts[i] = t.model.AnswerIDs(p, b.lessons[i].text, t.recipe.Data.MaxTokens)
+		texts[i] = t.model.AnswerIDs(p, b.lessons[i].text, most)
+		ids[i] = t.model.CutPrompt(t.model.PromptIDs(p), t.recipe.Data.MaxPrompt, len(texts[i]))
 	}
 	lm := t.model.Stage2(t.run, answer, view, ids, texts)
 	out["lm"] = float64(lm.Data()[0])

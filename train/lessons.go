@@ -131,14 +131,3 @@ func (t *trainer) ownPrompts() {
 		}
 	}
 }
-
-// cutPrompt leaves the last tokens of a prompt that is too long, and the one that begins it.
-func cutPrompt(ids []int32, limit int, begin int32) []int32 {
-	if len(ids) <= limit {
-		return ids
-	}
-	if ids[0] != begin {
-		return ids[len(ids)-limit:]
-	}
-	return append([]int32{begin}, ids[len(ids)-limit+1:]...)
-}

@@ -1,6 +1,7 @@
 package blip2
 
 import (
+	"math"
 	"strings"
 
 	"dragoman/language"
@@ -27,4 +28,30 @@ func (m *Model) Question(question string) string {
 		return "Question: " + question + " Short answer:"
 	}
 	return "Question: " + question + " Answer:"
+}
+
+// CutPrompt leaves the last tokens of a prompt that is longer than limit, or than there is room for between the soft prompt and an answer
+// of so many tokens; and the token that begins it.
+func (m *Model) CutPrompt(ids []int32, limit, answer int) []int32 {
+	limit = max(1, min(limit, m.PromptRoom(answer)))
+	if len(ids) <= limit {
+		return ids
+	}
+	if begin := m.Language.Config().BOS; ids[0] == begin && limit > 1 {
+		return append([]int32{begin}, ids[len(ids)-limit+1:]...)
+	}
+	return ids[len(ids)-limit:]
+}
+
+// PromptRoom is how many tokens a prompt may have where an answer of so many is to follow: large, where the language model has no limit.
+func (m *Model) PromptRoom(answer int) int {
+	context := m.Language.Config().Context
+	if _, apart := m.Language.(language.Reader); apart || context == 0 {
+		return math.MaxInt32
+	}
+	words := m.Config.QFormer.Queries
+	if m.Config.Extras.PictureHead > 0 {
+		words++
+	}
+	return context - words - answer
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,30 @@ func TestAssembledIsWhole(t *testing.T) {
 		defer less.Close()
 		if language != "" && (less.Words != nil || less.Language == nil) {
 			t.Error("a text stream without words")
+		}
+	}
+}
+
+func TestCutPrompt(t *testing.T) {
+	m, err := Open("../../testdata/blip2-opt", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	context, queries := m.Language.Config().Context, m.Config.QFormer.Queries
+	for _, c := range []struct {
+		ids           []int32
+		limit, answer int
+		want          []int32
+	}{
+		{[]int32{2, 5, 6, 7}, 9, 1, []int32{2, 5, 6, 7}},
+		{[]int32{2, 5, 6, 7}, 3, 1, []int32{2, 6, 7}},
+		{[]int32{4, 5, 6, 7}, 3, 1, []int32{5, 6, 7}},
+		{[]int32{2, 5, 6, 7}, 9, context - queries - 2, []int32{2, 7}},
+		{[]int32{2, 5, 6, 7}, 9, context, []int32{7}},
+	} {
+		if got := m.CutPrompt(c.ids, c.limit, c.answer); !slices.Equal(got, c.want) {
+			t.Errorf("%v cut to %d before %d: %v", c.ids, c.limit, c.answer, got)
 		}
 	}
 }
