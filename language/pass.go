@@ -24,6 +24,14 @@ func BeginPass(r *tensor.Run, in Input) *Pass {
 	return p
 }
 
+// Keys is how many keys each token's attention reads, before masks.
+func (p *Pass) Keys() int {
+	if p.cache == nil {
+		return p.Length
+	}
+	return p.cache.Len() + p.Length
+}
+
 // Enter is the hidden states that a block is to read, of those that come to it.
 func (p *Pass) Enter(layer int, hidden *tensor.Tensor) *tensor.Tensor {
 	if p.hook == nil {

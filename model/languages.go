@@ -11,6 +11,7 @@ import (
 	"dragoman/language"
 	"dragoman/language/gptneox"
 	"dragoman/language/llama"
+	"dragoman/language/mpt"
 	"dragoman/language/opt"
 	"dragoman/language/t5"
 	"dragoman/nn"
@@ -22,9 +23,10 @@ const (
 	OPT     = "opt"
 	T5      = "t5"
 	GPTNeoX = "gpt_neox"
+	MPT     = "mpt"
 )
 
-var languageTypes = []string{Llama, OPT, T5, GPTNeoX}
+var languageTypes = []string{Llama, OPT, T5, GPTNeoX, MPT}
 
 // IsLanguage says whether a model_type is that of a language model.
 func IsLanguage(modelType string) bool { return slices.Contains(languageTypes, modelType) }
@@ -53,6 +55,13 @@ func BindLanguage(b *nn.Builder, modelType string, config json.RawMessage, g Gen
 		}
 		g.setEOS(&c.EOS)
 		return gptneox.New(b, c), nil
+	case MPT:
+		c, err := mpt.ParseConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		g.setEOS(&c.EOS)
+		return mpt.New(b, c), nil
 	case T5:
 		c, err := t5.ParseConfig(config)
 		if err != nil {

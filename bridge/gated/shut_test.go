@@ -11,6 +11,7 @@ import (
 	"dragoman/language"
 	"dragoman/language/gptneox"
 	"dragoman/language/llama"
+	"dragoman/language/mpt"
 	"dragoman/language/opt"
 	"dragoman/nn"
 	"dragoman/tensor"
@@ -28,6 +29,11 @@ var families = map[string]func(b *nn.Builder) language.Model{
 		return gptneox.New(b, gptneox.Config{
 			Vocab: 40, Width: 16, FeedForward: 24, Layers: 4, Heads: 2, Context: 32, Rope: tensor.Rope{Dim: 4, Base: 10000}, Act: kernel.GELU,
 			Eps: 1e-5, Bias: true,
+		})
+	},
+	"mpt": func(b *nn.Builder) language.Model {
+		return mpt.New(b, mpt.Config{
+			Vocab: 40, Width: 16, FeedForward: 24, Layers: 4, Heads: 2, Context: 32, BiasMax: 8, Eps: 1e-5, Tied: true,
 		})
 	},
 	"opt": func(b *nn.Builder) language.Model {

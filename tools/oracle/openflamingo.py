@@ -1,6 +1,6 @@
 """Tiny random OpenFlamingos, put together and run by the real open_flamingo 2.0.1 (torch 2.0.1, transformers 4.33):
 
-    python tools/oracle/openflamingo.py opt llama gptneox pythia
+    python tools/oracle/openflamingo.py opt llama gptneox pythia mpt
 
 writes model/flamingo/testdata/openflamingo-LM: config.json; checkpoint.pt (of opt flat, as released; of the others as a training run leaves it);
 vision and language, what transformers saves of the frozen parts; inputs.safetensors, expected.safetensors named by module path, with the
@@ -20,7 +20,7 @@ from open_flamingo.src.factory import _infer_decoder_layers_attr_name
 from open_flamingo.src.utils import extend_instance
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models
-from transformers import CLIPVisionConfig, CLIPVisionModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM, PreTrainedTokenizerFast
+from transformers import CLIPVisionConfig, CLIPVisionModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MptConfig, MptForCausalLM, OPTConfig, OPTForCausalLM, PreTrainedTokenizerFast
 
 ROOT = Path(__file__).parents[2] / "model" / "flamingo" / "testdata"
 CHARS = "\n !,.:?ABCDEFQUabcdefghijklmnopqrstuvwxyz0123456789"
@@ -67,6 +67,7 @@ LANGUAGES = {
     "opt": lambda: OPTForCausalLM(OPTConfig(ffn_dim=24, word_embed_proj_dim=16, dropout=0.0, pad_token_id=1, **SIZES)),
     "gptneox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(intermediate_size=24, rotary_pct=1.0, use_parallel_residual=False, hidden_dropout=0.0, attention_dropout=0.0, **SIZES)),
     "pythia": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(intermediate_size=24, rotary_pct=0.5, use_parallel_residual=True, hidden_dropout=0.0, attention_dropout=0.0, **SIZES)),
+    "mpt": lambda: MptForCausalLM(MptConfig(d_model=16, n_heads=2, n_layers=4, max_seq_len=128, vocab_size=VOCAB + 9)),
     "llama": lambda: LlamaForCausalLM(LlamaConfig(intermediate_size=24, **SIZES)),
 }
 
