@@ -37,6 +37,7 @@ type options struct {
 	extra     string
 	memory    int64
 	finite    bool
+	pixels    bool
 }
 
 // WithDType chooses what is computed with: "auto" (as stored, or bf16 where that is float32 and the processor is fast at bf16), "f32"
@@ -53,6 +54,10 @@ func WithPictures(p picture.Options) Option { return func(o *options) { o.pictur
 // WithImageSize has pictures read at another size than the encoder was trained on, size by size pixels: its positions are interpolated, as
 // with transformers' interpolate_pos_encoding. 0 leaves the size as it is.
 func WithImageSize(size int) Option { return func(o *options) { o.imageSize = size } }
+
+// WithPixels says that the model is given pixel values rather than pictures: what its directory says of preparing pictures may then
+// contradict its encoder.
+func WithPixels() Option { return func(o *options) { o.pixels = true } }
 
 // WithExtra names a safetensors file in which tensors are looked for that the model's own files lack.
 func WithExtra(path string) Option { return func(o *options) { o.extra = path } }
@@ -114,7 +119,7 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{opt: o, compute: compute}
-	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize}
+	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize, Pixels: o.pixels}
 	if raw, err := os.ReadFile(filepath.Join(path, "config.json")); err == nil && flamingo.Is(raw) {
 		if err := m.openPages(path, store, trainable); err != nil {
 			return nil, err

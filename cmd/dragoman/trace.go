@@ -59,7 +59,11 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		if dtype == "auto" {
 			dtype = "f32" // those who trace compare
 		}
-		m, err := dragoman.OpenTrace(c.model, len(q.Grad) > 0, append(c.modelOptions(dtype), dragoman.WithImageSize(size), dragoman.WithExtra(extra))...)
+		options := append(c.modelOptions(dtype), dragoman.WithImageSize(size), dragoman.WithExtra(extra))
+		if inputs != "" {
+			options = append(options, dragoman.WithPixels())
+		}
+		m, err := dragoman.OpenTrace(c.model, len(q.Grad) > 0, options...)
 		if err != nil {
 			return err
 		}

@@ -46,6 +46,7 @@ type Options struct {
 	Trainable bool           // the bridge's tensors are parameters
 	All       bool           // those of the frozen parts too, where they are not quantised: to see their gradients
 	ImageSize int            // side of the pictures that are read, positions interpolated between the learnt ones; 0: as trained
+	Pixels    bool           // pictures come as pixels: a processor in the directory that contradicts the encoder does not matter
 	Extra     weights.Source // nil, or where tensors are looked for that the checkpoint lacks
 	Room      Room           // what the weights have to fit into
 	Finite    bool           // all weights are read first, and a NaN or an infinity is an error
@@ -167,7 +168,7 @@ func (m *Model) bind(files Files, opt Options) error {
 			return err
 		}
 	}
-	if err := m.openProcessor(files, opt.ImageSize); err != nil {
+	if err := m.openProcessor(files, opt); err != nil {
 		return err
 	}
 	m.Config.detect(src)

@@ -32,8 +32,8 @@ func (m *Model) resizeVision(size int) error {
 	return nil
 }
 
-// openProcessor reads the directory's own processor, where there is one; size, unless it is 0, replaces the side of its pictures.
-func (m *Model) openProcessor(files Files, size int) error {
+// openProcessor reads the directory's own processor, where there is one; opt.ImageSize, unless it is 0, replaces the side of its pictures.
+func (m *Model) openProcessor(files Files, opt Options) error {
 	for _, name := range []string{"preprocessor_config.json", "processor_config.json"} {
 		raw, err := files.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -49,10 +49,13 @@ func (m *Model) openProcessor(files Files, size int) error {
 			}
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if size > 0 {
+		if size := opt.ImageSize; size > 0 {
 			p.Size = [2]int{size, size}
 		}
 		if want := m.Vision.Processor().Size; p.Size != want {
+			if opt.Pixels {
+				return nil
+			}
 			return fmt.Errorf("%s: pictures of %d×%d, the encoder reads %d×%d", name, p.Size[0], p.Size[1], want[0], want[1])
 		}
 		m.processor = &p
