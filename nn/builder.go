@@ -305,7 +305,7 @@ func checkShape(shape []int) error {
 
 // standIn has the shape that was asked for, and zeros as long as all together are not too many.
 func (s *shared) standIn(name string, shape []int) *tensor.Tensor {
-	const most = 1 << 28
+	const most = 1 << 24
 	if checkShape(shape) == nil && s.zeros+tensor.Count(shape) <= most {
 		s.zeros += tensor.Count(shape)
 		t := tensor.NewParam(name, shape...)
