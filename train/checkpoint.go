@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"dragoman/internal/atomicfile"
 	"dragoman/weights"
 )
 
@@ -143,8 +144,11 @@ func (f folder) any(prefixes ...string) (string, error) {
 	return "", nil
 }
 
-// tidy removes directories that a run makes for itself, except those to keep.
+// tidy removes directories that a run makes for itself, except those to keep, and what a kill left of files.
 func (f folder) tidy(keep ...string) error {
+	if err := atomicfile.Sweep(f.path); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return err

@@ -156,6 +156,10 @@ func killAndResume(t *testing.T, kind string) {
 	if kills < 3 {
 		t.Fatalf("the run was killed %d times only", kills)
 	}
+	// What a kill in the middle of writing a file leaves, whether or not one of the above did.
+	if err := os.WriteFile(filepath.Join(broken, ".curves.svg.1234.tmp"), []byte("<svg"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	again, err := ReadRecipe(short.recipe, short.settings(broken))
 	if err != nil {
 		t.Fatal(err)

@@ -216,6 +216,9 @@ func (t *trainer) resume() error {
 	}
 	if !ok {
 		if _, err := os.Stat(t.out.at("model", "config.json")); err == nil {
+			if err := t.out.tidy(); err != nil {
+				return err
+			}
 			return errFinished
 		}
 		t.state = state{Version: stateVersion, Recipe: hash, Family: family}

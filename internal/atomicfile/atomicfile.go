@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 )
 
 // bufferSize joins a writer's small writes into pages worth a system call.
@@ -64,6 +65,26 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	renamed = true
 	if err := syncDir(dir); err != nil {
 		return fmt.Errorf("write %s: sync directory: %w", path, err)
+	}
+	return nil
+}
+
+// temporaries is how the names of temporary files look.
+var temporaries = regexp.MustCompile(`^\..+\.[0-9]+\.tmp$`)
+
+// Sweep removes the temporary files in a directory that processes left which
+// were killed in [WriteFile]. Nothing may be writing there.
+func Sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && temporaries.MatchString(e.Name()) {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -127,3 +127,27 @@ func TestPermissionsAndLinks(t *testing.T) {
 		t.Errorf("the link was replaced (%v)", err)
 	}
 }
+
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	left, err := os.CreateTemp(dir, ".curves.svg.*.tmp") // as WriteFile makes them
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.Close()
+	for _, name := range []string{"curves.svg", ".hidden", "a.1.tmp", ".b.tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Sweep(dir); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 4 {
+		t.Errorf("%v are left", entries)
+	}
+}
