@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -126,7 +127,9 @@ func killAndResume(t *testing.T, kind string) {
 		child.Env = append(os.Environ(), childEnv+"="+broken, childEnv+"_KIND="+kind)
 		var said strings.Builder
 		child.Stderr = &said
-		if err := child.Start(); err != nil {
+		if err := child.Start(); errors.Is(err, syscall.ENOEXEC) {
+			t.Skip("under emulation a test cannot start itself again: nothing was killed")
+		} else if err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan error, 1)
