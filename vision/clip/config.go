@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"dragoman/nn"
+	"dragoman/vision"
 )
 
 // Config is the size of CLIP's image encoder.
@@ -69,31 +70,10 @@ func parse(data []byte, j configJSON) (Config, error) {
 }
 
 func (c Config) check() error {
-	for _, v := range []struct {
-		name  string
-		value int
-	}{
-		{"hidden_size", c.HiddenSize},
-		{"intermediate_size", c.IntermediateSize},
-		{"num_hidden_layers", c.Layers},
-		{"num_attention_heads", c.Heads},
-		{"image_size", c.ImageSize},
-		{"patch_size", c.PatchSize},
-	} {
-		if v.value < 1 || v.value > 1<<20 {
-			return fmt.Errorf("vision_config: %s: %d is out of range", v.name, v.value)
-		}
-	}
-	if c.HiddenSize%c.Heads != 0 {
-		return fmt.Errorf("vision_config: width %d is not a multiple of num_attention_heads %d", c.HiddenSize, c.Heads)
-	}
-	if c.PatchSize > c.ImageSize {
-		return fmt.Errorf("vision_config: patch_size %d exceeds image_size %d", c.PatchSize, c.ImageSize)
-	}
-	if _, err := nn.ParseAct(c.Act); err != nil {
-		return fmt.Errorf("vision_config: hidden_act: %w", err)
-	}
-	return nil
+	return vision.Transformer{
+		HiddenSize: c.HiddenSize, IntermediateSize: c.IntermediateSize, Layers: c.Layers, Heads: c.Heads,
+		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Act: c.Act,
+	}.Check()
 }
 
 // Detect takes the sizes from a checkpoint that has no configuration, as open_clip's have none: all but the width of a head, which is 64

@@ -18,6 +18,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/nn"
 	"dragoman/tensor"
+	"dragoman/vision"
 )
 
 // Config is Hugging Face's Blip2VisionConfig. A key that a file leaves out takes the class's default.
@@ -75,31 +76,10 @@ func (s *side) UnmarshalJSON(data []byte) error {
 }
 
 func (c Config) check() error {
-	for _, v := range []struct {
-		name  string
-		value int
-	}{
-		{"hidden_size", c.HiddenSize},
-		{"intermediate_size", c.IntermediateSize},
-		{"num_hidden_layers", c.Layers},
-		{"num_attention_heads", c.Heads},
-		{"image_size", c.ImageSize},
-		{"patch_size", c.PatchSize},
-	} {
-		if v.value < 1 || v.value > 1<<20 {
-			return fmt.Errorf("vision_config: %s: %d is out of range", v.name, v.value)
-		}
-	}
-	if c.HiddenSize%c.Heads != 0 {
-		return fmt.Errorf("vision_config: hidden_size %d is not a multiple of num_attention_heads %d", c.HiddenSize, c.Heads)
-	}
-	if c.PatchSize > c.ImageSize {
-		return fmt.Errorf("vision_config: patch_size %d exceeds image_size %d", c.PatchSize, c.ImageSize)
-	}
-	if _, err := nn.ParseAct(c.Act); err != nil {
-		return fmt.Errorf("vision_config: hidden_act: %w", err)
-	}
-	return nil
+	return vision.Transformer{
+		HiddenSize: c.HiddenSize, IntermediateSize: c.IntermediateSize, Layers: c.Layers, Heads: c.Heads,
+		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Act: c.Act,
+	}.Check()
 }
 
 // Grid is how many patches a side of the picture has.
