@@ -324,7 +324,7 @@ func (d *openFlamingo) seen(ids []int32, pictures int) []uint8 {
 }
 
 // What stands before a question without any example: the paper's two descriptions, or two questions about the same, without their
-// pictures (its section C.2: one is not enough, and more help little).
+// pictures (one is not enough, and more help little).
 var (
 	paperDescriptions = []Shot{{Text: "This is a cat wearing sunglasses."}, {Text: "Three elephants walking in the savanna."}}
 	paperQuestions    = []Shot{
