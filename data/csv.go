@@ -15,13 +15,13 @@ const maxQuotedLines = 1000
 // openCSV reads comma-separated values with a header (RFC 4180).
 func openCSV(path string, o Options) (Dataset, error) {
 	t := &table{cells: cellsOfCSV, balanced: true}
-	return openRecords(path, o, t.split, t.parse)
+	return openRows(path, o, t.split, t.parse)
 }
 
 // openTSV reads tab-separated values with a header. Quotes are ordinary characters there.
 func openTSV(path string, o Options) (Dataset, error) {
 	t := &table{cells: cellsOfTSV}
-	return openRecords(path, o, t.split, t.parse)
+	return openRows(path, o, t.split, t.parse)
 }
 
 // table knows the header of a file and how its records become cells.

@@ -1,5 +1,6 @@
 // Package data reads image-text pairs, from whatever people keep them in: JSONL and JSON, CSV and TSV, a folder with
-// captions beside the pictures, tar shards in the manner of webdataset, and parquet with the pictures inside.
+// captions beside the pictures, tar shards in the manner of webdataset, and parquet with the pictures inside. And it reads pages,
+// on which texts and pictures are interleaved (OpenPages), and makes of both the sequences that a model learns from (Weaver).
 //
 // A dataset is opened once, which builds an index (some bytes a row), and then gives any row in any order, so that a
 // seeded shuffle or a resumed run reads exactly the rows it means to. Pictures stay where they are until Row.Bytes or
@@ -149,64 +150,76 @@ func Open(spec string, o Options) (Dataset, error) {
 }
 
 func open(spec string, o Options) (Dataset, error) {
-	paths, err := expand(spec)
+	parts, err := openParts(spec, func(path string) (Dataset, error) { return openOne(path, o) })
 	if err != nil {
 		return nil, err
-	}
-	var parts []Dataset
-	for _, p := range paths {
-		d, err := openOne(p, o)
-		if err != nil {
-			for _, d := range parts {
-				d.Close()
-			}
-			return nil, err
-		}
-		parts = append(parts, d)
 	}
 	return Concat(parts...), nil
 }
 
-func opener(format string) func(path string, o Options) (Dataset, error) {
-	switch format {
-	case "jsonl":
-		return openJSONL
-	case "json":
-		return openJSON
-	case "csv":
-		return openCSV
-	case "tsv":
-		return openTSV
-	case "folder":
-		return openFolder
-	case "tar":
-		return openTar
-	case "parquet":
-		return openParquet
-	}
-	return nil
-}
-
-func openOne(path string, o Options) (Dataset, error) {
-	info, err := os.Stat(path)
+// openParts opens each of the files that a pattern means.
+func openParts[L list](spec string, open func(path string) (L, error)) ([]L, error) {
+	paths, err := expand(spec)
 	if err != nil {
 		return nil, err
 	}
-	format := o.Format
+	var parts []L
+	for _, p := range paths {
+		d, err := open(p)
+		if err != nil {
+			return nil, errors.Join(err, closeAll(parts))
+		}
+		parts = append(parts, d)
+	}
+	return parts, nil
+}
+
+// formats are those of pairs.
+var formats = []string{"jsonl", "json", "csv", "tsv", "folder", "tar", "parquet"}
+
+func openOne(path string, o Options) (Dataset, error) {
+	format, err := formatAt(path, o.Format, formats)
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case "jsonl":
+		return openJSONL(path, o)
+	case "json":
+		return openJSON(path, o)
+	case "csv":
+		return openCSV(path, o)
+	case "tsv":
+		return openTSV(path, o)
+	case "tar":
+		return openTar(path, o)
+	case "parquet":
+		return openParquet(path, o)
+	}
+	return openFolder(path, o)
+}
+
+// formatAt is the format of a file or folder: the one that was asked for, or what the name says, of those that are known.
+func formatAt(path, asked string, known []string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	format := asked
 	if format == "" {
 		format = formatOf(path, info)
 	}
 	if ext := filepath.Ext(path); format == "" && slices.Contains([]string{".gz", ".zst", ".bz2", ".xz", ".zip"}, ext) {
-		return nil, fmt.Errorf("%s: compressed files cannot be read from the middle; unpack it first", path)
+		return "", fmt.Errorf("%s: compressed files cannot be read from the middle; unpack it first", path)
 	}
-	f := opener(format)
-	if f == nil {
-		return nil, fmt.Errorf("%s: the name does not say which format it is, of jsonl, json, csv, tsv, folder, tar and parquet", path)
+	if !slices.Contains(known, format) {
+		last := len(known) - 1
+		return "", fmt.Errorf("%s: the name does not say which format it is, of %s and %s", path, strings.Join(known[:last], ", "), known[last])
 	}
 	if info.IsDir() != (format == "folder") {
-		return nil, fmt.Errorf("%s: it cannot be read as %s", path, format)
+		return "", fmt.Errorf("%s: it cannot be read as %s", path, format)
 	}
-	return f(path, o)
+	return format, nil
 }
 
 func formatOf(path string, info fs.FileInfo) string {
@@ -218,6 +231,8 @@ func formatOf(path string, info fs.FileInfo) string {
 		return "jsonl"
 	case ".json", ".csv", ".tsv", ".tar", ".parquet":
 		return ext[1:]
+	case ".html", ".htm", ".xhtml":
+		return "html"
 	}
 	return ""
 }
@@ -227,31 +242,17 @@ func Concat(parts ...Dataset) Dataset {
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	c := &concat{parts: parts}
-	for _, p := range parts {
-		c.ends = append(c.ends, c.n+p.Len())
-		c.n += p.Len()
-	}
-	return c
+	return rowConcat{newConcat(parts)}
 }
 
-type concat struct {
-	parts []Dataset
-	ends  []int // of each part, in rows of the whole
-	n     int
+type rowConcat struct{ *concat[Dataset] }
+
+func (c rowConcat) Row(i int) (Row, error) {
+	d, i := c.find(i)
+	return d.Row(i)
 }
 
-func (c *concat) Len() int { return c.n }
-
-func (c *concat) Row(i int) (Row, error) {
-	part, _ := slices.BinarySearch(c.ends, i+1)
-	if part > 0 {
-		i -= c.ends[part-1]
-	}
-	return c.parts[part].Row(i)
-}
-
-func (c *concat) Report() Report {
+func (c rowConcat) Report() Report {
 	var r Report
 	for _, p := range c.parts {
 		r.add(p.Report())
@@ -259,9 +260,50 @@ func (c *concat) Report() Report {
 	return r
 }
 
-func (c *concat) Close() error {
+// list is what datasets of pairs and of pages have in common.
+type list interface {
+	Len() int
+	Close() error
+}
+
+// concat is several lists one after the other.
+type concat[L list] struct {
+	parts []L
+	ends  []int // of each part, in rows of the whole
+}
+
+func newConcat[L list](parts []L) *concat[L] {
+	c := &concat[L]{parts: parts}
+	n := 0
+	for _, p := range parts {
+		n += p.Len()
+		c.ends = append(c.ends, n)
+	}
+	return c
+}
+
+func (c *concat[L]) Len() int {
+	if len(c.ends) == 0 {
+		return 0
+	}
+	return c.ends[len(c.ends)-1]
+}
+
+// find is the part that has row i, and which of its rows that is.
+func (c *concat[L]) find(i int) (part L, row int) {
+	at, _ := slices.BinarySearch(c.ends, i+1)
+	if at > 0 {
+		i -= c.ends[at-1]
+	}
+	return c.parts[at], i
+}
+
+func (c *concat[L]) Close() error { return closeAll(c.parts) }
+
+// closeAll closes every one of some lists.
+func closeAll[L list](parts []L) error {
 	var errs []error
-	for _, p := range c.parts {
+	for _, p := range parts {
 		errs = append(errs, p.Close())
 	}
 	return errors.Join(errs...)

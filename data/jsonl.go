@@ -10,12 +10,12 @@ import (
 
 // openJSONL reads an object a line; empty lines are no rows.
 func openJSONL(path string, o Options) (Dataset, error) {
-	return openRecords(path, o, splitLines, parseObject)
+	return openRows(path, o, splitLines, parseObject)
 }
 
 // openJSON reads one array of objects, as the annotation files of COCO captions are.
 func openJSON(path string, o Options) (Dataset, error) {
-	return openRecords(path, o, splitArray, parseObject)
+	return openRows(path, o, splitArray, parseObject)
 }
 
 func splitLines(r io.Reader, yield func(recordAt, []byte, error)) error {
@@ -45,11 +45,34 @@ func splitArray(r io.Reader, yield func(recordAt, []byte, error)) error {
 	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
 		return errors.New("is not an array of objects; for an object a line the name should end in .jsonl")
 	}
+	splitDecoded(dec, count, yield)
+	return nil
+}
+
+// splitValues steps through the elements of an array, or through objects one behind another.
+func splitValues(r io.Reader, yield func(recordAt, []byte, error)) error {
+	head := make([]byte, 512)
+	n, err := io.ReadFull(r, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	head = head[:n]
+	r = io.MultiReader(bytes.NewReader(head), r)
+	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("[")) {
+		return splitArray(r, yield)
+	}
+	count := &lineCounter{r: r}
+	splitDecoded(json.NewDecoder(count), count, yield)
+	return nil
+}
+
+// splitDecoded yields what a decoder reads until its array or its input ends.
+func splitDecoded(dec *json.Decoder, count *lineCounter, yield func(recordAt, []byte, error)) {
 	for dec.More() {
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			yield(recordAt{line: count.lineAt(dec.InputOffset())}, nil, fmt.Errorf("nothing is read from here on: %w", err))
-			return nil
+			return
 		}
 		begin := dec.InputOffset() - int64(len(raw))
 		at := recordAt{offset: begin, length: int32(len(raw)), line: count.lineAt(begin)}
@@ -59,7 +82,6 @@ func splitArray(r io.Reader, yield func(recordAt, []byte, error)) error {
 		}
 		yield(at, raw, nil)
 	}
-	return nil
 }
 
 // lineCounter remembers where the lines begin that have been read and not yet asked for.

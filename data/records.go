@@ -22,24 +22,37 @@ type recordAt struct {
 	line   int32 // of its first line, from 1
 }
 
-// recordFile is a dataset in a text file: the index holds 16 bytes a row, and a row is read and parsed when it is asked for.
-type recordFile struct {
-	path    string
-	options Options
-	file    *os.File
-	index   []recordAt
-	report  Report
-	parse   func(record []byte) (map[string]any, error)
+// recordFile is what records in a text file become: the index holds 16 bytes a record,
+// and one is read and parsed when it is asked for.
+type recordFile[T any] struct {
+	path  string
+	file  *os.File
+	index []recordAt
+	parse func(record []byte, where string) (T, error)
 }
 
-// openRecords builds the index: split finds the records, and parse makes fields of one.
-func openRecords(path string, o Options, split splitter, parse func([]byte) (map[string]any, error)) (Dataset, error) {
+// openRecords builds the index: split finds the records and parse makes something of one; good is told what was made, broken what was not.
+func openRecords[T any](
+	path string, split splitter, parse func(record []byte, where string) (T, error), good func(T), broken func(where string, err error),
+) (*recordFile[T], error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	d := &recordFile{path: path, options: o, file: f, parse: parse}
-	if err := d.build(split); err != nil {
+	d := &recordFile[T]{path: path, file: f, parse: parse}
+	err = split(f, func(at recordAt, record []byte, err error) {
+		var made T
+		if err == nil {
+			made, err = parse(record, d.where(at))
+		}
+		if err != nil {
+			broken(d.where(at), err)
+			return
+		}
+		good(made)
+		d.index = append(d.index, at)
+	})
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -50,52 +63,56 @@ func openRecords(path string, o Options, split splitter, parse func([]byte) (map
 // broken, if it is.
 type splitter func(r io.Reader, yield func(at recordAt, record []byte, err error)) error
 
-func (d *recordFile) build(split splitter) error {
-	err := split(d.file, func(at recordAt, record []byte, err error) {
-		if err == nil {
-			_, err = d.row(at, record)
-		}
-		if err != nil {
-			d.report.Add(d.where(at), err)
-			return
-		}
-		d.index = append(d.index, at)
-	})
-	d.report.Rows = len(d.index)
-	return err
-}
+func (d *recordFile[T]) where(at recordAt) string { return fmt.Sprintf("%s:%d", d.path, at.line) }
 
-func (d *recordFile) where(at recordAt) string { return fmt.Sprintf("%s:%d", d.path, at.line) }
+func (d *recordFile[T]) Len() int { return len(d.index) }
 
-func (d *recordFile) row(at recordAt, record []byte) (Row, error) {
-	fields, err := d.parse(record)
-	if err != nil {
-		return Row{}, err
-	}
-	return rowFrom(fields, d.where(at), filepath.Dir(d.path), d.options)
-}
-
-func (d *recordFile) Len() int { return len(d.index) }
-
-func (d *recordFile) Row(i int) (Row, error) {
+// record reads one again.
+func (d *recordFile[T]) record(i int) (T, error) {
+	var none T
 	at := d.index[i]
 	record := make([]byte, at.length)
 	if _, err := d.file.ReadAt(record, at.offset); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = errors.New("the file became shorter since it was opened")
 		}
-		return Row{}, &RowError{d.where(at), err}
+		return none, &RowError{d.where(at), err}
 	}
-	row, err := d.row(at, record)
+	made, err := d.parse(record, d.where(at))
 	if err != nil {
-		return Row{}, &RowError{d.where(at), err}
+		return none, &RowError{d.where(at), err}
 	}
-	return row, nil
+	return made, nil
 }
 
-func (d *recordFile) Report() Report { return d.report }
+func (d *recordFile[T]) Close() error { return d.file.Close() }
 
-func (d *recordFile) Close() error { return d.file.Close() }
+// rowFile is a dataset of pairs in a text file.
+type rowFile struct {
+	*recordFile[Row]
+	report Report
+}
+
+// openRows makes rows of the fields of records.
+func openRows(path string, o Options, split splitter, parse func(record []byte) (map[string]any, error)) (Dataset, error) {
+	d := &rowFile{}
+	f, err := openRecords(path, split, func(record []byte, where string) (Row, error) {
+		fields, err := parse(record)
+		if err != nil {
+			return Row{}, err
+		}
+		return rowFrom(fields, where, filepath.Dir(path), o)
+	}, func(Row) { d.report.Rows++ }, d.report.Add)
+	if err != nil {
+		return nil, err
+	}
+	d.recordFile = f
+	return d, nil
+}
+
+func (d *rowFile) Row(i int) (Row, error) { return d.record(i) }
+
+func (d *rowFile) Report() Report { return d.report }
 
 // lineReader gives lines with where they begin, and holds no more than maxRecord bytes of any.
 type lineReader struct {

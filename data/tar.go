@@ -50,24 +50,44 @@ func openTar(path string, o Options) (Dataset, error) {
 	return d, nil
 }
 
-// build reads the headers only, apart from a row's text, which is looked at once.
+// build looks at a row's text once.
 func (d *shard) build() error {
-	info, err := d.file.Stat()
+	err := walkTar(d.file, func(key string, files []tarFile) {
+		row := member{key: key}
+		for _, f := range files {
+			row.set(f.ext, f.span)
+		}
+		if _, err := d.row(row); err != nil {
+			d.report.Add(d.where(row), err)
+			return
+		}
+		d.rows = append(d.rows, row)
+	}, d.report.Add)
+	d.report.Rows = len(d.rows)
+	return err
+}
+
+// tarFile is one of the files that lie under one key.
+type tarFile struct {
+	ext string // what stands behind the key and a dot, in lower case
+	span
+}
+
+// walkTar reads the headers of a shard only. It tells of every key with its files, and of what cannot be read.
+func walkTar(file *os.File, group func(key string, files []tarFile), broken func(where string, err error)) error {
+	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	var row member
+	var key string
+	var files []tarFile
 	flush := func() {
-		if row.key != "" {
-			if _, err := d.row(row); err != nil {
-				d.report.Add(d.where(row), err)
-			} else {
-				d.rows = append(d.rows, row)
-			}
+		if key != "" {
+			group(key, files)
 		}
-		row = member{}
+		key, files = "", nil
 	}
-	headers := tar.NewReader(d.file)
+	headers := tar.NewReader(file)
 	for first := true; ; first = false {
 		h, err := headers.Next()
 		if errors.Is(err, io.EOF) {
@@ -78,7 +98,7 @@ func (d *shard) build() error {
 		}
 		if err != nil {
 			flush()
-			d.report.Add(d.path, fmt.Errorf("the shard is cut short or broken: %w", err))
+			broken(file.Name(), fmt.Errorf("the shard is cut short or broken: %w", err))
 			break
 		}
 		if h.Typeflag != tar.TypeReg {
@@ -87,31 +107,30 @@ func (d *shard) build() error {
 		name := path.Clean(h.Name)
 		if !filepath.IsLocal(h.Name) {
 			flush()
-			d.report.Add(d.path+":"+h.Name, errors.New("the name leads out of the shard"))
+			broken(file.Name()+":"+h.Name, errors.New("the name leads out of the shard"))
 			continue
 		}
 		// The reader takes whole blocks, so that the file stands where the member's content begins.
-		offset, err := d.file.Seek(0, io.SeekCurrent)
+		offset, err := file.Seek(0, io.SeekCurrent)
 		if err != nil {
 			return err
 		}
-		key, ext := splitKey(name)
-		if key == "" {
+		own, ext := splitKey(name)
+		if own == "" {
 			continue
 		}
-		if key != row.key {
+		if own != key {
 			flush()
-			row.key = key
+			key = own
 		}
 		if h.Size > info.Size()-offset {
-			d.report.Add(d.where(row), fmt.Errorf("%s is cut short", h.Name))
-			row = member{}
+			broken(file.Name()+":"+key, fmt.Errorf("%s is cut short", h.Name))
+			key = ""
 			break
 		}
-		row.set(ext, span{offset, h.Size})
+		files = append(files, tarFile{ext, span{offset, h.Size}})
 	}
 	flush()
-	d.report.Rows = len(d.rows)
 	return nil
 }
 
@@ -140,12 +159,15 @@ func (m *member) set(ext string, s span) {
 
 func (d *shard) where(m member) string { return d.path + ":" + m.key }
 
-func (d *shard) read(s span) ([]byte, error) {
-	if s.size > maxMember {
+// text reads a part, of at most maxMember bytes.
+func (d *shard) text(s span) ([]byte, error) { return readSpan(d.file, s, maxMember) }
+
+func readSpan(file *os.File, s span, limit int64) ([]byte, error) {
+	if s.size > limit {
 		return nil, fmt.Errorf("a text of %d bytes is too long", s.size)
 	}
 	b := make([]byte, s.size)
-	_, err := d.file.ReadAt(b, s.offset)
+	_, err := file.ReadAt(b, s.offset)
 	return b, err
 }
 
@@ -155,7 +177,7 @@ func (d *shard) row(m member) (Row, error) {
 	}
 	fields := map[string]any{}
 	if m.json.size > 0 {
-		b, err := d.read(m.json)
+		b, err := d.text(m.json)
 		if err != nil {
 			return Row{}, fmt.Errorf("json: %w", err)
 		}
@@ -164,7 +186,7 @@ func (d *shard) row(m member) (Row, error) {
 		}
 	}
 	if m.cls.size > 0 {
-		b, err := d.read(m.cls)
+		b, err := d.text(m.cls)
 		if err != nil {
 			return Row{}, fmt.Errorf("cls: %w", err)
 		}
@@ -175,7 +197,7 @@ func (d *shard) row(m member) (Row, error) {
 		fields["cls"] = n
 	}
 	if m.text.size > 0 {
-		b, err := d.read(m.text)
+		b, err := d.text(m.text)
 		if err != nil {
 			return Row{}, fmt.Errorf("txt: %w", err)
 		}

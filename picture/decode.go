@@ -62,40 +62,70 @@ func Decode(data []byte, o Options) (*Image, error) {
 
 // DecodeRGBA is Decode with the transparency kept.
 func DecodeRGBA(data []byte, o Options) (m *RGBA, err error) {
-	if len(data) == 0 {
-		return nil, &decodeError{kind: ErrNotPicture, text: "the file is empty (0 bytes)"}
-	}
-	f, err := sniff(data)
+	f, _, _, err := look(data, o)
 	if err != nil {
 		return nil, err
 	}
-	// A decoder that is not ours may yet panic on hostile bytes; the user then gets the same line as for any broken file.
-	defer func() {
-		if r := recover(); r != nil {
-			m, err = nil, brokenError(f.name, fmt.Errorf("decoder failed: %v", r))
-		}
-	}()
-	w, h, err := f.config(data)
-	if err != nil {
+	defer rescue(f, &err)
+	turned := f.turned(data)
+	if m, err = f.decode(data); err != nil {
 		return nil, brokenError(f.name, err)
+	}
+	return m.orient(turned), nil
+}
+
+// Size is the width and height that Decode would give, by the header alone. Errors are Decode's, of what the header shows.
+func Size(data []byte, o Options) (w, h int, err error) {
+	f, w, h, err := look(data, o)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer rescue(f, &err)
+	if t := f.turned(data); t >= 5 && t <= 8 { // lies on its side
+		w, h = h, w
+	}
+	return w, h, nil
+}
+
+// look finds a file's format and reads its size, which is looked at before anything is decoded.
+func look(data []byte, o Options) (f *format, w, h int, err error) {
+	if len(data) == 0 {
+		return nil, 0, 0, &decodeError{kind: ErrNotPicture, text: "the file is empty (0 bytes)"}
+	}
+	if f, err = sniff(data); err != nil {
+		return nil, 0, 0, err
+	}
+	defer rescue(f, &err)
+	w, h, err = f.config(data)
+	if err != nil {
+		return nil, 0, 0, brokenError(f.name, err)
 	}
 	if w <= 0 || h <= 0 {
-		return nil, brokenError(f.name, fmt.Errorf("size is %d×%d", w, h))
+		return nil, 0, 0, brokenError(f.name, fmt.Errorf("size is %d×%d", w, h))
 	}
 	if limit := o.maxPixels(); w > limit/h {
-		return nil, tooLargeError(f.name, w, h, limit)
+		return nil, 0, 0, tooLargeError(f.name, w, h, limit)
 	}
 	if f.least != nil && len(data) < f.least(w, h) {
-		return nil, brokenError(f.name, fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(data), w, h))
+		return nil, 0, 0, brokenError(f.name, fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(data), w, h))
 	}
-	m, err = f.decode(data)
-	if err != nil {
-		return nil, brokenError(f.name, err)
+	return f, w, h, nil
+}
+
+// rescue makes an error of a panic: a decoder that is not ours may yet panic on hostile bytes, and the user then gets the same line as
+// for any broken file.
+func rescue(f *format, err *error) {
+	if r := recover(); r != nil {
+		*err = brokenError(f.name, fmt.Errorf("decoder failed: %v", r))
 	}
-	if f.orientation != nil {
-		m = m.orient(f.orientation(data))
+}
+
+// turned is the file's EXIF orientation, 1 to 8, or 0 where there is none.
+func (f *format) turned(data []byte) int {
+	if f.orientation == nil {
+		return 0
 	}
-	return m, nil
+	return f.orientation(data)
 }
 
 // Read decodes the picture that r holds, up to its end.

@@ -1,0 +1,220 @@
+package data
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// finder is where a document's pictures are.
+type finder interface {
+	// find looks for the picture that a document names as its n-th, counted from 0. name is what a record may have for a picture.
+	find(name any, n int) (image, error)
+}
+
+// inFolder finds pictures by their paths from a folder.
+type inFolder struct {
+	dir   string
+	fetch func(url string) ([]byte, error)
+}
+
+func (f inFolder) find(name any, _ int) (image, error) {
+	if s, ok := name.(string); ok && isAddress(s) {
+		if f.fetch == nil {
+			return nil, because(OnNetwork, "addresses on the network are not read: %.100q", s)
+		}
+		return onNetwork{s, f.fetch}, nil
+	}
+	img, err := imageFrom(name, f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &whyError{NotFound, err}
+	}
+	return img, err
+}
+
+func isAddress(s string) bool {
+	scheme, _, ok := strings.Cut(s, "://")
+	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
+}
+
+// onNetwork is a picture's address.
+type onNetwork struct {
+	url   string
+	fetch func(url string) ([]byte, error)
+}
+
+func (p onNetwork) bytes() ([]byte, error) { return p.fetch(p.url) }
+
+func (p onNetwork) name() string { return p.url }
+
+// pageFrom sorts the fields of a record into a page; what it takes is removed from fields, and the rest is the page's Extra.
+func pageFrom(fields map[string]any, where string, in finder, o PageOptions) (Page, error) {
+	p := &maker{page: Page{ID: where, Where: where}, in: in, o: o}
+	has := func(keys ...string) bool {
+		for _, k := range keys {
+			if _, ok := fields[k].([]any); !ok {
+				return false
+			}
+		}
+		return true
+	}
+	var err error
+	switch {
+	case has("parts"):
+		err = p.parts(fields)
+	case has("text_list", "image_info"):
+		err = p.mmc4(fields)
+	case has("texts", "images"):
+		err = p.obelics(fields)
+	default:
+		err = errors.New("no page: it has neither parts, nor text_list and image_info, nor texts and images")
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	if _, value, err := take(fields, "", idKeys); err == nil {
+		p.page.ID = fmt.Sprint(value)
+	}
+	p.page.Extra = fields
+	return p.done()
+}
+
+// maker puts a page together.
+type maker struct {
+	page Page
+	in   finder
+	o    PageOptions
+}
+
+// text adds a text behind what is there. Texts of one stretch become one, with glue between.
+func (p *maker) text(s, glue string) {
+	if s = strings.ToValidUTF8(s, "\uFFFD"); s == "" {
+		return
+	}
+	if n := len(p.page.Parts); n > 0 && p.page.Parts[n-1].Media == nil {
+		p.page.Parts[n-1].Text += glue + s
+		return
+	}
+	p.page.Parts = append(p.page.Parts, Part{Text: s})
+}
+
+// picture adds a picture behind what is there: what the document calls it, and its number in the document.
+func (p *maker) picture(name any, n int) error {
+	img, err := p.in.find(name, n)
+	if err == nil {
+		err = p.o.admit(img)
+	}
+	if err != nil {
+		return err
+	}
+	p.page.Parts = append(p.page.Parts, Part{Media: &Media{where: p.page.Where, image: img, maxPixels: p.o.MaxPixels}})
+	return nil
+}
+
+// leaveOut notes a picture that the page does not have.
+func (p *maker) leaveOut(name any, err error) {
+	p.page.LeftOut = append(p.page.LeftOut, LeftOut{Name: nameOf(name), Why: WhyOf(err), Err: err})
+}
+
+// nameOf is what a message calls a picture.
+func nameOf(name any) string {
+	s, ok := name.(string)
+	switch {
+	case !ok || s == "":
+		return "picture"
+	case strings.HasPrefix(s, "data:"):
+		head, _, _ := strings.Cut(s, ",")
+		return head[:min(len(head), 40)]
+	}
+	return s
+}
+
+// done is the page, if there is something to learn from it.
+func (p *maker) done() (Page, error) {
+	texts, pictures := 0, 0
+	for _, part := range p.page.Parts {
+		switch {
+		case part.Media != nil:
+			pictures++
+		case strings.TrimSpace(part.Text) != "":
+			texts++
+		}
+	}
+	switch {
+	case pictures == 0 && len(p.page.LeftOut) > 0:
+		l := p.page.LeftOut[0]
+		return Page{}, because(NoPictures, "it has no pictures but %d that were left out, the first: %s: %w", len(p.page.LeftOut), l.Name, l.Err)
+	case pictures == 0:
+		return Page{}, because(NoPictures, "it has no pictures")
+	case texts == 0:
+		return Page{}, because(NoText, "it has no text")
+	}
+	return p.page, nil
+}
+
+// parts reads this project's own pages: what is written is what is meant, so that a picture that is not there spoils the page.
+func (p *maker) parts(fields map[string]any) error {
+	list := fields["parts"].([]any)
+	delete(fields, "parts")
+	n := 0
+	for i, v := range list {
+		part, ok := v.(map[string]any)
+		if !ok {
+			return fmt.Errorf("part %d is %T, not an object", i+1, v)
+		}
+		image, text := part["image"], part["text"]
+		switch {
+		case (image == nil) == (text == nil):
+			return fmt.Errorf("part %d is neither an image nor a text, or both", i+1)
+		case image != nil:
+			if err := p.picture(image, n); err != nil {
+				return fmt.Errorf("part %d: image: %w", i+1, err)
+			}
+			n++
+		default:
+			s, ok := text.(string)
+			if !ok {
+				return fmt.Errorf("part %d: text: is %T, not a text", i+1, text)
+			}
+			p.text(s, "")
+		}
+	}
+	return nil
+}
+
+// obelics reads OBELICS's documents: two lists side by side, and metadata, a list too, that may be written as JSON.
+func (p *maker) obelics(fields map[string]any) error {
+	texts, images := fields["texts"].([]any), fields["images"].([]any)
+	delete(fields, "texts")
+	delete(fields, "images")
+	if len(texts) != len(images) {
+		return fmt.Errorf("%d texts beside %d images", len(texts), len(images))
+	}
+	n := 0
+	for i := range texts {
+		if images[i] != nil {
+			if err := p.picture(images[i], n); err != nil {
+				p.leaveOut(images[i], err)
+			}
+			n++
+		}
+		switch s := texts[i].(type) {
+		case nil:
+		case string:
+			p.text(strings.TrimSpace(s), "\n\n")
+		default:
+			return fmt.Errorf("texts: number %d is %T, not a text", i+1, s)
+		}
+	}
+	for _, key := range []string{"metadata", "general_metadata"} {
+		if s, ok := fields[key].(string); ok {
+			var v any
+			if json.Unmarshal([]byte(s), &v) == nil {
+				fields[key] = v
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package data
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// PageOptions says how pages are read. The zero value is ready.
+type PageOptions struct {
+	Format        string  // jsonl, json, tar; by the name where empty
+	Pictures      string  // the folder that pictures are looked for in; where the file is that names them if empty
+	MinSide       int     // the least height and width of a picture; 0: any
+	MaxAspect     float64 // the most that a picture's longer side may be of the shorter; 0: any
+	MinSimilarity float64 // MMC4: the least cosine of a picture and its sentence; 0: any
+	MaxPixels     int     // the most pixels a picture may have; 0 means picture.DefaultMaxPixels
+
+	// Fetch reads a picture's address on the network when the picture is used. Without it such pictures are not there.
+	Fetch func(url string) ([]byte, error)
+}
+
+var pageFormats = []string{"jsonl", "json", "tar"}
+
+// OpenPages opens pages: a file, or several by a pattern as for Open. A JSON object is one of three kinds, by its fields:
+//
+//   - parts: [{"image": F}, {"text": T}, …], where F is what a pair's picture may be;
+//   - MMC4's text_list and image_info: each picture stands before the sentence that it was matched with;
+//   - OBELICS's texts and images: lists side by side, of which one has null where the other has something.
+//
+// A shard (tar) has such an object as key.json and its pictures beside it: under the names that it says, as key.NAME, or as key.0.png,
+// key.1.jpg, …, numbered as the document names them.
+//
+// A page whose own pictures cannot be found is left out. Of MMC4 and OBELICS, which were collected from the network and lose pictures
+// as it does, those pictures are.
+func OpenPages(spec string, o PageOptions) (Pages, error) {
+	parts, err := openParts(spec, func(path string) (Pages, error) { return openPagesAt(path, o) })
+	if err != nil {
+		return nil, fmt.Errorf("open pages: %w", err)
+	}
+	d := ConcatPages(parts...)
+	if r := d.Report(); r.Rows == 0 {
+		d.Close()
+		if r.Broken > 0 {
+			return nil, fmt.Errorf("open pages: %s: %w: %d left out, the first: %w", spec, ErrNoRows, r.Broken, r.Examples[0])
+		}
+		return nil, fmt.Errorf("open pages: %s: %w", spec, ErrNoRows)
+	}
+	return d, nil
+}
+
+func openPagesAt(path string, o PageOptions) (Pages, error) {
+	format, err := formatAt(path, o.Format, pageFormats)
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case "jsonl":
+		return openPageRecords(path, o, splitLines)
+	case "json":
+		return openPageRecords(path, o, splitValues)
+	}
+	return openPageTar(path, o)
+}
+
+// ConcatPages is several lists of pages one after the other. It takes them over: closing it closes them.
+func ConcatPages(parts ...Pages) Pages {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return pageConcat{newConcat(parts)}
+}
+
+type pageConcat struct{ *concat[Pages] }
+
+func (c pageConcat) Page(i int) (Page, error) {
+	d, i := c.find(i)
+	return d.Page(i)
+}
+
+func (c pageConcat) Report() PageReport {
+	var r PageReport
+	for _, p := range c.parts {
+		r.add(p.Report())
+	}
+	return r
+}
+
+// pageFile is a list of pages in a text file.
+type pageFile struct {
+	*recordFile[Page]
+	report PageReport
+}
+
+func openPageRecords(path string, o PageOptions, split splitter) (Pages, error) {
+	d := &pageFile{}
+	folder := o.Pictures
+	if folder == "" {
+		folder = filepath.Dir(path)
+	}
+	f, err := openRecords(path, split, func(record []byte, where string) (Page, error) {
+		fields, err := parseObject(record)
+		if err != nil {
+			return Page{}, err
+		}
+		return pageFrom(fields, where, inFolder{folder, o.Fetch}, o)
+	}, d.report.has, d.report.Skip)
+	if err != nil {
+		return nil, err
+	}
+	d.recordFile = f
+	return d, nil
+}
+
+func (d *pageFile) Page(i int) (Page, error) { return d.record(i) }
+
+func (d *pageFile) Report() PageReport { return d.report }
