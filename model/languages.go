@@ -24,9 +24,11 @@ const (
 	T5      = "t5"
 	GPTNeoX = "gpt_neox"
 	MPT     = "mpt"
+
+	MosaicGPT = "mosaic_gpt" // MPT's first generation
 )
 
-var languageTypes = []string{Llama, OPT, T5, GPTNeoX, MPT}
+var languageTypes = []string{Llama, OPT, T5, GPTNeoX, MPT, MosaicGPT}
 
 // IsLanguage says whether a model_type is that of a language model.
 func IsLanguage(modelType string) bool { return slices.Contains(languageTypes, modelType) }
@@ -55,8 +57,12 @@ func BindLanguage(b *nn.Builder, modelType string, config json.RawMessage, g Gen
 		}
 		g.setEOS(&c.EOS)
 		return gptneox.New(b, c), nil
-	case MPT:
-		c, err := mpt.ParseConfig(config)
+	case MPT, MosaicGPT:
+		parse := mpt.ParseConfig
+		if modelType == MosaicGPT {
+			parse = mpt.ParseFirst
+		}
+		c, err := parse(config)
 		if err != nil {
 			return nil, err
 		}

@@ -12,17 +12,13 @@ import (
 
 // Config is a GPT-NeoX's size.
 type Config struct {
-	Vocab, Width, FeedForward int
-	Layers, Heads             int
-	Context                   int
-	Rope                      tensor.Rope // of the first columns of each head
-	Act                       kernel.Act
-	Eps                       float32 // of the layer norms
-	Parallel                  bool    // attention and feed-forward read the same hidden states
-	Bias                      bool    // the attention's maps have biases
-	Tied                      bool    // the output head is the embedding
-	BOS, Pad                  int32
-	EOS                       []int32
+	language.Sizes
+	Rope     tensor.Rope // of the first columns of each head
+	Act      kernel.Act
+	Eps      float32 // of the layer norms
+	Parallel bool    // attention and feed-forward read the same hidden states
+	Bias     bool    // the attention's maps have biases
+	Tied     bool    // the output head is the embedding
 }
 
 // ParseConfig reads the config.json of a GPTNeoXForCausalLM. What is left out has transformers' default.
@@ -69,10 +65,13 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("gptneox: config: hidden_act: %w", err)
 	}
 	c := Config{
-		Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, Context: j.Context,
-		Act: act, Eps: j.Eps, Parallel: j.Parallel, Bias: j.Bias, Tied: j.Tied, BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+		Sizes: language.Sizes{
+			Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, Context: j.Context,
+			BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+		},
+		Act: act, Eps: j.Eps, Parallel: j.Parallel, Bias: j.Bias, Tied: j.Tied,
 	}
-	if err := c.check(); err != nil {
+	if err := c.CheckHeads("gptneox"); err != nil {
 		return Config{}, err
 	}
 	c.Rope = tensor.Rope{Dim: int(float64(c.headDim()) * j.Fraction), Base: j.Base}
@@ -89,29 +88,4 @@ type rope struct {
 	Type     string  `json:"rope_type"`
 }
 
-func (c *Config) check() error {
-	if err := language.CheckSizes(
-		language.Size{Name: "vocabulary", Value: c.Vocab},
-		language.Size{Name: "width", Value: c.Width},
-		language.Size{Name: "feed-forward width", Value: c.FeedForward},
-		language.Size{Name: "number of layers", Value: c.Layers},
-		language.Size{Name: "number of heads", Value: c.Heads},
-		language.Size{Name: "context", Value: c.Context},
-	); err != nil {
-		return fmt.Errorf("gptneox: %w", err)
-	}
-	if c.Width%c.Heads != 0 {
-		return fmt.Errorf("gptneox: width %d is not a multiple of %d heads", c.Width, c.Heads)
-	}
-	return nil
-}
-
 func (c *Config) headDim() int { return c.Width / c.Heads }
-
-// shared is what the rest of the house knows of the model.
-func (c *Config) shared() language.Config {
-	return language.Config{
-		Architecture: "gptneox", Vocab: c.Vocab, Width: c.Width, Layers: c.Layers, KVHeads: c.Heads, HeadDim: c.headDim(),
-		Context: c.Context, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
-	}
-}

@@ -18,12 +18,11 @@ import (
 
 // Model is a GPT-NeoX with its weights. It may be used by many runs at a time.
 type Model struct {
-	cfg                      Config
-	path, normPath, headPath string
-	words                    *tensor.Tensor // [vocabulary, width]
-	blocks                   []block
-	norm                     norm
-	head                     *tensor.Tensor // [vocabulary, width]
+	language.Words
+	cfg            Config
+	path, normPath string
+	blocks         []block
+	norm           norm
 }
 
 var _ language.Model = (*Model)(nil)
@@ -53,18 +52,13 @@ var normal = nn.Init{Kind: nn.Normal, Std: 0.02}
 func New(b *nn.Builder, cfg Config) *Model {
 	inner := b.Sub("gpt_neox")
 	cfg.Vocab = language.Vocabulary(inner, "embed_in.weight", cfg.Vocab)
-	m := &Model{
-		cfg: cfg, path: inner.Path(), normPath: inner.Sub("final_layer_norm").Path(), headPath: b.Sub("embed_out").Path(),
-		words: inner.Tensor("embed_in.weight", normal, cfg.Vocab, cfg.Width),
-		norm:  newNorm(inner.Sub("final_layer_norm"), &cfg),
-	}
-	for i := range cfg.Layers {
+	m := &Model{cfg: cfg, path: inner.Path(), normPath: inner.Sub("final_layer_norm").Path()}
+	m.BindTable(inner, "embed_in.weight", cfg.Vocab, cfg.Width)
+	m.norm = newNorm(inner.Sub("final_layer_norm"), &cfg)
+	for i := range b.Count(cfg.Layers) {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
 	}
-	m.head = m.words
-	if !cfg.Tied {
-		m.head = b.Tensor("embed_out.weight", normal, cfg.Vocab, cfg.Width)
-	}
+	m.BindHead(b, "embed_out", cfg.Tied)
 	return m
 }
 
@@ -92,41 +86,20 @@ func newNorm(b *nn.Builder, c *Config) norm {
 }
 
 // Config implements language.Model.
-func (m *Model) Config() language.Config { return m.cfg.shared() }
+func (m *Model) Config() language.Config { return m.cfg.Shared("gptneox") }
 
 // Cost is what the model's work takes.
 func (m *Model) Cost() language.Cost {
-	c := language.Cost{Head: m.head.Len(), HeadBytes: language.StoredBytes(m.head)}
-	for i := range m.blocks {
+	return m.Words.Cost(m.cfg.Width, m.cfg.Width, len(m.blocks), func(i int) []*tensor.Tensor {
 		b := &m.blocks[i]
-		c.Add(b.qkv.weight, b.out.weight, b.inner.weight, b.outer.weight)
-		c.Attention += m.cfg.Width
-		c.CacheRow += 2 * m.cfg.Width
-	}
-	return c
-}
-
-// Embed implements language.Model.
-func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
-	return r.Embedding(m.words, ids, shape...)
-}
-
-// Logits implements language.Model.
-func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
-	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
-	r.Observe(m.headPath, logits)
-	return logits
+		return []*tensor.Tensor{b.qkv.weight, b.out.weight, b.inner.weight, b.outer.weight}
+	})
 }
 
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)
-	h := in.Embeds
-	mark := r.Mark()
-	for i := range m.blocks {
-		h = r.Release(mark, m.block(p, i, p.Enter(i, h)))
-	}
-	p.End()
+	h := p.Through(in.Embeds, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h) })
 	h = m.norm.of(r, h)
 	r.Observe(m.normPath, h)
 	r.Observe(m.path, h)

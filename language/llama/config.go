@@ -15,31 +15,20 @@ import (
 
 // Config is a LLaMA's size.
 type Config struct {
-	Vocab, Width, FeedForward int
-	Extra                     int // words behind the vocabulary whose rows are tensors of their own (IDEFICS)
-	Layers                    int
-	Heads, KVHeads, HeadDim   int // Heads of queries share KVHeads of keys and values
-	Context                   int
-	Rope                      tensor.Rope
-	Eps                       float32 // of the RMS norms
-	Act                       kernel.Act
-	Tied                      bool // the output head is the embedding
-	BOS, Pad                  int32
-	EOS                       []int32
+	language.Sizes
+
+	Extra            int // words behind the vocabulary whose rows are tensors of their own (IDEFICS)
+	KVHeads, HeadDim int // Heads of queries share KVHeads of keys and values
+	Rope             tensor.Rope
+	Eps              float32 // of the RMS norms
+	Act              kernel.Act
+	Tied             bool // the output head is the embedding
 }
 
 func (c *Config) check() error {
-	if err := language.CheckSizes(
-		language.Size{Name: "vocabulary", Value: c.Vocab},
-		language.Size{Name: "width", Value: c.Width},
-		language.Size{Name: "feed-forward width", Value: c.FeedForward},
-		language.Size{Name: "number of layers", Value: c.Layers},
-		language.Size{Name: "number of heads", Value: c.Heads},
-		language.Size{Name: "number of key and value heads", Value: c.KVHeads},
-		language.Size{Name: "size of a head", Value: c.HeadDim},
-		language.Size{Name: "context", Value: c.Context},
-	); err != nil {
-		return fmt.Errorf("llama: %w", err)
+	if err := c.Check("llama", language.Size{Name: "number of key and value heads", Value: c.KVHeads},
+		language.Size{Name: "size of a head", Value: c.HeadDim}); err != nil {
+		return err
 	}
 	switch {
 	case c.Extra < 0 || c.Extra > language.MaxSize:
@@ -145,9 +134,12 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("llama: config: hidden_act: %w", err)
 	}
 	c := Config{
-		Vocab: j.Vocab, Extra: j.Extra, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, KVHeads: j.KVHeads,
-		HeadDim: j.HeadDim, Context: j.Context, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta, Stretch: stretch}, Eps: j.Eps, Act: act,
-		Tied: j.Tied, BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+		Sizes: language.Sizes{
+			Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, Context: j.Context,
+			BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+		},
+		Extra: j.Extra, KVHeads: j.KVHeads, HeadDim: j.HeadDim, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta, Stretch: stretch},
+		Eps: j.Eps, Act: act, Tied: j.Tied,
 	}
 	return c, c.check()
 }
@@ -180,13 +172,15 @@ func GGUFConfig(meta weights.Meta, src weights.Source) (Config, error) {
 		return -1
 	}
 	c := Config{
-		Width: integer("llama.embedding_length", 0), FeedForward: integer("llama.feed_forward_length", 0),
-		Layers: integer("llama.block_count", 0), Heads: integer("llama.attention.head_count", 0),
-		Context: integer("llama.context_length", 0),
-		Eps:     number("llama.attention.layer_norm_rms_epsilon", 1e-5),
-		Act:     kernel.SiLU,
-		BOS:     id("tokenizer.ggml.bos_token_id"),
-		Pad:     id("tokenizer.ggml.padding_token_id"),
+		Sizes: language.Sizes{
+			Width: integer("llama.embedding_length", 0), FeedForward: integer("llama.feed_forward_length", 0),
+			Layers: integer("llama.block_count", 0), Heads: integer("llama.attention.head_count", 0),
+			Context: integer("llama.context_length", 0),
+			BOS:     id("tokenizer.ggml.bos_token_id"),
+			Pad:     id("tokenizer.ggml.padding_token_id"),
+		},
+		Eps: number("llama.attention.layer_norm_rms_epsilon", 1e-5),
+		Act: kernel.SiLU,
 	}
 	c.KVHeads = integer("llama.attention.head_count_kv", c.Heads)
 	if c.Heads > 0 {
@@ -268,8 +262,7 @@ func FromGGUF(f *weights.File, module string, opt nn.BuilderOptions) (*Model, er
 
 // shared is what the rest of the house knows of the model.
 func (c *Config) shared() language.Config {
-	return language.Config{
-		Architecture: "llama", Vocab: c.Vocab + c.Extra, Width: c.Width, Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
-		Context: c.Context, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
-	}
+	shared := c.Shared("llama")
+	shared.Vocab, shared.KVHeads, shared.HeadDim = c.Vocab+c.Extra, c.KVHeads, c.HeadDim
+	return shared
 }

@@ -27,7 +27,7 @@ func (m *Model) bindExtra(b *nn.Builder) {
 func (m *Model) embedExtra(r *tensor.Run, ids []int32, shape []int) *tensor.Tensor {
 	vocab := int32(m.cfg.Vocab)
 	if len(ids) == 0 || slices.Max(ids) < vocab {
-		return r.Embedding(m.embed, ids, shape...)
+		return m.words.Embed(r, ids, shape...)
 	}
 	// One table of what is looked up, the vocabulary's words first.
 	var own, extra []int32
@@ -40,7 +40,7 @@ func (m *Model) embedExtra(r *tensor.Run, ids []int32, shape []int) *tensor.Tens
 	}
 	table := r.Embedding(m.extra, extra, len(extra))
 	if len(own) > 0 {
-		table = r.Concat(0, r.Embedding(m.embed, own, len(own)), table)
+		table = r.Concat(0, m.words.Embed(r, own, len(own)), table)
 	}
 	index := make([]int32, len(ids))
 	nextOwn, nextExtra := int32(0), int32(len(own))

@@ -17,12 +17,11 @@ import (
 
 // Model is a LLaMA with its weights. It may be used by many runs at a time.
 type Model struct {
+	words            language.Words
 	cfg              Config
 	path, headPath   string
-	embed            *tensor.Tensor // [vocabulary, width]
 	blocks           []block
 	norm             norm
-	head             *tensor.Tensor // [vocabulary, width]
 	extra, extraHead *tensor.Tensor // nil, or [additional words, width]: see extra.go
 }
 
@@ -67,17 +66,13 @@ func New(b *nn.Builder, cfg Config) *Model {
 	m := &Model{
 		cfg: cfg, path: b.Sub("model").Path(), headPath: b.Sub("lm_head").Path(),
 	}
-	normal := nn.Init{Kind: nn.Normal, Std: 0.02}
 	inner := b.Sub("model")
-	m.embed = inner.Tensor("embed_tokens.weight", normal, cfg.Vocab, cfg.Width)
+	m.words.BindTable(inner, "embed_tokens.weight", cfg.Vocab, cfg.Width)
 	for i := range b.Count(cfg.Layers) {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
 	}
 	m.norm = newNorm(inner.Sub("norm"), &cfg)
-	m.head = m.embed
-	if !cfg.Tied {
-		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.Width)
-	}
+	m.words.BindHead(b, "lm_head", cfg.Tied)
 	m.bindExtra(b)
 	return m
 }
@@ -111,16 +106,10 @@ func (m *Model) Config() language.Config { return m.cfg.shared() }
 
 // Cost is what the model's work takes.
 func (m *Model) Cost() language.Cost {
-	c := language.Cost{Head: m.head.Len(), HeadBytes: language.StoredBytes(m.head)}
-	for i := range m.blocks {
+	return m.words.Cost(m.cfg.Heads*m.cfg.HeadDim, m.cfg.KVHeads*m.cfg.HeadDim, len(m.blocks), func(i int) []*tensor.Tensor {
 		b := &m.blocks[i]
-		for _, p := range []projection{b.query, b.key, b.value, b.out, b.gate, b.up, b.down} {
-			c.Add(p.weight)
-		}
-		c.Attention += m.cfg.Heads * m.cfg.HeadDim
-		c.CacheRow += 2 * m.cfg.KVHeads * m.cfg.HeadDim
-	}
-	return c
+		return []*tensor.Tensor{b.query.weight, b.key.weight, b.value.weight, b.out.weight, b.gate.weight, b.up.weight, b.down.weight}
+	})
 }
 
 // Embed implements language.Model.
@@ -128,15 +117,16 @@ func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
 	if m.extra != nil {
 		return m.embedExtra(r, ids, shape)
 	}
-	return r.Embedding(m.embed, ids, shape...)
+	return m.words.Embed(r, ids, shape...)
 }
 
 // Logits implements language.Model.
 func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
-	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
-	if m.extra != nil {
-		logits = r.Concat(-1, logits, r.Linear(hidden, m.extraHead, nil, kernel.NoAct))
+	if m.extra == nil {
+		return m.words.Logits(r, hidden)
 	}
+	own := r.Linear(hidden, m.words.Head, nil, kernel.NoAct)
+	logits := r.Concat(-1, own, r.Linear(hidden, m.extraHead, nil, kernel.NoAct))
 	r.Observe(m.headPath, logits)
 	return logits
 }
@@ -149,12 +139,7 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 		// whose padding's own hidden states show it.
 		p.Positions = language.Positions(nil, nil, nil, p.Rows, p.Length)
 	}
-	h := in.Embeds
-	mark := r.Mark()
-	for i := range m.blocks {
-		h = r.Release(mark, m.block(p, i, p.Enter(i, h)))
-	}
-	p.End()
+	h := p.Through(in.Embeds, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h) })
 	h = m.norm.of(r, h)
 	r.Observe(m.path, h)
 	return h

@@ -4,21 +4,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"dragoman/language"
 )
 
-// Config is an MPT's size.
+// Config is an MPT's size and its generation.
 type Config struct {
-	Vocab, Width, FeedForward int
-	Layers, Heads             int
-	Context                   int
-	BiasMax                   float64 // of ALiBi: the steepest head loses 2^−(BiasMax/Heads) a token
-	Scale                     float32 // of scores; 0: 1/√d
-	Eps                       float32 // of the layer norms
-	Tied                      bool    // the output head is the embedding
-	BOS, Pad                  int32
-	EOS                       []int32
+	language.Sizes
+	First    bool    // of the first generation, MosaicGPT: other names of tensors, and ALiBi by one formula for any number of heads
+	BiasMax  float64 // of ALiBi: the steepest head loses 2^−(BiasMax/Heads) a token
+	Scale    float32 // of scores; 0: 1/√d
+	Logits   float32 // what logits are multiplied with; 0: nothing
+	Eps      float32 // of the layer norms
+	HeadNorm bool    // queries and keys are normed, each over all heads together
+	Bias     bool    // maps and norms have biases
+	Tied     bool    // the output head is the embedding
 }
 
 // attention is attn_config. What is left out has transformers' default.
@@ -31,70 +32,110 @@ type attention struct {
 	Scale    *float32 `json:"softmax_scale"`
 }
 
+// common are the keys that both generations have.
+type common struct {
+	Vocab   int             `json:"vocab_size"`
+	Width   int             `json:"d_model"`
+	Layers  int             `json:"n_layers"`
+	Heads   int             `json:"n_heads"`
+	Context int             `json:"max_seq_len"`
+	NoBias  bool            `json:"no_bias"`
+	Scale   json.RawMessage `json:"logit_scale"`
+	Tied    bool            `json:"tie_word_embeddings"`
+	BOS     language.IDs    `json:"bos_token_id"`
+	EOS     language.IDs    `json:"eos_token_id"`
+	Pad     language.IDs    `json:"pad_token_id"`
+}
+
 // ParseConfig reads the config.json of an MptForCausalLM. What is left out has transformers' default.
 func ParseConfig(data []byte) (Config, error) {
 	j := struct {
-		Vocab     int          `json:"vocab_size"`
-		Width     int          `json:"d_model"`
-		Ratio     int          `json:"expansion_ratio"`
-		Layers    int          `json:"n_layers"`
-		Heads     int          `json:"n_heads"`
-		Context   int          `json:"max_seq_len"`
-		Eps       float32      `json:"layer_norm_epsilon"`
-		NoBias    bool         `json:"no_bias"`
-		Scale     any          `json:"logit_scale"`
-		Attention attention    `json:"attn_config"`
-		Tied      bool         `json:"tie_word_embeddings"`
-		BOS       language.IDs `json:"bos_token_id"`
-		EOS       language.IDs `json:"eos_token_id"`
-		Pad       language.IDs `json:"pad_token_id"`
+		common
+		Ratio     int       `json:"expansion_ratio"`
+		Eps       float32   `json:"layer_norm_epsilon"`
+		Attention attention `json:"attn_config"`
 	}{
-		Vocab: 50368, Width: 2048, Ratio: 4, Layers: 24, Heads: 16, Context: 2048, Eps: 1e-5, NoBias: true, Tied: true,
-		Attention: attention{ALiBi: true, BiasMax: 8},
+		common: common{Vocab: 50368, Width: 2048, Layers: 24, Heads: 16, Context: 2048, NoBias: true, Tied: true},
+		Ratio:  4, Eps: 1e-5, Attention: attention{ALiBi: true, BiasMax: 8},
 	}
 	if err := json.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("mpt: config: %w", err)
 	}
-	a := j.Attention
+	return j.config(j.Ratio, j.Eps, j.Attention, "attn_config: ")
+}
+
+// ParseFirst reads the config.json of a MosaicGPT, of which MPT-1B is one. What is left out has the default of the code that was released
+// with it.
+func ParseFirst(data []byte) (Config, error) {
+	j := struct {
+		common
+		Ratio    int      `json:"mlp_ratio"`
+		ALiBi    bool     `json:"alibi"`
+		BiasMax  float64  `json:"alibi_bias_max"`
+		Clip     *float64 `json:"attn_clip_qkv"`
+		NormQK   bool     `json:"attn_qk_ln"`
+		PrefixLM bool     `json:"prefix_lm"`
+		Softmax  *float32 `json:"softmax_scale"`
+	}{
+		common: common{Vocab: 50257, Width: 2048, Layers: 24, Heads: 16, Context: 2048, Tied: true},
+		Ratio:  4, BiasMax: 8,
+	}
+	if err := json.Unmarshal(data, &j); err != nil {
+		return Config{}, fmt.Errorf("mosaic_gpt: config: %w", err)
+	}
+	j.Tied = true // it knows no other
+	c, err := j.config(j.Ratio, 1e-5, attention{j.ALiBi, j.BiasMax, j.Clip, j.NormQK, j.PrefixLM, j.Softmax}, "")
+	c.First = true
+	return c, err
+}
+
+// config is what both generations' keys mean; where is what stands before the keys of an attention.
+func (j *common) config(ratio int, eps float32, a attention, where string) (Config, error) {
 	switch {
 	case !a.ALiBi:
-		return Config{}, errors.New("mpt: config: attn_config: positions that are learned (alibi false) are not supported")
-	case a.NormQK:
-		return Config{}, errors.New("mpt: config: attn_config: norms of queries and keys (qk_ln) are not supported")
-	case a.Clip != nil && *a.Clip != 0, a.PrefixLM, !j.NoBias, j.Scale != nil:
-		return Config{}, errors.New("mpt: config: clip_qkv, prefix_lm, logit_scale and biases are not supported")
+		return Config{}, fmt.Errorf("mpt: config: %spositions that are learned (alibi false) are not supported", where)
+	case a.Clip != nil && *a.Clip != 0, a.PrefixLM:
+		return Config{}, fmt.Errorf("mpt: config: %sclipped queries and keys (clip_qkv) and prefix_lm are not supported", where)
+	case !(a.BiasMax > 0 && a.BiasMax < 1000):
+		return Config{}, fmt.Errorf("mpt: config: %salibi_bias_max of %v", where, a.BiasMax)
 	}
 	c := Config{
-		Vocab: j.Vocab, Width: j.Width, FeedForward: j.Width * max(0, min(j.Ratio, 64)), Layers: j.Layers, Heads: j.Heads, Context: j.Context,
-		BiasMax: a.BiasMax, Eps: j.Eps, Tied: j.Tied, BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+		Sizes: language.Sizes{
+			Vocab: j.Vocab, Width: j.Width, FeedForward: j.Width * max(0, min(ratio, 64)), Layers: j.Layers, Heads: j.Heads, Context: j.Context,
+			BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+		},
+		BiasMax: a.BiasMax, Eps: eps, HeadNorm: a.NormQK, Bias: !j.NoBias, Tied: j.Tied,
 	}
 	if a.Scale != nil {
 		c.Scale = *a.Scale
 	}
-	return c, c.check()
+	if err := c.CheckHeads("mpt"); err != nil {
+		return Config{}, err
+	}
+	return c, c.scale(j.Scale)
 }
 
-func (c *Config) check() error {
-	if err := language.CheckSizes(
-		language.Size{Name: "vocabulary", Value: c.Vocab},
-		language.Size{Name: "width", Value: c.Width},
-		language.Size{Name: "feed-forward width", Value: c.FeedForward},
-		language.Size{Name: "number of layers", Value: c.Layers},
-		language.Size{Name: "number of heads", Value: c.Heads},
-		language.Size{Name: "context", Value: c.Context},
-	); err != nil {
-		return fmt.Errorf("mpt: %w", err)
+// scale reads logit_scale: a number, or the name of one.
+func (c *Config) scale(raw json.RawMessage) error {
+	var name string
+	switch {
+	case raw == nil || string(raw) == "null":
+		return nil
+	case json.Unmarshal(raw, &c.Logits) == nil && c.Logits > 0:
+		return nil
+	case json.Unmarshal(raw, &name) == nil && name == "inv_sqrt_d_model":
+		c.Logits = float32(1 / math.Sqrt(float64(c.Width)))
+		return nil
 	}
-	if c.Width%c.Heads != 0 {
-		return fmt.Errorf("mpt: width %d is not a multiple of %d heads", c.Width, c.Heads)
-	}
-	return nil
+	return errors.New("mpt: config: logit_scale is neither a number above 0 nor inv_sqrt_d_model")
 }
 
-// shared is what the rest of the house knows of the model.
-func (c *Config) shared() language.Config {
-	return language.Config{
-		Architecture: "mpt", Vocab: c.Vocab, Width: c.Width, Layers: c.Layers, KVHeads: c.Heads, HeadDim: c.Width / c.Heads,
-		Context: c.Context, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
+// names are what a generation calls the tensors of a block, and the last norm.
+type names struct{ norm1, norm2, module, up, down, lastNorm string }
+
+func (c *Config) names() names {
+	if c.First {
+		return names{norm1: "ln_1", norm2: "ln_2", module: "mlp", up: "mlp_up", down: "mlp_down", lastNorm: "ln_f"}
 	}
+	return names{norm1: "norm_1", norm2: "norm_2", module: "ffn", up: "up_proj", down: "down_proj", lastNorm: "norm_f"}
 }

@@ -1,11 +1,13 @@
-// Package mpt is the MPT architecture (MosaicML, 2023), MPT-7B being the language model of OpenFlamingo-9B: token embeddings, blocks
+// Package mpt is the MPT architecture (MosaicML, 2023) in its two generations: MosaicGPT, of which MPT-1B is one, the language model of
+// OpenFlamingo-3B, and MPT, whose MPT-7B is that of OpenFlamingo-9B. Token embeddings, blocks
 //
 //	h ← h + Out(attention(Q·x, K·x, V·x)),  x = LayerNorm(h)
 //	h ← h + Down(gelu(Up·x)),               x = LayerNorm(h)
 //
-// a last norm, and a head that is the embedding itself. No map has a bias, nor has a norm. Positions are marked by ALiBi (Press et al.,
-// 2022) alone: a head's scores fall by the same amount with each token further back. Hidden states are [B, T, width], logits [B, T,
-// vocabulary]. Tensor names are transformers' (MptForCausalLM), which are MosaicML's own.
+// a last norm, and a head that is the embedding itself. Maps and norms have no biases in anything that was released. Positions are marked
+// by ALiBi (Press et al., 2022) alone: a head's scores fall by the same amount with each token further back. MPT-1B norms queries and keys,
+// over all heads together. Hidden states are [B, T, width], logits [B, T, vocabulary]. Tensor names are MosaicML's own, which transformers'
+// MptForCausalLM kept.
 package mpt
 
 import (
@@ -19,59 +21,96 @@ import (
 
 // Model is an MPT with its weights. It may be used by many runs at a time.
 type Model struct {
-	cfg                      Config
-	path, normPath, headPath string
-	words                    *tensor.Tensor // [vocabulary, width]
-	blocks                   []block
-	norm                     *tensor.Tensor // [width]
-	head                     *tensor.Tensor // [vocabulary, width]
-	slopes                   []float64      // of each head
+	words          language.Words
+	cfg            Config
+	path, normPath string
+	blocks         []block
+	norm           norm
+	slopes         []float64 // of each head
 }
 
 var _ language.Model = (*Model)(nil)
 
 type block struct {
 	path, attentionPath, mlpPath string
-	attentionNorm, mlpNorm       *tensor.Tensor // [width]
-	qkv, out, up, down           *tensor.Tensor
+	attentionNorm, mlpNorm       norm
+	queryNorm, keyNorm           norm // without weights where there are none
+	qkv, out, up, down           linear
+}
+
+// linear is x·weightᵀ + bias; weight is [out, in], bias nil where the model has none.
+type linear struct{ weight, bias *tensor.Tensor }
+
+// norm is a layer norm's parameters.
+type norm struct {
+	weight, bias *tensor.Tensor // [width]
+	eps          float32
+}
+
+func (n norm) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	if n.weight == nil {
+		return x
+	}
+	return r.LayerNorm(x, n.weight, n.bias, n.eps)
 }
 
 // New binds a model to the tensors below b. Errors are b's.
 func New(b *nn.Builder, cfg Config) *Model {
-	inner := b.Sub("transformer")
+	inner, w := b.Sub("transformer"), cfg.names()
 	cfg.Vocab = language.Vocabulary(inner, "wte.weight", cfg.Vocab)
-	normal, one := nn.Init{Kind: nn.Normal, Std: 0.02}, nn.Init{Kind: nn.One}
-	m := &Model{
-		cfg: cfg, path: inner.Path(), normPath: inner.Sub("norm_f").Path(), headPath: b.Sub("lm_head").Path(),
-		words:  inner.Tensor("wte.weight", normal, cfg.Vocab, cfg.Width),
-		norm:   inner.Tensor("norm_f.weight", one, cfg.Width),
-		slopes: slopes(cfg.Heads, cfg.BiasMax),
+	m := &Model{cfg: cfg, path: inner.Path(), normPath: inner.Sub(w.lastNorm).Path(), slopes: slopes(cfg.Heads, cfg.BiasMax, cfg.First)}
+	m.words.BindTable(inner, "wte.weight", cfg.Vocab, cfg.Width)
+	m.norm = newNorm(inner.Sub(w.lastNorm), &cfg)
+	for i := range b.Count(cfg.Layers) {
+		m.blocks = append(m.blocks, newBlock(inner.Sub("blocks", i), &cfg))
 	}
-	for i := range cfg.Layers {
-		l := inner.Sub("blocks", i)
-		m.blocks = append(m.blocks, block{
-			path: l.Path(), attentionPath: l.Sub("attn").Path(), mlpPath: l.Sub("ffn").Path(),
-			attentionNorm: l.Tensor("norm_1.weight", one, cfg.Width),
-			mlpNorm:       l.Tensor("norm_2.weight", one, cfg.Width),
-			qkv:           l.Tensor("attn.Wqkv.weight", normal, 3*cfg.Width, cfg.Width),
-			out:           l.Tensor("attn.out_proj.weight", normal, cfg.Width, cfg.Width),
-			up:            l.Tensor("ffn.up_proj.weight", normal, cfg.FeedForward, cfg.Width),
-			down:          l.Tensor("ffn.down_proj.weight", normal, cfg.Width, cfg.FeedForward),
-		})
-	}
-	m.head = m.words
-	if !cfg.Tied {
-		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.Width)
-	}
+	m.words.BindHead(b, "lm_head", cfg.Tied)
 	return m
 }
 
-// slopes are how much each head's scores fall with a token: powers of 2 from 2^−(max/heads) to 2^−max. Where the heads are no power of
-// 2, they are those of the next one: every second first, then those between.
-func slopes(heads int, most float64) []float64 {
+func newBlock(b *nn.Builder, c *Config) block {
+	w, a := c.names(), b.Sub("attn")
+	f := b.Sub(w.module)
+	k := block{
+		path: b.Path(), attentionPath: a.Path(), mlpPath: f.Path(),
+		attentionNorm: newNorm(b.Sub(w.norm1), c),
+		mlpNorm:       newNorm(b.Sub(w.norm2), c),
+		qkv:           newLinear(a.Sub("Wqkv"), c, c.Width, 3*c.Width),
+		out:           newLinear(a.Sub("out_proj"), c, c.Width, c.Width),
+		up:            newLinear(f.Sub(w.up), c, c.Width, c.FeedForward),
+		down:          newLinear(f.Sub(w.down), c, c.FeedForward, c.Width),
+	}
+	if c.HeadNorm {
+		k.queryNorm, k.keyNorm = newNorm(a.Sub("q_ln"), c), newNorm(a.Sub("k_ln"), c)
+	}
+	return k
+}
+
+func newLinear(b *nn.Builder, c *Config, in, out int) linear {
+	l := linear{weight: b.Tensor("weight", nn.Init{Kind: nn.Normal, Std: 0.02}, out, in)}
+	if c.Bias {
+		l.bias = b.Tensor("bias", nn.Init{Kind: nn.Zero}, out)
+	}
+	return l
+}
+
+func newNorm(b *nn.Builder, c *Config) norm {
+	n := norm{weight: b.Tensor("weight", nn.Init{Kind: nn.One}, c.Width), eps: c.Eps}
+	if c.Bias {
+		n.bias = b.Tensor("bias", nn.Init{Kind: nn.Zero}, c.Width)
+	}
+	return n
+}
+
+// slopes are how much each head's scores fall with a token: powers of 2 from 2^−(most/heads) to 2^−most. Where the heads are no power of
+// 2, MPT has those of the next one, every second first, then those between; MosaicGPT has the powers, plain.
+func slopes(heads int, most float64, plain bool) []float64 {
 	power := 1
 	for power < heads {
 		power *= 2
+	}
+	if plain {
+		power = heads
 	}
 	all := make([]float64, power)
 	for i := range all {
@@ -90,43 +129,35 @@ func slopes(heads int, most float64) []float64 {
 }
 
 // Config implements language.Model.
-func (m *Model) Config() language.Config { return m.cfg.shared() }
+func (m *Model) Config() language.Config { return m.cfg.Shared("mpt") }
 
 // Cost is what the model's work takes.
 func (m *Model) Cost() language.Cost {
-	c := language.Cost{Head: m.head.Len(), HeadBytes: language.StoredBytes(m.head)}
-	for i := range m.blocks {
+	return m.words.Cost(m.cfg.Width, m.cfg.Width, len(m.blocks), func(i int) []*tensor.Tensor {
 		b := &m.blocks[i]
-		c.Add(b.qkv, b.out, b.up, b.down)
-		c.Attention += m.cfg.Width
-		c.CacheRow += 2 * m.cfg.Width
-	}
-	return c
+		return []*tensor.Tensor{b.qkv.weight, b.out.weight, b.up.weight, b.down.weight}
+	})
 }
 
 // Embed implements language.Model.
 func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
-	return r.Embedding(m.words, ids, shape...)
+	return m.words.Embed(r, ids, shape...)
 }
 
 // Logits implements language.Model.
 func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
-	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
-	r.Observe(m.headPath, logits)
-	return logits
+	if m.cfg.Logits != 0 {
+		hidden = r.Scale(hidden, m.cfg.Logits)
+	}
+	return m.words.Logits(r, hidden)
 }
 
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)
 	bias := m.bias(p)
-	h := in.Embeds
-	mark := r.Mark()
-	for i := range m.blocks {
-		h = r.Release(mark, m.block(p, i, p.Enter(i, h), bias))
-	}
-	p.End()
-	h = r.LayerNorm(h, m.norm, nil, m.cfg.Eps)
+	h := p.Through(in.Embeds, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h, bias) })
+	h = m.norm.of(r, h)
 	r.Observe(m.normPath, h)
 	r.Observe(m.path, h)
 	return h
@@ -151,8 +182,8 @@ func (m *Model) bias(p *language.Pass) *tensor.Tensor {
 
 func (m *Model) block(p *language.Pass, i int, h, bias *tensor.Tensor) *tensor.Tensor {
 	r, b := p.Run, &m.blocks[i]
-	h = r.Add(h, m.attention(p, i, r.LayerNorm(h, b.attentionNorm, nil, m.cfg.Eps), bias))
-	x := r.FeedForward(r.LayerNorm(h, b.mlpNorm, nil, m.cfg.Eps), b.up, nil, kernel.GELU, b.down, nil)
+	h = r.Add(h, m.attention(p, i, b.attentionNorm.of(r, h), bias))
+	x := r.FeedForward(b.mlpNorm.of(r, h), b.up.weight, b.up.bias, kernel.GELU, b.down.weight, b.down.bias)
 	r.Observe(b.mlpPath, x)
 	h = r.Add(h, x)
 	r.Observe(b.path, h)
@@ -161,11 +192,12 @@ func (m *Model) block(p *language.Pass, i int, h, bias *tensor.Tensor) *tensor.T
 
 func (m *Model) attention(p *language.Pass, i int, x, bias *tensor.Tensor) *tensor.Tensor {
 	r, b, d := p.Run, &m.blocks[i], m.cfg.Width
-	qkv := r.Linear(x, b.qkv, nil, kernel.NoAct)
+	qkv := r.Linear(x, b.qkv.weight, b.qkv.bias, kernel.NoAct)
+	query, key, value := r.Slice(qkv, 2, 0, d), r.Slice(qkv, 2, d, 2*d), r.Slice(qkv, 2, 2*d, 3*d)
 	y := p.Attend(i, tensor.AttentionArgs{
-		Q: r.Slice(qkv, 2, 0, d), Heads: m.cfg.Heads, Scale: m.cfg.Scale, Bias: bias, Path: b.attentionPath,
-	}, r.Slice(qkv, 2, d, 2*d), r.Slice(qkv, 2, 2*d, 3*d))
-	y = r.Linear(y, b.out, nil, kernel.NoAct)
+		Q: b.queryNorm.of(r, query), Heads: m.cfg.Heads, Scale: m.cfg.Scale, Bias: bias, Path: b.attentionPath,
+	}, b.keyNorm.of(r, key), value)
+	y = r.Linear(y, b.out.weight, b.out.bias, kernel.NoAct)
 	r.Observe(b.attentionPath, y)
 	return y
 }

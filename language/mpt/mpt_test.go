@@ -9,9 +9,12 @@ import (
 
 func TestSlopes(t *testing.T) {
 	for heads, want := range map[int]string{2: "[0.0625 0.00390625]", 4: "[0.25 0.0625 0.015625 0.00390625]", 3: "[0.0625 0.00390625 0.25]"} {
-		if got := fmt.Sprint(slopes(heads, 8)); got != want {
+		if got := fmt.Sprint(slopes(heads, 8, false)); got != want {
 			t.Errorf("%d heads: %s, want %s", heads, got, want)
 		}
+	}
+	if got := fmt.Sprint(slopes(3, 6, true)); got != "[0.25 0.0625 0.015625]" {
+		t.Errorf("MosaicGPT's three heads: %s", got)
 	}
 }
 
@@ -20,10 +23,24 @@ func TestParseConfig(t *testing.T) {
 		t.Errorf("defaults are %+v, %v", c, err)
 	}
 	for _, raw := range []string{
-		`[]`, `{"d_model":0}`, `{"n_heads":7}`, `{"attn_config":{"qk_ln":true}}`, `{"attn_config":{"alibi":false}}`, `{"attn_config":{"clip_qkv":8}}`,
-		`{"no_bias":false}`, `{"expansion_ratio":0}`, `{"logit_scale":2}`,
+		`[]`, `{"d_model":0}`, `{"n_heads":7}`, `{"attn_config":{"alibi":false}}`, `{"attn_config":{"clip_qkv":8}}`,
+		`{"attn_config":{"alibi_bias_max":0}}`, `{"expansion_ratio":0}`, `{"logit_scale":"large"}`,
 	} {
 		if _, err := ParseConfig([]byte(raw)); err == nil {
+			t.Errorf("%s: no error", raw)
+		}
+	}
+}
+
+// TestParseFirst reads a configuration as MPT-1B's is, and refuses what was not released.
+func TestParseFirst(t *testing.T) {
+	c, err := ParseFirst([]byte(`{"model_type":"mosaic_gpt","d_model":16,"n_heads":2,"n_layers":3,"mlp_ratio":2,"alibi":true,"alibi_bias_max":8,
+		"attn_qk_ln":true,"attn_clip_qkv":null,"logit_scale":"inv_sqrt_d_model","no_bias":true,"softmax_scale":null,"low_precision_layernorm":true}`))
+	if err != nil || !c.First || !c.HeadNorm || c.Bias || !c.Tied || c.FeedForward != 32 || c.Layers != 3 || c.Logits != 0.25 {
+		t.Errorf("read %+v, %v", c, err)
+	}
+	for _, raw := range []string{`[]`, `{}`, `{"alibi":true,"attn_clip_qkv":8}`, `{"alibi":true,"prefix_lm":true}`, `{"alibi":true,"n_heads":7}`} {
+		if _, err := ParseFirst([]byte(raw)); err == nil {
 			t.Errorf("%s: no error", raw)
 		}
 	}

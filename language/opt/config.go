@@ -11,17 +11,14 @@ import (
 
 // Config is an OPT's size and the order of its norms.
 type Config struct {
-	Vocab, Width, FeedForward int
-	WordWidth                 int // of a word's embedding; Width but in opt-350m
-	Layers, Heads             int
-	Context                   int // positions that the table has, besides two that stand before them
-	Act                       kernel.Act
-	NormBefore                bool // norms stand before attention and feed-forward; behind them in opt-350m
-	LastNorm                  bool // there is a norm behind the last block
-	Bias                      bool // linear maps have biases
-	Tied                      bool // the output head is the embedding
-	BOS, Pad                  int32
-	EOS                       []int32
+	language.Sizes // Context is the positions that the table has, besides two that stand before them
+
+	WordWidth  int // of a word's embedding; Width but in opt-350m
+	Act        kernel.Act
+	NormBefore bool // norms stand before attention and feed-forward; behind them in opt-350m
+	LastNorm   bool // there is a norm behind the last block
+	Bias       bool // linear maps have biases
+	Tied       bool // the output head is the embedding
 }
 
 // ParseConfig reads the config.json of an OPTForCausalLM, or a text_config. What is left out has transformers' default.
@@ -61,35 +58,18 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("opt: config: activation_function: %w", err)
 	}
 	c := Config{
-		Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, WordWidth: *j.WordWidth, Layers: j.Layers, Heads: j.Heads,
-		Context: j.Context, Act: act, NormBefore: j.NormBefore, LastNorm: j.NormBefore && !j.NoLastNorm, Bias: j.Bias,
-		Tied: j.Tied, BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+		Sizes: language.Sizes{
+			Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, Context: j.Context,
+			BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
+		},
+		WordWidth: *j.WordWidth, Act: act, NormBefore: j.NormBefore, LastNorm: j.NormBefore && !j.NoLastNorm, Bias: j.Bias, Tied: j.Tied,
 	}
-	return c, c.check()
-}
-
-func (c *Config) check() error {
-	if err := language.CheckSizes(
-		language.Size{Name: "vocabulary", Value: c.Vocab},
-		language.Size{Name: "width", Value: c.Width},
-		language.Size{Name: "width of a word's embedding", Value: c.WordWidth},
-		language.Size{Name: "feed-forward width", Value: c.FeedForward},
-		language.Size{Name: "number of layers", Value: c.Layers},
-		language.Size{Name: "number of heads", Value: c.Heads},
-		language.Size{Name: "context", Value: c.Context},
-	); err != nil {
-		return fmt.Errorf("opt: %w", err)
-	}
-	if c.Width%c.Heads != 0 {
-		return fmt.Errorf("opt: width %d is not a multiple of %d heads", c.Width, c.Heads)
-	}
-	return nil
+	return c, c.CheckHeads("opt", language.Size{Name: "width of a word's embedding", Value: c.WordWidth})
 }
 
 // shared is what the rest of the house knows of the model.
 func (c *Config) shared() language.Config {
-	return language.Config{
-		Architecture: "opt", Vocab: c.Vocab, Width: c.WordWidth, Layers: c.Layers, KVHeads: c.Heads, HeadDim: c.Width / c.Heads,
-		Context: c.Context, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
-	}
+	shared := c.Shared("opt")
+	shared.Width = c.WordWidth
+	return shared
 }

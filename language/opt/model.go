@@ -27,20 +27,20 @@ const (
 
 // Model is an OPT with its weights. It may be used by many runs at a time.
 type Model struct {
+	language.Words // [vocabulary, word width]
+
 	cfg       Config
 	paths     paths
-	words     *tensor.Tensor // [vocabulary, word width]
 	positions *tensor.Tensor // [context + positionOffset, width]
 	in, out   *tensor.Tensor // nil, or [width, word width] and [word width, width]
 	blocks    []block
-	norm      norm           // of the last hidden states, where there is one
-	head      *tensor.Tensor // [vocabulary, word width]
+	norm      norm // of the last hidden states, where there is one
 }
 
 var _ language.Model = (*Model)(nil)
 
 // paths are the modules that an observer sees besides the blocks'.
-type paths struct{ model, decoder, in, out, head string }
+type paths struct{ model, decoder, in, out string }
 
 type block struct {
 	path, attentionPath            string
@@ -88,11 +88,10 @@ func New(b *nn.Builder, cfg Config) *Model {
 		cfg: cfg,
 		paths: paths{
 			model: base.Path(), decoder: inner.Path(), in: inner.Sub("project_in").Path(), out: inner.Sub("project_out").Path(),
-			head: b.Sub("lm_head").Path(),
 		},
-		words:     inner.Tensor("embed_tokens.weight", normal, cfg.Vocab, cfg.WordWidth),
-		positions: inner.Tensor("embed_positions.weight", normal, cfg.Context+positionOffset, cfg.Width),
 	}
+	m.BindTable(inner, "embed_tokens.weight", cfg.Vocab, cfg.WordWidth)
+	m.positions = inner.Tensor("embed_positions.weight", normal, cfg.Context+positionOffset, cfg.Width)
 	if cfg.WordWidth != cfg.Width {
 		m.in = inner.Tensor("project_in.weight", normal, cfg.Width, cfg.WordWidth)
 		m.out = inner.Tensor("project_out.weight", normal, cfg.WordWidth, cfg.Width)
@@ -103,10 +102,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	if cfg.LastNorm {
 		m.norm = newNorm(inner.Sub("final_layer_norm"), cfg.Width)
 	}
-	m.head = m.words
-	if !cfg.Tied {
-		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.WordWidth)
-	}
+	m.BindHead(b, "lm_head", cfg.Tied)
 	return m
 }
 
@@ -147,29 +143,14 @@ func (m *Model) Config() language.Config { return m.cfg.shared() }
 
 // Cost is what the model's work takes.
 func (m *Model) Cost() language.Cost {
-	c := language.Cost{Head: m.head.Len(), HeadBytes: language.StoredBytes(m.head)}
+	c := m.Words.Cost(m.cfg.Width, m.cfg.Width, len(m.blocks), func(i int) []*tensor.Tensor {
+		b := &m.blocks[i]
+		return []*tensor.Tensor{b.query.weight, b.key.weight, b.value.weight, b.out.weight, b.inner.weight, b.outer.weight}
+	})
 	if m.in != nil {
 		c.Add(m.in, m.out)
 	}
-	for i := range m.blocks {
-		b := &m.blocks[i]
-		c.Add(b.query.weight, b.key.weight, b.value.weight, b.out.weight, b.inner.weight, b.outer.weight)
-		c.Attention += m.cfg.Width
-		c.CacheRow += 2 * m.cfg.Width
-	}
 	return c
-}
-
-// Embed implements language.Model.
-func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
-	return r.Embedding(m.words, ids, shape...)
-}
-
-// Logits implements language.Model.
-func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
-	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
-	r.Observe(m.paths.head, logits)
-	return logits
 }
 
 // Forward implements language.Model.
@@ -181,11 +162,7 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 		r.Observe(m.paths.in, h)
 	}
 	h = r.Add(h, r.Embedding(m.positions, rows(p), p.Rows, p.Length))
-	mark := r.Mark()
-	for i := range m.blocks {
-		h = r.Release(mark, m.block(p, i, p.Enter(i, h)))
-	}
-	p.End()
+	h = p.Through(h, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h) })
 	if m.cfg.LastNorm {
 		h = m.norm.of(r, h)
 	}

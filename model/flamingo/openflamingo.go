@@ -32,7 +32,10 @@ type openFlamingoConfig struct {
 const checkpointName = "checkpoint.pt"
 
 // layersOf is where the layers of each language model are.
-var layersOf = map[string]string{model.Llama: "model.layers", model.OPT: "model.decoder.layers", model.GPTNeoX: "gpt_neox.layers", model.MPT: "transformer.blocks"}
+var layersOf = map[string]string{
+	model.Llama: "model.layers", model.OPT: "model.decoder.layers", model.GPTNeoX: "gpt_neox.layers",
+	model.MPT: "transformer.blocks", model.MosaicGPT: "transformer.blocks",
+}
 
 // headDim is the width of a head in everything that the project made; how many there are follows from the tensors.
 const headDim = 64
@@ -106,7 +109,7 @@ func readLanguage(folder model.Files) (config []byte, kind string, err error) {
 	}
 	if _, ok := layersOf[head.Type]; !ok {
 		return nil, "", hint.Wrap(fmt.Errorf("lang_encoder_path: config.json: a language model of type %q is not supported", head.Type),
-			"OpenFlamingo runs here over MPT-7B, GPT-NeoX (RedPajama), LLaMA and OPT")
+			"OpenFlamingo runs here over MPT, GPT-NeoX (RedPajama), LLaMA and OPT")
 	}
 	return config, head.Type, nil
 }
