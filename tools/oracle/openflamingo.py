@@ -1,6 +1,6 @@
 """Tiny random OpenFlamingos, put together and run by the real open_flamingo 2.0.1 (torch 2.0.1, transformers 4.33):
 
-    python tools/oracle/openflamingo.py opt llama gptneox pythia mpt
+    python tools/oracle/openflamingo.py opt llama gptneox pythia mpt mosaic
 
 writes model/flamingo/testdata/openflamingo-LM: config.json; checkpoint.pt (of opt flat, as released; of the others as a training run leaves it);
 vision and language, what transformers saves of the frozen parts; inputs.safetensors, expected.safetensors named by module path, with the
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+from mosaic import MosaicGPT, MosaicGPTConfig
 from open_flamingo.src import flamingo as of
 from open_flamingo.src import flamingo_lm
 from open_flamingo.src.factory import _infer_decoder_layers_attr_name
@@ -68,6 +69,7 @@ LANGUAGES = {
     "gptneox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(intermediate_size=24, rotary_pct=1.0, use_parallel_residual=False, hidden_dropout=0.0, attention_dropout=0.0, **SIZES)),
     "pythia": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(intermediate_size=24, rotary_pct=0.5, use_parallel_residual=True, hidden_dropout=0.0, attention_dropout=0.0, **SIZES)),
     "mpt": lambda: MptForCausalLM(MptConfig(d_model=16, n_heads=2, n_layers=4, max_seq_len=128, vocab_size=VOCAB + 9)),
+    "mosaic": lambda: MosaicGPT(MosaicGPTConfig(d_model=24, n_heads=3, n_layers=4, mlp_ratio=2, max_seq_len=128, vocab_size=VOCAB + 9)),
     "llama": lambda: LlamaForCausalLM(LlamaConfig(intermediate_size=24, **SIZES)),
 }
 
@@ -81,7 +83,7 @@ def make(kind):
     randomize(words)
     look.save_pretrained(path / "vision", safe_serialization=True)
     tok = tokenizer(path / "language")
-    if words.get_input_embeddings().weight.data_ptr() != words.get_output_embeddings().weight.data_ptr() and kind == "llama":
+    if kind == "llama":
         # Upstream does not save an output head of LLaMA's, which resizing cuts: the file here has the rows that are left.
         words.resize_token_embeddings(len(tok))
     words.save_pretrained(path / "language", safe_serialization=True)
@@ -95,7 +97,7 @@ def make(kind):
     with torch.no_grad():
         for part in (m.perceiver, m.lang_encoder.gated_cross_attn_layers):
             randomize(part)
-        words.get_input_embeddings().weight[-3:] = torch.randn(3, 16) * 0.25
+        words.get_input_embeddings().weight[-3:] = torch.randn_like(words.get_input_embeddings().weight[-3:]) * 0.25
     m.requires_grad_(False)
     m.perceiver.requires_grad_(True)
     m.lang_encoder.gated_cross_attn_layers.requires_grad_(True)
