@@ -5,14 +5,18 @@ package kernel
 import "unsafe"
 
 var avx2F32 = kit{
-	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 6, chunk: 256, block: 264, single: 516, least: 96,
+	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 6, chunk: 384, block: 264, single: 516, least: 96,
 	direct: F32, mul: mulF32AVX2,
 	rRows: rowsToF32, vRows: rowsToF32, zip: zipF32, transpose: transposeAVX2,
-	store: storeAVX2,
+	store: storeAVX2, stream: streamRowsAVX2,
 }
 
-// zipF32 copies k stored rows of f32 to lanes.
+// zipF32 copies k stored rows of f32 to lanes: whole panels by the assembly, what is narrower here.
 func zipF32(dst *uint32, _ DType, src *byte, stride, k, cols int) {
+	if cols == panel && k > 0 {
+		zipRowsAVX2(dst, src, stride, k)
+		return
+	}
 	to := unsafe.Slice(dst, k*panel)
 	for i := range k {
 		row := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(src), i*stride)), 4*cols)

@@ -65,6 +65,12 @@ func mulF32AVX2(acc *float32, r rowSide, v *uint32, units, rows, cols int, first
 func transpose8AVX2(dst *uint32, dstStride int, src *byte, srcStride, squares int)
 
 //go:noescape
+func zipRowsAVX2(dst *uint32, src *byte, stride, k int)
+
+//go:noescape
+func streamRowsAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32)
+
+//go:noescape
 func storeRowsAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32, add bool)
 
 // mulInt8AVX512 is mulGeneric for blocks of int8.

@@ -30,8 +30,7 @@ type kit struct {
 	direct DType
 
 	// mul adds R·Vᵀ to acc [rows][32] (or sets it, if first): rows of R rStride bytes apart, one panel of V of which cols
-	// columns are wanted, over units of k. While it is at it,
-	// AMX asks for the memory that ahead says.
+	// columns are wanted, over units of k. While it is at it, it asks for the memory that ahead says.
 	mul func(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
 
 	// rRows and vRows turn n stored elements along k into lanes, for R and for V (they differ for int8 alone). Every 16 lanes
