@@ -2,18 +2,34 @@ package weights
 
 import "fmt"
 
-// openCLIPRules renames the image side of what open_clip trains (and OpenAI's CLIP, which it follows) as transformers names it.
-var openCLIPRules = []Rule{
-	{"visual.class_embedding", "vision_model.embeddings.class_embedding"},
-	{"visual.positional_embedding", "vision_model.embeddings.position_embedding.weight"},
-	{"visual.conv1.weight", "vision_model.embeddings.patch_embedding.weight"},
-	{"visual.ln_pre.*", "vision_model.pre_layrnorm.*"},
-	{"visual.ln_post.*", "vision_model.post_layernorm.*"},
-	{"visual.transformer.resblocks.*.ln_1.*", "vision_model.encoder.layers.*.layer_norm1.*"},
-	{"visual.transformer.resblocks.*.ln_2.*", "vision_model.encoder.layers.*.layer_norm2.*"},
-	{"visual.transformer.resblocks.*.mlp.c_fc.*", "vision_model.encoder.layers.*.mlp.fc1.*"},
-	{"visual.transformer.resblocks.*.mlp.c_proj.*", "vision_model.encoder.layers.*.mlp.fc2.*"},
-	{"visual.transformer.resblocks.*.attn.**", "vision_model.encoder.layers.*.self_attn.**"},
+// openCLIPRules renames what open_clip trains (and OpenAI's CLIP, which it follows) as transformers names it. The text side stands at the
+// top there, or below text. in a model that was put together of parts.
+func openCLIPRules() []Rule {
+	rules := []Rule{
+		{"visual.class_embedding", "vision_model.embeddings.class_embedding"},
+		{"visual.positional_embedding", "vision_model.embeddings.position_embedding.weight"},
+		{"visual.conv1.weight", "vision_model.embeddings.patch_embedding.weight"},
+		{"visual.ln_pre.*", "vision_model.pre_layrnorm.*"},
+		{"visual.ln_post.*", "vision_model.post_layernorm.*"},
+		{"text.text_projection", "text_projection"},
+		{"text.text_projection.weight", "text_projection.weight"},
+	}
+	for _, text := range []string{"", "text."} {
+		rules = append(rules,
+			Rule{text + "token_embedding.weight", "text_model.embeddings.token_embedding.weight"},
+			Rule{text + "positional_embedding", "text_model.embeddings.position_embedding.weight"},
+			Rule{text + "ln_final.*", "text_model.final_layer_norm.*"})
+	}
+	for _, side := range [][2]string{{"visual.", "vision_model."}, {"", "text_model."}, {"text.", "text_model."}} {
+		from, to := side[0]+"transformer.resblocks.*.", side[1]+"encoder.layers.*."
+		rules = append(rules,
+			Rule{from + "ln_1.*", to + "layer_norm1.*"},
+			Rule{from + "ln_2.*", to + "layer_norm2.*"},
+			Rule{from + "mlp.c_fc.*", to + "mlp.fc1.*"},
+			Rule{from + "mlp.c_proj.*", to + "mlp.fc2.*"},
+			Rule{from + "attn.**", to + "self_attn.**"})
+	}
+	return rules
 }
 
 // IsOpenCLIP says whether a checkpoint is open_clip's: a whole model, or its image encoder by itself.
@@ -28,21 +44,33 @@ func isOpenCLIPVision(src Source) bool {
 	return conv && norm
 }
 
-// OpenCLIP shows the image encoder of a checkpoint of open_clip under transformers' names; queries, keys and values, which are one
-// matrix there, as three. The rest keeps its names.
+// OpenCLIP shows a checkpoint of open_clip under transformers' names; queries, keys and values, which are one matrix there, as three. The
+// projections (visual.proj, text_projection) keep their names, because they stand the other way round than transformers'.
 func OpenCLIP(src Source) (Source, error) {
 	if isOpenCLIPVision(src) {
 		src = Below(src, "visual.")
 	}
-	const attention = "vision_model.encoder.layers.*.self_attn."
-	renamed, err := Rename(src, openCLIPRules...)
-	if err == nil {
-		renamed, err = SplitRows(renamed,
-			Split{From: attention + "in_proj_weight", Into: []Part{{Name: attention + "q_proj.weight"}, {Name: attention + "k_proj.weight"}, {Name: attention + "v_proj.weight"}}},
-			Split{From: attention + "in_proj_bias", Into: []Part{{Name: attention + "q_proj.bias"}, {Name: attention + "k_proj.bias"}, {Name: attention + "v_proj.bias"}}})
+	renamed, err := Rename(src, openCLIPRules()...)
+	for _, model := range []string{"vision_model", "text_model"} {
+		if err == nil {
+			renamed, err = splitAttention(renamed, model+".encoder.layers.*.self_attn.")
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open_clip's names: %w", err)
 	}
 	return renamed, nil
+}
+
+// splitAttention shows in_proj_weight and in_proj_bias below a pattern as queries', keys' and values'.
+func splitAttention(src Source, below string) (Source, error) {
+	var splits []Split
+	for _, kind := range []string{"weight", "bias"} {
+		s := Split{From: below + "in_proj_" + kind}
+		for _, of := range []string{"q", "k", "v"} {
+			s.Into = append(s.Into, Part{Name: below + of + "_proj." + kind})
+		}
+		splits = append(splits, s)
+	}
+	return SplitRows(src, splits...)
 }

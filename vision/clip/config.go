@@ -23,6 +23,12 @@ type Config struct {
 
 	// Patches leaves the class row out of what Encode gives: OpenFlamingo. IDEFICS reads all rows.
 	Patches bool
+	// Pool norms the class row for Features.Pooled: CLIP itself.
+	Pool bool
+}
+
+func (c Config) sizes() Sizes {
+	return Sizes{HiddenSize: c.HiddenSize, IntermediateSize: c.IntermediateSize, Layers: c.Layers, Heads: c.Heads, Act: c.Act, Eps: c.Eps}
 }
 
 // configJSON has the keys of transformers' vision configurations; IDEFICS calls the width embed_dim.
@@ -66,10 +72,11 @@ func parse(data []byte, j configJSON) (Config, error) {
 		HiddenSize: cmp.Or(j.EmbedDim, j.HiddenSize), IntermediateSize: j.IntermediateSize, Layers: j.Layers, Heads: j.Heads,
 		ImageSize: j.ImageSize, PatchSize: j.PatchSize, Act: j.Act, Eps: j.Eps,
 	}
-	return c, c.check()
+	return c, c.Check()
 }
 
-func (c Config) check() error {
+// Check says what is wrong with the sizes.
+func (c Config) Check() error {
 	return vision.Transformer{
 		HiddenSize: c.HiddenSize, IntermediateSize: c.IntermediateSize, Layers: c.Layers, Heads: c.Heads,
 		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Act: c.Act,
@@ -92,7 +99,7 @@ func Detect(b *nn.Builder) (Config, error) {
 	grid := int(math.Sqrt(float64(positions[0] - 1)))
 	c.HiddenSize, c.PatchSize, c.IntermediateSize = patch[0], patch[3], inner[0]
 	c.ImageSize, c.Heads = grid*c.PatchSize, max(1, c.HiddenSize/64)
-	return c, c.check()
+	return c, c.Check()
 }
 
 // Grid is how many patches a side of the picture has.
