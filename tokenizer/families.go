@@ -15,14 +15,20 @@ func (c jsonConfig) tokenizerJSON(data []byte, _ reader) (*Pipeline, error) {
 	if (c.AddBOS != nil || c.AddEOS != nil) && !c.isClass("BertTokenizer") && !c.isClass("T5Tokenizer") {
 		c.ends(p, false, false)
 	}
+	if c.isClass("CLIPTokenizer") {
+		p.decoder = decoders{p.decoder, wordEnds{}}
+	}
 	return p, nil
 }
 
-// vocabJSON reads GPT-2's and OPT's old files.
+// vocabJSON reads GPT-2's, OPT's and CLIP's old files.
 func (c jsonConfig) vocabJSON(data []byte, read reader) (*Pipeline, error) {
 	merges, err := read("merges.txt")
 	if err != nil {
 		return nil, err
+	}
+	if c.isCLIP(data) {
+		return c.clip(data, merges)
 	}
 	if c.silent {
 		return FromMerges(data, merges)
