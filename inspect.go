@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/internal/hint"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 	"dragoman/vision"
@@ -22,6 +23,9 @@ type InspectOptions struct {
 
 // Inspect looks inside while the bridge reads a picture. Looking changes nothing of what is computed.
 func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Inspection, error) {
+	if m.pair != nil {
+		return nil, hint.Wrap(fmt.Errorf("inspecting: %w: learned queries", ErrNoPart), "trace --maps shows what the layers of a CLIP attend to")
+	}
 	run, done := m.run()
 	defer done()
 	maps := &mapObserver{}

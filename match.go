@@ -14,6 +14,18 @@ const maxTextTokens = 512
 
 // Match says how well a picture goes with each text.
 func (m *Model) Match(ctx context.Context, img Image, texts ...string) ([]Score, error) {
+	labels, err := m.Labels(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	return labels.Score(ctx, img)
+}
+
+// HasMatchingHead says whether scores have an ITM. A CLIP's have a Probability instead.
+func (m *Model) HasMatchingHead() bool { return m.pair == nil }
+
+// matchTexts is Match for a model with a bridge.
+func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Score, error) {
 	b := m.system.Bridge
 	if b == nil || m.system.Words == nil || b.Heads.Match == nil && b.Heads.Text == nil {
 		return nil, fmt.Errorf("matching: %w: heads that compare pictures with texts", ErrNoPart)
@@ -48,8 +60,12 @@ func (m *Model) Match(ctx context.Context, img Image, texts ...string) ([]Score,
 	return scores, nil
 }
 
-// EmbedImage is a picture as vectors that can be compared with those of texts: one a query, each of length 1.
+// EmbedImage is a picture as vectors that can be compared with those of texts: one a query (of a CLIP, one), each of length 1.
 func (m *Model) EmbedImage(ctx context.Context, img Image) ([][]float32, error) {
+	if m.pair != nil {
+		row, err := m.embedPicture(ctx, img)
+		return [][]float32{row}, err
+	}
 	if m.system.Bridge == nil || m.system.Bridge.Heads.Vision == nil {
 		return nil, fmt.Errorf("embedding: %w: a projection of pictures into the shared space", ErrNoPart)
 	}
@@ -64,6 +80,12 @@ func (m *Model) EmbedImage(ctx context.Context, img Image) ([][]float32, error) 
 
 // EmbedText is a text as a vector of length 1 that can be compared with those of pictures.
 func (m *Model) EmbedText(ctx context.Context, text string) ([]float32, error) {
+	if m.pair != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return m.embedWords(text)
+	}
 	if m.system.Bridge == nil || m.system.Bridge.Heads.Text == nil || m.system.Words == nil {
 		return nil, fmt.Errorf("embedding: %w: a projection of texts into the shared space", ErrNoPart)
 	}

@@ -7,6 +7,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model/blip2"
+	"dragoman/model/clip"
 	"dragoman/model/flamingo"
 	"dragoman/picture"
 	"dragoman/tensor"
@@ -18,6 +19,7 @@ import (
 type Model struct {
 	system  *blip2.Model
 	pages   *flamingo.Model // nil, or what reads pages; system is then its language model alone
+	pair    *clip.Model     // nil, or a CLIP; system then has nothing but its tokenizer
 	opt     options
 	compute kernel.DType
 	extra   *weights.File
@@ -34,6 +36,9 @@ func (m *Model) Close() error {
 	if m.pages != nil {
 		err = errors.Join(err, m.pages.Close())
 	}
+	if m.pair != nil {
+		err = errors.Join(err, m.pair.Close())
+	}
 	if m.extra != nil {
 		err = errors.Join(err, m.extra.Close())
 	}
@@ -44,6 +49,10 @@ func (m *Model) Close() error {
 func (m *Model) Fit(img *picture.Image) *picture.Image {
 	if m.pages != nil {
 		p := m.pages.Processor()
+		return p.FitTo(img, nil)
+	}
+	if m.pair != nil {
+		p := m.pair.Processor()
 		return p.FitTo(img, nil)
 	}
 	p := m.system.Processor()

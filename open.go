@@ -14,6 +14,7 @@ import (
 	"dragoman/internal/rss"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
+	"dragoman/model/clip"
 	"dragoman/model/flamingo"
 	"dragoman/picture"
 	"dragoman/tokenizer"
@@ -100,7 +101,7 @@ func resolve(name string) (string, error) {
 }
 
 // Open loads a model: a directory with a config.json, the GGUF file that Convert made of one, a GGUF file or a directory of a language
-// model (which then can chat only), the name of a model in the Hugging Face cache (NAME or NAME@REVISION), or, for "mini" and "", the
+// model (which then can chat only), a CLIP's directory (which compares only), the name of a model in the Hugging Face cache (NAME or NAME@REVISION), or, for "mini" and "", the
 // model that the program was built with.
 func Open(name string, opts ...Option) (*Model, error) { return open(name, false, opts...) }
 
@@ -122,6 +123,10 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize, Pixels: o.pixels}
 	if raw, err := os.ReadFile(filepath.Join(path, "config.json")); err == nil && flamingo.Is(raw) {
 		if err := m.openPages(path, store, trainable); err != nil {
+			return nil, err
+		}
+	} else if clip.IsDir(path) {
+		if err := m.openPair(path, store, trainable); err != nil {
 			return nil, err
 		}
 	} else if path != builtinPrefix && blip2.IsLanguage(path) {
@@ -231,6 +236,9 @@ func OpenProcessor(name string) (picture.Processor, error) {
 	defer m.Close()
 	if m.pages != nil {
 		return m.pages.Processor(), nil
+	}
+	if m.pair != nil && m.pair.Vision != nil {
+		return m.pair.Processor(), nil
 	}
 	if m.system.Vision == nil {
 		return picture.Processor{}, fmt.Errorf("opening a processor: %s: %w: an image encoder", name, ErrNoPart)

@@ -31,6 +31,9 @@ func (m *Model) Trace(q TraceRequest) ([]weights.Tensor, error) {
 	if m.pages != nil {
 		return m.tracePages(q)
 	}
+	if m.pair != nil {
+		return m.tracePair(q)
+	}
 	if m.system.Vision == nil && m.system.Language == nil {
 		return nil, fmt.Errorf("tracing: %w: anything to trace", ErrNoPart)
 	}
@@ -58,6 +61,9 @@ func matcher(patterns []string) func(string) bool {
 func (m *Model) TraceInputs(images []Image, text string, head string) (weights.Source, error) {
 	if m.pages != nil {
 		return m.pageInputs(images, text)
+	}
+	if m.pair != nil {
+		return m.pairInputs(images, text)
 	}
 	var in []weights.Tensor
 	rows := max(1, len(images))
@@ -110,6 +116,9 @@ func repeated(name string, ids []int32, rows int) []weights.Tensor {
 func (m *Model) TraceNames() ([]weights.Tensor, error) {
 	if m.pages != nil {
 		return m.pages.TraceNames(tensor.Options{Compute: m.compute})
+	}
+	if m.pair != nil {
+		return m.pairNames()
 	}
 	var in []weights.Tensor
 	if m.system.Vision != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -9,44 +11,64 @@ import (
 )
 
 func (c *cli) matchCommand() *cobra.Command {
-	var texts []string
+	var texts, classes, templates []string
 	cmd := &cobra.Command{
-		Use:   "match IMAGE… --text T [--text T]…",
+		Use:   "match IMAGE… --text T [--text T]… | --classes A,B,C",
 		Short: "how well pictures and texts go together",
 		Long: `Writes, for each picture and each text, the probability that they belong together (itm, the matching head's, which reads
-both at once) and the cosine of the best query with the text (itc, which compares them apart).`,
-		Example: `  dragoman match photo.jpg --text "a dog on a beach" --text "a city at night"`,
+both at once) and the cosine of the best query with the text (itc, which compares them apart).
+
+A CLIP has no matching head: its itm is null, and a probability says how it shares 1 out among the texts that were given. --classes does so
+for classes, each put into every --template ("a photo of a {}" where none is given), over which the text's embeddings are averaged.`,
+		Example: `  dragoman match photo.jpg --text "a dog on a beach" --text "a city at night"
+  dragoman match --model openai/clip-vit-base-patch32 photos/ --classes dog,cat,boat --template "a photo of a {}" --template "a drawing of a {}"`,
 	}
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return usagef("match needs a picture: match IMAGE… --text T")
 		}
-		if len(texts) == 0 {
+		if len(texts)+len(classes) == 0 {
 			return usagef("match needs a text: match IMAGE… --text T")
+		}
+		if len(classes) > 0 && len(templates) == 0 {
+			templates = []string{"a photo of a " + dragoman.Slot}
+		}
+		for _, t := range templates {
+			if !strings.Contains(t, dragoman.Slot) {
+				return usagef("--template must have %s where the text belongs: %q", dragoman.Slot, t)
+			}
 		}
 		return nil
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
 	cmd.Flags().StringArrayVar(&texts, "text", nil, "a text to compare with (may be given again)")
+	cmd.Flags().StringSliceVar(&classes, "classes", nil, "classes to choose from, separated by commas: texts that are put into templates")
+	cmd.Flags().StringArrayVar(&templates, "template", nil, "what each text is put into, where it has {} (may be given again: averaged)")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		m, err := c.open(images)
 		if err != nil {
 			return err
 		}
 		defer m.Close()
+		labels, err := m.Labels(cmd.Context(), slices.Concat(texts, classes), templates...)
+		if err != nil {
+			return err
+		}
 		return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
-			scores, err := m.Match(cmd.Context(), img, texts...)
+			scores, err := labels.Score(cmd.Context(), img)
 			if err != nil {
 				return err
 			}
 			for i, s := range scores {
-				object := struct {
-					Image string `json:"image"`
-					Text  string `json:"text"`
-					dragoman.Score
-				}{name, texts[i], s}
-				if err := c.emit(object, fmt.Sprintf("%.4f\t%.4f\t%s\t%s", s.ITM, s.ITC, name, oneLine(texts[i]))); err != nil {
+				object := matched{Image: name, Text: labels.Names[i], ITC: s.ITC}
+				first := s.ITM
+				if m.HasMatchingHead() {
+					object.ITM = &s.ITM
+				} else {
+					object.Probability, first = &s.Probability, s.Probability
+				}
+				if err := c.emit(object, fmt.Sprintf("%.4f\t%.4f\t%s\t%s", first, s.ITC, name, oneLine(object.Text))); err != nil {
 					return err
 				}
 			}
@@ -54,4 +76,13 @@ both at once) and the cosine of the best query with the text (itc, which compare
 		})
 	})
 	return cmd
+}
+
+// matched is a result: how well a picture goes with a text.
+type matched struct {
+	Image       string   `json:"image"`
+	Text        string   `json:"text"`
+	ITM         *float64 `json:"itm"` // null for a CLIP
+	ITC         float64  `json:"itc"`
+	Probability *float64 `json:"probability,omitempty"`
 }
