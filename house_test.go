@@ -19,7 +19,7 @@ var floors = []struct {
 }{
 	{0, []string{"kernel"}},
 	{1, []string{"tensor"}},
-	{2, []string{"weights", "hub"}},
+	{2, []string{"weights", "weights/*", "hub"}},
 	{3, []string{"nn", "generate", "tokenizer", "picture", "data"}},
 	{4, []string{"vision", "vision/*", "bridge", "bridge/*", "language", "language/*"}},
 	{5, []string{"model", "model/*"}},

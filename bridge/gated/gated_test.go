@@ -1,7 +1,6 @@
 package gated
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +9,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/nn"
 	"dragoman/tensor"
-	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // variants are the files that tools/oracle/gated.py wrote, and the blocks that each stands for.
@@ -32,61 +31,12 @@ func idefics(vectors bool) Config {
 
 type golden struct {
 	t *testing.T
-	*weights.File
+	weightstest.Golden
 }
 
 func open(t *testing.T, variant string) golden {
 	t.Helper()
-	f, err := weights.Open("testdata/" + variant + ".safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return golden{t, f}
-}
-
-func (g golden) floats(name string) (x []float32, shape []int) {
-	g.t.Helper()
-	w, ok := g.Lookup(name)
-	if !ok {
-		g.t.Fatalf("%s is not in the file", name)
-	}
-	x, err := w.Float32()
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return x, w.Shape
-}
-
-// seen is the mask of pictures.
-func (g golden) seen() []uint8 {
-	x, _ := g.floats("seen")
-	mask := make([]uint8, len(x))
-	for i, v := range x {
-		mask[i] = uint8(v)
-	}
-	return mask
-}
-
-// near compares values with PyTorch's, relative to the largest.
-func (g golden) near(name string, got []float32, tolerance float64) {
-	g.t.Helper()
-	want, _ := g.floats(name)
-	if len(got) != len(want) {
-		g.t.Errorf("%s: %d values, want %d", name, len(got), len(want))
-		return
-	}
-	if d, scale := distance(got, want); !(d <= tolerance*scale) {
-		g.t.Errorf("%s: off by %g of %g", name, d, scale)
-	}
-}
-
-func distance(got, want []float32) (worst, scale float64) {
-	for i := range want {
-		scale = max(scale, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(want[i]-got[i])))
-	}
-	return worst, scale
+	return golden{t, weightstest.Open(t, "testdata/"+variant+".safetensors")}
 }
 
 // bound is the one block of a file as a stack.
@@ -106,21 +56,21 @@ func TestAgainstPyTorch(t *testing.T) {
 			g := open(t, name)
 			s, b := g.bound(c)
 			run := tensor.NewRun(tensor.Options{Grad: true})
-			x, shape := g.floats("hidden")
+			x, shape := g.Floats("hidden")
 			hidden := tensor.NewParamOf("hidden", x, shape...)
-			m, mediaShape := g.floats("media")
+			m, mediaShape := g.Floats("media")
 			media := tensor.NewParamOf("media", m, mediaShape...)
 			sight := s.See(run, media, shape[0], false)
-			sight.Show(g.seen(), shape[1])
+			sight.Show(g.Mask("seen"), shape[1])
 			y := sight.Hook(run, 0, hidden)
-			g.near("out", y.Data(), 1e-5)
-			dy, _ := g.floats("dy")
+			g.Near("out", y.Data(), 1e-5)
+			dy, _ := g.Floats("dy")
 			run.Backward(run.SumAll(run.Mul(y, tensor.FromFloats(dy, shape...))), 1)
-			g.near("grad.hidden", hidden.Grad(), 1e-4)
-			g.near("grad.media", media.Grad(), 1e-4)
+			g.Near("grad.hidden", hidden.Grad(), 1e-4)
+			g.Near("grad.media", media.Grad(), 1e-4)
 			compared := 0
 			for _, p := range b.Params() {
-				g.near("grad."+p.Name(), p.Grad(), 1e-4)
+				g.Near("grad."+p.Name(), p.Grad(), 1e-4)
 				compared++
 			}
 			for _, n := range g.Names() {
@@ -141,11 +91,11 @@ func TestDecoding(t *testing.T) {
 		g := open(t, name)
 		s, _ := g.bound(c)
 		run := tensor.NewRun(tensor.Options{})
-		x, shape := g.floats("hidden")
+		x, shape := g.Floats("hidden")
 		rows, tokens, width := shape[0], shape[1], shape[2]
-		m, mediaShape := g.floats("media")
+		m, mediaShape := g.Floats("media")
 		media := tensor.FromFloats(m, mediaShape...)
-		seen := g.seen()
+		seen := g.Mask("seen")
 		pictures := mediaShape[1]
 		const read = 5 // tokens of the prompt; the rest sees what its last one does
 		for b := range rows {
@@ -174,7 +124,7 @@ func TestDecoding(t *testing.T) {
 		}
 		got := sight.Hook(run, 0, tensor.FromFloats(next, len(parents), 1, width)).Data()
 		for i, p := range parents {
-			if d, scale := distance(got[i*width:(i+1)*width], want[(p*tokens+read)*width:][:width]); !(d <= 1e-5*scale) {
+			if d, scale := weightstest.Distance(got[i*width:(i+1)*width], want[(p*tokens+read)*width:][:width]); !(d <= 1e-5*scale) {
 				t.Errorf("%s: row %d of %d: off by %g of %g", name, i, p, d, scale)
 			}
 		}
@@ -188,18 +138,18 @@ func TestUntouched(t *testing.T) {
 	g := open(t, "openflamingo")
 	s, _ := g.bound(c)
 	run := tensor.NewRun(tensor.Options{})
-	x, shape := g.floats("hidden")
-	m, mediaShape := g.floats("media")
-	seen := g.seen()
+	x, shape := g.Floats("hidden")
+	m, mediaShape := g.Floats("media")
+	seen := g.Mask("seen")
 	sight := s.See(run, tensor.FromFloats(m, mediaShape...), shape[0], false)
 	sight.Show(seen, shape[1])
 	y := sight.Hook(run, 0, tensor.FromFloats(x, shape...)).Data()
-	want, _ := g.floats("out")
+	want, _ := g.Floats("out")
 	blind := 0
 	for i := range shape[0] * shape[1] {
 		in, out := x[i*shape[2]:(i+1)*shape[2]], y[i*shape[2]:(i+1)*shape[2]]
 		if slices.Contains(seen[i*mediaShape[1]:(i+1)*mediaShape[1]], 1) {
-			if d, scale := distance(out, want[i*shape[2]:(i+1)*shape[2]]); !(d <= 1e-5*scale) {
+			if d, scale := weightstest.Distance(out, want[i*shape[2]:(i+1)*shape[2]]); !(d <= 1e-5*scale) {
 				t.Errorf("token %d: off by %g of %g", i, d, scale)
 			}
 			continue

@@ -2,7 +2,6 @@ package opt
 
 import (
 	"context"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"dragoman/nn"
 	"dragoman/tensor"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // kinds are the directories that tools/oracle/opt.py wrote: norms before each part, and behind.
@@ -22,7 +22,7 @@ var kinds = []string{"before", "behind"}
 // openTiny opens a random model that transformers wrote, its tensors parameters.
 func openTiny(t *testing.T, kind string) (*Model, *nn.Builder) {
 	t.Helper()
-	b := nn.NewBuilder(openFile(t, "testdata/"+kind+"/model.safetensors"), nn.BuilderOptions{}).Trainable(true)
+	b := nn.NewBuilder(weightstest.Open(t, "testdata/"+kind+"/model.safetensors"), nn.BuilderOptions{}).Trainable(true)
 	m := New(b, openedConfig(t, kind))
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
@@ -46,70 +46,6 @@ func openedConfig(t *testing.T, kind string) Config {
 	return cfg
 }
 
-func openFile(t *testing.T, path string) *weights.File {
-	t.Helper()
-	f, err := weights.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// expected is what transformers computes with a model.
-type expected struct{ *weights.File }
-
-func (e expected) floats(t *testing.T, name string) ([]float32, []int) {
-	t.Helper()
-	w, ok := e.Lookup(name)
-	if !ok {
-		t.Fatalf("%s is not among the expected values", name)
-	}
-	x, err := w.Float32()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x, w.Shape
-}
-
-// ids reads a matrix of token ids.
-func (e expected) ids(t *testing.T, name string) (ids []int32, rows, length int) {
-	t.Helper()
-	x, shape := e.floats(t, name)
-	for _, v := range x {
-		ids = append(ids, int32(v))
-	}
-	return ids, shape[0], shape[1]
-}
-
-func (e expected) mask(t *testing.T, name string) []uint8 {
-	t.Helper()
-	ids, _, _ := e.ids(t, name)
-	mask := make([]uint8, len(ids))
-	for i, v := range ids {
-		mask[i] = uint8(v)
-	}
-	return mask
-}
-
-// near compares values, relative to the largest. The gradient of a key's bias is nothing but rounding, since a softmax does not see
-// what all its scores have in common.
-func near(t *testing.T, name string, got, want []float32, tolerance float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s has %d values, want %d", name, len(got), len(want))
-		return
-	}
-	var scale, worst float64
-	for i := range want {
-		scale = max(scale, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(want[i]-got[i])))
-	}
-	if !(worst <= tolerance*scale+1e-7) {
-		t.Errorf("%s: off by %g of %g", name, worst, scale)
-	}
-}
-
 type recorder map[string][]float32
 
 func (r recorder) Module(path string, out *tensor.Tensor) { r[path] = slices.Clone(out.Data()) }
@@ -121,12 +57,12 @@ func TestAgainstTransformers(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			m, b := openTiny(t, kind)
-			want := expected{openFile(t, "testdata/"+kind+"/expected.safetensors")}
-			ids, rows, length := want.ids(t, "input_ids")
-			labels, _, _ := want.ids(t, "labels")
+			want := weightstest.Open(t, "testdata/"+kind+"/expected.safetensors")
+			ids, rows, length := want.IDs("input_ids")
+			labels, _, _ := want.IDs("labels")
 			got := recorder{}
 			r := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true, Observer: got})
-			h := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, rows, length), Mask: want.mask(t, "attention_mask")})
+			h := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, rows, length), Mask: want.Mask("attention_mask")})
 			logits := m.Logits(r, h)
 			got["logits"] = logits.Data()
 			var targets []int32
@@ -145,7 +81,7 @@ func TestAgainstTransformers(t *testing.T) {
 				case "input_ids", "attention_mask", "labels", "prompts", "prompts_mask", "generated":
 					continue
 				}
-				x, _ := want.floats(t, name)
+				x, _ := want.Floats(name)
 				if got[name] == nil {
 					t.Errorf("%s was not seen", name)
 					continue
@@ -154,7 +90,7 @@ func TestAgainstTransformers(t *testing.T) {
 				if strings.HasPrefix(name, "grad.") {
 					tolerance = 1e-4
 				}
-				near(t, name, got[name], x, tolerance)
+				weightstest.Near(t, name, got[name], x, tolerance)
 				compared++
 			}
 			if least := len(b.Params()) + 6; compared < least {
@@ -169,10 +105,10 @@ func TestGreedyAgainstTransformers(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			m, _ := openTiny(t, kind)
-			want := expected{openFile(t, "testdata/"+kind+"/expected.safetensors")}
-			ids, rows, length := want.ids(t, "prompts")
-			mask := want.mask(t, "prompts_mask")
-			next, _, most := want.ids(t, "generated")
+			want := weightstest.Open(t, "testdata/"+kind+"/expected.safetensors")
+			ids, rows, length := want.IDs("prompts")
+			mask := want.Mask("prompts_mask")
+			next, _, most := want.IDs("generated")
 			var prompts [][]int32
 			for row := range rows {
 				from := row*length + slices.Index(mask[row*length:(row+1)*length], 1)
@@ -234,7 +170,7 @@ func TestHook(t *testing.T) {
 
 // TestVocabulary opens a checkpoint with more words than its config.json says, as a resized one has.
 func TestVocabulary(t *testing.T) {
-	src := openFile(t, "testdata/before/model.safetensors")
+	src := weightstest.Open(t, "testdata/before/model.safetensors")
 	const name = "model.decoder.embed_tokens.weight"
 	words := weights.FromFloat32(name, []int{64, 16}, make([]float32, 64*16))
 	cfg := openedConfig(t, "before")

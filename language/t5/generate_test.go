@@ -13,6 +13,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/tensor"
+	"dragoman/weights/weightstest"
 )
 
 // arguments are transformers'.
@@ -61,9 +62,9 @@ func decode(t *testing.T, d *language.Decoder, o generate.Options, prompts ...[]
 }
 
 // readPrompts are the oracle's prompts without their padding.
-func readPrompts(want expected) [][]int32 {
-	ids, rows, length := want.ids("prompts")
-	mask := want.mask("prompts_mask")
+func readPrompts(want weightstest.Golden) [][]int32 {
+	ids, rows, length := want.IDs("prompts")
+	mask := want.Mask("prompts_mask")
 	prompts := make([][]int32, rows)
 	for i, id := range ids {
 		if mask[i] != 0 {
@@ -91,10 +92,10 @@ func TestGenerateAgainstTransformers(t *testing.T) {
 		d := language.NewDecoder(m, tensor.Options{Compute: kernel.F32})
 		for i, c := range cases {
 			number := string(rune('0' + i))
-			ids, _, length := want.ids("case." + number)
+			ids, _, length := want.IDs("case." + number)
 			var scores []float32
 			if c.Beams > 1 {
-				scores, _ = want.floats("scores." + number)
+				scores, _ = want.Floats("scores." + number)
 			}
 			together := decode(t, d, c.options(), prompts...)
 			for b, p := range prompts {
@@ -127,7 +128,7 @@ func TestStepsEqualOnePass(t *testing.T) {
 		r := tensor.NewRun(tensor.Options{Compute: kernel.F32})
 		logits := language.Predict(r, m, nil, [][]int32{prompt}, [][]int32{text}).Data()
 		for i, id := range text {
-			near(t, compute.String(), d.Logits(0), logits[i*40:(i+1)*40], tolerance)
+			weightstest.Near(t, compute.String(), d.Logits(0), logits[i*40:(i+1)*40], tolerance)
 			if err := d.Advance([]int{0}, []int32{id}); err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,6 @@
 package t5
 
 import (
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"dragoman/nn"
 	"dragoman/tensor"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // kinds are the directories that tools/oracle/t5.py wrote.
@@ -28,7 +28,7 @@ func openTiny(t testing.TB, kind string) (*Model, *nn.Builder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := nn.NewBuilder(openFile(t, "testdata/"+kind+"/model.safetensors"), nn.BuilderOptions{}).Trainable(true)
+	b := nn.NewBuilder(weightstest.Open(t, "testdata/"+kind+"/model.safetensors"), nn.BuilderOptions{}).Trainable(true)
 	m := New(b, cfg)
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
@@ -41,76 +41,8 @@ func openTiny(t testing.TB, kind string) (*Model, *nn.Builder) {
 	return m, b
 }
 
-func openFile(t testing.TB, path string) *weights.File {
-	t.Helper()
-	f, err := weights.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// expected is what transformers computes with a model.
-type expected struct {
-	*weights.File
-	t testing.TB
-}
-
-func openExpected(t testing.TB, kind string) expected {
-	return expected{openFile(t, "testdata/"+kind+"/expected.safetensors"), t}
-}
-
-func (e expected) floats(name string) ([]float32, []int) {
-	e.t.Helper()
-	w, ok := e.Lookup(name)
-	if !ok {
-		e.t.Fatalf("%s is not among the expected values", name)
-	}
-	x, err := w.Float32()
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	return x, w.Shape
-}
-
-// ids reads a matrix of whole numbers.
-func (e expected) ids(name string) (ids []int32, rows, length int) {
-	e.t.Helper()
-	x, shape := e.floats(name)
-	for _, v := range x {
-		ids = append(ids, int32(v))
-	}
-	return ids, shape[0], shape[1]
-}
-
-func (e expected) mask(name string) []uint8 {
-	e.t.Helper()
-	ids, _, _ := e.ids(name)
-	mask := make([]uint8, len(ids))
-	for i, v := range ids {
-		mask[i] = uint8(v)
-	}
-	return mask
-}
-
-// near fails where the worst difference is more than tolerance of the largest value.
-func near(t *testing.T, name string, got, want []float32, tolerance float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s has %d values, want %d", name, len(got), len(want))
-		return
-	}
-	largest, worst := 0.0, 0.0
-	for i, w := range want {
-		largest = max(largest, math.Abs(float64(w)))
-		if d := math.Abs(float64(got[i] - w)); d > worst || math.IsNaN(d) {
-			worst = d
-		}
-	}
-	if !(worst <= tolerance*largest) {
-		t.Errorf("%s differs from transformers by %.2g of its largest value", name, worst/largest)
-	}
+func openExpected(t testing.TB, kind string) weightstest.Golden {
+	return weightstest.Open(t, "testdata/"+kind+"/expected.safetensors")
 }
 
 // watcher keeps what passes.
@@ -126,8 +58,8 @@ func TestAgainstTransformers(t *testing.T) {
 	for _, kind := range kinds {
 		m, b := openTiny(t, kind)
 		want := openExpected(t, kind)
-		ids, rows, length := want.ids("input_ids")
-		labels, _, written := want.ids("labels")
+		ids, rows, length := want.IDs("input_ids")
+		labels, _, written := want.IDs("labels")
 		starts := make([]int32, 0, len(labels))
 		for r := range rows {
 			starts = append(starts, m.cfg.Start)
@@ -139,7 +71,7 @@ func TestAgainstTransformers(t *testing.T) {
 			t.Run(kind+"/"+e.Family().String(), func(t *testing.T) {
 				seen := watcher{}
 				r := tensor.NewRun(tensor.Options{Engine: e, Grad: true, Observer: seen})
-				source := m.Read(r, language.Input{Embeds: m.Embed(r, ids, rows, length), Mask: want.mask("attention_mask")})
+				source := m.Read(r, language.Input{Embeds: m.Embed(r, ids, rows, length), Mask: want.Mask("attention_mask")})
 				hidden := m.Forward(r, language.Input{Embeds: m.Embed(r, starts, rows, written), Source: source})
 				logits := m.Logits(r, hidden)
 				loss := r.CrossEntropy(logits, labels, 0)
@@ -157,12 +89,12 @@ func TestAgainstTransformers(t *testing.T) {
 						strings.HasPrefix(name, "case.") || strings.HasPrefix(name, "scores.") {
 						continue
 					}
-					values, _ := want.floats(name)
+					values, _ := want.Floats(name)
 					tolerance := 1e-4
 					if strings.HasPrefix(name, "grad.") {
 						tolerance = 1e-3
 					}
-					near(t, name, seen[name], values, tolerance)
+					weightstest.Near(t, name, seen[name], values, tolerance)
 					compared++
 				}
 				if compared < 80 {
@@ -222,7 +154,7 @@ func TestConfig(t *testing.T) {
 
 // TestMissingHead binds checkpoints without an output head: an untied model lacks it, a tied one does not.
 func TestMissingHead(t *testing.T) {
-	f := openFile(t, "testdata/v1.1/model.safetensors")
+	f := weightstest.Open(t, "testdata/v1.1/model.safetensors")
 	rest, err := weights.Rename(f, weights.Rule{From: "lm_head.weight", To: ""})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 	"dragoman/nn"
 	"dragoman/tensor"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // recorder copies what it is shown.
@@ -18,43 +18,9 @@ func (r recorder) Module(path string, out *tensor.Tensor) { r[path] = slices.Clo
 func (r recorder) WantsMap(string) bool                   { return false }
 func (r recorder) Map(string, *tensor.Tensor)             {}
 
-func open(t *testing.T, name string) *weights.File {
+func open(t *testing.T, name string) weightstest.Golden {
 	t.Helper()
-	f, err := weights.Open("testdata/" + name + ".safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-func floats(t *testing.T, src weights.Source, name string) ([]float32, []int) {
-	t.Helper()
-	w, ok := src.Lookup(name)
-	if !ok {
-		t.Fatalf("%s is not in the file", name)
-	}
-	x, err := w.Float32()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x, w.Shape
-}
-
-func near(t *testing.T, name string, got, want []float32) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s: %d values, want %d", name, len(got), len(want))
-		return
-	}
-	var scale, worst float64
-	for i := range want {
-		scale = max(scale, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(want[i]-got[i])))
-	}
-	if !(worst <= 1e-5*scale) {
-		t.Errorf("%s: off by %g of %g", name, worst, scale)
-	}
+	return weightstest.Open(t, "testdata/"+name+".safetensors")
 }
 
 const sizes = `"intermediate_size":32,"num_hidden_layers":2,"num_attention_heads":2,"image_size":14,"patch_size":7`
@@ -75,7 +41,7 @@ func TestReference(t *testing.T) {
 		if err := b.Err(); err != nil {
 			t.Fatal(err)
 		}
-		x, shape := floats(t, f, "pixel_values")
+		x, shape := f.Floats("pixel_values")
 		seen := recorder{}
 		out := m.Encode(tensor.NewRun(tensor.Options{Observer: seen}), tensor.FromFloats(x, shape...)).Tokens
 		if s := m.Shape(); out.Dim(1) != s.Tokens || out.Dim(2) != s.Width {
@@ -84,8 +50,8 @@ func TestReference(t *testing.T) {
 		compared := 0
 		for _, n := range f.Names() {
 			if path, ok := strings.CutPrefix(n, "out."); ok {
-				want, _ := floats(t, f, n)
-				near(t, name+": "+path, seen[path], want)
+				want, _ := f.Floats(n)
+				weightstest.Near(t, name+": "+path, seen[path], want, 1e-5)
 				compared++
 			}
 		}
@@ -98,8 +64,8 @@ func TestReference(t *testing.T) {
 // TestOpenCLIP reads the same weights under open_clip's names, with or without the module's, and finds the sizes in them; the patches
 // alone are the rows behind the class.
 func TestOpenCLIP(t *testing.T) {
-	want, _ := floats(t, open(t, "clip"), "out.vision_model")
-	x, shape := floats(t, open(t, "clip"), "pixel_values")
+	want, _ := open(t, "clip").Floats("out.vision_model")
+	x, shape := open(t, "clip").Floats("pixel_values")
 	whole := open(t, "openclip")
 	for name, src := range map[string]weights.Source{"whole": whole, "encoder": weights.Prefix(whole, "visual.")} {
 		if !weights.IsOpenCLIP(src) {
@@ -124,7 +90,7 @@ func TestOpenCLIP(t *testing.T) {
 		}
 		got := m.Encode(tensor.NewRun(tensor.Options{}), tensor.FromFloats(x, shape...)).Tokens
 		patches := slices.Concat(want[16:5*16], want[6*16:]) // of two pictures
-		near(t, name, got.Data(), patches)
+		weightstest.Near(t, name, got.Data(), patches, 1e-5)
 		if s := m.Shape(); s.Tokens != 4 || s.First != 0 {
 			t.Errorf("%s: shape %+v", name, s)
 		}

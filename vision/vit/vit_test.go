@@ -1,13 +1,12 @@
 package vit
 
 import (
-	"math"
 	"strings"
 	"testing"
 
 	"dragoman/nn"
 	"dragoman/tensor"
-	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // recorder copies what it is shown.
@@ -21,11 +20,7 @@ func (r recorder) Map(string, *tensor.Tensor) {}
 
 // TestReference compares every module's output with transformers' (tools/oracle/vit.py).
 func TestReference(t *testing.T) {
-	f, err := weights.Open("testdata/tiny.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := weightstest.Open(t, "testdata/tiny.safetensors")
 	c, err := ParseConfig([]byte(`{"hidden_size":24,"intermediate_size":40,"num_hidden_layers":2,"num_attention_heads":3,
 		"image_size":28,"patch_size":7,"layer_norm_eps":1e-6,"unknown":true}`))
 	if err != nil {
@@ -36,14 +31,10 @@ func TestReference(t *testing.T) {
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
 	}
-	in, _ := f.Lookup("pixel_values")
-	pixels, err := in.Float32()
-	if err != nil {
-		t.Fatal(err)
-	}
+	pixels, shape := f.Floats("pixel_values")
 	seen := recorder{}
 	r := tensor.NewRun(tensor.Options{Observer: seen})
-	out := m.Encode(r, tensor.FromFloats(pixels, in.Shape...)).Tokens
+	out := m.Encode(r, tensor.FromFloats(pixels, shape...)).Tokens
 	if got := m.Shape(); out.Dim(1) != got.Tokens || out.Dim(2) != got.Width {
 		t.Fatalf("output %v, the shape promises %+v", out.Shape(), got)
 	}
@@ -53,21 +44,8 @@ func TestReference(t *testing.T) {
 		if !ok {
 			continue
 		}
-		w, _ := f.Lookup(name)
-		want, _ := w.Float32()
-		got := seen[path]
-		if len(got) != len(want) {
-			t.Errorf("%s: %d values, want %d", path, len(got), len(want))
-			continue
-		}
-		var scale, worst float64
-		for i := range want {
-			scale = max(scale, math.Abs(float64(want[i])))
-			worst = max(worst, math.Abs(float64(want[i]-got[i])))
-		}
-		if !(worst <= 1e-5*scale) {
-			t.Errorf("%s: off by %g of %g", path, worst, scale)
-		}
+		want, _ := f.Floats(name)
+		weightstest.Near(t, path, seen[path], want, 1e-5)
 		compared++
 	}
 	if compared != 6 {
@@ -116,11 +94,7 @@ func TestImageSize(t *testing.T) {
 	if err != nil || c.ImageSize != 364 || c.PatchSize != 14 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	f, err := weights.Open("testdata/tiny.safetensors") // of 28 pixels
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := weightstest.Open(t, "testdata/tiny.safetensors") // of 28 pixels
 	const rest = `{"hidden_size":24,"intermediate_size":40,"num_hidden_layers":2,"num_attention_heads":3,"patch_size":7`
 	for config, want := range map[string]int{rest + `}`: 28, rest + `,"image_size":56}`: 0} {
 		if c, err = ParseConfig([]byte(config)); err != nil {
