@@ -17,29 +17,30 @@ import (
 	"dragoman/tensor"
 )
 
+// sizes are those of the models that follow.
+var sizes = language.Sizes{Vocab: 40, Width: 16, FeedForward: 24, Layers: 4, Heads: 2, Context: 32}
+
 // families are a small fresh model of each architecture.
 var families = map[string]func(b *nn.Builder) language.Model{
 	"llama": func(b *nn.Builder) language.Model {
 		return llama.New(b, llama.Config{
-			Vocab: 40, Width: 16, FeedForward: 24, Layers: 4, Heads: 2, KVHeads: 1, HeadDim: 8, Context: 32,
-			Rope: tensor.Rope{Dim: 8, Base: 10000}, Eps: 1e-6, Act: kernel.SiLU,
+			Sizes: sizes, KVHeads: 1, HeadDim: 8, Rope: tensor.Rope{Dim: 8, Base: 10000}, Eps: 1e-6, Act: kernel.SiLU,
 		})
 	},
 	"gptneox": func(b *nn.Builder) language.Model {
 		return gptneox.New(b, gptneox.Config{
-			Vocab: 40, Width: 16, FeedForward: 24, Layers: 4, Heads: 2, Context: 32, Rope: tensor.Rope{Dim: 4, Base: 10000}, Act: kernel.GELU,
-			Eps: 1e-5, Bias: true,
+			Sizes: sizes, Rope: tensor.Rope{Dim: 4, Base: 10000}, Act: kernel.GELU, Eps: 1e-5, Bias: true,
 		})
 	},
 	"mpt": func(b *nn.Builder) language.Model {
-		return mpt.New(b, mpt.Config{
-			Vocab: 40, Width: 16, FeedForward: 24, Layers: 4, Heads: 2, Context: 32, BiasMax: 8, Eps: 1e-5, Tied: true,
-		})
+		return mpt.New(b, mpt.Config{Sizes: sizes, BiasMax: 8, Eps: 1e-5, Tied: true})
+	},
+	"mosaicgpt": func(b *nn.Builder) language.Model {
+		return mpt.New(b, mpt.Config{Sizes: sizes, First: true, HeadNorm: true, BiasMax: 8, Eps: 1e-5, Bias: true, Tied: true})
 	},
 	"opt": func(b *nn.Builder) language.Model {
 		return opt.New(b, opt.Config{
-			Vocab: 40, Width: 16, WordWidth: 16, FeedForward: 24, Layers: 4, Heads: 2, Context: 32, Act: kernel.ReLU, NormBefore: true,
-			LastNorm: true, Bias: true, Tied: true,
+			Sizes: sizes, WordWidth: 16, Act: kernel.ReLU, NormBefore: true, LastNorm: true, Bias: true, Tied: true,
 		})
 	},
 }
