@@ -46,6 +46,12 @@ func (m *Media) Bytes() ([]byte, error) {
 // Name tells pictures apart: the same file, or the same bytes, has the same one.
 func (m *Media) Name() string { return m.image.name() }
 
+// Path is the file that the picture is all of; "" if it is inside of another.
+func (m *Media) Path() string {
+	p, _ := m.image.(onDisk)
+	return string(p)
+}
+
 // Decode reads the picture, with its transparency.
 func (m *Media) Decode() (*picture.RGBA, error) {
 	b, err := m.Bytes()

@@ -86,6 +86,8 @@ type maker struct {
 	page Page
 	in   finder
 	o    PageOptions
+
+	verdict *verdicts // on pictures that several pages have; nil: each is looked at for itself
 }
 
 // text adds a text behind what is there. Texts of one stretch become one, with glue between.
@@ -104,7 +106,7 @@ func (p *maker) text(s, glue string) {
 func (p *maker) picture(name any, n int) error {
 	img, err := p.in.find(name, n)
 	if err == nil {
-		err = p.o.admit(img)
+		err = p.verdict.of(img, p.o.admit)
 	}
 	if err != nil {
 		return err
@@ -170,7 +172,10 @@ func (p *maker) parts(fields map[string]any) error {
 			return fmt.Errorf("part %d is neither an image nor a text, or both", i+1)
 		case image != nil:
 			if err := p.picture(image, n); err != nil {
-				return fmt.Errorf("part %d: image: %w", i+1, err)
+				if !p.o.Lenient {
+					return fmt.Errorf("part %d: image: %w", i+1, err)
+				}
+				p.leaveOut(image, err)
 			}
 			n++
 		default:

@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"os"
 
 	"dragoman/picture"
 )
@@ -11,13 +12,18 @@ func (o PageOptions) admit(img image) error {
 	if o.MinSide <= 0 && o.MaxAspect <= 0 {
 		return nil
 	}
+	if f, ok := img.(onDisk); ok {
+		if info, err := os.Stat(string(f)); err == nil && info.Size() > maxWebPicture {
+			return because(TooLarge, "%s: is larger than %d bytes", f, maxWebPicture)
+		}
+	}
 	b, err := img.bytes()
 	if err != nil {
 		return &whyError{NotFound, err}
 	}
 	w, h, err := picture.Size(b, picture.Options{MaxPixels: o.MaxPixels})
 	if err != nil {
-		return pictureError(err)
+		return pictureError(err, img.name())
 	}
 	short, long := min(w, h), max(w, h)
 	switch {
@@ -29,12 +35,15 @@ func (o PageOptions) admit(img image) error {
 	return nil
 }
 
-// pictureError gives an error of package picture its kind.
-func pictureError(err error) error {
+// maxWebPicture is the largest file of a picture that is looked at.
+const maxWebPicture = 64 << 20
+
+// pictureError gives an error of package picture its kind. What is called a picture and is none is broken.
+func pictureError(err error, name string) error {
 	switch {
 	case errors.Is(err, picture.ErrTooLarge):
 		return &whyError{TooLarge, err}
-	case errors.Is(err, picture.ErrNotPicture):
+	case errors.Is(err, picture.ErrNotPicture) && !picture.HasExtension(name):
 		return &whyError{NotRead, err}
 	}
 	return &whyError{Broken, err}

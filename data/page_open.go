@@ -7,18 +7,22 @@ import (
 
 // PageOptions says how pages are read. The zero value is ready.
 type PageOptions struct {
-	Format        string  // jsonl, json, tar; by the name where empty
+	Format        string  // jsonl, json, tar, html, folder; by the name where empty
 	Pictures      string  // the folder that pictures are looked for in; where the file is that names them if empty
-	MinSide       int     // the least height and width of a picture; 0: any
-	MaxAspect     float64 // the most that a picture's longer side may be of the shorter; 0: any
+	MinSide       int     // the least height and width of a picture; 0: any, of HTML 64; negative: any
+	MaxAspect     float64 // the most that a picture's longer side may be of the shorter; 0: any, of HTML 3; negative: any
 	MinSimilarity float64 // MMC4: the least cosine of a picture and its sentence; 0: any
+	Lenient       bool    // a page whose pictures are not all there is kept, without them
 	MaxPixels     int     // the most pixels a picture may have; 0 means picture.DefaultMaxPixels
+
+	// Skip is told of every page that is left out, where it is not nil; a report names but the first.
+	Skip func(where string, err error)
 
 	// Fetch reads a picture's address on the network when the picture is used. Without it such pictures are not there.
 	Fetch func(url string) ([]byte, error)
 }
 
-var pageFormats = []string{"jsonl", "json", "tar"}
+var pageFormats = []string{"jsonl", "json", "tar", "html", "folder"}
 
 // OpenPages opens pages: a file, or several by a pattern as for Open. A JSON object is one of three kinds, by its fields:
 //
@@ -29,8 +33,12 @@ var pageFormats = []string{"jsonl", "json", "tar"}
 // A shard (tar) has such an object as key.json and its pictures beside it: under the names that it says, as key.NAME, or as key.0.png,
 // key.1.jpg, …, numbered as the document names them.
 //
-// A page whose own pictures cannot be found is left out. Of MMC4 and OBELICS, which were collected from the network and lose pictures
-// as it does, those pictures are.
+// HTML pages, and those below a folder, are read as the paper collected them: text and pictures in the order of the document, without
+// what is around its content.
+//
+// A page with a picture that is not there, broken or too large is left out: what it says of that picture would be learnt of another.
+// Pictures of HTML that are on the network, in a format that is not read here, too small or too narrow are left out by themselves, as
+// decoration is; and of MMC4 and OBELICS, which were collected from the network and lose pictures as it does, all that are not there.
 func OpenPages(spec string, o PageOptions) (Pages, error) {
 	parts, err := openParts(spec, func(path string) (Pages, error) { return openPagesAt(path, o) })
 	if err != nil {
@@ -57,6 +65,10 @@ func openPagesAt(path string, o PageOptions) (Pages, error) {
 		return openPageRecords(path, o, splitLines)
 	case "json":
 		return openPageRecords(path, o, splitValues)
+	case "html":
+		return openHTML(path, o)
+	case "folder":
+		return openHTMLFolder(path, o)
 	}
 	return openPageTar(path, o)
 }
@@ -84,6 +96,16 @@ func (c pageConcat) Report() PageReport {
 	return r
 }
 
+// skip counts a page that is left out, and tells of it.
+func (o PageOptions) skip(r *PageReport) func(where string, err error) {
+	return func(where string, err error) {
+		r.Skip(where, err)
+		if o.Skip != nil {
+			o.Skip(where, err)
+		}
+	}
+}
+
 // pageFile is a list of pages in a text file.
 type pageFile struct {
 	*recordFile[Page]
@@ -102,7 +124,7 @@ func openPageRecords(path string, o PageOptions, split splitter) (Pages, error) 
 			return Page{}, err
 		}
 		return pageFrom(fields, where, inFolder{folder, o.Fetch}, o)
-	}, d.report.has, d.report.Skip)
+	}, d.report.has, o.skip(&d.report))
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func openPageTar(path string, o PageOptions) (Pages, error) {
 		return nil, err
 	}
 	d := &pageShard{path: path, options: o, file: f}
-	if err := walkTar(f, d.add, d.report.Skip); err != nil {
+	if err := walkTar(f, d.add, o.skip(&d.report)); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -52,7 +52,7 @@ func (d *pageShard) add(key string, files []tarFile) {
 	}
 	p, err := d.page(doc)
 	if err != nil {
-		d.report.Skip(d.where(doc), err)
+		d.options.skip(&d.report)(d.where(doc), err)
 		return
 	}
 	d.report.has(p)

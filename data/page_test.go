@@ -1,11 +1,14 @@
 package data
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"image/color"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"dragoman/picture"
@@ -211,13 +214,13 @@ func TestPagePictures(t *testing.T) {
 		return b.String()
 	}
 	dir := tree(t, map[string]string{
-		"good.png": sized(64, 192), "small.png": sized(63, 64), "long.png": sized(64, 193), "bad.png": "no picture", "cut.png": string(red[:30]),
-		"docs.jsonl": `{"texts":["a",null,null,null,null,null],"images":[null,"good.png","small.png","long.png","bad.png","cut.png"]}` + "\n" +
+		"good.png": sized(64, 192), "small.png": sized(63, 64), "long.png": sized(64, 193), "bad.png": "no picture", "bad.svg": "<svg/>", "cut.png": string(red[:30]),
+		"docs.jsonl": `{"texts":["a",null,null,null,null,null,null],"images":[null,"good.png","small.png","long.png","bad.png","bad.svg","cut.png"]}` + "\n" +
 			`{"parts":[{"text":"a"},{"image":"small.png"}]}`,
 	})
 	d := mustOpenPages(t, filepath.Join(dir, "docs.jsonl"), PageOptions{MinSide: 64, MaxAspect: 3})
 	r := d.Report()
-	check(t, "left out", r.LeftOut, Counts{TooSmall: 1, TooNarrow: 1, NotRead: 1, Broken: 1})
+	check(t, "left out", r.LeftOut, Counts{TooSmall: 1, TooNarrow: 1, NotRead: 1, Broken: 2})
 	check(t, "skipped", r.Skipped, Counts{TooSmall: 1})
 	if r.Pictures != 1 {
 		t.Errorf("%d pictures", r.Pictures)
@@ -238,6 +241,42 @@ func TestMediaErrors(t *testing.T) {
 	}
 	if p.Parts[0].Media.Name() != filepath.Join(dir, "r.png") {
 		t.Error(p.Parts[0].Media.Name())
+	}
+}
+
+// TestCheckPages decodes every picture once, and takes away the pages that have a broken one.
+func TestCheckPages(t *testing.T) {
+	files := map[string]string{"r.png": string(red), "cut.png": string(red[:len(red)-20])}
+	var lines strings.Builder
+	for i := range 100 {
+		lines.WriteString(`{"parts":[{"image":"r.png"},{"text":"a"}` + map[bool]string{true: `,{"image":"cut.png"}`}[i%10 == 3] + "]}\n")
+	}
+	files["p.jsonl"] = lines.String()
+	d := mustOpenPages(t, filepath.Join(tree(t, files), "p.jsonl"), PageOptions{})
+	each := func(n int, f func(i int)) {
+		var wait sync.WaitGroup
+		for i := range n {
+			wait.Go(func() { f(i) })
+		}
+		wait.Wait()
+	}
+	done := 0
+	good, r, err := CheckPages(t.Context(), d, each, func(i int, p Page, err error) {
+		if (err != nil) != (i%10 == 3) || !strings.HasSuffix(p.Where, fmt.Sprintf("p.jsonl:%d", i+1)) || i != done {
+			t.Errorf("%d: %s: %v", i, p.Where, err)
+		}
+		done++
+	})
+	if err != nil || len(good) != 90 || good[3] != 4 || done != 100 {
+		t.Errorf("%d good: %v: %v", len(good), good, err)
+	}
+	if r.Rows != 90 || r.Broken != 10 || r.Pictures != 90 || r.Skipped[Broken] != 10 || !strings.Contains(r.String(), "p.jsonl:4: PNG picture is broken") {
+		t.Errorf("report %v", r)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := CheckPages(ctx, d, each, func(int, Page, error) {}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 

@@ -71,7 +71,7 @@ func (s Source) expandOne(arg string, yield func(Item) bool) bool {
 	case arg == "":
 		return yield(Item{Err: errors.New("the name of a picture is empty")})
 	case scheme == "data" && strings.Contains(arg, ","):
-		return yield(Item{Name: arg, Read: func() ([]byte, error) { return dataURL(arg) }})
+		return yield(Item{Name: arg, Read: func() ([]byte, error) { return DataURL(arg) }})
 	case (scheme == "http" || scheme == "https") && strings.Contains(arg, "://"):
 		if s.Fetch == nil {
 			return yield(Item{Name: arg, Err: &decodeError{
@@ -170,8 +170,8 @@ func expandPattern(pattern string, statErr error, yield func(Item) bool) bool {
 	return true
 }
 
-// dataURL reads data:[type][;base64],content. The type is not looked at, because the content says what it is.
-func dataURL(s string) ([]byte, error) {
+// DataURL reads data:[type][;base64],content. The type is not looked at, because the content says what it is.
+func DataURL(s string) ([]byte, error) {
 	head, content, _ := strings.Cut(s, ",")
 	text, err := url.PathUnescape(content)
 	if err != nil {

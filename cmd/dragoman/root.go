@@ -78,7 +78,7 @@ func (c *cli) root() *cobra.Command {
 
 	root.AddCommand(
 		c.captionCommand(), c.askCommand(), c.chatCommand(), c.matchCommand(), c.embedCommand(), c.inspectCommand(),
-		c.trainCommand(), c.evalCommand(), c.benchCommand(), c.traceCommand(), c.tokenizeCommand(), c.preprocessCommand(),
+		c.trainCommand(), c.evalCommand(), c.pagesCommand(), c.benchCommand(), c.traceCommand(), c.tokenizeCommand(), c.preprocessCommand(),
 		c.convertCommand(), c.pullCommand(), c.lsCommand(), c.rmCommand(), c.licensesCommand(), c.versionCommand(),
 	)
 	root.CompletionOptions.DisableDefaultCmd = false

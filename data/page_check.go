@@ -1,0 +1,66 @@
+package data
+
+import (
+	"context"
+	"errors"
+)
+
+// CheckPages decodes every picture of every page. good are the pages whose pictures are all whole, in order, and r is d's report less
+// the others. each calls f for 0 to n−1, perhaps at the same time; told is told of every page in order, with why it is left out or nil.
+func CheckPages(
+	ctx context.Context, d Pages, each func(n int, f func(i int)), told func(i int, p Page, err error),
+) (good []int, r PageReport, err error) {
+	found := d.Report()
+	r.Report.add(Report{Broken: found.Broken, Examples: found.Examples})
+	r.Skipped.add(found.Skipped)
+	const stride = 64
+	for from := 0; from < d.Len(); from += stride {
+		if err := ctx.Err(); err != nil {
+			return nil, r, err
+		}
+		n := min(stride, d.Len()-from)
+		pages, errs := make([]Page, n), make([]error, n)
+		var seen verdicts
+		each(n, func(i int) {
+			if pages[i], errs[i] = d.Page(from + i); errs[i] == nil {
+				errs[i] = pages[i].check(&seen)
+			}
+		})
+		for i, p := range pages {
+			if errs[i] == nil {
+				r.has(p)
+				good = append(good, from+i)
+			} else {
+				where, err := p.Where, errs[i]
+				if re := (*RowError)(nil); errors.As(err, &re) {
+					where, err = re.Where, re.Err
+				}
+				r.Skip(where, err)
+				errs[i] = &RowError{where, err}
+			}
+			told(from+i, p, errs[i])
+		}
+	}
+	return good, r, nil
+}
+
+// check decodes a page's pictures.
+func (p *Page) check(seen *verdicts) error {
+	for _, part := range p.Parts {
+		m := part.Media
+		if m == nil {
+			continue
+		}
+		err := seen.of(m.image, func(image) error {
+			_, err := m.Decode()
+			if re := (*RowError)(nil); errors.As(err, &re) {
+				err = re.Err
+			}
+			return err
+		})
+		if err != nil {
+			return pictureError(err, m.Name())
+		}
+	}
+	return nil
+}

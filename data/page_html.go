@@ -1,0 +1,279 @@
+package data
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/charset"
+
+	"dragoman/picture"
+)
+
+// What the paper asks of a picture on a page from the web.
+const (
+	webMinSide   = 64
+	webMaxAspect = 3
+)
+
+// maxHTML is the largest file that is taken for a page.
+const maxHTML = 16 << 20
+
+// htmlPages are pages from the web, with their pictures in files, as a browser saves them or documentation has them.
+type htmlPages struct {
+	root    string // what paths that begin with a slash are below
+	files   []string
+	options PageOptions
+	verdict verdicts
+	report  PageReport
+}
+
+// openHTML opens one page.
+func openHTML(path string, o PageOptions) (Pages, error) {
+	d := newHTML(filepath.Dir(path), o)
+	d.add(path)
+	return d, nil
+}
+
+// openHTMLFolder opens the pages below a folder, in the order of their names. Names that begin with a dot are passed over.
+func openHTMLFolder(root string, o PageOptions) (Pages, error) {
+	d := newHTML(root, o)
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil && path == root:
+			return err
+		case err != nil:
+			d.options.skip(&d.report)(path, err)
+		case path != root && strings.HasPrefix(e.Name(), "."):
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+		case e.Type().IsRegular() && isHTML(path):
+			d.add(path)
+		}
+		return nil
+	})
+	return d, err
+}
+
+func isHTML(path string) bool {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".html", ".htm", ".xhtml":
+		return true
+	}
+	return false
+}
+
+func newHTML(root string, o PageOptions) *htmlPages {
+	o.MinSide = cmp.Or(o.MinSide, webMinSide)
+	o.MaxAspect = cmp.Or(o.MaxAspect, webMaxAspect)
+	return &htmlPages{root: cmp.Or(o.Pictures, root), options: o}
+}
+
+func (d *htmlPages) add(path string) {
+	p, err := d.read(path)
+	if err != nil {
+		d.options.skip(&d.report)(path, err)
+		return
+	}
+	d.report.has(p)
+	d.files = append(d.files, path)
+}
+
+func (d *htmlPages) Len() int { return len(d.files) }
+
+func (d *htmlPages) Page(i int) (Page, error) {
+	p, err := d.read(d.files[i])
+	if err != nil {
+		return Page{}, &RowError{d.files[i], err}
+	}
+	return p, nil
+}
+
+func (d *htmlPages) Report() PageReport { return d.report }
+
+func (d *htmlPages) Close() error { return nil }
+
+// read makes a page of a file.
+func (d *htmlPages) read(path string) (Page, error) {
+	raw, err := readRegular(path, maxHTML)
+	if err != nil {
+		return Page{}, err
+	}
+	in := &htmlFinder{inFolder: inFolder{filepath.Dir(path), d.options.Fetch}, root: d.root}
+	p := &maker{page: Page{ID: path, Where: path, Extra: map[string]any{}}, in: in, o: d.options, verdict: &d.verdict}
+	if err := p.html(raw, in); err != nil {
+		return Page{}, err
+	}
+	return p.done()
+}
+
+// html reads a document's text and pictures in their order.
+func (p *maker) html(raw []byte, in *htmlFinder) error {
+	if len(raw) == 0 {
+		return because(NoText, "the file is empty")
+	}
+	text, err := charset.NewReader(bytes.NewReader(raw), "text/html")
+	if err != nil {
+		return fmt.Errorf("not a page: %w", err)
+	}
+	doc, err := html.Parse(text)
+	if err != nil {
+		return fmt.Errorf("not a page: %w", err)
+	}
+	w := &htmlWalk{base: func(href string) { in.base, _ = url.Parse(href) }}
+	w.walk(doc)
+	w.flush()
+	if w.title != "" {
+		p.page.Extra["title"] = w.title
+	}
+	n := 0
+	for _, item := range w.items {
+		if len(item.sources) == 0 {
+			p.text(item.text, item.lead)
+			continue
+		}
+		name, err := p.firstOf(item.sources, n)
+		n++
+		if err == nil {
+			continue
+		}
+		switch WhyOf(err) {
+		case NotFound, Broken, TooLarge:
+			// What is said about such a picture would be said about another.
+			if !p.o.Lenient {
+				return &whyError{WhyOf(err), fmt.Errorf("%s: %w", nameOf(name), err)}
+			}
+		}
+		p.leaveOut(name, err)
+	}
+	return nil
+}
+
+// firstOf adds the first of several pictures that stand for one another and can be had; the error is that of the first.
+func (p *maker) firstOf(names []string, n int) (name string, err error) {
+	for i, s := range names {
+		e := p.picture(s, n)
+		if e == nil {
+			return s, nil
+		}
+		if i == 0 {
+			name, err = s, e
+		}
+	}
+	return name, err
+}
+
+// htmlFinder finds pictures by the addresses that a page has for them.
+type htmlFinder struct {
+	inFolder
+	root string
+	base *url.URL // the page's own <base>, or nil
+}
+
+func (f *htmlFinder) find(name any, n int) (image, error) {
+	address := strings.TrimSpace(name.(string))
+	if strings.HasPrefix(strings.ToLower(address), "data:") {
+		data, err := picture.DataURL(address)
+		if err != nil {
+			return nil, &whyError{Broken, err}
+		}
+		return inMemory(data), nil
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, because(NotFound, "not an address: %.100q", address)
+	}
+	if u.Scheme == "" && u.Host == "" && u.Path != "" {
+		img, err := f.local(u)
+		if err == nil || f.base == nil || f.base.Host == "" {
+			return img, err
+		}
+	}
+	if f.base != nil {
+		u = f.base.ResolveReference(u)
+	}
+	if u.Scheme == "" && u.Host != "" {
+		u.Scheme = "https"
+	}
+	switch {
+	case u.Scheme == "file":
+		return f.local(&url.URL{Path: u.Path})
+	case isAddress(u.String()):
+		return f.inFolder.find(u.String(), n)
+	}
+	return nil, because(NotFound, "not the address of a picture: %.100q", address)
+}
+
+// local finds the file that an address without a host means, below the page's folder, or below the root if it begins with a slash.
+// A page may be saved with the query or the escapes in a file's name.
+func (f *htmlFinder) local(u *url.URL) (image, error) {
+	dir := f.dir
+	if f.base != nil && f.base.Host == "" {
+		dir = filepath.Join(dir, path.Dir(f.base.Path+"x"))
+	}
+	var first error
+	for _, name := range []string{u.Path, u.EscapedPath(), u.EscapedPath() + "?" + u.RawQuery} {
+		if strings.HasPrefix(name, "/") {
+			name = filepath.Join(f.root, name)
+		}
+		img, err := fileOnDisk(name, dir)
+		if err == nil {
+			return img, nil
+		}
+		if first == nil {
+			first = &whyError{NotFound, err}
+		}
+	}
+	return nil, first
+}
+
+// verdicts remembers what became of pictures that many pages have. The zero value is ready.
+type verdicts struct {
+	mu   sync.Mutex
+	seen map[string]error
+}
+
+// of is f's verdict on a picture in a file, which is asked for once.
+func (v *verdicts) of(img image, f func(image) error) error {
+	if _, ok := img.(onDisk); !ok || v == nil {
+		return f(img)
+	}
+	v.mu.Lock()
+	err, ok := v.seen[img.name()]
+	v.mu.Unlock()
+	if ok {
+		return err
+	}
+	err = f(img)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.seen == nil {
+		v.seen = map[string]error{}
+	}
+	v.seen[img.name()] = err
+	return err
+}
+
+// readRegular reads a whole file of at most so many bytes.
+func readRegular(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = because(TooLarge, "the file is larger than %d bytes", limit)
+	}
+	return b, err
+}
