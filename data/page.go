@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"dragoman/picture"
 )
 
 // Page is an interleaved document: texts and pictures in the order in which they are read.
@@ -21,48 +19,10 @@ type Page struct {
 	LeftOut []LeftOut
 }
 
-// Part is a stretch of a page: a text, or a picture where Media is not nil.
+// Part is a stretch of a page: a text, or a picture or video where Media is not nil.
 type Part struct {
 	Text  string
 	Media *Media
-}
-
-// Media is a picture that has not been read.
-type Media struct {
-	where     string
-	image     image
-	maxPixels int
-}
-
-// Bytes reads the file that holds the picture.
-func (m *Media) Bytes() ([]byte, error) {
-	b, err := m.image.bytes()
-	if err != nil {
-		return nil, &RowError{m.where, err}
-	}
-	return b, nil
-}
-
-// Name tells pictures apart: the same file, or the same bytes, has the same one.
-func (m *Media) Name() string { return m.image.name() }
-
-// Path is the file that the picture is all of; "" if it is inside of another.
-func (m *Media) Path() string {
-	p, _ := m.image.(onDisk)
-	return string(p)
-}
-
-// Decode reads the picture, with its transparency.
-func (m *Media) Decode() (*picture.RGBA, error) {
-	b, err := m.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	p, err := picture.DecodeRGBA(b, picture.Options{MaxPixels: m.maxPixels})
-	if err != nil {
-		return nil, &RowError{m.where, err}
-	}
-	return p, nil
 }
 
 // LeftOut is a picture that a page does not have, or a page that a list does not have, and why.

@@ -51,13 +51,19 @@ func (p *Page) check(seen *verdicts) error {
 		if m == nil {
 			continue
 		}
-		err := seen.of(m.image, func(image) error {
-			_, err := m.Decode()
+		look := func(image) error {
+			err := m.check()
 			if re := (*RowError)(nil); errors.As(err, &re) {
 				err = re.Err
 			}
 			return err
-		})
+		}
+		var err error
+		if m.video { // of which the same file may be but the first frame
+			err = look(m.image)
+		} else {
+			err = seen.of(m.image, look)
+		}
 		if err != nil {
 			return pictureError(err, m.Name())
 		}

@@ -111,8 +111,38 @@ func (p *maker) picture(name any, n int) error {
 	if err != nil {
 		return err
 	}
-	p.page.Parts = append(p.page.Parts, Part{Media: &Media{where: p.page.Where, image: img, maxPixels: p.o.MaxPixels}})
+	p.add(&Media{image: img})
 	return nil
+}
+
+func (p *maker) add(m *Media) {
+	m.where, m.maxPixels = p.page.Where, p.o.MaxPixels
+	p.page.Parts = append(p.page.Parts, Part{Media: m})
+}
+
+// video is picture for a video: a GIF, or a folder of frames, so many a second.
+func (p *maker) video(name any, rate any, n int) error {
+	fps := float64(defaultRate)
+	if rate != nil {
+		var err error
+		if fps, err = number(rate); err != nil || !(fps > 0 && fps <= 1000) {
+			return fmt.Errorf("fps is %v, not a number of frames a second", rate)
+		}
+	}
+	if f, ok := p.in.(inFolder); ok {
+		if dir := f.folder(name); dir != "" {
+			m, err := folderVideo(dir, fps)
+			if err == nil {
+				p.add(m)
+			}
+			return err
+		}
+	}
+	img, err := p.in.find(name, n)
+	if err == nil {
+		p.add(&Media{image: img, video: true})
+	}
+	return err
 }
 
 // leaveOut notes a picture that the page does not have.
@@ -166,24 +196,36 @@ func (p *maker) parts(fields map[string]any) error {
 		if !ok {
 			return fmt.Errorf("part %d is %T, not an object", i+1, v)
 		}
-		image, text := part["image"], part["text"]
-		switch {
-		case (image == nil) == (text == nil):
-			return fmt.Errorf("part %d is neither an image nor a text, or both", i+1)
-		case image != nil:
-			if err := p.picture(image, n); err != nil {
-				if !p.o.Lenient {
-					return fmt.Errorf("part %d: image: %w", i+1, err)
-				}
-				p.leaveOut(image, err)
+		var kinds []string
+		for _, kind := range []string{"text", "image", "video"} {
+			if part[kind] != nil {
+				kinds = append(kinds, kind)
 			}
-			n++
-		default:
-			s, ok := text.(string)
+		}
+		if len(kinds) != 1 {
+			return fmt.Errorf("part %d is neither a text nor an image nor a video, or several of them", i+1)
+		}
+		kind := kinds[0]
+		var err error
+		switch value := part[kind]; kind {
+		case "text":
+			s, ok := value.(string)
 			if !ok {
-				return fmt.Errorf("part %d: text: is %T, not a text", i+1, text)
+				return fmt.Errorf("part %d: text: is %T, not a text", i+1, value)
 			}
 			p.text(s, "")
+			continue
+		case "image":
+			err = p.picture(value, n)
+		case "video":
+			err = p.video(value, part["fps"], n)
+		}
+		n++
+		if err != nil {
+			if !p.o.Lenient {
+				return fmt.Errorf("part %d: %s: %w", i+1, kind, err)
+			}
+			p.leaveOut(part[kind], err)
 		}
 	}
 	return nil

@@ -44,7 +44,7 @@ type format struct {
 var formats = []format{
 	{"PNG", prefixed(pngSignature), pngConfig, pngDecode, pngOrientation, pngLeast},
 	{"JPEG", prefixed("\xff\xd8"), jpegConfig, jpegDecode, jpegOrientation, jpegLeast},
-	{"GIF", prefixed("GIF87a", "GIF89a"), goConfig(gif.DecodeConfig), gifDecode, nil, nil},
+	{"GIF", isGIF, goConfig(gif.DecodeConfig), gifDecode, nil, nil},
 	{"WebP", isWebP, webpConfig, webpDecode, webpOrientation, nil},
 	{"BMP", prefixed("BM"), goConfig(bmp.DecodeConfig), goDecode(bmp.Decode), nil, nil},
 	{"TIFF", prefixed("II*\x00", "MM\x00*"), tiffConfig, tiffDecode, tiffOrientation, nil},
@@ -215,6 +215,7 @@ func goDecode(f func(io.Reader) (image.Image, error)) func([]byte) (*RGBA, error
 }
 
 var (
+	isGIF      = prefixed("GIF87a", "GIF89a")
 	pngConfig  = goConfig(png.DecodeConfig)
 	webpConfig = goConfig(webp.DecodeConfig)
 )

@@ -133,8 +133,10 @@ type shownPage struct {
 }
 
 type shownPart struct {
-	Image string `json:"image,omitempty"`
-	Text  string `json:"text,omitempty"`
+	Image string  `json:"image,omitempty"`
+	Video string  `json:"video,omitempty"`
+	FPS   float64 `json:"fps,omitempty"`
+	Text  string  `json:"text,omitempty"`
 }
 
 type shownLeftOut struct {
@@ -154,7 +156,11 @@ func (c *cli) emitPage(p data.Page) error {
 		if err != nil {
 			return err
 		}
-		shown.Parts = append(shown.Parts, shownPart{Image: name})
+		if part.Media.IsVideo() {
+			shown.Parts = append(shown.Parts, shownPart{Video: name, FPS: part.Media.FrameRate()})
+		} else {
+			shown.Parts = append(shown.Parts, shownPart{Image: name})
+		}
 	}
 	for _, l := range p.LeftOut {
 		shown.LeftOut = append(shown.LeftOut, shownLeftOut{l.Name, l.Why, oneLine(l.Err.Error())})

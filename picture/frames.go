@@ -1,0 +1,98 @@
+package picture
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// FramesIn lists the pictures in a folder, the frames of a video, in the order of their names; numbers in them count by their values, so
+// that 10 comes behind 9. Names that begin with a dot are passed over.
+func FramesIn(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && !e.IsDir() && HasExtension(e.Name()) {
+			files = append(files, filepath.Join(dir, e.Name()))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("%s: the folder holds no pictures", dir)
+	}
+	slices.SortStableFunc(files, natural)
+	return files, nil
+}
+
+// natural compares names whose numbers count by their values.
+func natural(a, b string) int {
+	for a != "" && b != "" {
+		x, y := digits(a), digits(b)
+		if x == 0 || y == 0 {
+			if a[0] != b[0] {
+				return int(a[0]) - int(b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		p, q := strings.TrimLeft(a[:x], "0"), strings.TrimLeft(b[:y], "0")
+		if len(p) != len(q) {
+			return len(p) - len(q)
+		}
+		if p != q {
+			return strings.Compare(p, q)
+		}
+		a, b = a[x:], b[y:]
+	}
+	return len(a) - len(b)
+}
+
+// digits is how many digits a text begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+// OpenFrames reads the frames of a video that are files, shown at a rate, in frames a second. They have one size, and together as many
+// pixels as one picture may.
+func OpenFrames(files []string, rate float64, o Options, s Sampling) ([]*RGBA, error) {
+	shown := make([]float64, len(files))
+	for i := range shown {
+		shown[i] = 1 / rate
+	}
+	at := s.Pick(shown)
+	var out []*RGBA
+	for i, n := range at {
+		if i > 0 && at[i-1] == n {
+			out = append(out, out[i-1])
+			continue
+		}
+		data, err := readFile(files[n])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", files[n], bare(err))
+		}
+		m, err := DecodeRGBA(data, o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", files[n], err)
+		}
+		if i == 0 && len(at) > o.maxPixels()/(m.W*m.H) {
+			return nil, tooLargeError(fmt.Sprintf("%d frames of a", len(at)), m.W, m.H, o.maxPixels())
+		}
+		if i > 0 && (m.W != out[0].W || m.H != out[0].H) {
+			return nil, fmt.Errorf("%s: a frame of %d×%d in a video of %d×%d", files[n], m.W, m.H, out[0].W, out[0].H)
+		}
+		out = append(out, m)
+	}
+	if len(out) == 0 {
+		return nil, errors.New("the video has no frames")
+	}
+	return out, nil
+}

@@ -1,0 +1,121 @@
+package picture
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// TestFramesAgainstPillow compares every frame of every file with what Pillow shows: to the bit.
+func TestFramesAgainstPillow(t *testing.T) {
+	var cases []struct {
+		File   string
+		SHA256 []string
+	}
+	readJSON(t, "frames.json", &cases)
+	if len(cases) < 28 {
+		t.Fatalf("only %d cases", len(cases))
+	}
+	for _, c := range cases {
+		t.Run(c.File, func(t *testing.T) {
+			data, err := os.ReadFile(filepath.Join("testdata/frames", c.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			frames, err := DecodeFrames(data, Options{}, Sampling{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(frames) != len(c.SHA256) || !IsMoving(data) {
+				t.Fatalf("%d frames, Pillow has %d", len(frames), len(c.SHA256))
+			}
+			for i, f := range frames {
+				if hash(f.Flatten(AlphaWhite).Pix) != c.SHA256[i] {
+					t.Errorf("frame %d differs from Pillow's", i)
+				}
+			}
+			first, err := DecodeRGBA(data, Options{})
+			if err != nil || !bytes.Equal(first.Pix, frames[0].Pix) {
+				t.Errorf("the first frame is not the picture: %v", err)
+			}
+			last, err := DecodeFrames(data, Options{}, Sampling{Most: 2})
+			if err != nil || len(last) != 2 || !bytes.Equal(last[1].Pix, frames[len(frames)-1].Pix) {
+				t.Errorf("the last of two frames is not the last: %v", err)
+			}
+		})
+	}
+}
+
+func TestPick(t *testing.T) {
+	for _, c := range []struct {
+		s     Sampling
+		shown []float64
+		want  []int
+	}{
+		{Sampling{}, []float64{1, 1, 1}, []int{0, 1, 2}},
+		{Sampling{Rate: 1}, []float64{0.5, 0.5, 0.5, 0.5}, []int{0, 2}},
+		{Sampling{Rate: 4}, []float64{0.5, 0.25}, []int{0, 0, 1}},
+		{Sampling{Rate: 1}, []float64{0.1, 0.1}, []int{0}},
+		{Sampling{Rate: 10}, []float64{0.1, 0.2, 0.1, 0.1}, []int{0, 1, 1, 2, 3}},
+		{Sampling{Most: 3}, []float64{1, 1, 1, 1, 1}, []int{0, 2, 4}},
+		{Sampling{Most: 1}, []float64{1, 1}, []int{0}},
+		{Sampling{Rate: 2, Most: 2}, []float64{1, 1}, []int{0, 1}},
+		{Sampling{}, nil, nil},
+		{Sampling{Rate: 1}, nil, nil},
+	} {
+		if got := c.s.Pick(c.shown); !slices.Equal(got, c.want) {
+			t.Errorf("%+v of %v: %v, want %v", c.s, c.shown, got, c.want)
+		}
+	}
+	if got := (Sampling{Rate: 1e300}).Pick([]float64{1, 1}); len(got) != maxFrames {
+		t.Errorf("%d frames", len(got))
+	}
+}
+
+func TestFrameLimits(t *testing.T) {
+	data, err := os.ReadFile("testdata/frames/01.gif")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeFrames(data, Options{MaxPixels: 4 * 12 * 9}, Sampling{}); !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
+	}
+	if m, err := DecodeFrames(data, Options{MaxPixels: 5 * 12 * 9}, Sampling{}); err != nil || len(m) != 5 {
+		t.Error(err)
+	}
+	for cut := range len(data) {
+		// Cut short within its second frame it is the picture that it always was.
+		if m, err := DecodeFrames(data[:cut], Options{}, Sampling{}); err == nil && len(m) > 1 && cut < len(data)-1 {
+			t.Errorf("%d bytes of %d are a video", cut, len(data))
+		}
+	}
+	still, err := os.ReadFile("testdata/decode/plain.gif")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := DecodeFrames(still, Options{}, Sampling{Rate: 30, Most: 8}); err != nil || len(m) != 1 || IsMoving(still) {
+		t.Errorf("%d frames: %v", len(m), err)
+	}
+	pic, err := os.ReadFile("testdata/decode/" + pngFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := DecodeFrames(pic, Options{}, Sampling{}); err != nil || len(m) != 1 || IsMoving(pic) {
+		t.Errorf("%d frames: %v", len(m), err)
+	}
+	if _, err := DecodeFrames(nil, Options{}, Sampling{}); !errors.Is(err, ErrNotPicture) {
+		t.Error(err)
+	}
+}
+
+func pngFile(t *testing.T) string {
+	t.Helper()
+	names, err := filepath.Glob("testdata/decode/*.png")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no PNG", err)
+	}
+	return filepath.Base(names[0])
+}
