@@ -13,8 +13,13 @@ func (o PageOptions) admit(img image) error {
 		return nil
 	}
 	if f, ok := img.(onDisk); ok {
-		if info, err := os.Stat(string(f)); err == nil && info.Size() > maxWebPicture {
+		info, err := os.Stat(string(f))
+		switch {
+		case err != nil:
+		case info.Size() > maxWebPicture:
 			return because(TooLarge, "%s: is larger than %d bytes", f, maxWebPicture)
+		case info.Size() == 0: // nor is one read that the system makes up
+			return because(Broken, "%s: is empty", f)
 		}
 	}
 	b, err := img.bytes()

@@ -33,7 +33,7 @@ func web(t testing.TB, page string) (dir string) {
 	t.Helper()
 	return tree(t, map[string]string{
 		"i/r.png": png(t, "r", 64, 64), "i/g.png": png(t, "g", 100, 300), "i/icon.png": png(t, "g", 16, 16), "i/line.png": png(t, "g", 301, 100),
-		"i/a b.png": png(t, "r", 64, 64), "i/q.png?v=1": png(t, "r", 64, 64), "i/logo.svg": "<svg/>", "i/bad.png": "<html>not found", "i/cut.png": png(t, "r", 64, 64)[:40],
+		"i/a b.png": png(t, "r", 64, 64), "i/q.png?v=1": png(t, "r", 64, 64), "i/logo.svg": "<svg/>", "i/bad.png": "<html>not found", "i/empty.png": "", "i/cut.png": png(t, "r", 64, 64)[:40],
 		"site/page.html": page,
 	})
 }
@@ -87,6 +87,7 @@ func TestHTMLPictures(t *testing.T) {
 		{"javascript:alert(1)", NotFound, true},
 		{"http://[bad", NotFound, true},
 		{"../i/bad.png", Broken, true},
+		{"../i/empty.png", Broken, true},
 		{"data:image/png;base64,###", Broken, true},
 		{"../i/huge.png", TooLarge, true},
 		{"../i/large.png", TooLarge, true},

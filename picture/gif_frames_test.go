@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -118,4 +119,37 @@ func pngFile(t *testing.T) string {
 		t.Fatal("no PNG", err)
 	}
 	return filepath.Base(names[0])
+}
+
+// FuzzFrames reads the frames of whatever begins like a GIF.
+func FuzzFrames(f *testing.F) {
+	files, err := filepath.Glob("testdata/frames/*.gif")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		const limit = 1 << 14
+		frames, err := DecodeFrames(data, Options{MaxPixels: limit}, Sampling{Rate: 20, Most: 5})
+		if err != nil {
+			if strings.Contains(err.Error(), "decoder failed") {
+				t.Fatalf("a decoder panicked: %v", err)
+			}
+			return
+		}
+		if len(frames) < 1 || len(frames) > 5 {
+			t.Fatalf("%d frames", len(frames))
+		}
+		for _, m := range frames {
+			if m.W != frames[0].W || m.H != frames[0].H || len(m.Pix) != 4*m.W*m.H {
+				t.Fatalf("a frame of %d×%d with %d bytes", m.W, m.H, len(m.Pix))
+			}
+		}
+	})
 }
