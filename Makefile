@@ -1,13 +1,19 @@
 # What is built from packages rather than committed. `build/` is ignored by git.
 
 PAIRS := build/pairs
+PAGES := build/pages
 
-.PHONY: pairs mini words
+.PHONY: pairs pages mini words
 
 # The pictures and captions that the built-in model is trained and tested on: tools/pairs/README.md.
 pairs: $(PAIRS)/node/node_modules $(PAIRS)/venv/bin/python
 	tools/pairs/fetch.sh $(PAIRS)
 	$(PAIRS)/venv/bin/python tools/pairs/build.py $(PAIRS)
+
+# Pages of pictures and text, out of documentation that Debian ships: tools/pages/README.md.
+pages:
+	tools/pairs/fetch.sh $(PAGES) tools/pages
+	go run ./cmd/dragoman pages --json $(shell sed 's,^,$(PAGES)/src/,' tools/pages/folders.txt) > $(PAGES)/pages.jsonl
 
 $(PAIRS)/node/node_modules: tools/pairs/package.json
 	mkdir -p $(PAIRS)/node

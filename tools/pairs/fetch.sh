@@ -1,8 +1,8 @@
 #!/bin/sh
 # Downloads the packages of sources.txt with their own clients into $1/cache, unpacks them into $1/src, and checks every
-# archive against sha256.txt. What is already there is not downloaded again.
+# archive against sha256.txt; both lists are in the folder $2, or beside this script. What is already there is not downloaded again.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "${2:-$(dirname "$0")}" && pwd)
 mkdir -p "$1/cache" "$1/src"
 cd "$1/cache"
 
