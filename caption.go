@@ -56,7 +56,8 @@ func (m *Model) say(ctx context.Context, what string, img Image, instruction *st
 		return nil, err
 	}
 	soft := m.system.Soft(run, *seen)
-	ids := m.system.PromptIDs(prompt(run, *seen))
+	text := prompt(run, *seen)
+	ids := m.system.PromptIDs(text)
 	spent := Seconds{Load: m.load, Vision: time.Since(began).Seconds()}
 	began = time.Now()
 	d, release := m.decoder()
@@ -65,7 +66,8 @@ func (m *Model) say(ctx context.Context, what string, img Image, instruction *st
 		return nil, fmt.Errorf("%s: %s: %w", what, img.name, err)
 	}
 	spent.Prefill = time.Since(began).Seconds()
-	return m.write(ctx, d, m.system.Before(d, [][]int32{ids}), g, spent)
+	choice := func(c string) []int32 { return m.system.ChoiceIDs(text, c) }
+	return m.write(ctx, d, m.system.Before(d, [][]int32{ids}), choice, g, spent)
 }
 
 // see decodes a picture and lets the bridge read it, with an instruction where there is one and the model heeds it.

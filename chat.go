@@ -4,56 +4,99 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"dragoman/generate"
 	"dragoman/language"
+	"dragoman/model/flamingo"
 	"dragoman/tokenizer"
 )
 
-// Chat continues a conversation with the language model, without a picture. A model that knows ChatML's turns reads them; any other
-// reads what was said, a line a turn, and continues it.
+// Chat continues a conversation with the language model; with pictures, where the model learnt from pages. A model that knows ChatML's
+// turns reads them, one that follows instructions as IDEFICS does its own; any other reads what was said, a line a turn, and continues it.
 func (m *Model) Chat(ctx context.Context, said []Message, g *Generate) (*Text, error) {
+	const what = "chatting"
 	if m.system.Language == nil {
-		return nil, fmt.Errorf("chatting: %w: a language model", ErrNoPart)
+		return nil, fmt.Errorf("%s: %w: a language model", what, ErrNoPart)
 	}
-	turns := make([]tokenizer.Message, len(said))
+	pictures := false
 	for i, s := range said {
 		switch s.Role {
 		case "system", "user", "assistant":
 		default:
-			return nil, fmt.Errorf("chatting: turn %d: role %q is none of system, user, assistant", i+1, s.Role)
+			return nil, fmt.Errorf("%s: turn %d: role %q is none of system, user, assistant", what, i+1, s.Role)
 		}
-		turns[i] = tokenizer.Message{Role: s.Role, Text: s.Content}
+		pictures = pictures || slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Image != nil })
 	}
-	ids := m.conversation(turns)
+	if m.pages != nil {
+		l, err := m.conversationPage(what, said)
+		if err != nil {
+			return nil, err
+		}
+		return m.continueLeaf(ctx, what, l, g)
+	}
+	if pictures {
+		return nil, m.noPages(what)
+	}
+	text, ids := m.conversation(said)
 	d, done := m.decoder()
 	defer done()
 	began := time.Now()
 	if err := d.Read(ids); err != nil {
-		return nil, fmt.Errorf("chatting: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	prefill := time.Since(began).Seconds()
-	return m.write(ctx, d, d.Before([][]int32{ids}), g, Seconds{Load: m.load, Prefill: prefill})
+	choice := func(c string) []int32 { return m.system.ChoiceIDs(text, c) }
+	return m.write(ctx, d, d.Before([][]int32{ids}), choice, g, Seconds{Load: m.load, Prefill: prefill})
 }
 
-// conversation is the tokens of a conversation whose next turn is the model's.
-func (m *Model) conversation(turns []tokenizer.Message) []int32 {
+// parts is what was said in a turn.
+func (s Message) parts() []Part {
+	if len(s.Parts) > 0 {
+		return s.Parts
+	}
+	return []Part{{Text: s.Content}}
+}
+
+// conversation is the text and the tokens of a conversation whose next turn is the model's.
+func (m *Model) conversation(said []Message) (string, []int32) {
 	tok := m.system.Tokenizer
+	turns := make([]tokenizer.Message, len(said))
+	lines := make([]string, len(said))
+	for i, s := range said {
+		for _, p := range s.parts() {
+			lines[i] += p.Text
+		}
+		turns[i] = tokenizer.Message{Role: s.Role, Text: lines[i]}
+	}
 	if _, ok := tok.ID(tokenizer.TurnStart); ok {
-		return tok.Encode(tokenizer.ChatML(turns, tokenizer.DefaultSystem, true), false)
+		text := tokenizer.ChatML(turns, tokenizer.DefaultSystem, true)
+		return text, tok.Encode(text, false)
 	}
-	lines := make([]string, len(turns))
-	for i, t := range turns {
-		lines[i] = t.Text
-	}
-	return m.system.PromptIDs(strings.Join(lines, "\n"))
+	text := strings.Join(lines, "\n")
+	return text, m.system.PromptIDs(text)
 }
 
-// write continues what a decoder has read, one row; before is what a repetition penalty counts of it.
-func (m *Model) write(ctx context.Context, d *language.Decoder, before [][]int32, g *Generate, spent Seconds) (*Text, error) {
+// conversationPage is a conversation whose next turn is the model's, as a page.
+func (m *Model) conversationPage(what string, said []Message) (*leaf, error) {
+	var turns []flamingo.Turn
+	var pictures []*glance
+	for _, s := range said {
+		parts, own := partsOf(s.parts())
+		turns, pictures = append(turns, flamingo.Turn{Role: s.Role, Parts: parts}), append(pictures, own...)
+	}
+	return m.leaf(what, m.pages.Chat(turns), pictures)
+}
+
+// write continues what a decoder has read, one row; before is what a repetition penalty counts of it, and choice how a text is written there
+// that is to be scored.
+func (m *Model) write(ctx context.Context, d *language.Decoder, before [][]int32, choice func(text string) []int32, g *Generate, spent Seconds) (*Text, error) {
+	if g != nil && len(g.Choices) > 0 {
+		return m.choose(ctx, d, choice, g, spent)
+	}
 	began := time.Now()
 	read := d.Tokens()
 	o := m.options(g)
@@ -78,16 +121,13 @@ func (m *Model) options(g *Generate) generate.Options {
 	}
 	tok := m.system.Tokenizer
 	o := generate.Options{
-		MaxTokens: g.MaxTokens, MinTokens: g.MinTokens, Temperature: g.Temperature, TopK: g.TopK, TopP: g.TopP, Seed: g.Seed,
+		MaxTokens: g.MaxTokens, MinTokens: g.MinTokens, Temperature: g.Temperature, TopK: g.TopK, TopP: g.TopP, Seed: seedOf(g, m),
 		Beams: g.Beams, LengthPenalty: g.LengthPenalty, RepetitionPenalty: g.RepetitionPenalty, Stop: g.Stop,
 		StopIDs: m.system.StopIDs(),
 		Text:    func(ids []int32) string { return tok.Decode(ids, true) },
 	}
 	if m.pages != nil {
 		o.StopIDs, o.NeverIDs = m.pages.StopIDs(), m.pages.NeverIDs()
-	}
-	if o.Seed == 0 {
-		o.Seed = m.opt.seed
 	}
 	if g.Stream != nil {
 		var t trimmer

@@ -13,6 +13,11 @@ type Generate struct {
 	TopP              float64  // draw from the likeliest that have this probability together; 0 stands for 1
 	Seed              uint64   // of drawing
 	Stop              []string // end before any of these
+	// Choices, if set, are the texts that the answer is one of: nothing is written, they are scored behind the prompt, and the likeliest is
+	// the answer. How a text is chosen otherwise does not matter then.
+	Choices      []string
+	PerToken     bool // choices are compared by their mean log-probability a token, not by the sum
+	Permutations int  // of the examples before a question, whose choices' log-likelihoods are averaged; 0 and 1: their own order
 	// Stream, if set, is handed the text in pieces as it comes, whole characters only; an error ends the generation.
 	Stream func(piece string) error
 }
@@ -22,7 +27,8 @@ type Text struct {
 	Text         string    `json:"text"`
 	Tokens       []int32   `json:"tokens"`   // the new tokens, the end token included where it was produced
 	Logprobs     []float32 `json:"logprobs"` // natural logarithm, one a token, before temperature and penalties
-	Finish       string    `json:"finish"`   // "stop" or "length"
+	Finish       string    `json:"finish"`   // "stop", "length", or "choice" where it was chosen
+	Choices      []Choice  `json:"choices,omitempty"`
 	PromptTokens int       `json:"prompt_tokens"`
 	Seconds      Seconds   `json:"seconds"`
 }
@@ -47,4 +53,5 @@ type Score struct {
 type Message struct {
 	Role    string `json:"role"` // "system", "user" or "assistant"
 	Content string `json:"content"`
+	Parts   []Part `json:"-"` // if set, what was said instead of Content: pictures and text in any order
 }

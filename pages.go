@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dragoman/internal/hint"
+	"dragoman/language"
 	"dragoman/model/blip2"
 	"dragoman/model/flamingo"
 	"dragoman/tensor"
@@ -27,33 +28,22 @@ type Shot struct {
 
 // Continue writes on behind a page: pictures and text in any order, passed through as they are. It takes a model that learnt from pages.
 func (m *Model) Continue(ctx context.Context, page []Part, g *Generate) (*Text, error) {
-	var parts []flamingo.Part
-	var images []Image
-	for _, p := range page {
-		if p.Image != nil {
-			images = append(images, *p.Image)
-		}
-		parts = append(parts, flamingo.Part{Text: p.Text, Picture: p.Image != nil})
+	const what = "continuing a page"
+	l, err := m.pageOf(what, page)
+	if err != nil {
+		return nil, err
 	}
-	return m.readPage(ctx, "continuing a page", parts, images, g)
+	return m.continueLeaf(ctx, what, l, g)
 }
 
-// AnswerLike answers what is asked as the examples before it were answered, or describes a picture as theirs were described.
+// AnswerLike answers what is asked as the examples before it were answered, or describes a picture as theirs were described. A Prompt
+// reads examples once for many questions.
 func (m *Model) AnswerLike(ctx context.Context, shots []Shot, ask Shot, g *Generate) (*Text, error) {
-	const what = "answering by examples"
-	if m.pages == nil {
-		return nil, m.noPages(what)
+	p, err := m.Prompt(shots)
+	if err != nil {
+		return nil, err
 	}
-	var images []Image
-	count := func(s Shot) flamingo.Shot {
-		images = append(images, s.Images...)
-		return flamingo.Shot{Pictures: len(s.Images), Question: s.Question, Text: s.Text}
-	}
-	examples := make([]flamingo.Shot, len(shots))
-	for i, s := range shots {
-		examples[i] = count(s)
-	}
-	return m.readPage(ctx, what, m.pages.Prompt(examples, count(ask)), images, g)
+	return p.Answer(ctx, ask, g)
 }
 
 func (m *Model) noPages(what string) error {
@@ -61,33 +51,70 @@ func (m *Model) noPages(what string) error {
 		"examples and pages need a model that learnt from interleaved pages: IDEFICS or OpenFlamingo")
 }
 
-// readPage reads a page whose pictures stand in order, and writes on.
-func (m *Model) readPage(ctx context.Context, what string, parts []flamingo.Part, images []Image, g *Generate) (*Text, error) {
+// leaf is a page that is to be read: its parts, their tokens, and its pictures in order.
+type leaf struct {
+	parts    []flamingo.Part
+	ids      []int32
+	pictures []*glance
+}
+
+// leaf writes a page's parts as tokens, and refuses one that is too long before anything is looked at.
+func (m *Model) leaf(what string, parts []flamingo.Part, pictures []*glance) (*leaf, error) {
 	if m.pages == nil {
 		return nil, m.noPages(what)
 	}
-	began := time.Now()
 	ids, err := m.pages.Encode(parts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if limit := m.pages.Language.Config().Context; limit > 0 && len(ids) > limit {
+		return nil, hint.Wrap(fmt.Errorf("%s: %d tokens: %w of %d", what, len(ids), language.ErrContext, limit), "show fewer examples, or shorter ones")
+	}
+	return &leaf{parts, ids, pictures}, nil
+}
+
+// pageOf is a page of pictures and text in any order.
+func (m *Model) pageOf(what string, page []Part) (*leaf, error) {
+	parts, pictures := partsOf(page)
+	return m.leaf(what, parts, pictures)
+}
+
+func partsOf(page []Part) (parts []flamingo.Part, pictures []*glance) {
+	for _, p := range page {
+		if p.Image != nil {
+			pictures = append(pictures, &glance{image: *p.Image})
+		}
+		parts = append(parts, flamingo.Part{Text: p.Text, Picture: p.Image != nil})
+	}
+	return parts, pictures
+}
+
+// readLeaf reads the tokens of a page from a place on, of which the pictures from one on are seen; a decoder has read those before.
+func (m *Model) readLeaf(ctx context.Context, d *language.Decoder, l *leaf, from, pictures int, spent *Seconds) error {
+	media, err := m.look(ctx, l.pictures[pictures:], spent)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	err = m.pages.Read(d, l.ids[from:], media)
+	spent.Prefill += time.Since(began).Seconds()
+	return err
+}
+
+// goOn writes on behind a page that a decoder has read.
+func (m *Model) goOn(ctx context.Context, d *language.Decoder, l *leaf, g *Generate, spent Seconds) (*Text, error) {
+	return m.write(ctx, d, d.Before([][]int32{l.ids}), func(text string) []int32 { return m.pages.ChoiceIDs(l.parts, text) }, g, spent)
+}
+
+// continueLeaf reads a page and writes on.
+func (m *Model) continueLeaf(ctx context.Context, what string, l *leaf, g *Generate) (*Text, error) {
 	d, release := m.decoder()
 	defer release()
-	var media *tensor.Tensor
-	if len(images) > 0 {
-		pixels, err := m.pagePixels(ctx, images)
-		if err != nil {
-			return nil, err
-		}
-		media = m.pages.Look(d.Run(), pixels, 1)
-	}
-	spent := Seconds{Load: m.load, Vision: time.Since(began).Seconds()}
-	began = time.Now()
-	if err := m.pages.Read(d, ids, media); err != nil {
+	spent := Seconds{Load: m.load}
+	if err := m.readLeaf(ctx, d, l, 0, 0, &spent); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	spent.Prefill = time.Since(began).Seconds()
-	return m.write(ctx, d, d.Before([][]int32{ids}), g, spent)
+	return m.goOn(ctx, d, l, g, spent)
 }
 
 // pagePixels decodes pictures: [pictures, 3, H, W].

@@ -15,6 +15,8 @@ type Decoder struct {
 	Hook  Hook // nil, or what is done before each block
 	// Moved, if set, is told when row i becomes what row parents[i] was, as beams do; whoever stands behind Hook must know.
 	Moved func(parents []int)
+	// Onward, if set, is told before several tokens are read behind what was; whoever stands behind Hook knows of prompts and of single tokens.
+	Onward func(tokens int)
 
 	run     *tensor.Run
 	cache   *Cache
@@ -43,7 +45,7 @@ func (d *Decoder) Reset() {
 		}
 	}
 	d.reading, d.logits = nil, nil
-	d.Hook, d.Moved = nil, nil
+	d.Hook, d.Moved, d.Onward = nil, nil, nil
 	d.run.Reset()
 }
 

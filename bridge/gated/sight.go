@@ -121,6 +121,22 @@ func (v *Sight) last() {
 	v.view = v.look()
 }
 
+// Onward says that the next pass is of so many tokens of each row, which see what the last token before them did.
+func (v *Sight) Onward(length int) {
+	v.last()
+	if length == 1 {
+		return
+	}
+	mask := make([]uint8, 0, len(v.mask)*length)
+	for b := range v.rows {
+		for range length {
+			mask = append(mask, v.mask[b*v.pictures:(b+1)*v.pictures]...)
+		}
+	}
+	v.mask, v.length = mask, length
+	v.view = v.look()
+}
+
 // look makes the view of a pass.
 func (v *Sight) look() view {
 	tokens := len(v.rows) * v.length

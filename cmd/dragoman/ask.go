@@ -9,33 +9,50 @@ import (
 func (c *cli) askCommand() *cobra.Command {
 	var page, shotsFile string
 	var shots []string
+	var shotsN int
 	cmd := &cobra.Command{
 		Use:   "ask IMAGE… QUESTION",
 		Short: "a question about each picture",
 		Long: `Writes a line for each picture: the model's answer. The question is put as the model's family was trained to be asked;
 --prompt passes text through as it is, instead of a question.
 
+With --choices A,B,C (or --choice TEXT, --choices-file) the answer is one of these texts: the one whose tokens are likeliest behind the
+question. --json gives each one's log-likelihood and its probability among them.
+
 A model that learnt from pages (IDEFICS, OpenFlamingo) takes examples: --shot IMAGE=TEXT, or --shots, a file of lines
 {"image": F or "images": [F, …], "question": Q, "text": T}, without a picture too; an example without a question of its own has
-the call's. Without QUESTION the pictures are described. --page passes a page through as it is:
-{"parts": [{"image": F}, {"text": T}, …]}. Files are found from where the file that names them is.`,
+the call's. Without QUESTION the pictures are described. Examples are read once for all pictures. --support names pairs of which, for each
+picture, the --shots-n most similar are shown, the most similar last. --page passes a page through as it is:
+{"parts": [{"image": F}, {"text": T}, …]}, or a conversation, {"turns": [{"role": "user", "parts": […]}, …]}, whose next turn is the
+model's. Files are found from where the file that names them is.`,
 		Example: `  dragoman ask photo.jpg "What colour is the boat?"
   dragoman ask --prompt "Question: what colour is the boat? Answer:" photo.jpg
+  dragoman ask --choices yes,no photo.jpg "Is there a boat?"
   dragoman ask --model M --shot cat.png="a tabby cat" --shot dog.png="a brown dog" unknown.png
+  dragoman ask --model M --support pairs.jsonl --shots-n 8 photo.jpg
   dragoman ask --model M --page page.json`,
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
 	g := c.generateFlags(cmd)
+	choices := choiceFlagsOf(cmd, g)
+	support := supportFlagsOf(cmd)
 	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
 	cmd.Args = func(_ *cobra.Command, args []string) error {
-		examples := len(shots) > 0 || shotsFile != ""
+		given := len(shots) > 0 || shotsFile != ""
+		examples := given || support.path != ""
 		switch {
 		case page != "" && (examples || g.Prompt != "" || len(args) > 0):
-			return usagef("--page is all there is to read: it excludes pictures, a question, --prompt, --shot and --shots")
+			return usagef("--page is all there is to read: it excludes pictures, a question, --prompt, --shot, --shots and --support")
 		case page != "":
 		case examples && g.Prompt != "":
-			return usagef("--prompt excludes --shot and --shots: --page writes pictures and text in any order")
+			return usagef("--prompt excludes --shot, --shots and --support: --page writes pictures and text in any order")
+		case given && support.path != "":
+			return usagef("--support chooses the examples: it excludes --shot and --shots")
+		case support.path == "" && (support.features != "" || cmd.Flags().Changed("shots-n")):
+			return usagef("--shots-n and --features are about --support, which is not given")
+		case shotsN < 1 || shotsN > maxShots:
+			return usagef("--shots-n must be from 1 to %d: %d", maxShots, shotsN)
 		case len(args) == 0 && g.Prompt != "":
 			return usagef("ask --prompt needs a picture: ask --prompt TEXT IMAGE…")
 		case len(args) == 0, len(args) == 1 && !examples && g.Prompt == "":
@@ -45,8 +62,12 @@ the call's. Without QUESTION the pictures are described. --page passes a page th
 	}
 	cmd.Flags().StringArrayVar(&shots, "shot", nil, "an example, IMAGE=TEXT (may be given again)")
 	cmd.Flags().StringVar(&shotsFile, "shots", "", "examples, a JSONL file")
-	cmd.Flags().StringVar(&page, "page", "", "a page of pictures and text in any order, a JSON file")
+	cmd.Flags().IntVar(&shotsN, "shots-n", 4, "how many examples of --support are shown before each picture")
+	cmd.Flags().StringVar(&page, "page", "", "a page of pictures and text in any order, or a conversation, a JSON file")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		if err := choices.read(c, g); err != nil {
+			return err
+		}
 		if page != "" {
 			return c.continuePage(cmd, page, images, g)
 		}
@@ -59,16 +80,53 @@ the call's. Without QUESTION the pictures are described. --page passes a page th
 		if len(args) > 1 {
 			question, args = args[len(args)-1], args[:len(args)-1]
 		}
+		if support.path != "" {
+			return c.askLike(cmd, args, question, images, support, shotsN, g)
+		}
 		examples, err := c.readShots(shots, shotsFile, question)
 		if err != nil {
 			return err
 		}
+		var prompt *dragoman.Prompt // read once for all pictures
 		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
-			if len(examples) > 0 {
-				return m.AnswerLike(cmd.Context(), examples, dragoman.Shot{Images: []dragoman.Image{img}, Question: question}, g)
+			if len(examples) == 0 {
+				return m.Answer(cmd.Context(), img, question, g)
 			}
-			return m.Answer(cmd.Context(), img, question, g)
+			if prompt == nil {
+				if prompt, err = m.Prompt(examples); err != nil {
+					return nil, err
+				}
+			}
+			return prompt.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img}, Question: question}, g)
 		})
 	})
 	return cmd
+}
+
+// askLike answers a question about each picture behind the examples that are most like it.
+func (c *cli) askLike(cmd *cobra.Command, args []string, question string, images *imageFlags, f *supportFlags, n int, g *dragoman.Generate) error {
+	if err := c.checkGenerate(g); err != nil {
+		return err
+	}
+	shots, _, set, err := supportRows(f.path, question)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	m, err := c.open(images)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	support, err := c.openSupport(cmd.Context(), m, f, shots)
+	if err != nil {
+		return err
+	}
+	return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
+		text, err := support.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img}, Question: question}, n, g)
+		if err != nil {
+			return err
+		}
+		return c.emitText(name, text)
+	})
 }

@@ -15,24 +15,32 @@ import (
 
 func (c *cli) chatCommand() *cobra.Command {
 	var system string
+	var pictures []string
 	cmd := &cobra.Command{
 		Use:   "chat [TEXT]",
-		Short: "talk with the language model, without a picture",
+		Short: "talk with the language model",
 		Long: `With TEXT, answers it and ends. Without, reads a line at a time from standard input and answers each, remembering what was
-said; an empty line begins anew.`,
+said; an empty line begins anew.
+
+A model that learnt from pages (IDEFICS, OpenFlamingo) looks at pictures that belong to what is said: those of --image, and on standard
+input those of lines "/image FILE", come before the next text. Those of IDEFICS that follow instructions read the turns of a conversation.`,
+		Example: `  dragoman chat "Why is the sky blue?"
+  dragoman chat --model HuggingFaceM4/idefics-9b-instruct --image photo.jpg "What is odd about this picture?"`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	c.modelFlags(cmd)
+	images := c.imageFlags(cmd)
 	g := c.generateFlags(cmd)
 	_ = cmd.Flags().Set("max-tokens", "256")
 	cmd.Flags().Lookup("max-tokens").DefValue = "256"
 	cmd.Flags().Lookup("max-tokens").Changed = false
 	cmd.Flags().StringVar(&system, "system", "", "what the model is told of itself (empty: as it was trained)")
+	cmd.Flags().StringArrayVar(&pictures, "image", nil, "a picture that the first text is about (may be given again)")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		if err := c.checkGenerate(g); err != nil {
 			return err
 		}
-		m, err := c.open(nil)
+		m, err := c.open(images)
 		if err != nil {
 			return err
 		}
@@ -45,27 +53,56 @@ said; an empty line begins anew.`,
 			}
 		}
 		begin()
+		var shown []dragoman.Part // pictures that belong to the next text
+		for _, name := range pictures {
+			shown = append(shown, imagePart(name))
+		}
+		user := func(text string) dragoman.Message {
+			said := dragoman.Message{Role: "user", Content: text, Parts: append(shown, dragoman.Part{Text: text})}
+			shown = nil
+			return said
+		}
 		if len(args) == 1 {
-			_, err := c.turn(cmd.Context(), m, append(said, dragoman.Message{Role: "user", Content: args[0]}), g)
+			_, err := c.turn(cmd.Context(), m, append(said, user(args[0])), g)
 			return err
 		}
+		decoding, err := images.options()
+		if err != nil {
+			return err
+		}
+		wrong := false
 		in := bufio.NewReader(c.stdin)
 		for {
 			if isTerminal(c.stderr) && !c.quiet {
 				fmt.Fprint(c.stderr, "> ")
 			}
 			line, err := in.ReadString('\n')
-			if line = strings.TrimSpace(line); line != "" {
-				said = append(said, dragoman.Message{Role: "user", Content: line})
+			line = strings.TrimSpace(line)
+			if name, ok := strings.CutPrefix(line, imageCommand); ok {
+				part := imagePart(strings.TrimSpace(name))
+				if _, err := part.Image.Decode(decoding); err == nil {
+					shown = append(shown, part)
+				} else {
+					wrong = true // the conversation goes on without it
+					if err := c.emitError("image", strings.TrimSpace(name), err); err != nil {
+						return err
+					}
+				}
+			} else if line != "" {
+				said = append(said, user(line))
 				answer, err := c.turn(cmd.Context(), m, said, g)
 				if err != nil {
 					return err
 				}
 				said = append(said, dragoman.Message{Role: "assistant", Content: answer.Text})
 			} else {
+				shown = nil
 				begin()
 			}
 			if errors.Is(err, io.EOF) {
+				if wrong {
+					return errReported
+				}
 				return nil
 			} else if err != nil {
 				return fmt.Errorf("reading a line: standard input: %w", err)
@@ -73,6 +110,15 @@ said; an empty line begins anew.`,
 		}
 	})
 	return cmd
+}
+
+// imageCommand begins a line of standard input that names a picture.
+const imageCommand = "/image "
+
+// imagePart is the picture in a file.
+func imagePart(name string) dragoman.Part {
+	img := dragoman.ImageFile(name)
+	return dragoman.Part{Image: &img}
 }
 
 // turn answers a conversation, as it is thought up unless the answer is to be an object.

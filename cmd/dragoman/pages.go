@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,20 +57,78 @@ func (c *cli) continuePage(cmd *cobra.Command, name string, images *imageFlags, 
 	if err != nil {
 		return err
 	}
-	var page struct {
-		Parts []struct {
-			Image *string `json:"image"`
-			Text  *string `json:"text"`
-		} `json:"parts"`
-	}
-	if err := json.Unmarshal(data, &page); err != nil {
+	page, err := parsePage(data, dir)
+	if err != nil {
 		return fmt.Errorf("reading a page: %s: %w", name, err)
 	}
-	var parts []dragoman.Part
-	for i, p := range page.Parts {
+	m, err := c.open(images)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	var text *dragoman.Text
+	if page.turns != nil {
+		text, err = m.Chat(cmd.Context(), page.turns, g)
+	} else {
+		text, err = m.Continue(cmd.Context(), page.parts, g)
+	}
+	if err != nil {
+		return err
+	}
+	return c.emitText(name, text)
+}
+
+// page is what a page's file holds: parts, or the turns of a conversation.
+type page struct {
+	parts []dragoman.Part
+	turns []dragoman.Message
+}
+
+// jsonPart is a picture's file, or a text.
+type jsonPart struct {
+	Image *string `json:"image"`
+	Text  *string `json:"text"`
+}
+
+// parsePage reads {"parts": […]} or {"turns": [{"role": R, "parts": […]}, …]}.
+func parsePage(data []byte, dir string) (p page, err error) {
+	var j struct {
+		Parts []jsonPart `json:"parts"`
+		Turns []struct {
+			Role  string     `json:"role"`
+			Parts []jsonPart `json:"parts"`
+		} `json:"turns"`
+	}
+	if err := json.Unmarshal(data, &j); err != nil {
+		return p, err
+	}
+	switch {
+	case len(j.Parts) > 0 && len(j.Turns) > 0:
+		return p, errors.New("it has parts, and turns besides")
+	case len(j.Parts) == 0 && len(j.Turns) == 0:
+		return p, errors.New("it has no parts and no turns")
+	}
+	if p.parts, err = parseParts(j.Parts, dir); err != nil {
+		return p, err
+	}
+	for i, t := range j.Turns {
+		parts, err := parseParts(t.Parts, dir)
+		if err == nil && len(parts) == 0 {
+			err = errors.New("it has no parts")
+		}
+		if err != nil {
+			return p, fmt.Errorf("turn %d: %w", i+1, err)
+		}
+		p.turns = append(p.turns, dragoman.Message{Role: t.Role, Parts: parts})
+	}
+	return p, nil
+}
+
+func parseParts(list []jsonPart, dir string) (parts []dragoman.Part, err error) {
+	for i, p := range list {
 		switch {
 		case (p.Image == nil) == (p.Text == nil):
-			return fmt.Errorf("reading a page: %s: part %d is neither an image nor a text, or both", name, i+1)
+			return nil, fmt.Errorf("part %d is neither an image nor a text, or both", i+1)
 		case p.Image != nil:
 			img := pictureAt(dir, *p.Image)
 			parts = append(parts, dragoman.Part{Image: &img})
@@ -77,19 +136,7 @@ func (c *cli) continuePage(cmd *cobra.Command, name string, images *imageFlags, 
 			parts = append(parts, dragoman.Part{Text: *p.Text})
 		}
 	}
-	if len(parts) == 0 {
-		return fmt.Errorf("reading a page: %s: it has no parts", name)
-	}
-	m, err := c.open(images)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	text, err := m.Continue(cmd.Context(), parts, g)
-	if err != nil {
-		return err
-	}
-	return c.emitText(name, text)
+	return parts, nil
 }
 
 // readShots collects the examples of a call: those of the file before those of the flags. One without a question of its own has the

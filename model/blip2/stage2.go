@@ -5,6 +5,7 @@ import (
 
 	"dragoman/bridge/qformer"
 	"dragoman/language"
+	"dragoman/model"
 	"dragoman/tensor"
 )
 
@@ -35,27 +36,21 @@ func (m *Model) CaptionIDs(caption string, limit int) []int32 {
 	return m.AnswerIDs(m.Config.Extras.Prompt, caption, limit)
 }
 
+// ChoiceIDs are the tokens of a text that could stand behind a prompt, without an end.
+func (m *Model) ChoiceIDs(prompt, text string) []int32 { return m.behind(prompt, text) }
+
 // AnswerIDs are CaptionIDs behind any prompt.
 func (m *Model) AnswerIDs(prompt, text string, limit int) []int32 {
 	ids := m.behind(prompt, text)
 	return append(ids[:min(len(ids), limit-1):min(len(ids), limit-1)], m.endID())
 }
 
-// behind tokenises a text as one that goes on where a prompt stops, with a space between them, as a language model has learnt to read:
-// the tokens that both together have more than the prompt. An encoder-decoder model's text is no continuation of the prompt's words.
+// behind tokenises a text that goes on where a prompt stops. An encoder-decoder model's is no continuation of the prompt's words.
 func (m *Model) behind(prompt, text string) []int32 {
-	_, apart := m.Language.(language.Reader)
-	if apart || prompt == "" {
-		return m.Tokenizer.Encode(text, false)
+	if _, apart := m.Language.(language.Reader); apart {
+		prompt = ""
 	}
-	if last := prompt[len(prompt)-1]; last != ' ' && last != '\n' {
-		text = " " + text
-	}
-	head, both := m.Tokenizer.Encode(prompt, false), m.Tokenizer.Encode(prompt+text, false)
-	if len(head) < len(both) && slices.Equal(head, both[:len(head)]) {
-		return both[len(head):]
-	}
-	return m.Tokenizer.Encode(text, false) // a token reaches over the prompt's end
+	return model.Behind(m.Tokenizer, prompt, text)
 }
 
 // StopIDs are the tokens that end a text. InstructBLIP's Vicunas have configurations that name 0 and 1 for a text's begin and end, but

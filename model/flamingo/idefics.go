@@ -1,10 +1,12 @@
 package flamingo
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"dragoman/bridge"
 	"dragoman/bridge/gated"
@@ -163,7 +165,7 @@ const (
 	ideficsAnswer    = " Answer:"
 	ideficsCaption   = "Caption:"
 	ideficsUser      = "User:"
-	ideficsAssistant = "\nAssistant:"
+	ideficsAssistant = "Assistant:"
 	ideficsDescribe  = "Describe this image."
 )
 
@@ -241,39 +243,68 @@ func (d *idefics) seen(ids []int32, pictures int) []uint8 {
 
 // shots writes examples as turns of a conversation for models that follow instructions, and as the paper does for others.
 func (d *idefics) shots(shots []Shot, ask Shot) []Part {
-	var parts []Part
-	text := ""
-	flush := func() {
-		if text != "" {
-			parts = append(parts, Part{Text: text})
+	if d.followsInstructs {
+		var turns []Turn
+		for _, s := range append(shots[:len(shots):len(shots)], ask) {
+			var w writer
+			w.pictures(s.Pictures)
+			w.text(cmp.Or(s.Question, ideficsDescribe))
+			turns = append(turns, Turn{"user", w.parts}, Turn{"assistant", []Part{{Text: s.Text}}})
 		}
-		text = ""
+		return d.chat(turns[:len(turns)-1])
 	}
+	var w writer
 	write := func(s Shot) {
-		before, question, answer := "", ideficsCaption, ""
+		w.pictures(s.Pictures)
 		if s.Question != "" {
-			question, answer = ideficsQuestion+s.Question, ideficsAnswer
+			w.text(ideficsQuestion + s.Question + ideficsAnswer)
+		} else {
+			w.text(ideficsCaption)
 		}
-		if d.followsInstructs {
-			before, question, answer = ideficsUser, s.Question, endOfUtterance+ideficsAssistant
-			if question == "" {
-				question = ideficsDescribe
-			}
-		}
-		text += before
-		flush()
-		parts = append(parts, repeat(s.Pictures)...)
-		text += question + answer
 	}
 	for _, s := range shots {
 		write(s)
-		text += " " + s.Text
-		if d.followsInstructs {
-			text += endOfUtterance
-		}
-		text += "\n"
+		w.text(" " + s.Text + "\n")
 	}
 	write(ask)
-	flush()
-	return parts
+	return w.parts
+}
+
+// chat writes the dialogue that the models were taught that follow instructions: each turn ends, and the next begins on a new line.
+func (d *idefics) chat(turns []Turn) []Part {
+	if !d.followsInstructs {
+		return nil
+	}
+	var w writer
+	for i, t := range turns {
+		if i > 0 {
+			w.text("\n")
+		}
+		switch t.Role {
+		case "user":
+			w.text(ideficsUser)
+		case "assistant":
+			w.text(ideficsAssistant)
+		}
+		for k, p := range t.Parts {
+			if k == 0 && !p.Picture && t.Role != "system" {
+				w.text(" ")
+			}
+			w.part(p)
+		}
+		if t.Role != "system" {
+			w.text(endOfUtterance)
+		}
+	}
+	w.text("\n" + ideficsAssistant)
+	return w.parts
+}
+
+// behind needs no more than the page's end.
+func (d *idefics) behind(t tokenizer.Tokenizer, page, text string) []int32 {
+	from := max(0, len(page)-64)
+	for from < len(page) && !utf8.RuneStart(page[from]) {
+		from++
+	}
+	return model.Behind(t, page[from:], text)
 }

@@ -3,7 +3,6 @@ package flamingo
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -139,18 +138,9 @@ func pages(t *testing.T, kind string) []page {
 func TestPages(t *testing.T) {
 	for _, kind := range slices.Concat(kinds, openFlamingos) {
 		m := openTiny(t, kind, Options{})
-		pictures := openFile(t, "testdata/"+kind+"/pictures.safetensors")
 		for i, p := range pages(t, kind) {
-			var parts []Part
-			count := 0
-			for _, text := range p.Page {
-				if text == nil {
-					parts = append(parts, Part{Picture: true})
-					count++
-				} else {
-					parts = append(parts, Part{Text: *text})
-				}
-			}
+			d := language.NewDecoder(m.Language, tensor.Options{Compute: kernel.F32})
+			parts := readPage(t, m, d, kind, i, p)
 			ids, err := m.Encode(parts)
 			if err != nil {
 				t.Fatal(err)
@@ -158,24 +148,11 @@ func TestPages(t *testing.T) {
 			if !slices.Equal(ids, p.IDs) {
 				t.Errorf("%s: page %d is %v, want %v", kind, i, ids, p.IDs)
 			}
-			w, _ := pictures.Lookup(fmt.Sprint(i))
-			x, err := w.Float32()
-			if err != nil {
-				t.Fatal(err)
-			}
-			d := language.NewDecoder(m.Language, tensor.Options{Compute: kernel.F32})
 			for _, c := range []struct {
 				options generate.Options
 				want    []int32
 			}{{generate.Options{MaxTokens: len(p.Generated)}, p.Generated}, {generate.Options{MaxTokens: 6, Beams: 3}, p.Beams}} {
-				d.Reset()
-				var pixels *tensor.Tensor
-				if count > 0 {
-					pixels = tensor.FromFloats(x, count, 3, w.Shape[2], w.Shape[3])
-				}
-				if err := m.Read(d, ids, m.Look(d.Run(), pixels, 1)); err != nil {
-					t.Fatal(err)
-				}
+				readPage(t, m, d, kind, i, p)
 				c.options.StopIDs, c.options.NeverIDs = m.StopIDs(), m.NeverIDs()
 				if strings.HasPrefix(kind, "idefics") {
 					c.options.StopIDs = m.Language.Config().EOS // what transformers was asked for

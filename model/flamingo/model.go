@@ -53,8 +53,11 @@ type dialect interface {
 	// stop and never are ids that end a text, and that are not to be written.
 	stop() []int32
 	never() []int32
-	// shots writes examples and what is asked behind them.
+	// shots writes examples and what is asked behind them, chat a conversation whose next turn is the model's (nil: it was taught no turns).
 	shots(shots []Shot, ask Shot) []Part
+	chat(turns []Turn) []Part
+	// behind are the tokens of a text that could stand behind a page.
+	behind(t tokenizer.Tokenizer, page, text string) []int32
 	// inputs are what the reference's forward calls pictures and tokens.
 	inputs() (pixels, ids string)
 	// media is where the reference keeps what the text looks at, a picture apart; "": with the resampler's output.

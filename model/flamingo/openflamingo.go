@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"dragoman/bridge/gated"
@@ -343,18 +342,26 @@ func (d *openFlamingo) shots(shots []Shot, ask Shot) []Part {
 			shots = paperQuestions
 		}
 	}
-	var parts []Part
+	var w writer
 	write := func(s Shot) {
-		text := "Output:"
+		w.pictures(s.Pictures)
 		if s.Question != "" {
-			text = "Question:" + s.Question + " Short answer:"
+			w.text("Question:" + s.Question + " Short answer:")
+		} else {
+			w.text("Output:")
 		}
-		parts = slices.Concat(parts, repeat(s.Pictures), []Part{{Text: text}})
 	}
 	for _, s := range shots {
 		write(s)
-		parts = append(parts, Part{Text: strings.TrimSpace(s.Text) + endOfChunk + "\n"})
+		w.text(strings.TrimSpace(s.Text) + endOfChunk + "\n")
 	}
 	write(ask)
-	return parts
+	return w.parts
+}
+
+func (d *openFlamingo) chat([]Turn) []Part { return nil }
+
+// behind is a text by itself, as the project's evaluation scores it.
+func (d *openFlamingo) behind(t tokenizer.Tokenizer, _, text string) []int32 {
+	return t.Encode(text, false)
 }

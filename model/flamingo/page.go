@@ -37,6 +37,68 @@ func (m *Model) Encode(parts []Part) ([]int32, error) {
 // Prompt is a page of examples with what is asked behind them, as the model's family writes it.
 func (m *Model) Prompt(shots []Shot, ask Shot) []Part { return m.dialect.shots(shots, ask) }
 
+// Turn is what was said in a conversation, by "system", "user" or "assistant".
+type Turn struct {
+	Role  string
+	Parts []Part
+}
+
+// Chat is a page of a conversation whose next turn is the model's, as the model's family writes it; one that was taught no turns reads what
+// was said, a line a turn.
+func (m *Model) Chat(turns []Turn) []Part {
+	if parts := m.dialect.chat(turns); parts != nil {
+		return parts
+	}
+	var w writer
+	for i, t := range turns {
+		if i > 0 {
+			w.text("\n")
+		}
+		for _, p := range t.Parts {
+			w.part(p)
+		}
+	}
+	return w.parts
+}
+
+// ChoiceIDs are the tokens of a text that could stand behind a page.
+func (m *Model) ChoiceIDs(page []Part, text string) []int32 {
+	return m.dialect.behind(m.Tokenizer, m.dialect.page(page), text)
+}
+
+// Split is where the tokens of a page begin that see none of its first pictures: at the picture behind them. 0: there is none.
+func (m *Model) Split(ids []int32, pictures int) int {
+	for i, id := range ids {
+		if id != m.dialect.image() {
+			continue
+		}
+		if pictures == 0 {
+			return i
+		}
+		pictures--
+	}
+	return 0
+}
+
+// writer makes a page of which no two texts stand side by side.
+type writer struct{ parts []Part }
+
+func (w *writer) part(p Part) {
+	if n := len(w.parts); !p.Picture && n > 0 && !w.parts[n-1].Picture {
+		w.parts[n-1].Text += p.Text
+	} else if p.Picture || p.Text != "" {
+		w.parts = append(w.parts, p)
+	}
+}
+
+func (w *writer) text(s string) { w.part(Part{Text: s}) }
+
+func (w *writer) pictures(n int) {
+	for range n {
+		w.part(Part{Picture: true})
+	}
+}
+
 // check refuses a text whose picture tokens are not as many as its pictures.
 func (m *Model) check(ids []int32, pictures int) error {
 	tokens := 0
@@ -50,13 +112,4 @@ func (m *Model) check(ids []int32, pictures int) error {
 	}
 	return hint.Wrap(fmt.Errorf("%d pictures for %d picture tokens in the text", pictures, tokens),
 		"leave %s out of the text: each picture of a page brings its own", m.Tokenizer.Token(m.dialect.image()))
-}
-
-// repeat is n pictures.
-func repeat(n int) []Part {
-	parts := make([]Part, n)
-	for i := range parts {
-		parts[i].Picture = true
-	}
-	return parts
 }

@@ -10,11 +10,28 @@ func (m *Model) Look(run *tensor.Run, pixels *tensor.Tensor, rows int) *tensor.T
 	if pixels == nil || pixels.Dim(0) == 0 {
 		return nil
 	}
-	features := m.Vision.Encode(run, pixels).Tokens
-	if m.Resampler != nil {
-		features = m.Resampler.Forward(run, features)
-	}
+	features := m.resampled(run, m.Vision.Encode(run, pixels).Tokens)
 	return run.Reshape(features, rows, pixels.Dim(0)/rows, features.Dim(1), features.Dim(2))
+}
+
+// resampled is what the text looks at of features.
+func (m *Model) resampled(run *tensor.Run, features *tensor.Tensor) *tensor.Tensor {
+	if m.Resampler == nil {
+		return features
+	}
+	return m.Resampler.Forward(run, features)
+}
+
+// Glance looks at one picture [1, 3, H, W]: what the text looks at, [latents, width], and the picture as a whole, a vector by whose
+// direction pictures can be compared: what the encoder itself pools, or the mean of its patches.
+func (m *Model) Glance(run *tensor.Run, pixels *tensor.Tensor) (media, whole *tensor.Tensor) {
+	f := m.Vision.Encode(run, pixels)
+	if whole = f.Pooled; whole == nil {
+		s := m.Vision.Shape()
+		whole = run.MeanAxis(run.Slice(f.Tokens, 1, s.First, f.Tokens.Dim(1)), 1)
+	}
+	media = m.resampled(run, f.Tokens)
+	return run.Reshape(media, media.Dim(1), media.Dim(2)), run.Reshape(whole, whole.Len())
 }
 
 // Read lets a decoder read a text that looks at media [1, pictures, latents, width], which is in the memory of the decoder's run; what it
@@ -32,6 +49,6 @@ func (m *Model) Read(d *language.Decoder, ids []int32, media *tensor.Tensor) err
 	}
 	sight := m.Gates.See(d.Run(), media, 1, true)
 	sight.Show(m.dialect.seen(ids, pictures), len(ids))
-	d.Hook, d.Moved = sight.Hook, sight.Select
+	d.Hook, d.Moved, d.Onward = sight.Hook, sight.Select, sight.Onward
 	return d.Prefill(m.Language.Embed(d.Run(), ids, 1, len(ids)), nil)
 }
