@@ -45,6 +45,9 @@ func (m *Model) Close() error {
 	return err
 }
 
+// ReadsPages says whether the model learnt from pages of pictures and text.
+func (m *Model) ReadsPages() bool { return m.pages != nil }
+
 // Fit is a picture as the image encoder sees it: cut, squeezed or padded to its size. Maps of Inspect lie on it.
 func (m *Model) Fit(img *picture.Image) *picture.Image {
 	if m.pages != nil {

@@ -13,7 +13,9 @@ import (
 )
 
 // shaded is a picture whose left half has one colour and its right another.
-func shaded(left, right uint8) dragoman.Image {
+func shaded(left, right uint8) dragoman.Image { return dragoman.ImageOf(halves(left, right)) }
+
+func halves(left, right uint8) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, 16, 16))
 	for y := range 16 {
 		for x := range 16 {
@@ -24,7 +26,7 @@ func shaded(left, right uint8) dragoman.Image {
 			img.Set(x, y, color.RGBA{v, 255 - v, 30, 255})
 		}
 	}
-	return dragoman.ImageOf(img)
+	return img
 }
 
 // TestSupport chooses the examples whose pictures are most like a question's, most similar last; those of which the pictures are broken

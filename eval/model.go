@@ -18,6 +18,7 @@ import (
 // Item is a picture with what is right to say of it, or a question about it with people's answers.
 type Item struct {
 	Name       string
+	Picture    string // tells pictures apart; "": unknown
 	Decode     func() (*picture.RGBA, error)
 	Question   string    // "": the picture is to be captioned
 	References []string  // captions; a caption that equals one of them is right, in retrieval too. Or answers

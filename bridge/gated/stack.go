@@ -60,6 +60,21 @@ func newBlock(b *nn.Builder, c Config) *block {
 	}
 }
 
+// Shut is the same blocks with every gate at 0: they look at pictures, and nothing comes of it.
+func (s *Stack) Shut() *Stack {
+	shut := &Stack{Config: s.Config, blocks: make([]*block, len(s.blocks))}
+	for layer, k := range s.blocks {
+		if k == nil {
+			continue
+		}
+		with := *k
+		with.attentionGate = tensor.FromFloats(make([]float32, k.attentionGate.Len()), k.attentionGate.Shape()...)
+		with.gate = tensor.FromFloats(make([]float32, k.gate.Len()), k.gate.Shape()...)
+		shut.blocks[layer] = &with
+	}
+	return shut
+}
+
 // forward is a block: x [rows, tokens, width] looks at what view shows of the pictures.
 func (k *block) forward(run *tensor.Run, x *tensor.Tensor, view view) *tensor.Tensor {
 	y := x

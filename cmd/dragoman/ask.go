@@ -65,7 +65,7 @@ model's. Files are found from where the file that names them is.`,
 	cmd.Flags().IntVar(&shotsN, "shots-n", 4, "how many examples of --support are shown before each picture")
 	cmd.Flags().StringVar(&page, "page", "", "a page of pictures and text in any order, or a conversation, a JSON file")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
-		if err := choices.read(c, g); err != nil {
+		if err := choices.read(c, g, false); err != nil {
 			return err
 		}
 		if page != "" {

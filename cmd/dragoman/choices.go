@@ -30,8 +30,8 @@ func choiceFlagsOf(cmd *cobra.Command, g *dragoman.Generate) *choiceFlags {
 	return c
 }
 
-// read collects the texts into g; all is whether there are examples whose order can change.
-func (f *choiceFlags) read(c *cli, g *dragoman.Generate) error {
+// read collects the texts into g; others says that more will come from elsewhere.
+func (f *choiceFlags) read(c *cli, g *dragoman.Generate, others bool) error {
 	g.Choices = nil
 	for _, t := range f.list {
 		g.Choices = append(g.Choices, strings.TrimSpace(t))
@@ -67,7 +67,7 @@ func (f *choiceFlags) read(c *cli, g *dragoman.Generate) error {
 	switch {
 	case g.Permutations < 1 || g.Permutations > maxPermutations:
 		return usagef("--permutations must be from 1 to %d: %d", maxPermutations, g.Permutations)
-	case len(g.Choices) == 0 && (g.Permutations > 1 || g.PerToken):
+	case len(g.Choices) == 0 && !others && (g.Permutations > 1 || g.PerToken):
 		return usagef("--permutations and --per-token are about --choices, of which there are none")
 	}
 	return nil

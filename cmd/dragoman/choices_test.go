@@ -38,7 +38,7 @@ func TestChoiceFlags(t *testing.T) {
 		f := choiceFlagsOf(cmd, g)
 		err := cmd.ParseFlags(strings.Fields(args))
 		if err == nil {
-			err = f.read(&cli{}, g)
+			err = f.read(&cli{}, g, false)
 		}
 		if (err == nil) != (want != nil) || err == nil && !slices.Equal(g.Choices, want) {
 			t.Errorf("%s: %q (%v), want %q", args, g.Choices, err, want)

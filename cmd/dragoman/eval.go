@@ -17,7 +17,9 @@ import (
 
 func (c *cli) evalCommand() *cobra.Command {
 	var where, labels []string
-	var said, name string
+	var said, name, picture string
+	var forgetting bool
+	var windows eval.Windows
 	var o eval.Options
 	cmd := &cobra.Command{
 		Use:   "eval [--where FIELD=VALUE]… PAIRS…",
@@ -25,9 +27,17 @@ func (c *cli) evalCommand() *cobra.Command {
 		Long: `Reads pairs (JSONL, CSV, a folder with captions beside pictures, tar shards, parquet) and writes how the model does on each of
 the PAIRS: captions (equal to a reference, a shared content word, BLEU-4, ROUGE-L, CIDEr-D), answers to rows with a question (VQA
 accuracy), and retrieval (recall at 1, 5 and 10, text for picture and picture for text, by cosine and, with --rerank, with the matching
-head). A table, or an object a set with --json.`,
-		Example: "  dragoman eval --rerank 16 pairs.jsonl\n  dragoman eval --model M --max-tokens 10 --beams 5 --length-penalty=-1 vqa.jsonl\n  dragoman eval --where split=held-style --labels pairs.jsonl pairs.jsonl",
-		Args:    cobra.MinimumNArgs(1),
+head). A table, or an object a set with --json.
+
+A model that learnt from pages (IDEFICS, OpenFlamingo) describes and answers behind examples: --shots-n of them, of --support, drawn anew
+for each picture by each of --seeds, or the most similar (--examples similar). The measure is CIDEr-D of captions, VQA accuracy of answers,
+or, with --choices or --classes, the share of right choices; its mean over seeds, and its standard deviation.
+
+--forgetting reads texts instead, and writes the perplexity of the language model alone, with the bridge's gates shut (the same bits, and
+it says so), open, and open behind a picture, over windows of tokens.`,
+		Example: "  dragoman eval --rerank 16 pairs.jsonl\n  dragoman eval --model M --max-tokens 10 --beams 5 --length-penalty=-1 vqa.jsonl\n  dragoman eval --where split=held-style --labels pairs.jsonl pairs.jsonl\n" +
+			"  dragoman eval --model M --support train.jsonl --shots-n 0,4,8,16,32 --seeds 1,2,3 test.jsonl\n  dragoman eval --forgetting --model M text.txt",
+		Args: cobra.MinimumNArgs(1),
 	}
 	c.modelFlags(cmd)
 	f := cmd.Flags()
@@ -41,7 +51,15 @@ head). A table, or an object a set with --json.`,
 	f.BoolVar(&o.NoCaptions, "no-captions", false, "retrieval only")
 	f.StringVar(&name, "name", "", "what the set is called in the report")
 	f.StringVar(&said, "said", "", "write every caption that was made to FILE.jsonl")
+	f.BoolVar(&forgetting, "forgetting", false, "measure what the language model has forgotten of the texts in PAIRS… behind the bridge")
+	f.StringVar(&picture, "image", "", "with --forgetting: the picture that stands before a text (empty: a grey one)")
+	f.IntVar(&windows.Size, "window", 0, "with --forgetting: tokens that are read at a time (0: 512, or what the model reads)")
+	f.IntVar(&windows.Stride, "stride", 0, "with --forgetting: a window begins so many tokens after the one before it (0: half a window)")
+	shots := shotFlagsOf(cmd)
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		if forgetting {
+			return c.forget(cmd, args, picture, windows)
+		}
 		wanted, err := parseWhere(where)
 		if err != nil {
 			return err
@@ -53,6 +71,9 @@ head). A table, or an object a set with --json.`,
 			return usagef("--beams must be from 1 to 64, and --min-tokens from 0 to --max-tokens")
 		}
 		if err := checkNumbers(number{"length-penalty", o.Generate.LengthPenalty}); err != nil {
+			return err
+		}
+		if err := shots.check(c); err != nil {
 			return err
 		}
 		for _, path := range labels {
@@ -70,16 +91,18 @@ head). A table, or an object a set with --json.`,
 			return err
 		}
 		defer m.Close()
+		if m.ReadsPages() || shots.asked(cmd) {
+			if o.Rerank > 0 || o.NoCaptions || len(labels) > 0 {
+				return usagef("--rerank, --labels and --no-captions are about retrieval, which a model that reads pages has none of")
+			}
+			return shots.run(c, cmd, m, args, wanted, name, o, said)
+		}
 		var reports []eval.Report
 		var all []saidLine
 		for _, path := range args {
-			items, closer, err := openItems(path, wanted)
+			items, closer, err := openWanted(path, wanted)
 			if err != nil {
 				return err
-			}
-			if len(items) == 0 {
-				closer.Close()
-				return hint.Wrap(fmt.Errorf("reading pairs: %s: no row fits --where", path), "the fields of a row are those of its JSON object or its table's columns")
 			}
 			o.Name = path
 			if name != "" {
@@ -94,7 +117,7 @@ head). A table, or an object a set with --json.`,
 			}
 			reports = append(reports, r)
 			for i, s := range r.Said {
-				all = append(all, saidLine{r.Items[i].Name, r.Items[i].Question, s, r.Items[i].References})
+				all = append(all, saidLine{Image: r.Items[i].Name, Question: r.Items[i].Question, Text: s, References: r.Items[i].References})
 			}
 			if c.json {
 				if err := c.emit(r, ""); err != nil {
@@ -128,6 +151,16 @@ func parseWhere(settings []string) (data.Where, error) {
 	return wanted, nil
 }
 
+// openWanted reads the rows of pairs that are wanted, of which there must be some.
+func openWanted(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
+	items, closer, err := openItems(path, wanted)
+	if err == nil && len(items) == 0 {
+		closer.Close()
+		return nil, nil, hint.Wrap(fmt.Errorf("reading pairs: %s: no row fits --where", path), "the fields of a row are those of its JSON object or its table's columns")
+	}
+	return items, closer, err
+}
+
 // openItems reads the rows of pairs that are wanted.
 func openItems(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
 	set, err := data.Open(path, data.Options{})
@@ -142,6 +175,7 @@ func openItems(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
 		}
 		items = append(items, eval.Item{
 			Name:       row.Where,
+			Picture:    row.Picture(),
 			Question:   row.Question,
 			References: row.Texts,
 			Weights:    row.Weights,
@@ -163,6 +197,8 @@ type saidLine struct {
 	Question   string   `json:"question,omitempty"`
 	Text       string   `json:"text"`
 	References []string `json:"references"`
+	Shots      *int     `json:"shots,omitempty"` // before it, where there is a number of them
+	Seed       *uint64  `json:"seed,omitempty"`
 }
 
 func writeSaid(path string, lines []saidLine) error {

@@ -270,6 +270,8 @@ func (d *idefics) shots(shots []Shot, ask Shot) []Part {
 	return w.parts
 }
 
+func (d *idefics) textOnly() int { return 0 }
+
 // chat writes the dialogue that the models were taught that follow instructions: each turn ends, and the next begins on a new line.
 func (d *idefics) chat(turns []Turn) []Part {
 	if !d.followsInstructs {

@@ -55,6 +55,7 @@ type dialect interface {
 	never() []int32
 	// shots writes examples and what is asked behind them, chat a conversation whose next turn is the model's (nil: it was taught no turns).
 	shots(shots []Shot, ask Shot) []Part
+	textOnly() int // how many examples without pictures stand before a question that has none
 	chat(turns []Turn) []Part
 	// behind are the tokens of a text that could stand behind a page.
 	behind(t tokenizer.Tokenizer, page, text string) []int32

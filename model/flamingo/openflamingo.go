@@ -359,6 +359,7 @@ func (d *openFlamingo) shots(shots []Shot, ask Shot) []Part {
 	return w.parts
 }
 
+func (d *openFlamingo) textOnly() int      { return len(paperDescriptions) }
 func (d *openFlamingo) chat([]Turn) []Part { return nil }
 
 // behind is a text by itself, as the project's evaluation scores it.

@@ -80,6 +80,21 @@ func (m *Model) Split(ids []int32, pictures int) int {
 	return 0
 }
 
+// TextOnly is how many examples without pictures Prompt puts before a question that has none, of its own.
+func (m *Model) TextOnly() int { return m.dialect.textOnly() }
+
+// PictureIDs are the tokens of a picture, and the token that a page begins with (−1: none).
+func (m *Model) PictureIDs() (ids []int32, begin int32) {
+	ids, _ = m.Encode([]Part{{Picture: true}})
+	if begin = m.Tokenizer.Special().BOS; begin >= 0 && len(ids) > 0 && ids[0] == begin {
+		return ids[1:], begin
+	}
+	return ids, -1
+}
+
+// Seen says which of a page's pictures each of its tokens sees: [len(ids), pictures], 0 hides.
+func (m *Model) Seen(ids []int32, pictures int) []uint8 { return m.dialect.seen(ids, pictures) }
+
 // writer makes a page of which no two texts stand side by side.
 type writer struct{ parts []Part }
 

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dragoman"
+	"dragoman/data"
+	"dragoman/eval"
+)
+
+// shotFlags are the options of measuring a model behind examples.
+type shotFlags struct {
+	counts   []int
+	seeds    []uint
+	examples string
+	fixed    bool
+	classes  bool
+	support  *supportFlags
+	choices  *choiceFlags
+	generate dragoman.Generate
+}
+
+// shotFlagNames are those that only a model has a use for that reads pages.
+var shotFlagNames = []string{"shots-n", "seeds", "examples", "same-examples", "support", "features", "choices", "choice", "choices-file", "classes", "per-token", "permutations"}
+
+func shotFlagsOf(cmd *cobra.Command) *shotFlags {
+	s := &shotFlags{}
+	f := cmd.Flags()
+	f.IntSliceVar(&s.counts, "shots-n", []int{0}, "how many examples of --support are shown before each picture: a list, as 0,4,8,16,32")
+	f.UintSliceVar(&s.seeds, "seeds", []uint{0}, "what examples are drawn by: a list, one trial each")
+	f.StringVar(&s.examples, "examples", "random", "which examples are shown: random, or similar to the picture (the most similar last)")
+	f.BoolVar(&s.fixed, "same-examples", false, "show the same random examples before every picture of a trial: they are read once")
+	s.support = supportFlagsOf(cmd)
+	s.choices = choiceFlagsOf(cmd, &s.generate)
+	f.BoolVar(&s.classes, "classes", false, "the answer is one of the texts of PAIRS and of --support")
+	_ = cmd.RegisterFlagCompletionFunc("examples", cobra.FixedCompletions([]string{"random", "similar"}, cobra.ShellCompDirectiveNoFileComp))
+	return s
+}
+
+// asked says whether any of the options was given.
+func (s *shotFlags) asked(cmd *cobra.Command) bool {
+	return slices.ContainsFunc(shotFlagNames, func(name string) bool { return cmd.Flags().Changed(name) })
+}
+
+func (s *shotFlags) check(c *cli) error {
+	if err := s.choices.read(c, &s.generate, s.classes); err != nil {
+		return err
+	}
+	switch {
+	case s.examples != "random" && s.examples != "similar":
+		return usagef("--examples must be random or similar: %s", s.examples)
+	case s.fixed && s.examples == "similar":
+		return usagef("--same-examples excludes --examples similar")
+	case s.classes && len(s.generate.Choices) > 0:
+		return usagef("--classes excludes --choices, --choice and --choices-file")
+	case len(s.counts) == 0 || len(s.seeds) == 0:
+		return usagef("--shots-n and --seeds must not be empty")
+	case s.support.path == "" && (s.support.features != "" || s.fixed || s.examples == "similar"):
+		return usagef("--features, --same-examples and --examples are about --support, which is not given")
+	}
+	for i, n := range s.counts {
+		switch {
+		case n < 0 || n > maxShots:
+			return usagef("--shots-n must be from 0 to %d: %d", maxShots, n)
+		case n > 0 && s.support.path == "":
+			return usagef("--shots-n %d needs examples: --support PAIRS", n)
+		case slices.Contains(s.counts[:i], n):
+			return usagef("--shots-n has %d twice", n)
+		}
+	}
+	for i, seed := range s.seeds {
+		if slices.Contains(s.seeds[:i], seed) {
+			return usagef("--seeds has %d twice", seed)
+		}
+	}
+	return nil
+}
+
+// run measures the model on each of the pairs.
+func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []string, wanted data.Where, name string, o eval.Options, said string) error {
+	var support []eval.Item
+	if s.support.path != "" {
+		items, closer, err := openItems(s.support.path, nil)
+		if err != nil {
+			return err
+		}
+		defer closer.Close()
+		support = items
+	}
+	g := s.generate
+	g.MaxTokens, g.MinTokens = o.MaxTokens, o.Generate.MinTokens
+	g.Beams, g.LengthPenalty = o.Generate.Beams, o.Generate.LengthPenalty
+	so := eval.ShotOptions{Shots: s.counts, Similar: s.examples == "similar", Fixed: s.fixed, Features: s.support.features}
+	for _, seed := range s.seeds {
+		so.Seeds = append(so.Seeds, uint64(seed))
+	}
+	so.Looking = func(done, all int) { c.progress("%s: %d of %d pictures", s.support.path, done, all) }
+	var reports []eval.ShotReport
+	var lines []saidLine
+	for _, path := range paths {
+		items, closer, err := openWanted(path, wanted)
+		if err != nil {
+			return err
+		}
+		if s.classes {
+			g.Choices = classesOf(items, support)
+		}
+		so.Name = path
+		if name != "" {
+			so.Name = name
+		}
+		so.Progress = func(done, all int) { c.progress("%s: %d of %d answers", path, done, all) }
+		so.Said = func(shots int, seed uint64, it eval.Item, text string) {
+			lines = append(lines, saidLine{Image: it.Name, Question: it.Question, Text: text, References: it.References, Shots: &shots, Seed: &seed})
+		}
+		r, err := m.EvaluateShots(cmd.Context(), items, support, &g, so)
+		c.progressDone()
+		closer.Close()
+		if err != nil {
+			return err
+		}
+		reports = append(reports, r)
+		if c.json {
+			if err := c.emit(r, ""); err != nil {
+				return err
+			}
+		}
+	}
+	if said != "" {
+		if err := writeSaid(said, lines); err != nil {
+			return err
+		}
+	}
+	if c.json {
+		return nil
+	}
+	return c.emit(nil, strings.TrimSuffix(eval.ShotMarkdown(reports), "\n"))
+}
+
+// classesOf are the texts of sets, each once, in order.
+func classesOf(sets ...[]eval.Item) (classes []string) {
+	seen := map[string]bool{}
+	for _, items := range sets {
+		for _, it := range items {
+			for _, t := range it.References {
+				if !seen[t] {
+					seen[t] = true
+					classes = append(classes, t)
+				}
+			}
+		}
+	}
+	return classes
+}

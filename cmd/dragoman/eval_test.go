@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dragoman/eval"
+)
+
+const tinyPairs = "../../recipes/tiny/pairs.jsonl"
+
+// TestEvalForgetting writes perplexities of a text, as a table and as an object.
+func TestEvalForgetting(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "text.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("a cat and 3 dogs. ", 20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := call(t, "eval", "-q", "--forgetting", "--model", idefics, text, "--window", "32")
+	if status != 0 || !strings.Contains(out, "gates shut: the same bits") || !strings.Contains(out, "a grey picture") {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+	_, out, _ = call(t, "eval", "-q", "--forgetting", "--json", "--model", idefics, "--image", photo, text)
+	var f eval.Forgetting
+	if err := json.Unmarshal([]byte(out), &f); err != nil || f.SameBits == nil || !*f.SameBits || f.Tokens != 359 || f.Size < 100 || f.Picture == nil {
+		t.Errorf("%s: %+v (%v)", out, f, err)
+	}
+	status, out, _ = call(t, "eval", "-q", "--forgetting", "--model", "../../testdata/blip2-opt", text)
+	if status != 0 || !strings.Contains(out, "changes nothing in it") || strings.Contains(out, "gates") {
+		t.Errorf("%d: %s", status, out)
+	}
+	for _, bad := range [][]string{{"--window", "-1"}, {"--window", "4", "--stride", "4"}, {"--window", "4000"}} {
+		if status, out, errs := call(t, append([]string{"eval", "-q", "--forgetting", "--model", idefics, text}, bad...)...); status == 0 || errs == "" {
+			t.Errorf("%v: %s%s", bad, out, errs)
+		}
+	}
+}
+
+// TestEvalShots measures a model behind examples, and writes what it said.
+func TestEvalShots(t *testing.T) {
+	said := filepath.Join(t.TempDir(), "said.jsonl")
+	model := "../../model/flamingo/testdata/idefics-plain"
+	status, out, errs := call(t, "eval", "-q", "--model", model, "--json", "--shots-n", "0,1", "--seeds", "1,2", "--support", tinyPairs, "--where", "split=held", "--max-tokens", "2", "--said", said, tinyPairs)
+	var r eval.ShotReport
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != 0 || r.N != 6 || r.Measure != eval.MeasureCIDEr || len(r.Shots) != 2 || len(r.Shots[0].Trials) != 1 || len(r.Shots[1].Trials) != 2 {
+		t.Errorf("%d: %s%s (%v)", status, out, errs, err)
+	}
+	lines, err := os.ReadFile(said)
+	if err != nil || bytes.Count(lines, []byte("\n")) != 18 || !bytes.Contains(lines, []byte(`"shots":1,"seed":2`)) {
+		t.Errorf("said %s (%v)", lines, err)
+	}
+	status, out, _ = call(t, "eval", "-q", "--model", model, "--classes", "--shots-n", "1", "--examples", "similar", "--support", tinyPairs, "--where", "split=held", tinyPairs)
+	if status != 0 || !strings.Contains(out, "| accuracy | 6 | similar |") {
+		t.Errorf("%d: %s", status, out)
+	}
+	for bad, want := range map[string]int{
+		"--shots-n 4": 2, "--shots-n 0,0 --support x": 2, "--shots-n -1 --support x": 2, "--seeds 1,1": 2, "--examples any": 2, "--examples similar": 2,
+		"--classes --choices a": 2, "--permutations 2": 2, "--support none.jsonl": 1, "--shots-n 99 --support " + tinyPairs: 1, "--rerank 3": 2,
+	} {
+		if status, out, errs := call(t, append([]string{"eval", "-q", "--model", model, tinyPairs}, strings.Fields(bad)...)...); status != want || strings.Count(errs, "\n") > 2 {
+			t.Errorf("%s: %d: %s%s", bad, status, out, errs)
+		}
+	}
+	if status, _, errs := call(t, "eval", "-q", "--model", "../../testdata/blip2-opt", "--shots-n", "0", tinyPairs); status != 1 || !strings.Contains(errs, "pages") {
+		t.Errorf("a model that reads no pages: %d: %s", status, errs)
+	}
+}
