@@ -4,43 +4,17 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"dragoman/generate"
 	"dragoman/language"
-	"dragoman/model/flamingo"
 	"dragoman/tokenizer"
 )
 
-// Chat continues a conversation with the language model; with pictures, where the model learnt from pages. A model that knows ChatML's
-// turns reads them, one that follows instructions as IDEFICS does its own; any other reads what was said, a line a turn, and continues it.
-func (m *Model) Chat(ctx context.Context, said []Message, g *Generate) (*Text, error) {
-	const what = "chatting"
-	if m.system.Language == nil {
-		return nil, fmt.Errorf("%s: %w: a language model", what, ErrNoPart)
-	}
-	pictures := false
-	for i, s := range said {
-		switch s.Role {
-		case "system", "user", "assistant":
-		default:
-			return nil, fmt.Errorf("%s: turn %d: role %q is none of system, user, assistant", what, i+1, s.Role)
-		}
-		pictures = pictures || slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Image != nil })
-	}
-	if m.pages != nil {
-		l, err := m.conversationPage(what, said)
-		if err != nil {
-			return nil, err
-		}
-		return m.continueLeaf(ctx, what, l, g)
-	}
-	if pictures {
-		return nil, m.noPages(what)
-	}
+// chatAlone continues a conversation without pictures.
+func (m *Model) chatAlone(ctx context.Context, what string, said []Message, g *Generate) (*Text, error) {
 	text, ids := m.conversation(said)
 	d, done := m.decoder()
 	defer done()
@@ -78,17 +52,6 @@ func (m *Model) conversation(said []Message) (string, []int32) {
 	}
 	text := strings.Join(lines, "\n")
 	return text, m.system.PromptIDs(text)
-}
-
-// conversationPage is a conversation whose next turn is the model's, as a page.
-func (m *Model) conversationPage(what string, said []Message) (*leaf, error) {
-	var turns []flamingo.Turn
-	var pictures []*glance
-	for _, s := range said {
-		parts, own := partsOf(s.parts())
-		turns, pictures = append(turns, flamingo.Turn{Role: s.Role, Parts: parts}), append(pictures, own...)
-	}
-	return m.leaf(what, m.pages.Chat(turns), pictures)
 }
 
 // write continues what a decoder has read, one row; before is what a repetition penalty counts of it, and choice how a text is written there

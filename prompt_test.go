@@ -230,3 +230,38 @@ func longContext(t *testing.T) string {
 	}
 	return dir
 }
+
+// TestConversation goes on with a conversation: each answer is what it is to all that was said before, and what fails was never said.
+func TestConversation(t *testing.T) {
+	ctx := context.Background()
+	for _, dir := range append([]string{"testdata/blip2-llama"}, flamingos...) {
+		m := open32(t, dir)
+		light := plain(200)
+		g := &dragoman.Generate{MaxTokens: 3}
+		first := dragoman.Message{Role: "user", Content: "a"}
+		if m.ReadsPages() {
+			first.Parts = []dragoman.Part{{Image: &light}, {Text: "a"}}
+		}
+		talk := m.Converse("")
+		one, err := talk.Say(ctx, first, g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		missing := dragoman.ImageFile("none.png")
+		if _, err := talk.Say(ctx, dragoman.Message{Role: "user", Parts: []dragoman.Part{{Image: &missing}}}, g); err == nil {
+			t.Errorf("%s: a picture that is not there is talked about", dir)
+		}
+		second := dragoman.Message{Role: "user", Content: "b"}
+		two, err := talk.Say(ctx, second, g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := m.Chat(ctx, []dragoman.Message{first, {Role: "assistant", Content: one.Text}, second}, g)
+		if err != nil || !slices.Equal(two.Logprobs, want.Logprobs) || two.PromptTokens != want.PromptTokens {
+			t.Errorf("%s: says %+v, to all at once %+v (%v)", dir, two, want, err)
+		}
+		if _, err := m.Chat(ctx, []dragoman.Message{{Role: "narrator", Content: "a"}}, g); err == nil {
+			t.Errorf("%s: a narrator talks", dir)
+		}
+	}
+}

@@ -45,26 +45,18 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 			return err
 		}
 		defer m.Close()
-		var said []dragoman.Message
-		begin := func() {
-			said = said[:0]
-			if system != "" {
-				said = append(said, dragoman.Message{Role: "system", Content: system})
-			}
-		}
-		begin()
+		talk := m.Converse(system)
 		var shown []dragoman.Part // pictures that belong to the next text
 		for _, name := range pictures {
 			shown = append(shown, imagePart(name))
 		}
-		user := func(text string) dragoman.Message {
-			said := dragoman.Message{Role: "user", Content: text, Parts: append(shown, dragoman.Part{Text: text})}
+		say := func(text string) error {
+			said := dragoman.Message{Role: "user", Parts: append(shown, dragoman.Part{Text: text})}
 			shown = nil
-			return said
+			return c.turn(cmd.Context(), talk, said, g)
 		}
 		if len(args) == 1 {
-			_, err := c.turn(cmd.Context(), m, append(said, user(args[0])), g)
-			return err
+			return say(args[0])
 		}
 		decoding, err := images.options()
 		if err != nil {
@@ -78,7 +70,7 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 			}
 			line, err := in.ReadString('\n')
 			line = strings.TrimSpace(line)
-			if name, ok := strings.CutPrefix(line, imageCommand); ok {
+			if name, ok := strings.CutPrefix(line, imageCommand); ok && (name == "" || name[0] == ' ') {
 				part := imagePart(strings.TrimSpace(name))
 				if _, err := part.Image.Decode(decoding); err == nil {
 					shown = append(shown, part)
@@ -89,15 +81,11 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 					}
 				}
 			} else if line != "" {
-				said = append(said, user(line))
-				answer, err := c.turn(cmd.Context(), m, said, g)
-				if err != nil {
+				if err := say(line); err != nil {
 					return err
 				}
-				said = append(said, dragoman.Message{Role: "assistant", Content: answer.Text})
 			} else {
-				shown = nil
-				begin()
+				talk, shown = m.Converse(system), nil
 			}
 			if errors.Is(err, io.EOF) {
 				if wrong {
@@ -113,7 +101,7 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 }
 
 // imageCommand begins a line of standard input that names a picture.
-const imageCommand = "/image "
+const imageCommand = "/image"
 
 // imagePart is the picture in a file.
 func imagePart(name string) dragoman.Part {
@@ -121,8 +109,8 @@ func imagePart(name string) dragoman.Part {
 	return dragoman.Part{Image: &img}
 }
 
-// turn answers a conversation, as it is thought up unless the answer is to be an object.
-func (c *cli) turn(ctx context.Context, m *dragoman.Model, said []dragoman.Message, g *dragoman.Generate) (*dragoman.Text, error) {
+// turn answers what is said, as it is thought up unless the answer is to be an object.
+func (c *cli) turn(ctx context.Context, talk *dragoman.Conversation, said dragoman.Message, g *dragoman.Generate) error {
 	o := *g
 	if !c.json {
 		o.Stream = func(piece string) error {
@@ -132,9 +120,9 @@ func (c *cli) turn(ctx context.Context, m *dragoman.Model, said []dragoman.Messa
 			return c.out.Flush()
 		}
 	}
-	answer, err := m.Chat(ctx, said, &o)
+	answer, err := talk.Say(ctx, said, &o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return answer, c.emit(answer, "")
+	return c.emit(answer, "")
 }
