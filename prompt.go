@@ -89,13 +89,12 @@ func (p *Prompt) answer(ctx context.Context, ask seenShot, g *Generate) (*Text, 
 
 // one answers behind the examples in their order.
 func (p *Prompt) one(ctx context.Context, ask seenShot, g *Generate) (*Text, error) {
-	shots := make([]flamingo.Shot, len(p.shots))
 	var pictures []*glance
-	for i, s := range p.shots {
-		shots[i], pictures = s.inside(), append(pictures, s.pictures...)
+	for _, s := range p.shots {
+		pictures = append(pictures, s.pictures...)
 	}
 	shown := len(pictures)
-	l, err := p.m.leaf(answeringLike, p.m.pages.Prompt(shots, ask.inside()), append(pictures, ask.pictures...))
+	l, err := p.m.leaf(answeringLike, p.m.pages.Prompt(p.inside(), ask.inside()), append(pictures, ask.pictures...))
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +119,15 @@ func (p *Prompt) one(ctx context.Context, ask seenShot, g *Generate) (*Text, err
 		return nil, fmt.Errorf("%s: %w", answeringLike, err)
 	}
 	return p.m.goOn(ctx, d, l, g, spent)
+}
+
+// inside is the examples as a page has them.
+func (p *Prompt) inside() []flamingo.Shot {
+	shots := make([]flamingo.Shot, len(p.shots))
+	for i, s := range p.shots {
+		shots[i] = s.inside()
+	}
+	return shots
 }
 
 // begin reads what stands before a question, unless it was read last.

@@ -1,6 +1,7 @@
 package dragoman
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -125,10 +126,13 @@ var (
 )
 
 // Answer implements eval.Learner.
-func (l *learner) Answer(ctx context.Context, item int, shown eval.Examples) (string, error) {
+func (l *learner) Answer(ctx context.Context, item int, shown eval.Examples) (text string, left int, err error) {
 	asked := l.asked[item]
 	if err := l.look(ctx, asked); err != nil {
-		return "", err
+		return "", 0, err
+	}
+	for !l.fits(asked, shown) {
+		shown.Order, left = shown.Order[1:], left+1
 	}
 	g := l.g
 	g.Seed = shown.Seed
@@ -139,14 +143,24 @@ func (l *learner) Answer(ctx context.Context, item int, shown eval.Examples) (st
 	t, err := l.behind(shown).answer(ctx, asked, &g)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("%d shots: %w", len(shown.Order), err)
+		return "", left, fmt.Errorf("%d shots: %w", len(shown.Order), err)
 	case len(g.Choices) > 0:
-		return t.Text, nil
+		return t.Text, left, nil
 	case asked.Question != "":
 		text, _, _ := strings.Cut(t.Text, ", ")
-		return strings.TrimSpace(text), nil
+		return strings.TrimSpace(text), left, nil
 	}
-	return strings.TrimSpace(strings.ReplaceAll(t.Text, `"`, "")), nil
+	return strings.TrimSpace(strings.ReplaceAll(t.Text, `"`, "")), left, nil
+}
+
+// fits says whether there is room for examples, a question and its answer; without examples, it is for the answer to say.
+func (l *learner) fits(asked seenShot, shown eval.Examples) bool {
+	room := l.m.pages.Language.Config().Context
+	if room == 0 || len(shown.Order) == 0 {
+		return true
+	}
+	ids, err := l.m.pages.Encode(l.m.pages.Prompt(l.behind(shown).inside(), asked.inside()))
+	return err != nil || len(ids)+cmp.Or(l.g.MaxTokens, 20) <= room
 }
 
 // behind is a prompt of examples: the last, if it is of the same.

@@ -83,6 +83,11 @@ func TestEvaluateShots(t *testing.T) {
 	if _, err := m.EvaluateShots(ctx, items, items, &dragoman.Generate{Choices: choices}, o); err != nil || !slices.Contains(got[1:2], want.Text) {
 		t.Errorf("said %v, by itself %q (%v)", got, want.Text, err)
 	}
+	// Where there is no room for all examples, the first are left out.
+	r, err := m.EvaluateShots(ctx, items, items, &dragoman.Generate{MaxTokens: 60}, eval.ShotOptions{Shots: []int{3}, Seeds: []uint64{0}})
+	if err != nil || r.Shots[0].Trials[0].Cut != 4 {
+		t.Errorf("answers of 60 tokens behind 3 examples: %+v (%v)", r, err)
+	}
 	other := open32(t, "testdata/blip2-llama")
 	if _, err := other.EvaluateShots(ctx, items, nil, nil, o); err == nil {
 		t.Error("a model that reads no pages is measured behind examples")

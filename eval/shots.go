@@ -17,8 +17,9 @@ type Learner interface {
 	Nearest(ctx context.Context, item, n int) ([]int, error)
 	// TextOnly is how many examples without pictures stand before a question at 0 shots, as the model's family is asked.
 	TextOnly() int
-	// Answer describes an item, answers its question, or chooses.
-	Answer(ctx context.Context, item int, shown Examples) (string, error)
+	// Answer describes an item, answers its question, or chooses; left says how many of the first examples were left out, for which the
+	// language model has no room.
+	Answer(ctx context.Context, item int, shown Examples) (text string, left int, err error)
 }
 
 // Examples are what stands before a question.
@@ -74,6 +75,7 @@ type ShotCount struct {
 type Trial struct {
 	Seed     uint64    `json:"seed"`
 	Value    float64   `json:"value"`
+	Cut      int       `json:"cut,omitempty"` // items before which there was no room for all examples
 	Captions *Captions `json:"captions,omitempty"`
 	Answers  *Answers  `json:"answers,omitempty"`
 }
@@ -145,17 +147,21 @@ func (e *shotEvaluation) seeds(n int) []uint64 {
 
 // trial asks about every item behind n examples.
 func (e *shotEvaluation) trial(ctx context.Context, n int, seed uint64) (Trial, error) {
-	said := make([]string, len(e.items))
+	said, cut := make([]string, len(e.items)), 0
 	for i := range e.items {
 		if err := ctx.Err(); err != nil {
 			return Trial{}, context.Cause(ctx)
 		}
 		shown, err := e.examples(ctx, i, n, seed)
+		left := 0
 		if err == nil {
-			said[i], err = e.l.Answer(ctx, i, shown)
+			said[i], left, err = e.l.Answer(ctx, i, shown)
 		}
 		if err != nil {
 			return Trial{}, fmt.Errorf("evaluate: %s: %w", e.items[i].Name, err)
+		}
+		if left > 0 {
+			cut++
 		}
 		if e.o.Said != nil {
 			e.o.Said(n, seed, e.items[i], said[i])
@@ -165,7 +171,9 @@ func (e *shotEvaluation) trial(ctx context.Context, n int, seed uint64) (Trial, 
 			e.o.Progress(e.done, e.all)
 		}
 	}
-	return e.score(said, seed), nil
+	t := e.score(said, seed)
+	t.Cut = cut
+	return t, nil
 }
 
 // examples chooses those that stand before an item.

@@ -28,12 +28,12 @@ func (p *parrot) Nearest(_ context.Context, item, n int) (order []int, err error
 
 func (p *parrot) TextOnly() int { return 2 }
 
-func (p *parrot) Answer(_ context.Context, item int, shown Examples) (string, error) {
+func (p *parrot) Answer(_ context.Context, item int, shown Examples) (string, int, error) {
 	p.asked = append(p.asked, fmt.Sprint(item, shown))
 	if len(shown.Order) == 0 {
-		return "none", nil
+		return "none", 0, nil
 	}
-	return fmt.Sprint(shown.Order[len(shown.Order)-1]), nil
+	return fmt.Sprint(shown.Order[len(shown.Order)-1]), max(0, len(shown.Order)-3), nil
 }
 
 // TestShots draws examples by the seed, anew for each item, and never the item's own picture or one that cannot be read.
@@ -71,6 +71,9 @@ func TestShots(t *testing.T) {
 		if math.Abs(c.Mean-mean) > 1e-9 || math.Abs(c.Spread-math.Sqrt(square/2)) > 1e-9 {
 			t.Errorf("%+v: want a mean of %v", c, mean)
 		}
+	}
+	if r.Shots[1].Trials[0].Cut != 0 || r.Shots[2].Trials[0].Cut != len(items) {
+		t.Errorf("examples were cut: %+v", r.Shots)
 	}
 	if slices.Equal(asked[12:16], asked[16:20]) {
 		t.Error("another seed draws the same examples")
