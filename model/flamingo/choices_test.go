@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -45,8 +46,13 @@ func readPage(t *testing.T, m *Model, d *language.Decoder, kind string, i int, p
 // TestChoices scores texts behind pages as transformers and open_flamingo do (tools/oracle/choices.py): the same ids, and their
 // log-probabilities.
 func TestChoices(t *testing.T) {
-	for _, kind := range slices.Concat(kinds, openFlamingos) {
-		raw, err := os.ReadFile("testdata/" + kind + "/choices.json")
+	files, err := filepath.Glob("testdata/*/choices.json")
+	if err != nil || len(files) < 7 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		kind := filepath.Base(filepath.Dir(file))
+		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
