@@ -160,8 +160,14 @@ func nameOf(name any) string {
 		head, _, _ := strings.Cut(s, ",")
 		return head[:min(len(head), 40)]
 	}
+	if len(s) > maxName {
+		s = strings.ToValidUTF8(s[:maxName], "") + "…"
+	}
 	return s
 }
+
+// maxName is how much of a picture's name a message has.
+const maxName = 200
 
 // done is the page, if there is something to learn from it.
 func (p *maker) done() (Page, error) {

@@ -151,7 +151,10 @@ func (p *maker) html(raw []byte, in *htmlFinder) error {
 		case NotFound, Broken, TooLarge:
 			// What is said about such a picture would be said about another.
 			if !p.o.Lenient {
-				return &whyError{WhyOf(err), fmt.Errorf("%s: %w", nameOf(name), err)}
+				if named := nameOf(name); !strings.Contains(err.Error(), named) {
+					err = &whyError{WhyOf(err), fmt.Errorf("%s: %w", named, err)}
+				}
+				return err
 			}
 		}
 		p.leaveOut(name, err)
@@ -173,6 +176,9 @@ func (p *maker) firstOf(names []string, n int) (name string, err error) {
 	return name, err
 }
 
+// maxAddress is longer than any address of a picture, but for those that hold it.
+const maxAddress = 1 << 12
+
 // htmlFinder finds pictures by the addresses that a page has for them.
 type htmlFinder struct {
 	inFolder
@@ -190,7 +196,7 @@ func (f *htmlFinder) find(name any, n int) (image, error) {
 		return inMemory(data), nil
 	}
 	u, err := url.Parse(address)
-	if err != nil {
+	if err != nil || len(address) > maxAddress {
 		return nil, because(NotFound, "not an address: %.100q", address)
 	}
 	if u.Scheme == "" && u.Host == "" && u.Path != "" {

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 )
@@ -21,6 +22,9 @@ type PageOptions struct {
 	// Fetch reads a picture's address on the network when the picture is used. Without it such pictures are not there.
 	Fetch func(url string) ([]byte, error)
 }
+
+// ErrNoPages is wrapped where a list of pages opens and has nothing usable in it.
+var ErrNoPages = errors.New("no usable page")
 
 var pageFormats = []string{"jsonl", "json", "tar", "html", "folder"}
 
@@ -48,9 +52,9 @@ func OpenPages(spec string, o PageOptions) (Pages, error) {
 	if r := d.Report(); r.Rows == 0 {
 		d.Close()
 		if r.Broken > 0 {
-			return nil, fmt.Errorf("open pages: %s: %w: %d left out, the first: %w", spec, ErrNoRows, r.Broken, r.Examples[0])
+			return nil, fmt.Errorf("open pages: %s: %w: %d skipped, the first: %w", spec, ErrNoPages, r.Broken, r.Examples[0])
 		}
-		return nil, fmt.Errorf("open pages: %s: %w", spec, ErrNoRows)
+		return nil, fmt.Errorf("open pages: %s: %w", spec, ErrNoPages)
 	}
 	return d, nil
 }

@@ -114,7 +114,7 @@ func TestPagesOfOneFile(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if _, err := OpenPages(filepath.Join(dir, "none.json"), PageOptions{}); !errors.Is(err, ErrNoRows) || !strings.Contains(err.Error(), "it has no pictures") {
+	if _, err := OpenPages(filepath.Join(dir, "none.json"), PageOptions{}); !errors.Is(err, ErrNoPages) || !strings.Contains(err.Error(), "it has no pictures") {
 		t.Error(err)
 	}
 	if _, err := OpenPages(filepath.Join(dir, "page.txt"), PageOptions{}); err == nil {
