@@ -42,40 +42,20 @@ type Row struct {
 	Question string    // what is asked of the picture; Texts are then its answers
 	Weights  []float64 // how much each answer counts; nil: all alike
 
-	image     image
-	maxPixels int
+	media Media
 }
 
-// image is a picture that has not been read.
-type image interface {
-	bytes() ([]byte, error)
-	name() string // tells it from others
-}
+// Media is the row's picture.
+func (r *Row) Media() *Media { return &r.media }
 
 // Bytes reads the file that holds the row's picture.
-func (r *Row) Bytes() ([]byte, error) {
-	b, err := r.image.bytes()
-	if err != nil {
-		return nil, &RowError{r.Where, err}
-	}
-	return b, nil
-}
+func (r *Row) Bytes() ([]byte, error) { return r.media.Bytes() }
 
 // Picture tells pictures apart: rows that name the same file, or hold the same bytes, have the same one.
-func (r *Row) Picture() string { return r.image.name() }
+func (r *Row) Picture() string { return r.media.Name() }
 
 // Decode reads the row's picture, with its transparency.
-func (r *Row) Decode() (*picture.RGBA, error) {
-	b, err := r.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	m, err := picture.DecodeRGBA(b, picture.Options{MaxPixels: r.maxPixels})
-	if err != nil {
-		return nil, &RowError{r.Where, err}
-	}
-	return m, nil
-}
+func (r *Row) Decode() (*picture.RGBA, error) { return r.media.Decode() }
 
 // RowError says which row cannot be used, and why.
 type RowError struct {

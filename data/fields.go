@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"dragoman/picture"
 )
 
 // The usual names of fields, in the order in which they are tried.
@@ -34,13 +35,13 @@ func rowFrom(fields map[string]any, where, dir string, o Options) (Row, error) {
 		return Row{}, fmt.Errorf("%s: %w", key, err)
 	}
 	row, err := rowWithoutImage(fields, where, o)
-	row.image = img
+	row.media.image = img
 	return row, err
 }
 
 // rowWithoutImage is rowFrom for a record whose picture lies elsewhere.
 func rowWithoutImage(fields map[string]any, where string, o Options) (Row, error) {
-	row := Row{ID: where, Where: where, maxPixels: o.MaxPixels}
+	row := Row{ID: where, Where: where, media: Media{where: where, maxPixels: o.MaxPixels}}
 	asked, err := takeQuestion(fields, &row, o)
 	if err == nil && !asked {
 		err = takeTexts(fields, &row, o)
@@ -172,19 +173,17 @@ func imageFrom(v any, dir string) (image, error) {
 }
 
 func inlineURL(s string) (image, error) {
-	head, content, ok := strings.Cut(s, ",")
-	if !ok {
+	if !strings.Contains(s, ",") {
 		return nil, errors.New("data URL without a comma")
 	}
-	if !strings.HasSuffix(head, ";base64") {
-		text, err := url.PathUnescape(content)
-		return inMemory(text), err
-	}
-	data, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(content, "="))
-	if err != nil {
-		return nil, fmt.Errorf("data URL: %w", err)
-	}
-	return inMemory(data), nil
+	data, err := picture.DataURL(s)
+	return inMemory(data), err
+}
+
+// image is where a picture is.
+type image interface {
+	bytes() ([]byte, error)
+	name() string // tells it from others
 }
 
 // inMemory is a picture that came with its record.

@@ -96,7 +96,8 @@ func (d *folder) Len() int { return len(d.pictures) }
 
 func (d *folder) Row(i int) (Row, error) {
 	path := d.pictures[i]
-	row := Row{ID: path, Where: path, Extra: map[string]any{}, image: onDisk(path), maxPixels: d.options.MaxPixels}
+	row := Row{ID: path, Where: path, Extra: map[string]any{}}
+	row.media = Media{where: path, image: onDisk(path), maxPixels: d.options.MaxPixels}
 	if d.captions[i] == "" {
 		return row, nil
 	}

@@ -15,8 +15,6 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
-
-	"dragoman/picture"
 )
 
 // What the paper asks of a picture on a page from the web.
@@ -189,11 +187,11 @@ type htmlFinder struct {
 func (f *htmlFinder) find(name any, n int) (image, error) {
 	address := strings.TrimSpace(name.(string))
 	if strings.HasPrefix(strings.ToLower(address), "data:") {
-		data, err := picture.DataURL(address)
+		img, err := inlineURL(address)
 		if err != nil {
-			return nil, &whyError{Broken, err}
+			err = &whyError{Broken, err}
 		}
-		return inMemory(data), nil
+		return img, err
 	}
 	u, err := url.Parse(address)
 	if err != nil || len(address) > maxAddress {

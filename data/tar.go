@@ -214,7 +214,7 @@ func (d *shard) row(m member) (Row, error) {
 	if row.ID == where {
 		row.ID = m.key
 	}
-	row.image = inFile{d.file, m.image}
+	row.media.image = inFile{d.file, m.image}
 	return row, nil
 }
 
