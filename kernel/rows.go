@@ -20,7 +20,8 @@ func (e *Engine) rows(w Workers, gs ...*Gemm) {
 
 // rowKernel computes the products of four runs of stored rows with one row of inputs x. A run is rows rows, stride bytes from one
 // to the next; the runs begin far bytes apart, so that each is a stream of its own: sums[i·rows+r] = Σ_k w[i·far+r·stride][k]·x[k].
-// k is a number of columns, whole steps of the kernel's; for an int8 kernel x is what quantise makes and k a number of blocks.
+// k is a number of columns, whole steps of the kernel's; for an int8 kernel x is what quantise makes and k a number of blocks, for an
+// int16 kernel x is a run of int16Blocks or int16Pairs.
 // ahead is how many bytes ahead of where it reads it asks for what comes.
 type rowKernel func(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
@@ -41,13 +42,22 @@ type rowsJob struct {
 type rowsPart struct {
 	*Gemm
 	kernel rowKernel // nil: the generic loop
-	int8   bool      // whether that is one for int8
+	round  rounding  // what that kernel wants its inputs to be
 	whole  int       // columns that the kernel computes; the others are left to a Go loop
 	count  int       // what the kernel takes as its k
 	first  int       // its first task
 	chunk  int       // rows of B in a task, a multiple of 4
 	inputs [rowsMax]unsafe.Pointer
 }
+
+// rounding is what a kernel's inputs are rounded to.
+type rounding uint8
+
+const (
+	unrounded rounding = iota
+	toInt8
+	toInt16
+)
 
 // rowsScratch is a worker's memory: sums that do not go straight to C, or a row of weights.
 type rowsScratch struct {
@@ -125,7 +135,11 @@ func (j *rowsJob) prepare(e *Engine, workers int, gs []*Gemm) {
 // choose finds the product's kernel.
 func (p *rowsPart) choose(e *Engine) {
 	if p.kernel = e.int8Rows()[p.B.DType]; p.kernel != nil && p.Compute == Q8_0 && p.K > 0 {
-		p.int8, p.whole, p.count = true, p.K, p.K/32
+		p.round, p.whole, p.count = toInt8, p.K, p.K/32
+		return
+	}
+	if p.kernel = e.int16Rows()[p.B.DType]; p.kernel != nil && p.Compute != F32 && p.K > 0 {
+		p.round, p.whole, p.count = toInt16, p.K, p.K
 		return
 	}
 	p.kernel, p.whole = e.floatRows()[p.B.DType], p.K&^15
@@ -139,7 +153,7 @@ func (p *rowsPart) choose(e *Engine) {
 func (p *rowsPart) sameInputs(q *rowsPart) bool {
 	a, b := &p.A, &q.A
 	return p.M == q.M && p.K == q.K && p.K > 0 && a.Trans == b.Trans && a.DType == b.DType && a.Stride == b.Stride &&
-		&a.Data[0] == &b.Data[0] && p.int8 == q.int8 && (!p.int8 || p.B.DType == q.B.DType)
+		&a.Data[0] == &b.Data[0] && p.round == q.round && (p.round == unrounded || p.B.DType == q.B.DType)
 }
 
 // task computes a chunk of the columns of every row of C of one product.

@@ -28,6 +28,14 @@ func (e *Engine) int8Rows() [numDTypes]rowKernel {
 	return [numDTypes]rowKernel{}
 }
 
+// int16Rows are the row kernels that take inputs rounded to int16.
+func (e *Engine) int16Rows() [numDTypes]rowKernel {
+	if e.family == AVX2 {
+		return [...]rowKernel{Q8_0: rowsQ80Int16, Q4_0: rowsQ40Int16, Q4_1: rowsQ41Int16}
+	}
+	return [numDTypes]rowKernel{}
+}
+
 // mixes are the kernels that add weighted rows.
 func (e *Engine) mixes() [numDTypes]mixKernel {
 	switch {
@@ -100,6 +108,15 @@ func rowsQ40AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsaf
 func rowsQ41AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
+func rowsQ80Int16(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+
+//go:noescape
+func rowsQ40Int16(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+
+//go:noescape
+func rowsQ41Int16(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+
+//go:noescape
 func rowsQ80VNNI(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 
 //go:noescape
@@ -116,6 +133,40 @@ func quantiseVNNI(blocks *int8Block, x *float32, n int)
 // roundBlocks rounds the inputs at x; only kernels for VNNI want it.
 func roundBlocks(blocks []int8Block, x unsafe.Pointer) {
 	quantiseVNNI(&blocks[0], (*float32)(x), len(blocks))
+}
+
+// roundInt16Q80: for i := range n { dst[i].round(x[32*i:]) }
+//
+//go:noescape
+func roundInt16Q80(dst *int16Block, x *float32, n int)
+
+// roundInt16Q40 and roundInt16Q41: for i := range n { dst[i].round(d, x[64*i:]) }
+//
+//go:noescape
+func roundInt16Q40(dst *int16Pair, x *float32, n int)
+
+//go:noescape
+func roundInt16Q41(dst *int16Pair, x *float32, n int)
+
+// roundInt16 rounds so many blocks of inputs for weights of a type.
+func roundInt16(d DType, dst, x unsafe.Pointer, blocks int) {
+	if d == Q8_0 {
+		roundInt16Q80((*int16Block)(dst), (*float32)(x), blocks)
+		return
+	}
+	round := roundInt16Q40
+	if d == Q4_1 {
+		round = roundInt16Q41
+	}
+	pairs := blocks / 2
+	if pairs > 0 {
+		round((*int16Pair)(dst), (*float32)(x), pairs)
+	}
+	if blocks%2 == 1 {
+		var last [64]float32
+		copy(last[:], unsafe.Slice((*float32)(unsafe.Add(x, 256*pairs)), 32))
+		round(&unsafe.Slice((*int16Pair)(dst), pairs+1)[pairs], &last[0], 1)
+	}
 }
 
 //go:noescape

@@ -72,14 +72,15 @@ done: \
 	ENDGROUP
 
 // BLOCKROWS is the loop over k elements in blocks of 32 in SIZE bytes: STEP(p, acc) adds the products of the block at p with
-// the inputs at (BX) to acc.
-#define BLOCKROWS(STEP, SIZE) \
+// the inputs at (BX), 128 bytes that LOAD may have read before, to acc.
+#define BLOCKROWS(LOAD, STEP, SIZE) \
 	FIRSTGROUP; \
 group: \
 	NEXTGROUP; \
 loop: \
 	SUBQ $32, CX; \
 	JLT  done; \
+	LOAD; \
 	STEP(SI, V0); \
 	PREFETCHNTA (SI)(R8*1); \
 	STEP(DI, V1); \
@@ -96,6 +97,8 @@ loop: \
 	JMP  loop; \
 done: \
 	ENDGROUP
+
+#define NOLOAD
 
 #define WIDEN_F32(mem, v) \
 	VMOVUPS mem, v

@@ -5,39 +5,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-#define V0 Y0
-#define V1 Y1
-#define V2 Y2
-#define V3 Y3
-#define V4 Y4
-#define V5 Y5
-#define V6 Y6
-#define V7 Y7
-#define V8 Y8
-#define V9 Y9
-#define V10 Y10
-#define V11 Y11
-#define V12 Y12
-#define V13 Y13
-#define V14 Y14
-#define V15 Y15
-
-#define VBYTES 32
-#define LANES 8
-
-#define TRANSPOSEDSUMS \
-	VUNPCKLPS     Y1, Y0, Y4; \
-	VUNPCKHPS     Y1, Y0, Y5; \
-	VADDPS       Y5, Y4, Y4; \
-	VUNPCKLPS     Y3, Y2, Y6; \
-	VUNPCKHPS     Y3, Y2, Y7; \
-	VADDPS       Y7, Y6, Y6; \
-	VUNPCKLPD     Y6, Y4, Y0; \
-	VUNPCKHPD     Y6, Y4, Y1; \
-	VADDPS       Y1, Y0, Y0; \
-	VEXTRACTF128  $1, Y0, X1; \
-	VADDPS        X1, X0, X0
-
+#include "rows_avx2_amd64.h"
 #include "rows_amd64.h"
 
 // SCALE_F16 is the half at p in all lanes of v, widened; x is the lower half of v.
@@ -112,7 +80,7 @@ TEXT ·rowsBF16AVX2(SB), NOSPLIT, $0-64
 
 // func rowsQ80AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 TEXT ·rowsQ80AVX2(SB), NOSPLIT, $0-64
-	BLOCKROWS(STEP_Q8_0, 34)
+	BLOCKROWS(NOLOAD, STEP_Q8_0, 34)
 
 // func rowsQ40AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-64
@@ -122,14 +90,14 @@ TEXT ·rowsQ40AVX2(SB), NOSPLIT, $0-64
 	MOVL $8, AX
 	VMOVD AX, X13
 	VPBROADCASTD X13, Y13
-	BLOCKROWS(STEP_Q4_0, 18)
+	BLOCKROWS(NOLOAD, STEP_Q4_0, 18)
 
 // func rowsQ41AVX2(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 TEXT ·rowsQ41AVX2(SB), NOSPLIT, $0-64
 	MOVL $15, AX
 	VMOVD AX, X14
 	VPBROADCASTD X14, Y14
-	BLOCKROWS(STEP_Q4_1, 20)
+	BLOCKROWS(NOLOAD, STEP_Q4_1, 20)
 
 // func mixF32AVX2(out, p *float32, v unsafe.Pointer, stride, n, cols int)
 TEXT ·mixF32AVX2(SB), NOSPLIT, $0-48

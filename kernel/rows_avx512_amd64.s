@@ -96,17 +96,17 @@ TEXT ·rowsBF16AVX512(SB), NOSPLIT, $0-64
 
 // func rowsQ80AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 TEXT ·rowsQ80AVX512(SB), NOSPLIT, $0-64
-	BLOCKROWS(STEP_Q8_0, 34)
+	BLOCKROWS(NOLOAD, STEP_Q8_0, 34)
 
 // func rowsQ40AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 TEXT ·rowsQ40AVX512(SB), NOSPLIT, $0-64
 	VMOVDQU32 ·nibbleValues(SB), Z14
-	BLOCKROWS(STEP_Q4_0, 18)
+	BLOCKROWS(NOLOAD, STEP_Q4_0, 18)
 
 // func rowsQ41AVX512(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
 TEXT ·rowsQ41AVX512(SB), NOSPLIT, $0-64
 	VMOVDQU32 ·nibbleValues+64(SB), Z14
-	BLOCKROWS(STEP_Q4_1, 20)
+	BLOCKROWS(NOLOAD, STEP_Q4_1, 20)
 
 // func mixF32AVX512(out, p *float32, v unsafe.Pointer, stride, n, cols int)
 TEXT ·mixF32AVX512(SB), NOSPLIT, $0-48

@@ -10,12 +10,17 @@ type rowsInputs struct {
 	floats []float32   // rows that had to be widened
 	blocks []int8Block // a row rounded to int8
 	int8s  []byte      // all rows of them, as the kernel reads them
+	int16s lanes
 }
 
 // make enters what the product's kernel is to read.
 func (in *rowsInputs) make(p *rowsPart) {
-	if p.int8 {
+	switch p.round {
+	case toInt8:
 		in.quantise(p)
+		return
+	case toInt16:
+		in.toInt16(p)
 		return
 	}
 	for m := range p.M {

@@ -4,9 +4,10 @@ package kernel
 
 import "unsafe"
 
-// floatRows and int8Rows are the row kernels of each stored type: none where there is no assembly.
+// floatRows, int8Rows and int16Rows are the row kernels of each stored type: none where there is no assembly.
 func (e *Engine) floatRows() [numDTypes]rowKernel { return [numDTypes]rowKernel{} }
 func (e *Engine) int8Rows() [numDTypes]rowKernel  { return [numDTypes]rowKernel{} }
+func (e *Engine) int16Rows() [numDTypes]rowKernel { return [numDTypes]rowKernel{} }
 
 // roundBlocks rounds the inputs at x for int8 kernels.
 func roundBlocks(blocks []int8Block, x unsafe.Pointer) {
@@ -17,3 +18,6 @@ func roundBlocks(blocks []int8Block, x unsafe.Pointer) {
 
 // mixes are the kernels that add weighted rows: none.
 func (e *Engine) mixes() [numDTypes]mixKernel { return [numDTypes]mixKernel{} }
+
+// roundInt16 rounds the inputs at x for int16 kernels.
+func roundInt16(d DType, dst, x unsafe.Pointer, blocks int) { roundInt16Generic(d, dst, x, blocks) }

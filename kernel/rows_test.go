@@ -122,8 +122,11 @@ func testRows(t *testing.T, r *rand.Rand, e *Engine, d, compute DType, m, n, k i
 				want += float64(was[i*(n+3)+j])
 			}
 			tol := 3e-6 * (1 + math.Sqrt(norm))
-			if compute == Q8_0 && d >= Q8_0 {
+			switch {
+			case compute == Q8_0 && d >= Q8_0:
 				tol = 0.02 * (1 + math.Sqrt(norm)) // the inputs' own rounding
+			case compute != F32 && e.int16Rows()[d] != nil:
+				tol = 1e-4 * (1 + math.Sqrt(norm))
 			}
 			if math.Abs(float64(got)-want) > tol {
 				t.Fatalf("%d×%d×%d: c[%d,%d] is %g, want %g", m, n, k, i, j, got, want)
@@ -156,6 +159,97 @@ func TestInt8RowsMatchRoundedInputs(t *testing.T) {
 					}
 					if math.Abs(float64(c[n])-want) > 2e-5*math.Sqrt(float64(k)) {
 						t.Errorf("%v %v: %d columns: row %d gives %g, want %g", e.Family(), d, k, n, c[n], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// The int16 kernels against sums of the rounded inputs, in the same way.
+func TestInt16RowsMatchRoundedInputs(t *testing.T) {
+	for _, e := range Engines() {
+		if e.int16Rows()[Q8_0] == nil {
+			continue
+		}
+		for _, d := range []DType{Q8_0, Q4_0, Q4_1} {
+			r := rand.New(rand.NewPCG(2, uint64(d)))
+			for _, k := range []int{32, 64, 96, 160, 576, 1536} {
+				const n = 11
+				b, weights := storedMat(r, d, n, k, 1, 0)
+				x := newGuarded(k, 1).of(normal(r, 1)).x
+				c := make([]float32, n)
+				for _, compute := range []DType{BF16, Q8_0} {
+					e.rows(team(1), &Gemm{M: 1, N: n, K: k, A: Operand{Mat: MatF32(x, 1, k, k)}, B: Operand{Mat: b}, C: c, LDC: n, Compute: compute})
+					for row := range c {
+						var want float64
+						for i := 0; i < k; i += 32 {
+							scale, inv := int16Scale(x[i : i+32])
+							for l, v := range x[i : i+32] {
+								want += float64(scale) * math.RoundToEven(float64(v*inv)) * float64(weights[row*k+i+l])
+							}
+						}
+						if math.Abs(float64(c[row])-want) > 2e-6*math.Sqrt(float64(k)) {
+							t.Errorf("%v %v: %d columns: row %d gives %g, want %g", e.Family(), d, k, row, c[row], want)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRoundInt16MatchesGeneric(t *testing.T) {
+	if Engines()[len(Engines())-1].Family() < AVX2 {
+		t.Skip("this machine has no AVX2: its rounding of inputs was not run")
+	}
+	r := rand.New(rand.NewPCG(6, 6))
+	const n = 11
+	x := newGuarded(32*n, 1).of(normal(r, 3)).x
+	clear(x[32:64])
+	x[70], x[130] = 3e30, 1e-42
+	for i := range 32 {
+		x[160+i] = float32(i) - 15.5
+		x[192+i] = 1e-38 * float32(i-7)
+		x[224+i] = 3e-45
+	}
+	x[256] = -math.MaxFloat32
+	for _, d := range []DType{Q8_0, Q4_0, Q4_1} {
+		for _, blocks := range []int{1, 2, n - 1, n} {
+			var got, want [n + 2]int16Block // pairs take less
+			for i := range got {
+				fill(got[i].scales[:], canary)
+			}
+			want = got
+			roundInt16(d, unsafe.Pointer(&got), unsafe.Pointer(&x[0]), blocks)
+			roundInt16Generic(d, unsafe.Pointer(&want), unsafe.Pointer(&x[0]), blocks)
+			const size = unsafe.Sizeof(got)
+			a, b := (*[size]byte)(unsafe.Pointer(&got)), (*[size]byte)(unsafe.Pointer(&want))
+			for i := range a {
+				if a[i] != b[i] {
+					t.Errorf("%v: %d blocks: byte %d is %#x, want %#x", d, blocks, i, a[i], b[i])
+					break
+				}
+			}
+		}
+	}
+}
+
+// TestRowsNotFinite: an input that is no number, or infinite, shows in every result.
+func TestRowsNotFinite(t *testing.T) {
+	for _, e := range Engines() {
+		for _, d := range allDTypes {
+			r := rand.New(rand.NewPCG(7, uint64(d)))
+			b, _ := storedMat(r, d, 9, 128, 0, 0)
+			for _, compute := range []DType{F32, BF16, Q8_0} {
+				for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+					x, c := newGuarded(128, 0).of(normal(r, 1)).x, make([]float32, 9)
+					x[77] = bad
+					e.rows(team(1), &Gemm{M: 1, N: 9, K: 128, A: Operand{Mat: MatF32(x, 1, 128, 128)}, B: Operand{Mat: b}, C: c, LDC: 9, Compute: compute})
+					for i, v := range c {
+						if v*0 == 0 {
+							t.Errorf("%v, %v, compute %v: with %v among the inputs result %d is %g", e.Family(), d, compute, bad, i, v)
+						}
 					}
 				}
 			}
