@@ -189,6 +189,8 @@ type mapObserver struct {
 
 func (o *mapObserver) Module(string, *tensor.Tensor) {}
 
+func (o *mapObserver) WantsModule(string) bool { return false }
+
 func (o *mapObserver) WantsMap(path string) bool { return strings.Contains(path, "crossattention") }
 
 func (o *mapObserver) Map(path string, probs *tensor.Tensor) {

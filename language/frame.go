@@ -2,6 +2,7 @@ package language
 
 import (
 	"fmt"
+	"strings"
 
 	"dragoman/kernel"
 	"dragoman/nn"
@@ -56,18 +57,21 @@ func (s *Sizes) Shared(architecture string) Config {
 // Words are a decoder's embeddings and its output head, often the same table.
 type Words struct {
 	Table, Head *tensor.Tensor // [vocabulary, width]
-	path        string         // of the head
+	tablePath   string
+	headPath    string
+	path        string // of the model
 }
 
 // BindTable binds the embeddings below b.
 func (w *Words) BindTable(b *nn.Builder, name string, vocab, width int) {
+	w.tablePath = b.Sub(strings.TrimSuffix(name, ".weight")).Path()
 	w.Table = b.Tensor(name, nn.Init{Kind: nn.Normal, Std: 0.02}, vocab, width)
 }
 
 // BindHead binds the head, a module below b; tied, it is the table.
 func (w *Words) BindHead(b *nn.Builder, module string, tied bool) {
 	h := b.Sub(module)
-	w.Head, w.path = w.Table, h.Path()
+	w.Head, w.headPath, w.path = w.Table, h.Path(), b.Path()
 	if !tied {
 		w.Head = h.Tensor("weight", nn.Init{Kind: nn.Normal, Std: 0.02}, w.Table.Dim(0), w.Table.Dim(1))
 	}
@@ -75,14 +79,22 @@ func (w *Words) BindHead(b *nn.Builder, module string, tied bool) {
 
 // Embed is Model's.
 func (w *Words) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
-	return r.Embedding(w.Table, ids, shape...)
+	x := r.Embedding(w.Table, ids, shape...)
+	r.Observe(w.tablePath, x)
+	return x
 }
 
 // Logits is Model's.
 func (w *Words) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	logits := r.Linear(hidden, w.Head, nil, kernel.NoAct)
-	r.Observe(w.path, logits)
+	w.ObserveLogits(r, logits)
 	return logits
+}
+
+// ObserveLogits shows what comes out of the head, and with it of the model.
+func (w *Words) ObserveLogits(r *tensor.Run, logits *tensor.Tensor) {
+	r.Observe(w.headPath, logits)
+	r.Observe(w.path, logits)
 }
 
 // Cost is what a model's work takes: query and kv are the widths of all heads of queries and of keys together, matrices those of the i-th

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"dragoman/hub"
 	"dragoman/internal/builtin"
@@ -46,6 +47,14 @@ func (f Files) Below(folder string) Files {
 		return Files{dir: f.dir, Packed: f.Packed, below: path.Join(f.below, folder)}
 	}
 	return Dir(f.Where(folder))
+}
+
+// OpenError says that a model did not open. Its path is named once: most of what goes wrong names the file itself.
+func OpenError(path string, err error) error {
+	if strings.Contains(err.Error(), path) {
+		return fmt.Errorf("open model: %w", err)
+	}
+	return fmt.Errorf("open model: %s: %w", path, err)
 }
 
 // Close gives back the one file, where there is one.

@@ -24,9 +24,12 @@ type Recorder struct {
 // Module implements tensor.Observer.
 func (r *Recorder) Module(path string, out *tensor.Tensor) { r.Keep(path, out) }
 
+// WantsModule implements tensor.Observer.
+func (r *Recorder) WantsModule(path string) bool { return r.wanted == nil || r.wanted(r.name(path)) }
+
 // WantsMap implements tensor.Observer.
 func (r *Recorder) WantsMap(path string) bool {
-	return r.maps && (r.wanted == nil || r.wanted(r.name(path)))
+	return r.maps && r.WantsModule(path)
 }
 
 func (r *Recorder) name(path string) string {

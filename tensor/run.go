@@ -18,17 +18,6 @@ type Options struct {
 	Observer Observer       // nil, or who looks
 }
 
-// Observer is handed what passes through a model, by module path as transformers names it. It must copy what it keeps: the
-// values are the run's. Observing changes no byte.
-type Observer interface {
-	// Module is called with a module's output.
-	Module(path string, out *Tensor)
-	// WantsMap says whether the attention weights of this path are to be computed for Map.
-	WantsMap(path string) bool
-	// Map is called with attention weights [batch, heads, queries, keys].
-	Map(path string, probs *Tensor)
-}
-
 // Run is one pass over a model: the memory of its activations, its tape, and how it computes. It is not safe for
 // concurrent use; many runs at a time share the pool. Reset makes it ready for the next pass with the memory it has.
 type Run struct {
@@ -152,16 +141,6 @@ func (r *Run) Options() Options { return r.opt }
 
 // SetSeed sets what dropout draws from.
 func (r *Run) SetSeed(seed uint64) { r.opt.Seed, r.draws = seed, 0 }
-
-// SetObserver sets who looks; nil for nobody.
-func (r *Run) SetObserver(o Observer) { r.opt.Observer = o }
-
-// Observe shows a module's output to the observer, where there is one.
-func (r *Run) Observe(path string, t *Tensor) {
-	if r.opt.Observer != nil && path != "" {
-		r.opt.Observer.Module(path, t)
-	}
-}
 
 // Recording says whether operations record their backward.
 func (r *Run) Recording() bool { return r.opt.Grad }

@@ -83,6 +83,7 @@ func TestTapeChangesNoByte(t *testing.T) {
 type watcher struct{ maps int }
 
 func (*watcher) Module(string, *Tensor)    {}
+func (*watcher) WantsModule(string) bool   { return true }
 func (*watcher) WantsMap(string) bool      { return true }
 func (w *watcher) Map(_ string, _ *Tensor) { w.maps++ }
 

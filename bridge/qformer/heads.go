@@ -18,15 +18,13 @@ type Heads struct {
 // Projection is a linear map with a bias.
 type Projection struct {
 	linear
-	path string
 }
 
 // NewProjection binds weight [out, in] and bias [out].
 func NewProjection(b *nn.Builder, in, out int) *Projection {
 	start := nn.Init{Kind: nn.TorchLinear}
 	return &Projection{
-		linear: linear{weight: b.Tensor("weight", start, out, in), bias: b.Tensor("bias", start, out)},
-		path:   b.Path(),
+		linear: linear{weight: b.Tensor("weight", start, out, in), bias: b.Tensor("bias", start, out), path: b.Path()},
 	}
 }
 

@@ -34,7 +34,7 @@ func newLayer(b *nn.Builder, c Config, index int) *layer {
 // attention is multi-head attention with what BERT puts behind it. The side of the keys is projected apart from the side of
 // the queries (remember), so that what was remembered once can be read many times.
 type attention struct {
-	path              string
+	path, inner       string // of all of it; of the part before its output's dense map
 	heads             int
 	query, key, value linear
 	output            residual
@@ -45,6 +45,7 @@ func newAttention(b *nn.Builder, c Config, keyWidth int) *attention {
 	in := b.Sub("attention")
 	return &attention{
 		path:    b.Path(),
+		inner:   in.Path(),
 		heads:   c.Heads,
 		query:   newLinear(in.Sub("query"), c, c.Width, c.Width),
 		key:     newLinear(in.Sub("key"), c, keyWidth, c.Width),
@@ -58,6 +59,8 @@ func newAttention(b *nn.Builder, c Config, keyWidth int) *attention {
 func (a *attention) remember(run *tensor.Run, features *tensor.Tensor) tensor.KV {
 	var y [2]*tensor.Tensor
 	run.Linears(y[:], features, a.key.projection(), a.value.projection())
+	run.Observe(a.key.path, y[0])
+	run.Observe(a.value.path, y[1])
 	return tensor.KV{K: y[0], V: y[1]}
 }
 
@@ -65,6 +68,9 @@ func (a *attention) remember(run *tensor.Run, features *tensor.Tensor) tensor.KV
 func (a *attention) reflect(run *tensor.Run, x *tensor.Tensor) (query *tensor.Tensor, own tensor.KV) {
 	var y [3]*tensor.Tensor
 	run.Linears(y[:], x, a.query.projection(), a.key.projection(), a.value.projection())
+	for i, l := range []*linear{&a.query, &a.key, &a.value} {
+		run.Observe(l.path, y[i])
+	}
 	return y[0], tensor.KV{K: y[1], V: y[2]}
 }
 
@@ -74,6 +80,13 @@ type memory struct {
 	keyMask    []uint8 // nil, or [batch, keys]: 0 hides a key
 	causal     bool    // keys from causalFrom on are seen only up to the reader's own
 	causalFrom int
+}
+
+// ask projects hidden states [batch, tokens, width] to what they ask.
+func (a *attention) ask(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	y := a.query.forward(run, x, kernel.NoAct)
+	run.Observe(a.query.path, y)
+	return y
 }
 
 // read lets a stream x [batch, tokens, width] attend to what was remembered, by its queries of the same shape, and adds what
@@ -89,45 +102,52 @@ func (a *attention) read(run *tensor.Run, x, query *tensor.Tensor, m memory) *te
 		Dropout:    a.dropout,
 		Path:       a.path,
 	})
-	return a.output.add(run, found, x)
+	run.Observe(a.inner, found)
+	x = a.output.add(run, found, x)
+	run.Observe(a.path, x)
+	return x
 }
 
 // feedForward is the perceptron behind an attention.
 type feedForward struct {
-	path  string
-	inner linear
-	outer residual
-	act   kernel.Act
+	path, actPath string // of what comes out of the inner map, with its activation
+	inner         linear
+	outer         residual
+	act           kernel.Act
 }
 
 func newFeedForward(inner, outer *nn.Builder, c Config) *feedForward {
 	return &feedForward{
-		path:  outer.Path(),
-		inner: newLinear(inner.Sub("dense"), c, c.Width, c.FeedForward),
-		outer: newResidual(outer, c, c.FeedForward),
-		act:   c.Act,
+		path:    inner.Path(),
+		actPath: inner.Sub("intermediate_act_fn").Path(),
+		inner:   newLinear(inner.Sub("dense"), c, c.Width, c.FeedForward),
+		outer:   newResidual(outer, c, c.FeedForward),
+		act:     c.Act,
 	}
 }
 
 func (f *feedForward) forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	inner, outer := f.inner, f.outer.dense
-	x = f.outer.join(run, run.FeedForward(x, inner.weight, inner.bias, f.act, outer.weight, outer.bias), x)
-	run.Observe(f.path, x)
-	return x
+	run.ShowLinear(x, inner.weight, inner.bias, inner.path, f.act, f.actPath)
+	run.Show(f.path, func() *tensor.Tensor { return inner.forward(run, x, f.act) })
+	return f.outer.join(run, run.FeedForward(x, inner.weight, inner.bias, f.act, outer.weight, outer.bias), x)
 }
 
 // residual is LayerNorm(dense(y) + x), with dropout on what is added.
 type residual struct {
-	dense   linear
-	norm    norm
-	dropout float32
+	path, dropPath string
+	dense          linear
+	norm           norm
+	dropout        float32
 }
 
 func newResidual(b *nn.Builder, c Config, in int) residual {
 	return residual{
-		dense:   newLinear(b.Sub("dense"), c, in, c.Width),
-		norm:    newNorm(b.Sub("LayerNorm"), c),
-		dropout: c.HiddenDropout,
+		path:     b.Path(),
+		dropPath: b.Sub("dropout").Path(),
+		dense:    newLinear(b.Sub("dense"), c, in, c.Width),
+		norm:     newNorm(b.Sub("LayerNorm"), c),
+		dropout:  c.HiddenDropout,
 	}
 }
 
@@ -137,16 +157,25 @@ func (o residual) add(run *tensor.Run, y, x *tensor.Tensor) *tensor.Tensor {
 
 // join is what comes behind the dense map: dropout, the sum with x, and the norm.
 func (o residual) join(run *tensor.Run, y, x *tensor.Tensor) *tensor.Tensor {
-	return run.DropoutAddLayerNorm(y, o.dropout, x, o.norm.weight, o.norm.bias, o.norm.eps)
+	run.Observe(o.dense.path, y)
+	run.Observe(o.dropPath, y) // nobody looks while it is on
+	x = run.DropoutAddLayerNorm(y, o.dropout, x, o.norm.weight, o.norm.bias, o.norm.eps)
+	run.Observe(o.norm.path, x)
+	run.Observe(o.path, x)
+	return x
 }
 
 // linear is x·weightᵀ + bias; weight is [out, in].
-type linear struct{ weight, bias *tensor.Tensor }
+type linear struct {
+	weight, bias *tensor.Tensor
+	path         string
+}
 
 func newLinear(b *nn.Builder, c Config, in, out int) linear {
 	return linear{
 		weight: b.Tensor("weight", nn.Init{Kind: nn.Normal, Std: c.InitStd}, out, in),
 		bias:   b.Tensor("bias", nn.Init{Kind: nn.Zero}, out),
+		path:   b.Path(),
 	}
 }
 
@@ -160,6 +189,7 @@ func (l linear) forward(run *tensor.Run, x *tensor.Tensor, act kernel.Act) *tens
 type norm struct {
 	weight, bias *tensor.Tensor
 	eps          float32
+	path         string
 }
 
 func newNorm(b *nn.Builder, c Config) norm {
@@ -167,6 +197,7 @@ func newNorm(b *nn.Builder, c Config) norm {
 		weight: b.Tensor("weight", nn.Init{Kind: nn.One}, c.Width),
 		bias:   b.Tensor("bias", nn.Init{Kind: nn.Zero}, c.Width),
 		eps:    c.Eps,
+		path:   b.Path(),
 	}
 }
 

@@ -12,14 +12,20 @@ func observed(run *tensor.Run) bool { return run.Options().Observer != nil }
 
 // observeBoth shows both streams as one module's output [batch, queries+length, width].
 func observeBoth(run *tensor.Run, path string, queries, text *tensor.Tensor) {
-	if observed(run) && path != "" {
-		run.Observe(path, unrecorded(run, func() *tensor.Tensor { return run.Concat(1, queries, text) }))
-	}
+	run.Show(path, func() *tensor.Tensor { return run.Concat(1, queries, text) })
+}
+
+// begin embeds texts that stand by themselves.
+func (q *QFormer) begin(run *tensor.Run, t Text) *tensor.Tensor {
+	x := q.embed(run, t)
+	run.Observe(q.paths.raw, x)
+	return q.arrive(run, q.enter(run, x))
 }
 
 // arrive shows what goes into the first layer of a pass with one stream, and leave what comes out of the last.
 func (q *QFormer) arrive(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	run.Observe(q.paths.norm, x)
+	run.Observe(q.paths.dropout, x)
 	run.Observe(q.paths.embeddings, x)
 	return x
 }
@@ -29,39 +35,46 @@ func (q *QFormer) leave(run *tensor.Run, x *tensor.Tensor) {
 	run.Observe(q.paths.qformer, x)
 }
 
-// joinMaps makes the two attentions that a layer's streams do look like one map [batch, heads, queries+length, keys] until
-// the function it returns is called.
-func joinMaps(run *tensor.Run) (undo func()) {
+// joinStreams makes what a layer's two streams do one after the other look like one module's output [batch, queries+length, width], and
+// their two attentions like one map [batch, heads, queries+length, keys], until the function it returns is called.
+func joinStreams(run *tensor.Run) (undo func()) {
 	observer := run.Options().Observer
 	if observer == nil {
 		return func() {}
 	}
-	run.SetObserver(&mapJoiner{Observer: observer, run: run})
+	run.SetObserver(&joiner{Observer: observer, run: run, first: map[string]*tensor.Tensor{}})
 	return func() { run.SetObserver(observer) }
 }
 
-// mapJoiner holds back the first of two maps of one path until the second is there.
-type mapJoiner struct {
+// joiner holds back the first of two outputs of one path until the second is there.
+type joiner struct {
 	tensor.Observer
 	run   *tensor.Run
-	first *tensor.Tensor
+	first map[string]*tensor.Tensor
+}
+
+// Module implements tensor.Observer.
+func (j *joiner) Module(path string, out *tensor.Tensor) {
+	if first := j.first[path]; first != nil {
+		j.Observer.Module(path, j.concat(1, first, out))
+	} else {
+		j.first[path] = out
+	}
 }
 
 // Map implements tensor.Observer.
-func (m *mapJoiner) Map(path string, probs *tensor.Tensor) {
-	if m.first == nil {
-		m.first = probs
-		return
+func (j *joiner) Map(path string, probs *tensor.Tensor) {
+	if first := j.first[path]; first != nil {
+		j.Observer.Map(path, j.concat(2, first, probs))
+	} else {
+		j.first[path] = probs
 	}
-	joined := unrecorded(m.run, func() *tensor.Tensor { return m.run.Concat(2, m.first, probs) })
-	m.first = nil
-	m.Observer.Map(path, joined)
 }
 
-// unrecorded computes something that only an observer needs.
-func unrecorded(run *tensor.Run, f func() *tensor.Tensor) *tensor.Tensor {
-	recording := run.Recording()
-	run.SetRecording(false)
-	defer run.SetRecording(recording)
-	return f()
+// concat is not recorded: only an observer needs it.
+func (j *joiner) concat(axis int, a, b *tensor.Tensor) *tensor.Tensor {
+	recording := j.run.Recording()
+	j.run.SetRecording(false)
+	defer j.run.SetRecording(recording)
+	return j.run.Concat(axis, a, b)
 }

@@ -1,9 +1,6 @@
 package qformer
 
-import (
-	"dragoman/kernel"
-	"dragoman/tensor"
-)
+import "dragoman/tensor"
 
 // Answer is what the queries came back with: their hidden states, and what each layer's self-attention remembers of them.
 type Answer struct {
@@ -20,7 +17,6 @@ func (q *QFormer) Query(run *tensor.Run, p *Picture, rows []int32) *Answer {
 		ask, own := l.self.reflect(run, x)
 		a.memories[i] = own
 		x = l.self.read(run, x, ask, memory{stretches: []tensor.KV{own}})
-		run.Observe(l.self.path, x)
 		x = l.finishQueries(run, x, p.of(i, rows))
 		run.Observe(l.path, x)
 	}
@@ -31,11 +27,10 @@ func (q *QFormer) Query(run *tensor.Run, p *Picture, rows []int32) *Answer {
 
 // Text reads texts by themselves: hidden states [batch, length, width].
 func (q *QFormer) Text(run *tensor.Run, t Text) *tensor.Tensor {
-	x := q.arrive(run, q.embed(run, t))
+	x := q.begin(run, t)
 	for _, l := range q.layers {
 		ask, own := l.self.reflect(run, x)
 		x = l.self.read(run, x, ask, memory{stretches: []tensor.KV{own}, keyMask: t.Mask})
-		run.Observe(l.self.path, x)
 		x = l.textFF.forward(run, x)
 		run.Observe(l.path, x)
 	}
@@ -48,22 +43,24 @@ func (q *QFormer) Text(run *tensor.Run, t Text) *tensor.Tensor {
 //
 // Nothing reads the text's own states after the last layer, so that layer finishes them only where somebody looks.
 func (q *QFormer) Match(run *tensor.Run, p *Picture, rows []int32, t Text) *tensor.Tensor {
-	queries, text := q.ask(run, batchOf(p, rows)), q.embed(run, t)
+	raw := q.embed(run, t)
+	run.Show(q.paths.raw, func() *tensor.Tensor { return run.Concat(1, run.Expand(q.Latents, t.Batch()), raw) })
+	queries, text := q.ask(run, batchOf(p, rows)), q.enter(run, raw)
 	observeBoth(run, q.paths.norm, queries, text)
+	observeBoth(run, q.paths.dropout, queries, text)
 	observeBoth(run, q.paths.embeddings, queries, text)
 	mask := behindQueries(q.Config.Queries, t)
 	for i, l := range q.layers {
+		textual := i+1 < len(q.layers) || observed(run)
+		undo := joinStreams(run)
 		queriesAsk, ofQueries := l.self.reflect(run, queries)
 		textAsks, ofText := l.self.reflect(run, text)
 		both := memory{stretches: []tensor.KV{ofQueries, ofText}, keyMask: mask}
-		textual := i+1 < len(q.layers) || observed(run)
-		undo := joinMaps(run)
 		queries = l.self.read(run, queries, queriesAsk, both)
 		if textual {
 			text = l.self.read(run, text, textAsks, both)
 		}
 		undo()
-		observeBoth(run, l.self.path, queries, text)
 		queries = l.finishQueries(run, queries, p.of(i, rows))
 		if textual {
 			text = l.textFF.forward(run, text)
@@ -78,7 +75,7 @@ func (q *QFormer) Match(run *tensor.Run, p *Picture, rows []int32, t Text) *tens
 // Generate reads texts from left to right on top of what the queries brought: text b continues answer rows[b] (nil: b). The
 // hidden state [batch, length, width] at a token is what the language-modelling head predicts the next one from.
 func (q *QFormer) Generate(run *tensor.Run, a *Answer, rows []int32, t Text) *tensor.Tensor {
-	x := q.arrive(run, q.embed(run, t))
+	x := q.begin(run, t)
 	mask := behindQueries(q.Config.Queries, t)
 	for i, l := range q.layers {
 		past := a.memories[i]
@@ -90,7 +87,6 @@ func (q *QFormer) Generate(run *tensor.Run, a *Answer, rows []int32, t Text) *te
 			causal:     true,
 			causalFrom: q.Config.Queries,
 		})
-		run.Observe(l.self.path, x)
 		x = l.textFF.forward(run, x)
 		run.Observe(l.path, x)
 	}
@@ -101,8 +97,7 @@ func (q *QFormer) Generate(run *tensor.Run, a *Answer, rows []int32, t Text) *te
 // finishQueries is the rest of a layer for the queries' stream: the picture, where this layer looks, then the feed-forward.
 func (l *layer) finishQueries(run *tensor.Run, x *tensor.Tensor, picture memory) *tensor.Tensor {
 	if l.cross != nil {
-		x = l.cross.read(run, x, l.cross.query.forward(run, x, kernel.NoAct), picture)
-		run.Observe(l.cross.path, x)
+		x = l.cross.read(run, x, l.cross.ask(run, x), picture)
 	}
 	return l.queryFF.forward(run, x)
 }

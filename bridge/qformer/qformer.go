@@ -18,25 +18,27 @@ type QFormer struct {
 	paths     paths
 }
 
-// paths are the modules that an observer sees besides the layers'. In InstructBLIP what goes in comes out of a module of its own.
-type paths struct{ norm, embeddings, encoder, qformer string }
+// paths are the modules that an observer sees besides the layers'. Where the embeddings stand outside of the Q-Former they show what is not
+// normed yet (raw); in InstructBLIP all that goes in comes out of them.
+type paths struct{ words, positions, raw, norm, dropout, embeddings, encoder, qformer string }
 
 // New binds the Q-Former of a checkpoint, or makes a fresh one: b stands where query_tokens, embeddings and qformer are.
 // InstructBLIP keeps the embeddings and the norm inside qformer; both places are understood.
 func New(b *nn.Builder, c Config) *QFormer {
 	normal := nn.Init{Kind: nn.Normal, Std: c.InitStd}
 	inside := b.Sub("qformer")
-	words, entry := b.Sub("embeddings"), inside.Sub("layernorm")
-	at := paths{encoder: inside.Sub("encoder").Path(), qformer: inside.Path()}
+	words, entry := b.Sub("embeddings"), inside
+	at := paths{raw: words.Path(), encoder: inside.Sub("encoder").Path(), qformer: inside.Path()}
 	if inside.Has("embeddings.layernorm.weight") {
-		words, entry = inside.Sub("embeddings"), inside.Sub("embeddings", "layernorm")
-		at.embeddings = words.Path()
+		words, entry = inside.Sub("embeddings"), inside.Sub("embeddings")
+		at.raw, at.embeddings = "", words.Path()
 	}
-	at.norm = entry.Path()
+	at.words, at.positions = words.Sub("word_embeddings").Path(), words.Sub("position_embeddings").Path()
+	at.norm, at.dropout = entry.Sub("layernorm").Path(), entry.Sub("dropout").Path()
 	q := &QFormer{
 		Config:  c,
 		Latents: b.Tensor("query_tokens", normal, 1, c.Queries, c.Width),
-		norm:    newNorm(entry, c),
+		norm:    newNorm(entry.Sub("layernorm"), c),
 		paths:   at,
 	}
 	if c.Text {
@@ -89,7 +91,7 @@ type Text struct {
 // Batch is the number of texts.
 func (t Text) Batch() int { return len(t.IDs) / t.Len }
 
-// embed turns words into hidden states [batch, length, width]; positions count from 0 whatever stands in front.
+// embed looks up words and adds positions, [batch, length, width], which count from 0 whatever stands in front.
 func (q *QFormer) embed(run *tensor.Run, t Text) *tensor.Tensor {
 	if q.words == nil {
 		panic("qformer: this Q-Former has no text stream")
@@ -97,8 +99,10 @@ func (q *QFormer) embed(run *tensor.Run, t Text) *tensor.Tensor {
 	if t.Len > q.Config.Positions {
 		panic(fmt.Sprintf("qformer: a text of %d tokens, there are %d positions", t.Len, q.Config.Positions))
 	}
-	x := run.Embedding(q.words, t.IDs, t.Batch(), t.Len)
-	return q.enter(run, run.Add(x, run.Slice(q.positions, 0, 0, t.Len)))
+	x, at := run.Embedding(q.words, t.IDs, t.Batch(), t.Len), run.Slice(q.positions, 0, 0, t.Len)
+	run.Observe(q.paths.words, x)
+	run.Show(q.paths.positions, func() *tensor.Tensor { return run.Reshape(at, 1, t.Len, q.Config.Width) })
+	return run.Add(x, at)
 }
 
 // ask gives a batch of the learned queries as hidden states [batch, queries, width].

@@ -19,7 +19,7 @@ import (
 type Model struct {
 	words            language.Words
 	cfg              Config
-	path, headPath   string
+	path             string
 	blocks           []block
 	norm             norm
 	extra, extraHead *tensor.Tensor // nil, or [additional words, width]: see extra.go
@@ -28,7 +28,7 @@ type Model struct {
 var _ language.Model = (*Model)(nil)
 
 type block struct {
-	path                   string
+	path, actPath          string
 	attentionNorm, mlpNorm norm
 	query, key, value, out projection
 	gate, up, down         projection
@@ -64,7 +64,7 @@ func (p projection) of() tensor.Projection { return tensor.Projection{W: p.weigh
 func New(b *nn.Builder, cfg Config) *Model {
 	cfg.Vocab = language.Vocabulary(b, "model.embed_tokens.weight", cfg.Vocab)
 	m := &Model{
-		cfg: cfg, path: b.Sub("model").Path(), headPath: b.Sub("lm_head").Path(),
+		cfg: cfg, path: b.Sub("model").Path(),
 	}
 	inner := b.Sub("model")
 	m.words.BindTable(inner, "embed_tokens.weight", cfg.Vocab, cfg.Width)
@@ -89,6 +89,7 @@ func newBlock(b *nn.Builder, c *Config) block {
 		path:          b.Path(),
 		attentionPath: b.Sub("self_attn").Path(),
 		mlpPath:       b.Sub("mlp").Path(),
+		actPath:       b.Sub("mlp", "act_fn").Path(),
 		attentionNorm: newNorm(b.Sub("input_layernorm"), c),
 		query:         linear("self_attn.q_proj", c.Width, c.Heads*c.HeadDim),
 		key:           linear("self_attn.k_proj", c.Width, c.KVHeads*c.HeadDim),
@@ -127,7 +128,7 @@ func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	}
 	own := r.Linear(hidden, m.words.Head, nil, kernel.NoAct)
 	logits := r.Concat(-1, own, r.Linear(hidden, m.extraHead, nil, kernel.NoAct))
-	r.Observe(m.headPath, logits)
+	m.words.ObserveLogits(r, logits)
 	return logits
 }
 
@@ -153,6 +154,7 @@ func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor 
 	r.Linears(wide[:], x, b.gate.of(), b.up.of())
 	r.Observe(b.gate.path, wide[0])
 	r.Observe(b.up.path, wide[1])
+	r.ShowAct(b.actPath, wide[0], c.Act)
 	x = r.Linear(r.GLU(wide[0], wide[1], c.Act), b.down.weight, b.down.bias, kernel.NoAct)
 	r.Observe(b.down.path, x)
 	r.Observe(b.mlpPath, x)

@@ -40,10 +40,10 @@ type Model struct {
 var _ language.Model = (*Model)(nil)
 
 // paths are the modules that an observer sees besides the blocks'.
-type paths struct{ model, decoder, in, out string }
+type paths struct{ positions, in, out, decoder, model string }
 
 type block struct {
-	path, attentionPath            string
+	path, attentionPath, actPath   string
 	attentionNorm, feedForwardNorm norm
 	query, key, value, out         linear
 	inner, outer                   linear // of the feed-forward
@@ -87,7 +87,8 @@ func New(b *nn.Builder, cfg Config) *Model {
 	m := &Model{
 		cfg: cfg,
 		paths: paths{
-			model: base.Path(), decoder: inner.Path(), in: inner.Sub("project_in").Path(), out: inner.Sub("project_out").Path(),
+			positions: inner.Sub("embed_positions").Path(), in: inner.Sub("project_in").Path(), out: inner.Sub("project_out").Path(),
+			decoder: inner.Path(), model: base.Path(),
 		},
 	}
 	m.BindTable(inner, "embed_tokens.weight", cfg.Vocab, cfg.WordWidth)
@@ -119,6 +120,7 @@ func newBlock(b *nn.Builder, c *Config) block {
 	return block{
 		path:            b.Path(),
 		attentionPath:   b.Sub("self_attn").Path(),
+		actPath:         b.Sub("activation_fn").Path(),
 		attentionNorm:   newNorm(b.Sub("self_attn_layer_norm"), c.Width),
 		query:           project("self_attn.q_proj", c.Width, c.Width),
 		key:             project("self_attn.k_proj", c.Width, c.Width),
@@ -161,8 +163,9 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 		h = r.Linear(h, m.in, nil, kernel.NoAct)
 		r.Observe(m.paths.in, h)
 	}
-	h = r.Add(h, r.Embedding(m.positions, rows(p), p.Rows, p.Length))
-	h = p.Through(h, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h) })
+	at := r.Embedding(m.positions, rows(p), p.Rows, p.Length)
+	r.Observe(m.paths.positions, at)
+	h = p.Through(r.Add(h, at), len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h) })
 	if m.cfg.LastNorm {
 		h = m.norm.of(r, h)
 	}
@@ -191,7 +194,9 @@ func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor 
 	r, b := p.Run, &m.blocks[i]
 	if m.cfg.NormBefore {
 		h = r.Add(h, m.attention(p, i, b.attentionNorm.of(r, h)))
-		h = r.Add(h, m.feedForward(r, b, b.feedForwardNorm.of(r, h)))
+		x := r.LayerNorm(h, b.feedForwardNorm.weight, b.feedForwardNorm.bias, eps)
+		showRows(r, b.feedForwardNorm.path, x)
+		h = r.Add(h, m.feedForward(r, b, x))
 	} else {
 		h = b.attentionNorm.ofSum(r, m.attention(p, i, h), h)
 		h = b.feedForwardNorm.ofSum(r, m.feedForward(r, b, h), h)
@@ -201,9 +206,17 @@ func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor 
 }
 
 func (m *Model) feedForward(r *tensor.Run, b *block, x *tensor.Tensor) *tensor.Tensor {
+	if r.Options().Observer != nil {
+		r.ShowLinear(r.Reshape(x, -1, m.cfg.Width), b.inner.weight, b.inner.bias, b.inner.path, m.cfg.Act, b.actPath)
+	}
 	y := r.FeedForward(x, b.inner.weight, b.inner.bias, m.cfg.Act, b.outer.weight, b.outer.bias)
-	r.Observe(b.outer.path, y)
+	showRows(r, b.outer.path, y)
 	return y
+}
+
+// showRows shows x [B, T, width] as the reference has it in a feed-forward: [B·T, width].
+func showRows(r *tensor.Run, path string, x *tensor.Tensor) {
+	r.Show(path, func() *tensor.Tensor { return r.Reshape(x, -1, x.Dim(-1)) })
 }
 
 func (m *Model) attention(p *language.Pass, i int, x *tensor.Tensor) *tensor.Tensor {

@@ -8,7 +8,7 @@ func (m *Model) Cost() language.Cost {
 	for i := range m.decoder.blocks {
 		b := &m.decoder.blocks[i]
 		m.addAttention(&c, &b.self)
-		c.Add(b.cross.query, b.cross.out)
+		c.Add(b.cross.query.weight, b.cross.out.weight)
 		c.Attention += m.cfg.Heads * m.cfg.HeadDim // to what was read
 		addFeedForward(&c, &b.mlp)
 		c.CacheRow += 2 * m.cfg.Heads * m.cfg.HeadDim
@@ -24,20 +24,20 @@ func (m *Model) ReadingCost() language.Cost {
 		addFeedForward(&c, &m.encoder.blocks[i].mlp)
 	}
 	for i := range m.decoder.blocks {
-		c.Add(m.decoder.blocks[i].cross.key, m.decoder.blocks[i].cross.value)
+		c.Add(m.decoder.blocks[i].cross.key.weight, m.decoder.blocks[i].cross.value.weight)
 		c.CacheRow += 2 * m.cfg.Heads * m.cfg.HeadDim
 	}
 	return c
 }
 
 func (m *Model) addAttention(c *language.Cost, a *attention) {
-	c.Add(a.query, a.key, a.value, a.out)
+	c.Add(a.query.weight, a.key.weight, a.value.weight, a.out.weight)
 	c.Attention += m.cfg.Heads * m.cfg.HeadDim
 }
 
 func addFeedForward(c *language.Cost, f *feedForward) {
-	c.Add(f.in, f.out)
-	if f.gate != nil {
-		c.Add(f.gate)
+	c.Add(f.in.weight, f.out.weight)
+	if f.gate.weight != nil {
+		c.Add(f.gate.weight)
 	}
 }

@@ -15,7 +15,9 @@ func (m *Model) Read(r *tensor.Run, in language.Input) *language.Reading {
 	for i := range m.decoder.blocks {
 		a := m.decoder.blocks[i].cross
 		var kv [2]*tensor.Tensor
-		r.Linears(kv[:], h, tensor.Projection{W: a.key}, tensor.Projection{W: a.value})
+		r.Linears(kv[:], h, a.key.of(), a.value.of())
+		r.Observe(a.key.path, kv[0])
+		r.Observe(a.value.path, kv[1])
 		reading.Add(kv[0], kv[1])
 	}
 	reading.Done()
@@ -31,6 +33,7 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 		p.cache.Begin(in.Mask, length)
 	}
 	p.bias = m.decoder.relative(r, length, before)
+	r.Observe(m.decoder.wordsPath, in.Embeds)
 	h := m.decoder.forward(&p, in.Embeds, in.Hook)
 	if p.cache != nil {
 		p.cache.End()
@@ -40,7 +43,21 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 
 // relative is the bias of a stack's scores between so many new tokens and all there are with those before them.
 func (s *stack) relative(r *tensor.Run, length, before int) *tensor.Tensor {
-	return r.RelativeBias(s.bias, s.distance, length, before+length, before)
+	bias := r.RelativeBias(s.bias, s.distance, length, before+length, before)
+	r.Show(s.biasPath, func() *tensor.Tensor { return byPair(r, bias, length) })
+	return bias
+}
+
+// byPair spells a bias by distance [heads, queries+keys−1] out, as the reference looks it up: [queries, keys, heads].
+func byPair(r *tensor.Run, bias *tensor.Tensor, queries int) *tensor.Tensor {
+	heads, distances := bias.Dim(0), bias.Dim(1)
+	keys := distances + 1 - queries
+	y := r.New(queries, keys, heads)
+	for i := range y.Data() {
+		q, k, h := i/heads/keys, i/heads%keys, i%heads
+		y.Data()[i] = bias.Data()[h*distances+k+queries-1-q]
+	}
+	return y
 }
 
 // pass is what the blocks of one forward share.
@@ -66,6 +83,7 @@ func (s *stack) forward(p *pass, h *tensor.Tensor, hook language.Hook) *tensor.T
 	}
 	h = r.RMSNorm(h, s.norm, p.model.cfg.Eps)
 	r.Observe(s.normPath, h)
+	r.Observe(s.dropPath, h)
 	r.Observe(s.path, h)
 	return h
 }
@@ -77,22 +95,38 @@ func (p *pass) block(i int, b *block, h *tensor.Tensor) *tensor.Tensor {
 		h = p.crossAttention(i, b.cross, h)
 	}
 	x := p.normed(&b.mlp.sublayer, h)
-	if f := &b.mlp; f.gate == nil {
-		x = r.FeedForward(x, f.in, nil, p.model.cfg.Act, f.out, nil)
-	} else {
-		var wide [2]*tensor.Tensor
-		r.Linears(wide[:], x, tensor.Projection{W: f.gate}, tensor.Projection{W: f.in})
-		x = r.Linear(r.GLU(wide[0], wide[1], p.model.cfg.Act), f.out, nil, kernel.NoAct)
-	}
-	h = p.add(&b.mlp.sublayer, h, x)
+	h = p.add(&b.mlp.sublayer, h, p.feedForward(&b.mlp, x))
 	r.Observe(b.path, h)
 	return h
+}
+
+func (p *pass) feedForward(f *feedForward, x *tensor.Tensor) *tensor.Tensor {
+	r, act := p.run, p.model.cfg.Act
+	if f.gate.weight == nil {
+		r.ShowLinear(x, f.in.weight, nil, f.in.path, act, f.actPath)
+		r.Show(f.activationPath, func() *tensor.Tensor { return r.Linear(x, f.in.weight, nil, act) })
+		x = r.FeedForward(x, f.in.weight, nil, act, f.out.weight, nil)
+	} else {
+		var wide [2]*tensor.Tensor
+		r.Linears(wide[:], x, f.gate.of(), f.in.of())
+		r.Observe(f.gate.path, wide[0])
+		r.Observe(f.in.path, wide[1])
+		r.ShowAct(f.actPath, wide[0], act)
+		x = r.GLU(wide[0], wide[1], act)
+		r.Observe(f.activationPath, x)
+		x = r.Linear(x, f.out.weight, nil, kernel.NoAct)
+	}
+	r.Observe(f.out.path, x)
+	return x
 }
 
 func (p *pass) selfAttention(i int, a *attention, h *tensor.Tensor) *tensor.Tensor {
 	x := p.normed(&a.sublayer, h)
 	var qkv [3]*tensor.Tensor
-	p.run.Linears(qkv[:], x, tensor.Projection{W: a.query}, tensor.Projection{W: a.key}, tensor.Projection{W: a.value})
+	p.run.Linears(qkv[:], x, a.query.of(), a.key.of(), a.value.of())
+	for i, l := range []*linear{&a.query, &a.key, &a.value} {
+		p.run.Observe(l.path, qkv[i])
+	}
 	args := tensor.AttentionArgs{Q: qkv[0], Bias: p.bias, KeyMask: p.keyMask, Causal: p.causal}
 	kv := tensor.KV{K: qkv[1], V: qkv[2]}
 	if p.cache != nil {
@@ -103,7 +137,8 @@ func (p *pass) selfAttention(i int, a *attention, h *tensor.Tensor) *tensor.Tens
 }
 
 func (p *pass) crossAttention(i int, a *attention, h *tensor.Tensor) *tensor.Tensor {
-	query := p.run.Linear(p.normed(&a.sublayer, h), a.query, nil, kernel.NoAct)
+	query := p.run.Linear(p.normed(&a.sublayer, h), a.query.weight, nil, kernel.NoAct)
+	p.run.Observe(a.query.path, query)
 	kv, mask := p.source.Layer(i)
 	return p.attend(a, h, tensor.AttentionArgs{Q: query, KeyMask: mask}, kv)
 }
@@ -111,7 +146,9 @@ func (p *pass) crossAttention(i int, a *attention, h *tensor.Tensor) *tensor.Ten
 // attend is what both kinds of attention end with; scores are not scaled.
 func (p *pass) attend(a *attention, h *tensor.Tensor, args tensor.AttentionArgs, kv tensor.KV) *tensor.Tensor {
 	args.Heads, args.Scale, args.Path, args.KV = p.model.cfg.Heads, 1, a.path, p.run.KVs(kv)
-	return p.add(&a.sublayer, h, p.run.Linear(p.run.Attention(args), a.out, nil, kernel.NoAct))
+	x := p.run.Linear(p.run.Attention(args), a.out.weight, nil, kernel.NoAct)
+	p.run.Observe(a.out.path, x)
+	return p.add(&a.sublayer, h, x)
 }
 
 // normed is what a sublayer reads.
@@ -124,6 +161,7 @@ func (p *pass) normed(s *sublayer, h *tensor.Tensor) *tensor.Tensor {
 // add puts a sublayer's result x back.
 func (p *pass) add(s *sublayer, h, x *tensor.Tensor) *tensor.Tensor {
 	p.run.Observe(s.path, x)
+	p.run.Observe(s.dropPath, x)
 	h = p.run.Add(h, x)
 	p.run.Observe(s.layerPath, h)
 	return h

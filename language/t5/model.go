@@ -22,7 +22,7 @@ import (
 // Model is a T5 with its weights. It may be used by many runs at a time.
 type Model struct {
 	cfg              Config
-	headPath         string
+	paths            paths
 	embed            *tensor.Tensor // [vocabulary, width]
 	encoder, decoder stack
 	head             *tensor.Tensor // [vocabulary, width]
@@ -30,13 +30,17 @@ type Model struct {
 
 var _ language.Reader = (*Model)(nil)
 
+// paths are the modules that an observer sees besides the stacks'.
+type paths struct{ words, encoderWords, head, whole string }
+
 // stack is the encoder or the decoder.
 type stack struct {
-	path, normPath string
-	blocks         []block
-	bias           *tensor.Tensor // [buckets, heads]
-	distance       tensor.Buckets
-	norm           *tensor.Tensor // [width]
+	path, wordsPath, normPath, dropPath, biasPath string
+
+	blocks   []block
+	bias     *tensor.Tensor // [buckets, heads]
+	distance tensor.Buckets
+	norm     *tensor.Tensor // [width]
 }
 
 type block struct {
@@ -48,21 +52,34 @@ type block struct {
 
 // sublayer is what stands around an attention or a feed-forward.
 type sublayer struct {
-	path, layerPath, normPath string         // by itself; with what is around it; what comes first of that
-	norm                      *tensor.Tensor // [width]
+	path, dropPath, layerPath, normPath string         // by itself, twice; with what is around it; what comes first of that
+	norm                                *tensor.Tensor // [width]
 }
 
 type attention struct {
 	sublayer
-	query, key, value *tensor.Tensor // [heads·d, width]
-	out               *tensor.Tensor // [width, heads·d]
+	query, key, value linear // [heads·d, width]
+	out               linear // [width, heads·d]
 }
 
 type feedForward struct {
 	sublayer
-	in, gate *tensor.Tensor // [feed-forward width, width]; gate is nil in v1.0
-	out      *tensor.Tensor // [width, feed-forward width]
+	in, gate                linear // [feed-forward width, width]; there is no gate in v1.0
+	out                     linear // [width, feed-forward width]
+	actPath, activationPath string // of the activation, and of what the last map reads
 }
+
+// linear is x·weightᵀ.
+type linear struct {
+	weight *tensor.Tensor
+	path   string
+}
+
+func newLinear(b *nn.Builder, name string, in, out int) linear {
+	return linear{weight: b.Tensor(name+".weight", normal, out, in), path: b.Sub(name).Path()}
+}
+
+func (l linear) of() tensor.Projection { return tensor.Projection{W: l.weight} }
 
 var (
 	normal = nn.Init{Kind: nn.Normal, Std: 0.02}
@@ -78,7 +95,9 @@ func New(b *nn.Builder, cfg Config) *Model {
 		}
 	}
 	cfg.Vocab = language.Vocabulary(b, name, cfg.Vocab)
-	m := &Model{cfg: cfg, headPath: b.Sub("lm_head").Path()}
+	m := &Model{cfg: cfg, paths: paths{
+		words: b.Sub("shared").Path(), encoderWords: b.Sub("encoder", "embed_tokens").Path(), head: b.Sub("lm_head").Path(), whole: b.Path(),
+	}}
 	m.embed = b.Tensor(name, normal, cfg.Vocab, cfg.Width)
 	m.encoder = newStack(b.Sub("encoder"), &cfg, cfg.EncoderLayers, false)
 	m.decoder = newStack(b.Sub("decoder"), &cfg, cfg.DecoderLayers, true)
@@ -90,7 +109,11 @@ func New(b *nn.Builder, cfg Config) *Model {
 }
 
 func newStack(b *nn.Builder, c *Config, layers int, writes bool) stack {
-	s := stack{path: b.Path(), normPath: b.Sub("final_layer_norm").Path(), distance: tensor.Buckets{Far: c.Far, Ahead: !writes}}
+	s := stack{
+		path: b.Path(), wordsPath: b.Sub("embed_tokens").Path(), normPath: b.Sub("final_layer_norm").Path(), dropPath: b.Sub("dropout").Path(),
+		biasPath: b.Sub("block", 0, "layer", 0, "SelfAttention", "relative_attention_bias").Path(),
+		distance: tensor.Buckets{Far: c.Far, Ahead: !writes},
+	}
 	for i := range b.Count(layers) {
 		b := b.Sub("block", i)
 		k := block{path: b.Path(), self: newAttention(b.Sub("layer", 0), "SelfAttention", c)}
@@ -112,7 +135,7 @@ func newStack(b *nn.Builder, c *Config, layers int, writes bool) stack {
 func newSublayer(b *nn.Builder, name string, c *Config) (sublayer, *nn.Builder) {
 	inner := b.Sub(name)
 	return sublayer{
-		path: inner.Path(), layerPath: b.Path(), normPath: b.Sub("layer_norm").Path(), norm: b.Tensor("layer_norm.weight", one, c.Width),
+		path: inner.Path(), dropPath: b.Sub("dropout").Path(), layerPath: b.Path(), normPath: b.Sub("layer_norm").Path(), norm: b.Tensor("layer_norm.weight", one, c.Width),
 	}, inner
 }
 
@@ -120,21 +143,23 @@ func newAttention(b *nn.Builder, name string, c *Config) attention {
 	s, inner := newSublayer(b, name, c)
 	return attention{
 		sublayer: s,
-		query:    inner.Tensor("q.weight", normal, c.Heads*c.HeadDim, c.Width),
-		key:      inner.Tensor("k.weight", normal, c.Heads*c.HeadDim, c.Width),
-		value:    inner.Tensor("v.weight", normal, c.Heads*c.HeadDim, c.Width),
-		out:      inner.Tensor("o.weight", normal, c.Width, c.Heads*c.HeadDim),
+		query:    newLinear(inner, "q", c.Width, c.Heads*c.HeadDim),
+		key:      newLinear(inner, "k", c.Width, c.Heads*c.HeadDim),
+		value:    newLinear(inner, "v", c.Width, c.Heads*c.HeadDim),
+		out:      newLinear(inner, "o", c.Heads*c.HeadDim, c.Width),
 	}
 }
 
 func newFeedForward(b *nn.Builder, c *Config) feedForward {
 	s, inner := newSublayer(b, "DenseReluDense", c)
-	f := feedForward{sublayer: s, out: inner.Tensor("wo.weight", normal, c.Width, c.FeedForward)}
+	f := feedForward{
+		sublayer: s, out: newLinear(inner, "wo", c.FeedForward, c.Width),
+		actPath: inner.Sub("act").Path(), activationPath: inner.Sub("dropout").Path(),
+	}
 	if c.Gated {
-		f.gate = inner.Tensor("wi_0.weight", normal, c.FeedForward, c.Width)
-		f.in = inner.Tensor("wi_1.weight", normal, c.FeedForward, c.Width)
+		f.gate, f.in = newLinear(inner, "wi_0", c.Width, c.FeedForward), newLinear(inner, "wi_1", c.Width, c.FeedForward)
 	} else {
-		f.in = inner.Tensor("wi.weight", normal, c.FeedForward, c.Width)
+		f.in = newLinear(inner, "wi", c.Width, c.FeedForward)
 	}
 	return f
 }
@@ -144,7 +169,10 @@ func (m *Model) Config() language.Config { return m.cfg.shared() }
 
 // Embed implements language.Model.
 func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
-	return r.Embedding(m.embed, ids, shape...)
+	x := r.Embedding(m.embed, ids, shape...)
+	r.Observe(m.paths.words, x)
+	r.Observe(m.paths.encoderWords, x)
+	return x
 }
 
 // Logits implements language.Model.
@@ -153,6 +181,7 @@ func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 		hidden = r.Scale(hidden, float32(1/math.Sqrt(float64(m.cfg.Width))))
 	}
 	logits := r.Linear(hidden, m.head, nil, kernel.NoAct)
-	r.Observe(m.headPath, logits)
+	r.Observe(m.paths.head, logits)
+	r.Observe(m.paths.whole, logits)
 	return logits
 }

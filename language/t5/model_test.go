@@ -49,6 +49,7 @@ func openExpected(t testing.TB, kind string) weightstest.Golden {
 type watcher map[string][]float32
 
 func (w watcher) Module(path string, out *tensor.Tensor) { w[path] = slices.Clone(out.Data()) }
+func (w watcher) WantsModule(string) bool                { return true }
 func (w watcher) WantsMap(string) bool                   { return true }
 func (w watcher) Map(path string, p *tensor.Tensor)      { w[path] = slices.Clone(p.Data()) }
 

@@ -95,7 +95,7 @@ func Open(path string, opt Options) (*Model, error) {
 	}
 	m, err := open(files, opt)
 	if err != nil {
-		return nil, fmt.Errorf("open model: %s: %w", path, errors.Join(err, files.Close()))
+		return nil, model.OpenError(path, errors.Join(err, files.Close()))
 	}
 	return m, nil
 }

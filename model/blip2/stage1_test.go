@@ -166,7 +166,8 @@ func (w *watcher) Module(path string, _ *tensor.Tensor) {
 	}
 	w.modules[path]++
 }
-func (w *watcher) WantsMap(string) bool { return true }
+func (w *watcher) WantsModule(string) bool { return true }
+func (w *watcher) WantsMap(string) bool    { return true }
 func (w *watcher) Map(path string, probs *tensor.Tensor) {
 	if w.maps == nil {
 		w.maps = map[string][]int{}

@@ -103,15 +103,8 @@ func (p *tracePass) tokens(kind string, vocab int, cut bool) (ids []int32, mask 
 		return nil, nil, 0, 0, err
 	}
 	length = len(ids) / rows
-	m, _, err := model.Ints(p.in.Inputs, kind+"attention_mask")
-	if err != nil {
+	if mask, err = p.mask(kind+"attention_mask", len(ids)); err != nil {
 		return nil, nil, 0, 0, err
-	}
-	if m != nil && len(m) != len(ids) {
-		return nil, nil, 0, 0, fmt.Errorf("%sattention_mask: %d values for %d tokens", kind, len(m), len(ids))
-	}
-	for _, v := range m {
-		mask = append(mask, uint8(min(1, max(0, v))))
 	}
 	if q := p.Config.QFormer.Queries; cut && p.Config.ImageID >= 0 && length > q && ids[0] == p.Config.ImageID {
 		ids = cutColumns(ids, rows, length, q)
@@ -126,6 +119,21 @@ func (p *tracePass) tokens(kind string, vocab int, cut bool) (ids []int32, mask 
 		}
 	}
 	return ids, mask, rows, length, nil
+}
+
+// mask reads which of so many tokens count; absent is nil without an error.
+func (p *tracePass) mask(name string, tokens int) (mask []uint8, err error) {
+	m, _, err := model.Ints(p.in.Inputs, name)
+	if err != nil {
+		return nil, err
+	}
+	if m != nil && len(m) != tokens {
+		return nil, fmt.Errorf("%s: %d values for %d tokens", name, len(m), tokens)
+	}
+	for _, v := range m {
+		mask = append(mask, uint8(min(1, max(0, v))))
+	}
+	return mask, nil
 }
 
 func cutColumns[T any](x []T, rows, length, cut int) []T {
@@ -345,7 +353,9 @@ func (p *tracePass) splice(soft *tensor.Tensor, ids []int32, mask []uint8, rows,
 	for i, id := range ids {
 		index[i] = int32(i)
 		if id == p.Config.ImageID {
-			safe[i] = 0
+			if int(id) >= p.Language.Config().Vocab {
+				safe[i] = 0
+			}
 			index[i] = int32(len(ids) + placed)
 			placed++
 		}
@@ -353,6 +363,7 @@ func (p *tracePass) splice(soft *tensor.Tensor, ids []int32, mask []uint8, rows,
 	if placed != rows*queries {
 		return nil, nil, 0, fmt.Errorf("input_ids: %d placeholders for %d soft words", placed, rows*queries)
 	}
-	table := run.Concat(0, p.Language.Embed(run, safe, len(ids)), run.Reshape(soft, rows*queries, width))
+	words := run.Reshape(p.Language.Embed(run, safe, rows, length), rows*length, width)
+	table := run.Concat(0, words, run.Reshape(soft, rows*queries, width))
 	return run.Reshape(run.Gather(table, index), rows, length, width), mask, length, nil
 }

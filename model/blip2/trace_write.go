@@ -28,8 +28,15 @@ func (p *tracePass) write(m language.Reader, in language.Input, rows int) (*tens
 	if err := language.CheckIDs(ids, c.Vocab); err != nil {
 		return nil, fmt.Errorf("decoder_input_ids: %w", err)
 	}
+	mask, err := p.mask("decoder_attention_mask", len(ids))
+	if err != nil {
+		return nil, err
+	}
 	source := m.Read(p.run, in)
-	hidden := m.Forward(p.run, language.Input{Embeds: m.Embed(p.run, ids, rows, len(ids)/rows), Source: source})
+	p.run.SetObserver(nil) // the words that it reads have been shown; Forward shows those that it writes
+	words := m.Embed(p.run, ids, rows, len(ids)/rows)
+	p.run.SetObserver(p.seen)
+	hidden := m.Forward(p.run, language.Input{Embeds: words, Mask: mask, Source: source})
 	logits := m.Logits(p.run, hidden)
 	p.seen.Keep("logits", logits)
 	if labels == nil {

@@ -101,7 +101,7 @@ func Open(path string, opt Options) (*Model, error) {
 	files := model.Dir(path)
 	m := &Model{}
 	if err := m.bind(files, opt); err != nil {
-		return nil, fmt.Errorf("open model: %s: %w", path, errors.Join(err, m.Close()))
+		return nil, model.OpenError(path, errors.Join(err, m.Close()))
 	}
 	return m, nil
 }

@@ -15,6 +15,7 @@ import (
 type recorder map[string][]float32
 
 func (r recorder) Module(path string, out *tensor.Tensor) { r[path] = slices.Clone(out.Data()) }
+func (r recorder) WantsModule(string) bool                { return true }
 func (r recorder) WantsMap(string) bool                   { return false }
 func (r recorder) Map(string, *tensor.Tensor)             {}
 
