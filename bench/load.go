@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"dragoman/internal/atomicfile"
 	"dragoman/internal/rss"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
@@ -32,6 +33,7 @@ func load(ctx context.Context, r *Runner) (err error) {
 	if err != nil {
 		return err
 	}
+	defer atomicfile.Track(dir)()
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	path := filepath.Join(dir, "model.gguf")
 	stored, wanted, what := kernel.BF16, kernel.BF16, r.Shape+" as stored"

@@ -2,8 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestGenerateFlags refuses what is out of range, and what is not a number, before anything is opened.
@@ -58,5 +62,22 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("dragoman %s: not one line and a hint:\n%s", tt.args, errs.String())
 			}
 		}
+	}
+}
+
+// TestSignalNobodyAsks stops work that does not ask whether to stop: the process ends with the signal's status, and what was being written
+// is gone. Work that returns by itself is left to do so.
+func TestSignalNobodyAsks(t *testing.T) {
+	for signal, want := range map[os.Signal]int{os.Interrupt: 130, syscall.SIGTERM: 143} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		signals, returned, exited := make(chan os.Signal, 1), make(chan struct{}), make(chan int, 1)
+		signals <- signal
+		stopOn(signals, cancel, returned, time.Millisecond, func(status int) { exited <- status })
+		if got := <-exited; got != want || ctx.Err() == nil {
+			t.Errorf("%v: status %d, want %d; %v", signal, got, want, ctx.Err())
+		}
+		close(returned)
+		signals <- signal
+		stopOn(signals, cancel, returned, time.Hour, func(status int) { t.Errorf("status %d of work that returned", status) })
 	}
 }

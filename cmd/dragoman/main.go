@@ -11,7 +11,9 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
+	"dragoman/internal/atomicfile"
 	_ "dragoman/mini" // the built-in model
 )
 
@@ -22,6 +24,9 @@ const (
 	exitUsage  = 2
 )
 
+// grace is how long work that is told to stop may take to do so by itself.
+const grace = time.Second
+
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
@@ -29,17 +34,18 @@ func main() {
 // run is main without the process: a call with its streams, answered by an exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) {
 	// A signal ends the work through the context, so that files being written are finished or removed; the status then
-	// says which signal it was. A second signal kills at once, as the handler is given back after the first.
+	// says which signal it was. Whoever does not ask the context (a model that is being loaded, a long product) is not waited
+	// for: what it was writing goes, and so does the process. A second signal kills at once, as the handler is given back after the first.
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	returned := make(chan struct{})
+	defer close(returned)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		if s, ok := <-signals; ok {
-			signal.Stop(signals)
-			cancel(&interrupted{s})
-		}
-	}()
+	go stopOn(signals, cancel, returned, grace, func(status int) {
+		atomicfile.Abandon()
+		os.Exit(status)
+	})
 	debug.SetPanicOnFault(true) // see broken
 	defer func() {
 		signal.Stop(signals)
@@ -64,6 +70,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) 
 		return sig.status()
 	}
 	return c.report(err)
+}
+
+// stopOn ends the work on the first of signals, and the process where the work has not returned after a time.
+func stopOn(signals chan os.Signal, cancel context.CancelCauseFunc, returned <-chan struct{}, after time.Duration, exit func(status int)) {
+	stop := &interrupted{<-signals}
+	signal.Stop(signals)
+	cancel(stop)
+	select {
+	case <-returned:
+	case <-time.After(after):
+		exit(stop.status())
+	}
 }
 
 // broken is what is shown of a panic: that this program is wrong, or, where memory is gone that a file was mapped to, that the file is.

@@ -41,6 +41,7 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 		return fmt.Errorf("write %s: %w", path, reason(err))
 	}
 	temporary := file.Name()
+	defer Track(temporary)()
 	renamed := false
 	defer func() {
 		if renamed {
