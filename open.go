@@ -199,8 +199,8 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 			return t, nil
 		}
 		// The directory of a bridge names its language model's files in config.json.
-		if _, whole := os.Stat(filepath.Join(path, "config.json")); whole != nil {
-			return nil, fmt.Errorf("opening a tokenizer: %s: %w", path, err)
+		if _, whole := os.Stat(filepath.Join(path, "config.json")); whole != nil || !errors.Is(err, tokenizer.ErrNoFiles) {
+			return nil, err
 		}
 	}
 	m, err := Open(name, WithDType("f32")) // nothing is converted

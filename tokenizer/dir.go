@@ -11,6 +11,9 @@ import (
 // maxFile bounds a tokenizer's file, in bytes.
 const maxFile = 1 << 28
 
+// ErrNoFiles is wrapped where a directory has no file to build a tokenizer of.
+var ErrNoFiles = errors.New("no tokenizer.json, vocab.json, spiece.model, tokenizer.model or vocab.txt in this directory")
+
 // FromDir builds the tokenizer of a model directory: from tokenizer.json, else
 // from vocab.json and merges.txt, from spiece.model or tokenizer.model, or from
 // vocab.txt. The roles of special tokens, and further added tokens, are read
@@ -64,7 +67,7 @@ func fromFiles(read reader, config jsonConfig) (*Pipeline, error) {
 		}
 		return b.build(config, data, read)
 	}
-	return nil, errors.New("no tokenizer.json, vocab.json, spiece.model, tokenizer.model or vocab.txt in this directory")
+	return nil, ErrNoFiles
 }
 
 // readFile reads a file of the directory, within limits.
