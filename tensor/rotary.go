@@ -16,35 +16,6 @@ type Rope struct {
 	Stretch     Stretch
 }
 
-// Stretch slows the turning, so that a model reads longer texts than it was first trained on: by Factor (Chen et al. 2023), if Low and High
-// are 0; as in LLaMA 3.1 otherwise, where pairs that turn less than Low times within First positions are slowed by Factor, those that turn
-// more than High times are not, and those between are by a share.
-type Stretch struct {
-	Factor    float32 // 0: none
-	Low, High float32
-	First     float32
-}
-
-// of is a frequency, stretched.
-func (s Stretch) of(frequency float32) float32 {
-	if s.Factor == 0 {
-		return frequency
-	}
-	slow := frequency / s.Factor
-	if s.Low == 0 && s.High == 0 {
-		return slow
-	}
-	turns := s.First * frequency / (2 * math.Pi)
-	switch {
-	case turns < s.Low:
-		return slow
-	case turns > s.High:
-		return frequency
-	}
-	share := (turns - s.Low) / (s.High - s.Low)
-	return (1-share)*slow + share*frequency
-}
-
 // rotaryOp turns pairs of columns; it keeps the positions.
 type rotaryOp struct {
 	x, y      *Tensor
@@ -69,8 +40,8 @@ func (r *Run) Rotary(x *Tensor, positions []int32, heads int, rope Rope) *Tensor
 	}
 	o := op[rotaryOp](r)
 	o.x, o.y, o.positions, o.heads, o.rope = x, r.like(x), positions, heads, rope
-	if r.turnsOf != rope || len(r.turns) < (int(last)+1)*rope.Dim {
-		r.turns, r.turnsOf = turnTable(rope, int(last)), rope
+	if key := rope.key(int(last) + 1); r.turnsOf != key || len(r.turns) < (int(last)+1)*rope.Dim {
+		r.turns, r.turnsOf = turnTable(key, int(last)), key
 	}
 	o.turns = r.turns
 	r.each(x.Rows(), 2*x.Dim(-1), o)
@@ -129,39 +100,60 @@ func (o *rotaryOp) backward(r *Run, dy []float32) {
 
 // Tables of the cosines and sines of each Rope in use, for as many positions as were asked for.
 var (
-	turnTables  sync.Map // Rope (Interleaved false) → *atomic.Pointer[[]float32]
+	turnTables  sync.Map // turnKey → *atomic.Pointer[[]float32]
 	turnTableMu sync.Mutex
 )
 
+// turnKey is what a table depends on: pairs turn alike wherever they stand.
+type turnKey struct {
+	rope   Rope // Interleaved is false
+	length int  // of the text, where that matters; 0
+}
+
+// key is what the table depends on for a text of so many positions.
+func (r Rope) key(length int) turnKey {
+	r.Interleaved = false
+	return turnKey{r, r.Stretch.length(length)}
+}
+
 // turnTable is, for each position from 0 to at least last, Dim/2 cosines and as many sines. Angles are float32 products of
 // position and float32 frequency, as the Python implementations have them.
-func turnTable(rope Rope, last int) []float32 {
-	rope.Interleaved = false
-	p, ok := turnTables.Load(rope)
+func turnTable(key turnKey, last int) []float32 {
+	if key.rope.Stretch.Kind == StretchDynamic && key.length > 0 {
+		return newTurns(key, last+1) // every length has its own
+	}
+	p, ok := turnTables.Load(key)
 	if !ok {
-		p, _ = turnTables.LoadOrStore(rope, new(atomic.Pointer[[]float32]))
+		p, _ = turnTables.LoadOrStore(key, new(atomic.Pointer[[]float32]))
 	}
 	table := p.(*atomic.Pointer[[]float32])
-	if t := table.Load(); t != nil && len(*t) >= (last+1)*rope.Dim {
+	if t := table.Load(); t != nil && len(*t) >= (last+1)*key.rope.Dim {
 		return *t
 	}
 	turnTableMu.Lock()
 	defer turnTableMu.Unlock()
-	half := rope.Dim / 2
 	count := 256
 	for count <= last {
 		count *= 2
 	}
-	t := make([]float32, count*rope.Dim)
-	for j := range half {
-		frequency := rope.Stretch.of(1 / float32(math.Pow(float64(rope.Base), float64(float32(2*j)/float32(rope.Dim)))))
-		for p := range count {
-			sin, cos := math.Sincos(float64(float32(p) * frequency))
-			t[p*rope.Dim+j], t[p*rope.Dim+half+j] = float32(cos), float32(sin)
-		}
-	}
+	t := newTurns(key, count)
 	if old := table.Load(); old == nil || len(*old) < len(t) {
 		table.Store(&t)
+	}
+	return t
+}
+
+func newTurns(key turnKey, count int) []float32 {
+	rope := key.rope
+	half := rope.Dim / 2
+	t := make([]float32, count*rope.Dim)
+	loud := rope.Stretch.loud()
+	for j := range half {
+		frequency := rope.frequency(j, key.length)
+		for p := range count {
+			sin, cos := math.Sincos(float64(float32(p) * frequency))
+			t[p*rope.Dim+j], t[p*rope.Dim+half+j] = float32(cos)*loud, float32(sin)*loud
+		}
 	}
 	return t
 }

@@ -41,7 +41,7 @@ type Run struct {
 	scratches [][]float32 // one a worker
 	smalls    []*smallProduct
 	turns     []float32 // the table of the last Rope, turnsOf
-	turnsOf   Rope
+	turnsOf   turnKey
 	split     struct {
 		work    spanner
 		n, span int

@@ -1,7 +1,6 @@
 package llama
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,39 +42,6 @@ func (c *Config) check() error {
 	return nil
 }
 
-type ropeParameters struct {
-	Theta    float32 `json:"rope_theta"`
-	Type     string  `json:"rope_type"`
-	TypeOld  string  `json:"type"`
-	Fraction float32 `json:"partial_rotary_factor"`
-	Factor   float32 `json:"factor"`
-	Low      float32 `json:"low_freq_factor"`
-	High     float32 `json:"high_freq_factor"`
-	First    float32 `json:"original_max_position_embeddings"`
-}
-
-// stretch is how rotations are slowed for texts of up to context positions.
-func (r *ropeParameters) stretch(context int) (s tensor.Stretch, err error) {
-	kind := cmp.Or(r.Type, r.TypeOld, "default")
-	switch kind {
-	case "default":
-		return s, nil
-	case "linear":
-		s = tensor.Stretch{Factor: r.Factor}
-	case "llama3":
-		s = tensor.Stretch{Factor: r.Factor, Low: r.Low, High: r.High, First: cmp.Or(r.First, float32(context))}
-		if !(s.Low > 0 && s.High > s.Low && s.First >= 1) {
-			return s, fmt.Errorf("llama: config: rotation of type llama3 with factors %v and %v within %v positions", s.Low, s.High, s.First)
-		}
-	default:
-		return s, fmt.Errorf("llama: config: rotation of type %q is not supported", kind)
-	}
-	if !(s.Factor >= 1) {
-		return s, fmt.Errorf("llama: config: rotation of type %s with factor %v", kind, s.Factor)
-	}
-	return s, nil
-}
-
 // ParseConfig reads the config.json of a LlamaForCausalLM, or a text_config. What is left out has transformers' default.
 func ParseConfig(data []byte) (Config, error) {
 	j := struct {
@@ -97,6 +63,7 @@ func ParseConfig(data []byte) (Config, error) {
 		EOS         language.IDs    `json:"eos_token_id"`
 		Pad         language.IDs    `json:"pad_token_id"`
 		Extra       int             `json:"additional_vocab_size"`
+		First       float32         `json:"original_max_position_embeddings"`
 	}{
 		Vocab: 32000, Width: 4096, FeedForward: 11008, Layers: 32, Heads: 32, Context: 2048, Act: "silu", Eps: 1e-6,
 		Theta: 10000, BOS: language.IDs{1}, EOS: language.IDs{2},
@@ -110,17 +77,10 @@ func ParseConfig(data []byte) (Config, error) {
 	if j.HeadDim == 0 && j.Heads > 0 {
 		j.HeadDim = j.Width / j.Heads
 	}
-	var stretch tensor.Stretch
+	scaling := &ropeParameters{}
 	for _, r := range []*ropeParameters{j.Scaling, j.Rope} {
 		if r == nil {
 			continue
-		}
-		s, err := r.stretch(j.Context)
-		if err != nil {
-			return Config{}, err
-		}
-		if s.Factor != 0 {
-			stretch = s
 		}
 		if r.Fraction != 0 && r.Fraction != 1 {
 			return Config{}, fmt.Errorf("llama: config: partial rotation of %v is not supported", r.Fraction)
@@ -128,6 +88,13 @@ func ParseConfig(data []byte) (Config, error) {
 		if r.Theta != 0 {
 			j.Theta = r.Theta
 		}
+		if r.kind() != ropeDefault {
+			scaling = r
+		}
+	}
+	stretch, err := scaling.stretch(ropeSize{context: j.Context, dim: j.HeadDim, base: j.Theta, first: j.First})
+	if err != nil {
+		return Config{}, fmt.Errorf("llama: config: %w", err)
 	}
 	act, err := nn.ParseAct(j.Act)
 	if err != nil {
@@ -264,5 +231,6 @@ func FromGGUF(f *weights.File, module string, opt nn.BuilderOptions) (*Model, er
 func (c *Config) shared() language.Config {
 	shared := c.Shared("llama")
 	shared.Vocab, shared.KVHeads, shared.HeadDim = c.Vocab+c.Extra, c.KVHeads, c.HeadDim
+	shared.Context = c.longest()
 	return shared
 }

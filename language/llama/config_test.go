@@ -24,7 +24,8 @@ func TestParseConfig(t *testing.T) {
 	}
 	for name, data := range map[string]string{
 		"not JSON":        `{`,
-		"scaled rotation": `{"rope_scaling": {"type": "yarn", "factor": 2}}`,
+		"scaled rotation": `{"rope_scaling": {"type": "warp", "factor": 2}}`,
+		"short factors":   `{"rope_scaling": {"type": "longrope", "factor": 2, "short_factor": [1], "long_factor": [1]}}`,
 		"no factor":       `{"rope_scaling": {"type": "linear"}}`,
 		"llama 3":         `{"rope_parameters": {"rope_type": "llama3", "factor": 8}}`,
 		"partial":         `{"rope_parameters": {"partial_rotary_factor": 0.5}}`,

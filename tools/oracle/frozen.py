@@ -231,13 +231,24 @@ def stretched():
     three = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}
     ids = torch.randint(3, 96, (40,), generator=torch.Generator().manual_seed(4))
     cases = []
-    for kind, rest in [("linear", {"factor": 2.5}), ("llama3", three)]:
+    d = LlamaConfig.from_pretrained(folder).head_dim
+    pairs = {"short_factor": [1 + 0.2 * i for i in range(d // 2)], "long_factor": [2.0 + i for i in range(d // 2)]}
+    yarn = {"factor": 4.0, "original_max_position_embeddings": 16}
+    for kind, rest, longest in [
+        ("linear", {"factor": 2.5}, 128), ("llama3", three, 128),
+        ("dynamic", {"factor": 2.0}, 16), ("dynamic", {"factor": 2.0}, 128),
+        ("yarn", yarn, 64), ("yarn", yarn | {"beta_fast": 8, "beta_slow": 2, "truncate": False, "attention_factor": 1.3}, 64),
+        ("yarn", yarn | {"mscale": 1.0, "mscale_all_dim": 0.5}, 64),
+        ("longrope", pairs | {"original_max_position_embeddings": 16}, 64),
+        ("longrope", pairs | {"factor": 2.0, "original_max_position_embeddings": 64}, 128),
+    ]:
         config = LlamaConfig.from_pretrained(folder)
+        config.max_position_embeddings = longest
         config.rope_parameters = {"rope_theta": 10000.0, "rope_type": kind} | rest
         model = LlamaForCausalLM.from_pretrained(folder, config=config).eval()
         logits = sample(model(input_ids=ids[None]).logits[0])
         for spelling in [{"rope_parameters": config.rope_parameters}, {"rope_theta": 10000.0, "rope_scaling": {"type": kind} | rest}]:
-            cases.append({"config": spelling, "logits": logits})
+            cases.append({"config": {"head_dim": d, "max_position_embeddings": longest} | spelling, "logits": logits})
     write("language/llama/testdata/tiny/stretched.json", {"ids": ids.tolist(), "cases": cases})
 
 
