@@ -83,6 +83,9 @@ func (m *Model) see(ctx context.Context, run *tensor.Run, img Image, instruction
 		return nil, context.Cause(ctx)
 	}
 	p := m.system.Processor()
+	if err := p.Check(picture.W, picture.H); err != nil {
+		return nil, fmt.Errorf("looking at %s: %w", img.name, err)
+	}
 	pixels := tensor.FromFloats(p.Apply(picture, nil), 1, 3, p.Size[0], p.Size[1])
 	seen := m.system.See(run, pixels, instructions...)
 	if ctx.Err() != nil {

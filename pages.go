@@ -129,6 +129,9 @@ func (m *Model) pagePixels(ctx context.Context, images []Image) (*tensor.Tensor,
 		if err != nil {
 			return nil, err
 		}
+		if err := p.Check(picture.W, picture.H); err != nil {
+			return nil, fmt.Errorf("looking at %s: %w", img.name, err)
+		}
 		p.ApplyTo(values[i*p.Len():(i+1)*p.Len()], picture, nil)
 	}
 	return tensor.FromFloats(values, len(images), 3, p.Size[0], p.Size[1]), nil

@@ -78,6 +78,9 @@ func (m *Model) TraceInputs(images []Image, text string, head string) (weights.S
 			if err != nil {
 				return nil, err
 			}
+			if err := p.Check(img.W, img.H); err != nil {
+				return nil, fmt.Errorf("looking at %s: %w", i.name, err)
+			}
 			pixels = append(pixels, p.Apply(img, nil)...)
 		}
 		in = append(in, weights.FromFloat32("pixel_values", []int{len(images), 3, p.Size[0], p.Size[1]}, pixels))

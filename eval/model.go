@@ -131,6 +131,9 @@ func (e *evaluation) look(ctx context.Context, items []Item) error {
 	tensor.DefaultPool().Do(len(items), func(i, _ int) {
 		img, err := items[i].Decode()
 		if err == nil {
+			err = e.proc.Check(img.W, img.H)
+		}
+		if err == nil {
 			e.proc.ApplyTo(pixels[i*size:(i+1)*size], img.Flatten(e.proc.Alpha), nil)
 		}
 		errs[i] = err

@@ -1,6 +1,9 @@
 package picture
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Fit says how a picture of any shape comes to a fixed size.
 type Fit int
@@ -12,6 +15,8 @@ const (
 	Crop
 	// Pad scales the picture into the size and centres it on white. Its aspect ratio may change by a factor of up to Stretch.
 	Pad
+	// Keep leaves the picture as large as it is, and cuts (or pads with black) the middle to the size.
+	Keep
 )
 
 // Rounding is how a centre crop treats an odd margin: transformers floors the half, torchvision rounds it to even.
@@ -26,10 +31,12 @@ const (
 // Processor turns a picture into the numbers an image encoder was trained on: fitted to Size, times Rescale,
 // less Mean, over Std, with transformers' order of roundings.
 type Processor struct {
-	Size     [2]int // height, width of the result
+	Size     [2]int // height, width of the result; zeros where Uncut says that each picture has its own
 	Resample Filter
 	Fit      Fit
 	Edge     int     // for Crop: the shortest edge before the cut
+	Squashed [2]int  // for Squash: height, width before a cut of the middle to Size; zeros where nothing is cut
+	Uncut    bool    // for Crop and Keep: nothing is cut or padded, and a picture's shape decides on the result's
 	Stretch  float64 // for Pad: 0 or 1 keeps the aspect ratio
 	Rounding Rounding
 	Rescale  float64
@@ -60,19 +67,46 @@ func EfficientNetLiteProcessor(size int) Processor {
 // Len is the number of values that a picture becomes: 3 × height × width.
 func (p *Processor) Len() int { return 3 * p.Size[0] * p.Size[1] }
 
-// Apply returns the picture as [3,height,width].
+// SetSize makes the result a square of another side.
+func (p *Processor) SetSize(side int) {
+	p.Size, p.Squashed = [2]int{side, side}, [2]int{}
+	if p.Fit == Crop {
+		p.Edge = side
+	}
+}
+
+// SizeOf is the height and width of what a w by h picture becomes.
+func (p *Processor) SizeOf(w, h int) [2]int {
+	if !p.Uncut {
+		return p.Size
+	}
+	rw, rh := p.resized(w, h)
+	return [2]int{rh, rw}
+}
+
+// Check says whether a w by h picture becomes as large as Size; it always does unless Uncut is set.
+func (p *Processor) Check(w, h int) error {
+	if size := p.SizeOf(w, h); size != p.Size {
+		return fmt.Errorf("a picture of %d×%d becomes one of %d×%d, the encoder reads %d×%d", w, h, size[1], size[0], p.Size[1], p.Size[0])
+	}
+	return nil
+}
+
+// Apply returns the picture as [3,height,width], SizeOf its own.
 func (p *Processor) Apply(m *Image, par Parallel) []float32 {
-	out := make([]float32, p.Len())
+	size := p.SizeOf(m.W, m.H)
+	out := make([]float32, 3*size[0]*size[1])
 	p.ApplyTo(out, m, par)
 	return out
 }
 
-// ApplyTo writes the picture as [3,height,width] to dst. It panics if dst has another length than Len.
+// ApplyTo writes the picture as [3,height,width] to dst. It panics if dst has another length than that.
 func (p *Processor) ApplyTo(dst []float32, m *Image, par Parallel) {
-	if len(dst) != p.Len() {
+	fitted := p.FitTo(m, par)
+	plane := fitted.W * fitted.H
+	if len(dst) != 3*plane {
 		panic("picture: destination's length is not 3·height·width")
 	}
-	fitted := p.FitTo(m, par)
 	// A sample has 256 values, so the arithmetic is done once for each: float64 product, rounded, then float32.
 	var table [3][256]float32
 	for c := range table {
@@ -81,7 +115,6 @@ func (p *Processor) ApplyTo(dst []float32, m *Image, par Parallel) {
 			table[c][v] = float32(x-p.Mean[c]) / p.Std[c]
 		}
 	}
-	plane := p.Size[0] * p.Size[1]
 	par.do(plane, func(lo, hi int) {
 		r, g, b := dst[lo:hi], dst[plane+lo:plane+hi], dst[2*plane+lo:2*plane+hi]
 		pix := fitted.Pix[3*lo : 3*hi]
@@ -96,8 +129,11 @@ func (p *Processor) ApplyTo(dst []float32, m *Image, par Parallel) {
 func (p *Processor) FitTo(m *Image, par Parallel) *Image {
 	h, w := p.Size[0], p.Size[1]
 	switch p.Fit {
-	case Crop:
-		rw, rh := shortestEdge(m.W, m.H, p.Edge)
+	case Crop, Keep:
+		rw, rh := p.resized(m.W, m.H)
+		if p.Uncut {
+			return m.Resize(rw, rh, p.Resample, par)
+		}
 		return p.centreCrop(m, rw, rh, par)
 	case Pad:
 		rw, rh := p.padded(m.W, m.H)
@@ -108,7 +144,18 @@ func (p *Processor) FitTo(m *Image, par Parallel) *Image {
 		paste(out, m.Resize(rw, rh, p.Resample, par), (w-rw)/2, (h-rh)/2)
 		return out
 	}
+	if cut := p.Squashed; cut != [2]int{} {
+		return p.centreCrop(m, cut[1], cut[0], par)
+	}
 	return m.Resize(w, h, p.Resample, par)
+}
+
+// resized is the size of a w by h picture before its middle is cut out.
+func (p *Processor) resized(w, h int) (int, int) {
+	if p.Fit == Keep {
+		return w, h
+	}
+	return shortestEdge(w, h, p.Edge)
 }
 
 // padded is the size of a w by h picture inside the result: the axis with less room is filled, the other one as far as

@@ -54,8 +54,8 @@ type imageProcessor struct {
 	ImageSize    json.RawMessage `json:"image_size"` // IDEFICS
 	Resample     *int            `json:"resample"`
 	Rescale      *float64        `json:"rescale_factor"`
-	Mean         []float32       `json:"image_mean"`
-	Std          []float32       `json:"image_std"`
+	Mean         perChannel      `json:"image_mean"`
+	Std          perChannel      `json:"image_std"`
 }
 
 // ParseProcessor reads either layout of a processor's configuration. What a file leaves out has the default of its class.
@@ -86,8 +86,9 @@ func (c *imageProcessor) processor() (Processor, error) {
 	if strings.HasPrefix(class, "Idefics") {
 		p.Size = [2]int{224, 224}
 	}
+	cut := [2]int{}
 	if isCLIP {
-		p.Fit, p.Edge, p.Size = Crop, 224, [2]int{224, 224}
+		p.Fit, p.Edge, cut = Crop, 224, [2]int{224, 224}
 	}
 	size := c.Size
 	if size == nil {
@@ -97,11 +98,8 @@ func (c *imageProcessor) processor() (Processor, error) {
 	if err != nil {
 		return p, fmt.Errorf("size: %w", err)
 	}
-	crop, err := parseSize(c.CropSize)
-	if err != nil {
-		return p, fmt.Errorf("crop_size: %w", err)
-	}
-	square := dim.edge > 0 && !dim.named && !isCLIP && !isTrue(c.DoCenterCrop)
+	// A number is a square, but to CLIP's class; files from before there were classes say so by what they cut.
+	square := dim.edge > 0 && !dim.named && !isCLIP && (class != "" || !isTrue(c.DoCenterCrop))
 	switch {
 	case square:
 		p.Fit, p.Size = Squash, [2]int{dim.edge, dim.edge}
@@ -110,23 +108,27 @@ func (c *imageProcessor) processor() (Processor, error) {
 	case dim.h > 0:
 		p.Fit, p.Size = Squash, [2]int{dim.h, dim.w}
 	}
-	cut := p.Size
+	if c.DoResize != nil && !*c.DoResize {
+		p.Fit = Keep
+	}
+	crop, err := parseSize(c.CropSize)
 	switch {
+	case err != nil:
+		return p, fmt.Errorf("crop_size: %w", err)
 	case crop.edge > 0:
 		cut = [2]int{crop.edge, crop.edge}
 	case crop.h > 0:
 		cut = [2]int{crop.h, crop.w}
+	case cut == [2]int{}:
+		cut = p.Size
 	}
-	switch {
-	case p.Fit == Crop && c.DoCenterCrop != nil && !*c.DoCenterCrop:
-		return p, errors.New("shortest_edge without a centre crop gives no fixed size")
-	case p.Fit == Crop:
+	switch crops := isTrue(c.DoCenterCrop) || c.DoCenterCrop == nil && (isCLIP || class == "" && p.Fit == Crop); {
+	case crops && p.Fit == Squash && cut != p.Size:
+		p.Squashed, p.Size = p.Size, cut
+	case crops:
 		p.Size = cut
-	case isTrue(c.DoCenterCrop) && cut != p.Size:
-		return p, errors.New("a crop_size that differs from height and width is not supported")
-	}
-	if c.DoResize != nil && !*c.DoResize {
-		return p, errors.New("do_resize false is not supported")
+	case p.Fit != Squash:
+		p.Uncut, p.Size = true, [2]int{}
 	}
 	return p, c.numbers(&p)
 }
@@ -164,7 +166,20 @@ func (c *imageProcessor) numbers(p *Processor) error {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-func three(to *[3]float32, from []float32) error {
+// perChannel is a number for each channel, or one for all.
+type perChannel []float32
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *perChannel) UnmarshalJSON(data []byte) error {
+	var all float32
+	if json.Unmarshal(data, &all) == nil && string(data) != "null" {
+		*c = perChannel{all, all, all}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]float32)(c))
+}
+
+func three(to *[3]float32, from perChannel) error {
 	switch len(from) {
 	case 0:
 	case 3:
@@ -175,7 +190,7 @@ func three(to *[3]float32, from []float32) error {
 	return nil
 }
 
-// dimensions is a size as a file may give it: one number, height and width, or a shortest edge.
+// dimensions is a size as a file may give it: one number, height and width (by name or one after the other), or a shortest edge.
 type dimensions struct {
 	h, w, edge int
 	named      bool // edge was given as shortest_edge
@@ -190,16 +205,29 @@ func parseSize(raw json.RawMessage) (d dimensions, err error) {
 			Height       int `json:"height"`
 			Width        int `json:"width"`
 			ShortestEdge int `json:"shortest_edge"`
+			LongestEdge  int `json:"longest_edge"`
 		}
 		if err := json.Unmarshal(raw, &o); err != nil {
 			return d, err
 		}
 		d = dimensions{h: o.Height, w: o.Width, edge: o.ShortestEdge, named: true}
+		if o.LongestEdge > 0 {
+			return d, fmt.Errorf("%s: a longest_edge is not supported", raw)
+		}
 		if d.edge > 0 {
 			d.h, d.w = 0, 0
 		} else if d.h < 1 || d.w < 1 {
 			return d, fmt.Errorf("%s has neither height and width nor shortest_edge", raw)
 		}
+	} else if raw[0] == '[' {
+		var sides []int
+		if err := json.Unmarshal(raw, &sides); err != nil {
+			return d, err
+		}
+		if len(sides) != 2 || sides[0] < 1 || sides[1] < 1 {
+			return d, fmt.Errorf("%s is neither height and width nor shortest_edge", raw)
+		}
+		d.h, d.w = sides[0], sides[1]
 	} else if err := json.Unmarshal(raw, &d.edge); err != nil {
 		return d, err
 	} else if d.edge < 1 {

@@ -29,8 +29,8 @@ func TestProcessorAgainstTransformers(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", c.Name, err)
 			}
-			if p.Size != [2]int{c.Shape[1], c.Shape[2]} {
-				t.Fatalf("%s: size %v, want %v", c.Name, p.Size, c.Shape)
+			if got := p.SizeOf(c.W, c.H); got != [2]int{c.Shape[1], c.Shape[2]} {
+				t.Fatalf("%s: size %v, want %v", c.Name, got, c.Shape)
 			}
 			got := p.Apply(noiseImage(c.W, c.H, uint64(c.W)), twoHalves)
 			for i, at := range c.At {
@@ -59,6 +59,11 @@ func TestProcessorConfigs(t *testing.T) {
 		{`{"image_processor_type":"IdeficsImageProcessor","image_size":224,"image_mean":[0.5,0.5,0.5]}`, "", func(p Processor) bool { return p.Size == [2]int{224, 224} && p.Fit == Squash && p.Mean[1] == 0.5 }},
 		{`{"image_processor_type":"IdeficsImageProcessor"}`, "", func(p Processor) bool { return p.Size == [2]int{224, 224} && p.Fit == Squash }},
 		{`{"image_processor_type":"X","size":{"height":8,"width":9},"do_normalize":false,"do_rescale":false}`, "", func(p Processor) bool { return p.Rescale == 1 && p.Std == [3]float32{1, 1, 1} && p.Mean[0] == 0 }},
+		{`{"image_processor_type":"BlipImageProcessor","do_resize":false}`, "", func(p Processor) bool {
+			return p.Size == [2]int{} && p.SizeOf(9, 7) == [2]int{7, 9} && p.Check(9, 7) != nil
+		}},
+		{`{"image_processor_type":"BlipImageProcessor","size":{"shortest_edge":5,"longest_edge":9}}`, "longest_edge", nil},
+		{`{"image_processor_type":"BlipImageProcessor","size":[5]}`, "neither height", nil},
 		{`{"size":{"height":0,"width":9}}`, "neither height", nil},
 		{`{"size":1000000000}`, "more than", nil},
 		{`{"size":-3}`, "not a size", nil},

@@ -106,6 +106,9 @@ func (v *views) draw(r request, pixels []float32) error {
 	} else {
 		view = m.Flatten(v.proc.Alpha)
 	}
+	if err := v.proc.Check(view.W, view.H); err != nil {
+		return err
+	}
 	v.proc.ApplyTo(pixels, view, nil)
 	return nil
 }

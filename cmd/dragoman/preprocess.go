@@ -40,14 +40,20 @@ that fails is left out, and the call then ends with status 1.`,
 		}
 		o.Alpha = p.Alpha
 		if size := images.size; size > 0 {
-			p.Size = [2]int{size, size}
+			p.SetSize(size)
 		}
 		var values []float32
 		n := 0
-		err = c.eachImage(cmd.Context(), args, func(_ string, img dragoman.Image) error {
+		err = c.eachImage(cmd.Context(), args, func(path string, img dragoman.Image) error {
 			m, err := img.Decode(o)
 			if err != nil {
 				return err
+			}
+			if n == 0 {
+				p.Size = p.SizeOf(m.W, m.H)
+			}
+			if size := p.SizeOf(m.W, m.H); size != p.Size {
+				return fmt.Errorf("preprocessing: %s: becomes %d×%d where those before became %d×%d, and one tensor holds all", path, size[1], size[0], p.Size[1], p.Size[0])
 			}
 			values = append(values, p.Apply(m, nil)...)
 			n++

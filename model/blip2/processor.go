@@ -49,10 +49,14 @@ func (m *Model) openProcessor(files Files, opt Options) error {
 			}
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if size := opt.ImageSize; size > 0 {
-			p.Size = [2]int{size, size}
+		if size := opt.ImageSize; size > 0 && !p.Uncut {
+			p.SetSize(size)
 		}
-		if want := m.Vision.Processor().Size; p.Size != want {
+		want := m.Vision.Processor().Size
+		if p.Uncut { // as large as the encoder reads, or an error for that picture
+			p.Size = want
+		}
+		if p.Size != want {
 			if opt.Pixels {
 				return nil
 			}

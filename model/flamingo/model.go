@@ -150,6 +150,9 @@ func (m *Model) openProcessor(files model.Files) error {
 		}
 		return err
 	}
+	if p.Uncut { // as large as the encoder reads, or an error for that picture
+		p.Size = m.processor.Size
+	}
 	if p.Size != m.processor.Size {
 		return fmt.Errorf("preprocessor_config.json: pictures of %d×%d, the encoder reads %d×%d", p.Size[0], p.Size[1], m.processor.Size[0], m.processor.Size[1])
 	}

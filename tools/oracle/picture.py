@@ -263,7 +263,7 @@ def write_processors():
     from transformers import BlipImageProcessorPil, CLIPImageProcessorPil
 
     import tempfile
-    cases = []
+    cases, configs = [], []
     for name, p in [
         ("blip2-224", BlipImageProcessorPil(size={"height": 224, "width": 224})),
         ("blip2-oblong", BlipImageProcessorPil(size={"height": 32, "width": 48}, resample=2)),
@@ -274,6 +274,24 @@ def write_processors():
         with tempfile.TemporaryDirectory() as d:
             p.save_pretrained(d)
             config = json.loads((pathlib.Path(d) / "preprocessor_config.json").read_text())
+        configs.append((name, config, p))
+    # As files spell it, which 5 reads but does not write.
+    blip, clip = {"image_processor_type": "BlipImageProcessor"}, {"image_processor_type": "CLIPImageProcessor"}
+    for name, config in [
+        ("number", blip | {"size": 30}), ("pair", blip | {"size": [20, 30]}), ("edge", blip | {"size": {"shortest_edge": 30}}),
+        ("cut", blip | {"size": {"height": 40, "width": 50}, "do_center_crop": True, "crop_size": 33}),
+        ("cut-number", blip | {"size": 40, "do_center_crop": True, "crop_size": {"height": 20, "width": 44}}),
+        ("kept", blip | {"do_resize": False}), ("kept-cut", blip | {"do_resize": False, "do_center_crop": True, "crop_size": 64}),
+        ("raw", blip | {"size": 30, "do_rescale": False}), ("raw-plain", blip | {"size": 30, "do_rescale": False, "do_normalize": False}),
+        ("plain", blip | {"size": 30, "do_normalize": False, "rescale_factor": 0.01}),
+        ("grey-mean", blip | {"size": 30, "image_mean": 0.5, "image_std": 0.25, "rescale_factor": 1 / 127.5}),
+        ("clip-number", clip | {"size": 30, "crop_size": 28}), ("clip-default", clip | {"size": {"shortest_edge": 250}}),
+        ("clip-squashed", clip | {"size": {"height": 40, "width": 30}, "crop_size": 28}), ("clip-uncut", clip | {"size": 40, "do_center_crop": False}),
+        *((f"filter-{i}", blip | {"size": 37, "resample": i}) for i in range(6)),
+    ]:
+        cls = BlipImageProcessorPil if config["image_processor_type"].startswith("Blip") else CLIPImageProcessorPil
+        configs.append((name, config, cls.from_dict(dict(config))))
+    for name, config, p in configs:
         for w, h in [(61, 97), (300, 211), (224, 224), (225, 300)]:
             im = noise_image(w, h, 3, w)
             px = p(images=im, return_tensors="np")["pixel_values"][0].astype(np.float32)
