@@ -47,7 +47,7 @@ var formats = []format{
 	{"GIF", isGIF, goConfig(gif.DecodeConfig), gifDecode, nil, nil},
 	{"WebP", isWebP, webpConfig, webpDecode, webpOrientation, nil},
 	{"BMP", prefixed("BM"), goConfig(bmp.DecodeConfig), goDecode(bmp.Decode), nil, nil},
-	{"TIFF", prefixed("II*\x00", "MM\x00*"), tiffConfig, tiffDecode, tiffOrientation, nil},
+	{"TIFF", isTIFF, tiffConfig, tiffDecode, tiffOrientation, nil},
 }
 
 // Decode reads an opaque picture: PNG, JPEG, GIF (its first frame), WebP (its first frame), BMP or TIFF, turned the way

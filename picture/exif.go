@@ -10,41 +10,15 @@ const orientationTag = 0x0112
 // tiffOrientation finds the orientation in the first directory of a TIFF file, which is also what EXIF data is.
 // It returns 0 where there is none or the bytes make no sense: a broken note does not spoil a good picture.
 func tiffOrientation(data []byte) int {
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(data, []byte("II*\x00")):
-		order = binary.LittleEndian
-	case bytes.HasPrefix(data, []byte("MM\x00*")):
-		order = binary.BigEndian
-	default:
+	if !isTIFF(data) {
 		return 0
 	}
-	if len(data) < 8 {
+	t, _ := tiffDirectory(data)
+	o, err := t.one(orientationTag, 0)
+	if err != nil {
 		return 0
 	}
-	at := uint64(order.Uint32(data[4:]))
-	if at+2 > uint64(len(data)) {
-		return 0
-	}
-	entries := int(order.Uint16(data[at:]))
-	rest := data[at+2:]
-	for range entries {
-		if len(rest) < 12 {
-			return 0
-		}
-		const short, long = 3, 4
-		if order.Uint16(rest) == orientationTag {
-			switch order.Uint16(rest[2:]) {
-			case short:
-				return int(order.Uint16(rest[8:]))
-			case long:
-				return int(order.Uint32(rest[8:]))
-			}
-			return 0
-		}
-		rest = rest[12:]
-	}
-	return 0
+	return o
 }
 
 // exifOrientation is tiffOrientation for data that may have EXIF's own mark in front.

@@ -7,15 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/image/ccitt"
 	"golang.org/x/image/tiff/lzw"
 )
 
 // TIFF is read here because the kinds that Pillow reads and a photographer's or a scanner's file has are more than other
-// Go packages have: grey and palette of 1 to 16 bits, RGB, CMYK, alpha, integers and floats, in strips or tiles, plain or
-// packed (PackBits, LZW, deflate, CCITT's group 3 and 4, JPEG). Of several pictures in a file the first is read.
+// Go packages have: files of either size of places, grey and palette of 1 to 16 bits, RGB, CMYK, alpha, integers and floats, in strips or tiles, plain or
+// packed (PackBits, LZW, deflate, Zstandard, CCITT's group 3 and 4, JPEG). Of several pictures in a file the first is read.
 
 // The tags that are read.
 const (
@@ -30,6 +32,7 @@ const (
 	tagRowsPerStrip     = 278
 	tagStripByteCounts  = 279
 	tagPlanarConfig     = 284
+	tagGroup3Options    = 292
 	tagPredictor        = 317
 	tagColorMap         = 320
 	tagTileWidth        = 322
@@ -49,13 +52,14 @@ const (
 	compressionDeflate  = 8
 	compressionDeflate2 = 32946
 	compressionPackBits = 32773
+	compressionZstd     = 50000
 )
 
 // tiffFile is a file and its first directory.
 type tiffFile struct {
 	data  []byte
 	order binary.ByteOrder
-	tags  map[uint16][]byte // a tag's entry, 12 bytes
+	tags  map[uint16]tiffTag
 
 	w, h             int
 	bits, samples    int
@@ -68,6 +72,16 @@ type tiffFile struct {
 	offsets, lengths []int
 }
 
+// isTIFF knows both orders of bytes and both sizes of places.
+var isTIFF = prefixed("II*\x00", "MM\x00*", "II+\x00", "MM\x00+")
+
+// tiffTag is an entry of the directory: so many numbers of a type, which stand in place, or where that points.
+type tiffTag struct {
+	kind  uint16
+	count uint64
+	place []byte // 4 bytes, 8 in a BigTIFF
+}
+
 func tiffConfig(data []byte) (w, h int, err error) {
 	t, err := openTIFF(data)
 	if err != nil {
@@ -76,30 +90,61 @@ func tiffConfig(data []byte) (w, h int, err error) {
 	return t.w, t.h, nil
 }
 
-// openTIFF reads the directory.
+// openTIFF reads the directory, and what a picture needs of it.
 func openTIFF(data []byte) (*tiffFile, error) {
-	t := &tiffFile{data: data, order: binary.LittleEndian, tags: map[uint16][]byte{}}
-	if len(data) < 8 {
-		return nil, io.ErrUnexpectedEOF
+	t, err := tiffDirectory(data)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.read()
+}
+
+// tiffDirectory reads the first directory, as far as it is there.
+func tiffDirectory(data []byte) (*tiffFile, error) {
+	t := &tiffFile{data: data, order: binary.LittleEndian, tags: map[uint16]tiffTag{}}
+	if len(data) < 16 {
+		return t, io.ErrUnexpectedEOF
 	}
 	if data[0] == 'M' {
 		t.order = binary.BigEndian
 	}
+	// A BigTIFF has places of 8 bytes.
+	wide := 4
 	at := uint64(t.order.Uint32(data[4:]))
-	if at+2 > uint64(len(data)) {
-		return nil, io.ErrUnexpectedEOF
+	if t.order.Uint16(data[2:]) == bigTIFF {
+		wide, at = 8, t.order.Uint64(data[8:])
 	}
-	rest := data[at+2:]
-	for range t.order.Uint16(data[at:]) {
-		if len(rest) < 12 {
-			return nil, io.ErrUnexpectedEOF
-		}
-		if tag := t.order.Uint16(rest); t.tags[tag] == nil {
-			t.tags[tag] = rest[:12]
-		}
-		rest = rest[12:]
+	head, entry := 2*(wide/4)*(wide/4), 4+2*wide
+	if at > uint64(len(data)) || uint64(len(data))-at < uint64(head) {
+		return t, io.ErrUnexpectedEOF
 	}
-	return t, t.read()
+	rest := data[at:]
+	n := uint64(t.order.Uint16(rest))
+	if wide == 8 {
+		n = t.order.Uint64(rest)
+	}
+	rest = rest[head:]
+	for range n {
+		if len(rest) < entry {
+			return t, io.ErrUnexpectedEOF
+		}
+		if tag := t.order.Uint16(rest); t.tags[tag].place == nil {
+			t.tags[tag] = tiffTag{t.order.Uint16(rest[2:]), t.place(rest[4 : 4+wide]), rest[4+wide : entry]}
+		}
+		rest = rest[entry:]
+	}
+	return t, nil
+}
+
+// bigTIFF stands where other files have 42.
+const bigTIFF = 43
+
+// place is a number of 4 or 8 bytes.
+func (t *tiffFile) place(b []byte) uint64 {
+	if len(b) == 8 {
+		return t.order.Uint64(b)
+	}
+	return uint64(t.order.Uint32(b))
 }
 
 // values are a tag's numbers; none where the tag is not there.
@@ -108,7 +153,7 @@ func (t *tiffFile) values(tag uint16) ([]int, error) {
 	if err != nil || raw == nil {
 		return nil, err
 	}
-	size := map[uint16]int{1: 1, 3: 2, 4: 4}[kind]
+	size := map[uint16]int{1: 1, 3: 2, 4: 4, 16: 8}[kind]
 	if size == 0 {
 		return nil, fmt.Errorf("tag %d is of type %d", tag, kind)
 	}
@@ -121,6 +166,8 @@ func (t *tiffFile) values(tag uint16) ([]int, error) {
 			out[i] = int(t.order.Uint16(v))
 		case 4:
 			out[i] = int(t.order.Uint32(v))
+		case 8:
+			out[i] = int(min(t.order.Uint64(v), math.MaxInt32))
 		}
 	}
 	return out, nil
@@ -129,20 +176,19 @@ func (t *tiffFile) values(tag uint16) ([]int, error) {
 // raw is a tag's bytes and their type.
 func (t *tiffFile) raw(tag uint16) (raw []byte, kind uint16, err error) {
 	entry := t.tags[tag]
-	if entry == nil {
+	if entry.place == nil {
 		return nil, 0, nil
 	}
-	kind = t.order.Uint16(entry[2:])
-	size := map[uint16]uint64{1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}[kind]
-	n := size * uint64(t.order.Uint32(entry[4:]))
-	if n <= 4 {
-		return entry[8 : 8+n], kind, nil
+	size := map[uint16]uint64{1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 16: 8}[entry.kind]
+	n := size * min(entry.count, maxTIFFValues)
+	if n <= uint64(len(entry.place)) {
+		return entry.place[:n], entry.kind, nil
 	}
-	at := uint64(t.order.Uint32(entry[8:]))
-	if n > maxTIFFValues || at+n > uint64(len(t.data)) {
+	at := t.place(entry.place)
+	if n > maxTIFFValues || at > uint64(len(t.data)) || n > uint64(len(t.data))-at {
 		return nil, 0, fmt.Errorf("tag %d: %w", tag, io.ErrUnexpectedEOF)
 	}
-	return t.data[at : at+n], kind, nil
+	return t.data[at : at+n], entry.kind, nil
 }
 
 // one is a tag's first number, or what it is where it is not there.
@@ -200,7 +246,7 @@ func (t *tiffFile) read() error {
 // readBlocks finds the strips or tiles.
 func (t *tiffFile) readBlocks() (err error) {
 	offsets, lengths := uint16(tagTileOffsets), uint16(tagTileByteCounts)
-	if t.tags[tagTileOffsets] == nil {
+	if t.tags[tagTileOffsets].place == nil {
 		offsets, lengths = tagStripOffsets, tagStripByteCounts
 		t.blockW = t.w
 		if t.blockH, err = t.one(tagRowsPerStrip, t.h); err != nil {
@@ -294,6 +340,11 @@ func (t *tiffFile) block(i, rows, samples int) ([]byte, error) {
 	case compressionNone:
 		r = bytes.NewReader(packed)
 	case compressionGroup3, compressionGroup4:
+		if options, err := t.one(tagGroup3Options, 0); err != nil {
+			return nil, err
+		} else if t.compression == compressionGroup3 && options&1 != 0 {
+			return nil, unsupported("CCITT's group 3 of two dimensions")
+		}
 		kind := ccitt.Group3
 		if t.compression == compressionGroup4 {
 			kind = ccitt.Group4
@@ -306,6 +357,13 @@ func (t *tiffFile) block(i, rows, samples int) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		r = z
+	case compressionZstd:
+		z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(1<<27))
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
 		r = z
 	case compressionPackBits:
 		r = bytes.NewReader(unpackBits(packed, size))
@@ -346,14 +404,22 @@ func unpackBits(packed []byte, size int) []byte {
 
 // undoPredictor adds up rows that were stored as differences of neighbours.
 func (t *tiffFile) undoPredictor(raw []byte, rows, samples int) error {
-	if t.predictor == 1 || t.compression != compressionLZW && t.compression != compressionDeflate && t.compression != compressionDeflate2 {
+	switch t.compression {
+	case compressionLZW, compressionDeflate, compressionDeflate2, compressionZstd:
+	default:
 		return nil
-	}
-	if t.predictor != 2 || t.bits < 8 {
-		return unsupported("predictor %d with samples of %d bits", t.predictor, t.bits)
 	}
 	size := t.bits / 8
 	stride := t.blockW * samples * size
+	switch {
+	case t.predictor == 1:
+		return nil
+	case t.predictor == 3 && t.format == 3 && t.bits == 32:
+		t.joinFloats(raw, rows, samples)
+		return nil
+	case t.predictor != 2 || t.bits != 8 && t.bits != 16 && t.bits != 32:
+		return unsupported("predictor %d with samples of %d bits", t.predictor, t.bits)
+	}
 	for y := range rows {
 		row := raw[y*stride : (y+1)*stride]
 		for i := samples * size; i < stride; i += size {
@@ -371,6 +437,23 @@ func (t *tiffFile) undoPredictor(raw []byte, rows, samples int) error {
 	return nil
 }
 
+// joinFloats puts rows of floats together that were stored as all their highest bytes, all their second ones, and so on, each as the
+// difference of its neighbour.
+func (t *tiffFile) joinFloats(raw []byte, rows, samples int) {
+	n := t.blockW * samples
+	apart := make([]byte, 4*n)
+	for y := range rows {
+		row := raw[4*n*y : 4*n*(y+1)]
+		for i := samples; i < len(row); i++ {
+			row[i] += row[i-samples]
+		}
+		copy(apart, row)
+		for i := range n {
+			t.order.PutUint32(row[4*i:], binary.BigEndian.Uint32([]byte{apart[i], apart[n+i], apart[2*n+i], apart[3*n+i]}))
+		}
+	}
+}
+
 // unpack reads a row of samples; to has step places for each.
 func (t *tiffFile) unpack(to []uint32, step int, raw []byte, samples int) {
 	for i := range t.blockW * samples {
@@ -378,6 +461,12 @@ func (t *tiffFile) unpack(to []uint32, step int, raw []byte, samples int) {
 		switch t.bits {
 		case 8:
 			v = uint32(raw[i])
+		case 12:
+			v = uint32(raw[i*3/2])<<8 | uint32(raw[i*3/2+1])
+			if i%2 == 0 {
+				v >>= 4
+			}
+			v &= 1<<12 - 1
 		case 16:
 			v = uint32(t.order.Uint16(raw[2*i:]))
 		case 32:

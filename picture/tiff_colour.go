@@ -28,6 +28,12 @@ func (t *tiffFile) colours() (func(dst []uint8, row []uint32), error) {
 		if t.bits != 8 || t.planar {
 			return nil, unsupported("JPEG blocks of %d bits, or in planes,", t.bits)
 		}
+		switch known := map[int]int{photoBlackIsZero: 1, photoRGB: 3, photoCMYK: 4, photoYCbCr: 3}[t.photometric]; {
+		case known == 0:
+			return nil, unsupported("JPEG blocks of colour space %d", t.photometric)
+		case known != t.samples:
+			return nil, unsupported("JPEG blocks of %d samples a pixel", t.samples)
+		}
 		return nil, nil
 	}
 	known := map[int]int{photoWhiteIsZero: 1, photoBlackIsZero: 1, photoRGB: 3, photoPalette: 1, photoCMYK: 4}[t.photometric]
@@ -44,6 +50,10 @@ func (t *tiffFile) colours() (func(dst []uint8, row []uint32), error) {
 			return nil, unsupported("%d samples of %d bits", t.samples, t.bits)
 		}
 	case 8:
+	case 12:
+		if t.photometric != photoBlackIsZero || t.samples > 1 {
+			return nil, unsupported("colours of 12 bits")
+		}
 	case 16:
 		if t.photometric == photoPalette {
 			return nil, unsupported("a palette of 16 bits")
@@ -127,7 +137,7 @@ func (t *tiffFile) grey(v uint32) uint8 {
 		return clamp8(int32(v))
 	case t.bits == 16 && t.format == 2:
 		return clamp8(int32(int16(v)))
-	case t.bits == 16:
+	case t.bits > 8:
 		return uint8(min(v, 255))
 	}
 	if t.photometric == photoWhiteIsZero {

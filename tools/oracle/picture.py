@@ -223,6 +223,11 @@ def files():
         yield f"grey16-{order}.tiff", raw_tiff(order, 21, 13, 16, 1, 1, [pixels[:, :42].tobytes()])
         yield f"white-is-zero2-{order}.tiff", raw_tiff(order, 21, 13, 2, 1, 0, [pixels[:, :6].tobytes()], t266=[2])
         yield f"tiles-{order}.tiff", raw_tiff(order, 21, 13, 8, 4, 2, [noise(1024, 8).tobytes(), noise(1024, 9).tobytes()], t322=[16], t323=[16], t338=[1])
+    for compression in ("tiff_lzw", "zstd"):
+        yield f"float-predicted-{compression}.tiff", save(s.convert("F"), "TIFF", compression=compression, tiffinfo={317: 3})
+    yield "big.tiff", save(s, "TIFF", big_tiff=True, compression="zstd", tiffinfo={317: 2})
+    yield "big-turned.tiff", save(rgba, "TIFF", big_tiff=True, tiffinfo={0x0112: 6})
+    yield "grey12.tiff", raw_tiff("II", 21, 13, 12, 1, 1, [noise(13 * 32, 6).tobytes()])
     yield "planes.tiff", raw_tiff("II", 21, 13, 8, 3, 2, [noise(273, k).tobytes() for k in (1, 2, 3)], t284=[2])
     yield "exif3.tiff", save(s, "TIFF", tiffinfo={0x0112: 3})
 
