@@ -119,6 +119,7 @@ func (m *Model) openIDEFICS(raw []byte, files model.Files, opt Options) error {
 	}
 	b := opt.builder(src, ideficsPart)
 	inner := b.Sub("model")
+	look.Pool = inner.Sub("vision_model").Has(pooledNorm)
 	m.Vision = clip.New(look, inner.Sub("vision_model"))
 	if c.UseResampler {
 		r, err := c.resampler(look.HiddenSize)

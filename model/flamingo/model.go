@@ -35,6 +35,7 @@ type Model struct {
 	Tokenizer *tokenizer.Pipeline
 
 	dialect   dialect
+	compare   *tensor.Tensor // nil, or the encoder's own projection of a picture as a whole, [out, width]
 	processor picture.Processor
 	params    []*tensor.Tensor // where Options.Gradients asked for them
 	files     []*weights.File

@@ -13,6 +13,7 @@ import (
 	"dragoman/internal/hint"
 	"dragoman/model"
 	"dragoman/nn"
+	"dragoman/tensor"
 	"dragoman/tokenizer"
 	"dragoman/vision/clip"
 	"dragoman/weights"
@@ -158,6 +159,7 @@ func (m *Model) openCLIP(name string, files model.Files, opt Options) (int, erro
 	}
 	var src weights.Source = f
 	var c clip.Config
+	all := src
 	found := weights.IsOpenCLIP(src)
 	if found {
 		if src, err = weights.OpenCLIP(src); err != nil {
@@ -177,10 +179,40 @@ func (m *Model) openCLIP(name string, files model.Files, opt Options) (int, erro
 	if err != nil {
 		return 0, fmt.Errorf("clip_vision_encoder_path: %w", err)
 	}
-	c.Patches = true
+	c.Patches, c.Pool = true, b.Has(pooledNorm)
+	if c.Pool {
+		if m.compare, err = projection(all, c.HiddenSize); err != nil {
+			return 0, fmt.Errorf("clip_vision_encoder_path: %w", err)
+		}
+	}
 	m.Vision = clip.New(c, b)
 	m.params = append(m.params, b.Params()...)
 	return c.HiddenSize, b.Err()
+}
+
+// pooledNorm is the norm of what CLIP takes a picture for as a whole, which nothing but comparing pictures needs.
+const pooledNorm = "post_layernorm.weight"
+
+// projection reads what CLIP compares pictures by, [out, width], as transformers or open_clip name it; nil where an encoder stands by itself.
+func projection(src weights.Source, width int) (*tensor.Tensor, error) {
+	if t, ok := src.Lookup("visual_projection.weight"); ok && len(t.Shape) == 2 && t.Shape[1] == width {
+		x, err := t.Float32()
+		return tensor.FromFloats(x, t.Shape...), err
+	}
+	t, ok := src.Lookup("visual.proj")
+	if !ok || len(t.Shape) != 2 || t.Shape[0] != width {
+		return nil, nil
+	}
+	x, err := t.Float32()
+	if err != nil {
+		return nil, err
+	}
+	out := t.Shape[1]
+	turned := make([]float32, len(x))
+	for i, v := range x {
+		turned[i%out*width+i/out] = v
+	}
+	return tensor.FromFloats(turned, out, width), nil
 }
 
 // readCLIP reads transformers' configuration of an encoder, by itself or in a whole model's.

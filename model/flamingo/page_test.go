@@ -1,6 +1,13 @@
 package flamingo
 
-import "testing"
+import (
+	"math"
+	"path/filepath"
+	"testing"
+
+	"dragoman/tensor"
+	"dragoman/weights"
+)
 
 // TestIDEFICSDialogue writes a conversation as transformers' documentation of IDEFICS has it for models that follow instructions, and
 // examples as turns of one.
@@ -39,5 +46,71 @@ func TestLines(t *testing.T) {
 	if got, want := m.dialect.page(m.Prompt([]Shot{{Pictures: 1, Question: "what?", Text: "a cat"}}, Shot{Pictures: 1, Question: "who?"})),
 		"<s>"+picture+"Question: what? Answer: a cat\n"+picture+"Question: who? Answer:"; got != want {
 		t.Errorf("wrote %q, want %q", got, want)
+	}
+}
+
+// TestWholePicture compares pictures by what CLIP pools of them, and, where the encoder's file has it, by CLIP's projection of that, under
+// either name.
+func TestWholePicture(t *testing.T) {
+	whole := func(dir string) []float32 {
+		m, err := Open(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		p := m.Processor()
+		values := make([]float32, p.Len())
+		for i := range values {
+			values[i] = float32(i%13) / 13
+		}
+		run := tensor.NewRun(tensor.Options{})
+		pixels := tensor.FromFloats(values, 1, 3, p.Size[0], p.Size[1])
+		media, w := m.Glance(run, pixels)
+		look := m.Look(run, pixels, 1)
+		for i, v := range media.Data() {
+			if v != look.Data()[i] {
+				t.Fatal("a glance sees another picture")
+			}
+		}
+		if pooled := m.Vision.Encode(run, pixels).Pooled; pooled == nil || m.compare == nil && pooled.Data()[0] != w.Data()[0] {
+			t.Error("what CLIP pools is not what pictures are compared by")
+		}
+		return append([]float32(nil), w.Data()...)
+	}
+	whole("testdata/idefics")
+	plain := whole("testdata/openflamingo-opt")
+	const out = 5
+	width := len(plain)
+	matrix := make([]float32, out*width)
+	for i := range matrix {
+		matrix[i] = float32(i%7) - 3
+	}
+	dir := copied(t, "openflamingo-opt")
+	path := filepath.Join(dir, "vision", "model.safetensors")
+	var tensors []weights.Tensor
+	for _, name := range openFile(t, "testdata/openflamingo-opt/vision/model.safetensors").Names() {
+		w, _ := openFile(t, "testdata/openflamingo-opt/vision/model.safetensors").Lookup(name)
+		tensors = append(tensors, w)
+	}
+	if err := weights.WriteSafetensors(path, append(tensors, weights.FromFloat32("visual_projection.weight", []int{out, width}, matrix)), nil); err != nil {
+		t.Fatal(err)
+	}
+	got := whole(dir)
+	for o := range out {
+		var want float64
+		for k, v := range plain {
+			want += float64(v) * float64(matrix[o*width+k])
+		}
+		if len(got) != out || math.Abs(float64(got[o])-want) > 1e-4 {
+			t.Fatalf("compared by %v, want %v at %d", got, want, o)
+		}
+	}
+	turned := make([]float32, out*width)
+	for i, v := range matrix {
+		turned[i%width*out+i/width] = v
+	}
+	p, err := projection(weights.NewMemory(weights.FromFloat32("visual.proj", []int{width, out}, turned)), width)
+	if err != nil || p.Data()[1] != matrix[1] || p.Data()[width] != matrix[width] {
+		t.Errorf("open_clip's projection is %v (%v)", p, err)
 	}
 }

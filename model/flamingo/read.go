@@ -1,6 +1,7 @@
 package flamingo
 
 import (
+	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/tensor"
 )
@@ -23,12 +24,16 @@ func (m *Model) resampled(run *tensor.Run, features *tensor.Tensor) *tensor.Tens
 }
 
 // Glance looks at one picture [1, 3, H, W]: what the text looks at, [latents, width], and the picture as a whole, a vector by whose
-// direction pictures can be compared: what the encoder itself pools, or the mean of its patches.
+// direction pictures can be compared: what the encoder itself pools (CLIP: its class token, normed, and projected where the projection is
+// there), or the mean of its patches.
 func (m *Model) Glance(run *tensor.Run, pixels *tensor.Tensor) (media, whole *tensor.Tensor) {
 	f := m.Vision.Encode(run, pixels)
 	if whole = f.Pooled; whole == nil {
 		s := m.Vision.Shape()
 		whole = run.MeanAxis(run.Slice(f.Tokens, 1, s.First, f.Tokens.Dim(1)), 1)
+	}
+	if f.Pooled != nil && m.compare != nil {
+		whole = run.Linear(whole, m.compare, nil, kernel.NoAct)
 	}
 	media = m.resampled(run, f.Tokens)
 	return run.Reshape(media, media.Dim(1), media.Dim(2)), run.Reshape(whole, whole.Len())
