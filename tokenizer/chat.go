@@ -11,6 +11,9 @@ type Message struct {
 // TurnStart is the token that begins a turn in ChatML.
 const TurnStart = "<|im_start|>"
 
+// TurnEnd is the token that ends one.
+const TurnEnd = "<|im_end|>"
+
 // DefaultSystem is the system turn that SmolLM2's template puts before a
 // conversation that has none.
 const DefaultSystem = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -22,7 +25,7 @@ const DefaultSystem = "You are a helpful AI assistant named SmolLM, trained by H
 func ChatML(messages []Message, system string, answer bool) string {
 	var out strings.Builder
 	turn := func(role, text string) {
-		out.WriteString(TurnStart + role + "\n" + text + "<|im_end|>\n")
+		out.WriteString(TurnStart + role + "\n" + text + TurnEnd + "\n")
 	}
 	if system != "" && len(messages) > 0 && messages[0].Role != "system" {
 		turn("system", system)

@@ -2,8 +2,10 @@ package flamingo
 
 import (
 	"fmt"
+	"slices"
 
 	"dragoman/internal/hint"
+	"dragoman/tokenizer"
 )
 
 // Part is a stretch of a page: text, or a picture in its place.
@@ -43,13 +45,28 @@ type Turn struct {
 	Parts []Part
 }
 
-// Chat is a page of a conversation whose next turn is the model's, as the model's family writes it; one that was taught no turns reads what
-// was said, a line a turn.
+// Chat is a page of a conversation whose next turn is the model's, as the model's family writes it, or else as the language model was
+// taught to talk, in ChatML; one that was taught no turns reads what was said, a line a turn.
 func (m *Model) Chat(turns []Turn) []Part {
 	if parts := m.dialect.chat(turns); parts != nil {
 		return parts
 	}
 	var w writer
+	if _, ok := m.Tokenizer.ID(tokenizer.TurnStart); ok {
+		if len(turns) > 0 && turns[0].Role != "system" {
+			turns = slices.Insert(slices.Clone(turns), 0, Turn{"system", []Part{{Text: tokenizer.DefaultSystem}}})
+		}
+		for _, t := range append(turns, Turn{Role: "assistant"}) {
+			w.text(tokenizer.TurnStart + t.Role + "\n")
+			for _, p := range t.Parts {
+				w.part(p)
+			}
+			if len(t.Parts) > 0 {
+				w.text(tokenizer.TurnEnd + "\n")
+			}
+		}
+		return w.parts
+	}
 	for i, t := range turns {
 		if i > 0 {
 			w.text("\n")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"dragoman/tensor"
+	"dragoman/tokenizer"
 	"dragoman/weights"
 )
 
@@ -39,6 +40,14 @@ func TestLines(t *testing.T) {
 	m := openTiny(t, "openflamingo-opt", Options{})
 	turns := []Turn{{"user", []Part{{Picture: true}, {Text: "what?"}}}, {"assistant", []Part{{Text: "a"}}}, {"user", []Part{{Text: "b"}}}}
 	if got, want := m.dialect.page(m.Chat(turns)), "<image>what?\na\nb"; got != want {
+		t.Errorf("wrote %q, want %q", got, want)
+	}
+	if err := m.Tokenizer.AddSpecial(tokenizer.TurnStart); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := m.dialect.page(m.Chat(turns)), tokenizer.ChatML([]tokenizer.Message{
+		{Role: "user", Text: "<image>what?"}, {Role: "assistant", Text: "a"}, {Role: "user", Text: "b"},
+	}, tokenizer.DefaultSystem, true); got != want {
 		t.Errorf("wrote %q, want %q", got, want)
 	}
 	m = openTiny(t, "idefics-plain", Options{})
