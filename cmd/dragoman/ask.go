@@ -49,8 +49,8 @@ model's. Files are found from where the file that names them is.`,
 			return usagef("--prompt excludes --shot, --shots and --support: --page writes pictures and text in any order")
 		case given && support.path != "":
 			return usagef("--support chooses the examples: it excludes --shot and --shots")
-		case support.path == "" && (support.features != "" || cmd.Flags().Changed("shots-n")):
-			return usagef("--shots-n and --features are about --support, which is not given")
+		case support.path == "" && (support.features != "" || len(support.where) > 0 || cmd.Flags().Changed("shots-n")):
+			return usagef("--shots-n, --support-where and --features are about --support, which is not given")
 		case shotsN < 1 || shotsN > maxShots:
 			return usagef("--shots-n must be from 1 to %d: %d", maxShots, shotsN)
 		case len(args) == 0 && g.Prompt != "":
@@ -108,7 +108,7 @@ func (c *cli) askLike(cmd *cobra.Command, args []string, question string, images
 	if err := c.checkGenerate(g); err != nil {
 		return err
 	}
-	shots, _, set, err := supportRows(f.path, question)
+	shots, set, err := supportRows(f, question)
 	if err != nil {
 		return err
 	}

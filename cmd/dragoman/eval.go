@@ -156,7 +156,7 @@ func openWanted(path string, wanted data.Where) ([]eval.Item, io.Closer, error) 
 	items, closer, err := openItems(path, wanted)
 	if err == nil && len(items) == 0 {
 		closer.Close()
-		return nil, nil, hint.Wrap(fmt.Errorf("reading pairs: %s: no row fits --where", path), "the fields of a row are those of its JSON object or its table's columns")
+		return nil, nil, hint.Wrap(fmt.Errorf("reading pairs: %s: no row fits", path), "the fields of a row are those of its JSON object or its table's columns")
 	}
 	return items, closer, err
 }

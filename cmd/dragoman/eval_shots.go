@@ -24,7 +24,7 @@ type shotFlags struct {
 }
 
 // shotFlagNames are those that only a model has a use for that reads pages.
-var shotFlagNames = []string{"shots-n", "seeds", "examples", "same-examples", "support", "features", "choices", "choice", "choices-file", "classes", "per-token", "permutations"}
+var shotFlagNames = []string{"shots-n", "seeds", "examples", "same-examples", "support", "support-where", "features", "choices", "choice", "choices-file", "classes", "per-token", "permutations"}
 
 func shotFlagsOf(cmd *cobra.Command) *shotFlags {
 	s := &shotFlags{}
@@ -58,8 +58,8 @@ func (s *shotFlags) check(c *cli) error {
 		return usagef("--classes excludes --choices, --choice and --choices-file")
 	case len(s.counts) == 0 || len(s.seeds) == 0:
 		return usagef("--shots-n and --seeds must not be empty")
-	case s.support.path == "" && (s.support.features != "" || s.fixed || s.examples == "similar"):
-		return usagef("--features, --same-examples and --examples are about --support, which is not given")
+	case s.support.path == "" && (s.support.features != "" || len(s.support.where) > 0 || s.fixed || s.examples == "similar"):
+		return usagef("--support-where, --features, --same-examples and --examples are about --support, which is not given")
 	}
 	for i, n := range s.counts {
 		switch {
@@ -83,7 +83,11 @@ func (s *shotFlags) check(c *cli) error {
 func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []string, wanted data.Where, name string, o eval.Options, said string) error {
 	var support []eval.Item
 	if s.support.path != "" {
-		items, closer, err := openItems(s.support.path, nil)
+		only, err := parseWhere(s.support.where)
+		if err != nil {
+			return err
+		}
+		items, closer, err := openWanted(s.support.path, only)
 		if err != nil {
 			return err
 		}

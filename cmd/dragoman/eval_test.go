@@ -52,13 +52,13 @@ func TestEvalShots(t *testing.T) {
 	if err != nil || bytes.Count(lines, []byte("\n")) != 18 || !bytes.Contains(lines, []byte(`"shots":1,"seed":2`)) {
 		t.Errorf("said %s (%v)", lines, err)
 	}
-	status, out, _ = call(t, "eval", "-q", "--model", model, "--classes", "--shots-n", "1", "--examples", "similar", "--support", tinyPairs, "--where", "split=held", tinyPairs)
+	status, out, _ = call(t, "eval", "-q", "--model", model, "--classes", "--shots-n", "1", "--examples", "similar", "--support", tinyPairs, "--support-where", "split=train", "--where", "split=held", tinyPairs)
 	if status != 0 || !strings.Contains(out, "| accuracy | 6 | similar |") {
 		t.Errorf("%d: %s", status, out)
 	}
 	for bad, want := range map[string]int{
 		"--shots-n 4": 2, "--shots-n 0,0 --support x": 2, "--shots-n -1 --support x": 2, "--seeds 1,1": 2, "--examples any": 2, "--examples similar": 2,
-		"--classes --choices a": 2, "--permutations 2": 2, "--support none.jsonl": 1, "--shots-n 99 --support " + tinyPairs: 1, "--rerank 3": 2,
+		"--classes --choices a": 2, "--permutations 2": 2, "--support none.jsonl": 1, "--support-where split=train": 2, "--support-where split=none --shots-n 1 --support " + tinyPairs: 1, "--shots-n 99 --support " + tinyPairs: 1, "--rerank 3": 2,
 	} {
 		if status, out, errs := call(t, append([]string{"eval", "-q", "--model", model, tinyPairs}, strings.Fields(bad)...)...); status != want || strings.Count(errs, "\n") > 2 {
 			t.Errorf("%s: %d: %s%s", bad, status, out, errs)

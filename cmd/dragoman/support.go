@@ -15,40 +15,46 @@ import (
 type supportFlags struct {
 	path     string
 	features string
+	where    []string
 }
 
 func supportFlagsOf(cmd *cobra.Command) *supportFlags {
 	s := &supportFlags{}
 	cmd.Flags().StringVar(&s.path, "support", "", "examples to choose from, pairs as eval reads them (a folder, JSONL, CSV, tar shards, parquet)")
 	cmd.Flags().StringVar(&s.features, "features", "", "keep what the encoder sees in the support's pictures in this .safetensors file, for the next time")
+	cmd.Flags().StringArrayVar(&s.where, "support-where", nil, "only rows of the support with FIELD=VALUE, VALUE|VALUE, or FIELD=!VALUE (may be given again)")
 	return s
 }
 
 // maxShots is more examples than any context holds.
 const maxShots = 1 << 12
 
-// supportRows reads the examples: of several texts the first, and where a row has no question of its own, the given one. Pictures tells
-// their pictures apart. The data must stay open while they are used.
-func supportRows(path, question string) (shots []dragoman.Shot, pictures []string, set data.Dataset, err error) {
-	if set, err = data.Open(path, data.Options{}); err != nil {
-		return nil, nil, nil, err
+// supportRows reads the examples: of several texts the first, and where a row has no question of its own, the given one. The data must
+// stay open while they are used.
+func supportRows(f *supportFlags, question string) (shots []dragoman.Shot, set data.Dataset, err error) {
+	wanted, err := parseWhere(f.where)
+	if err != nil {
+		return nil, nil, err
+	}
+	if set, err = data.Open(f.path, data.Options{}); err != nil {
+		return nil, nil, err
 	}
 	for i := range set.Len() {
 		row, err := set.Row(i)
-		if err != nil {
+		if err != nil || !wanted.Wants(row.Extra) {
 			continue
 		}
 		s := dragoman.Shot{Images: []dragoman.Image{dragoman.ImageFunc(row.Picture(), row.Bytes)}, Question: question, Text: row.Texts[0]}
 		if row.Question != "" {
 			s.Question = row.Question
 		}
-		shots, pictures = append(shots, s), append(pictures, row.Picture())
+		shots = append(shots, s)
 	}
 	if len(shots) == 0 {
 		_ = set.Close()
-		return nil, nil, nil, hint.Wrap(fmt.Errorf("reading a support: %s: it has no pairs", path), "a pair is a picture with its text, as `dragoman eval` reads them")
+		return nil, nil, hint.Wrap(fmt.Errorf("reading a support: %s: it has no pairs, or none that fits --support-where", f.path), "a pair is a picture with its text, as `dragoman eval` reads them")
 	}
-	return shots, pictures, set, nil
+	return shots, set, nil
 }
 
 // openSupport looks at the examples' pictures.
