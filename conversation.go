@@ -8,12 +8,14 @@ import (
 	"dragoman/model/flamingo"
 )
 
-// Conversation is one that goes on. Its pictures are looked at once. It is one caller's, and not for concurrent use.
+// Conversation is one that goes on. Its pictures are looked at once, and a model that reads pages reads what was said before once. It is one
+// caller's, and not for concurrent use.
 type Conversation struct {
 	m     *Model
 	said  []Message
 	turns []flamingo.Turn // the same, of a model that reads pages
 	shown []*glance
+	begun *beginning // nil, or what was read before the last answer
 }
 
 // Converse begins a conversation; system, unless empty, is what the model is told of itself.
@@ -70,10 +72,35 @@ func (m *Model) converse(ctx context.Context, c *Conversation, g *Generate) (*Te
 		if err != nil {
 			return nil, err
 		}
-		return m.continueLeaf(ctx, what, l, g)
+		return c.readOn(ctx, what, l, g)
 	}
 	if len(c.shown) > 0 {
 		return nil, m.noPages(what)
 	}
 	return m.chatAlone(ctx, what, c.said, g)
+}
+
+// readOn reads what has come since, and goes on.
+func (c *Conversation) readOn(ctx context.Context, what string, l *leaf, g *Generate) (*Text, error) {
+	m := c.m
+	d, release := m.decoder()
+	defer release()
+	spent := Seconds{Load: m.load}
+	from, pictures := 0, 0
+	if b := c.begun; b != nil && len(b.ids) < len(l.ids) && slices.Equal(b.ids, l.ids[:len(b.ids)]) {
+		if err := d.Resume(b.kept); err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		from = len(b.ids)
+		pictures = max(0, m.pages.Pictures(b.ids)-1) // what follows still sees the last of them
+	}
+	if err := m.readLeaf(ctx, d, l, from, pictures, &spent); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	kept, err := d.Keep()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	c.begun = &beginning{l.ids, kept}
+	return m.goOn(ctx, d, l, g, spent)
 }

@@ -96,7 +96,7 @@ func (m *Model) readLeaf(ctx context.Context, d *language.Decoder, l *leaf, from
 		return err
 	}
 	began := time.Now()
-	err = m.pages.Read(d, l.ids[from:], media)
+	err = m.pages.ReadOn(d, l.ids, from, media)
 	spent.Prefill += time.Since(began).Seconds()
 	return err
 }

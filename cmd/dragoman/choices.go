@@ -17,10 +17,11 @@ type choiceFlags struct {
 	list []string // separated by commas
 	each []string
 	file string
+	cmd  *cobra.Command
 }
 
 func choiceFlagsOf(cmd *cobra.Command, g *dragoman.Generate) *choiceFlags {
-	c := &choiceFlags{}
+	c := &choiceFlags{cmd: cmd}
 	f := cmd.Flags()
 	f.StringSliceVar(&c.list, "choices", nil, "the answer is one of these texts, A,B,C: the likeliest (may be given again)")
 	f.StringArrayVar(&c.each, "choice", nil, "one more such text, which may hold commas (may be given again)")
@@ -55,6 +56,9 @@ func (f *choiceFlags) read(c *cli, g *dragoman.Generate, others bool) error {
 		if len(g.Choices) == 0 {
 			return fmt.Errorf("reading choices: %s: it has none", f.file)
 		}
+	}
+	if len(g.Choices) == 0 && f.cmd.Flags().Changed("choices") {
+		return usagef("--choices has none: --choices A,B,C")
 	}
 	for i, t := range g.Choices {
 		if strings.TrimSpace(t) == "" {

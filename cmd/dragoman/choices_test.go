@@ -25,13 +25,14 @@ func TestChoiceFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	for args, want := range map[string][]string{
-		"--choices a,b --choices c":                            {"a", "b", "c"},
-		"--choices a,b --choice x,y --choices-file " + file:    {"a", "b", "x,y", "one, two", "three"},
-		"--choices a,a":                                        nil,
-		"--choices a,,b":                                       nil,
-		"--choices a --permutations 0":                         nil,
-		"--permutations 3":                                     nil,
-		"--per-token":                                          nil,
+		"--choices a,b --choices c":                         {"a", "b", "c"},
+		"--choices a,b --choice x,y --choices-file " + file: {"a", "b", "x,y", "one, two", "three"},
+		"--choices a,a":                                     nil,
+		"--choices=":                                        nil,
+		"--choices a,,b":                                    nil,
+		"--choices a --permutations 0":                      nil,
+		"--permutations 3":                                  nil,
+		"--per-token":                                       nil,
 		"--choices-file " + filepath.Join(t.TempDir(), "none"): nil,
 	} {
 		cmd, g := &cobra.Command{}, &dragoman.Generate{}

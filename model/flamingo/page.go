@@ -133,12 +133,7 @@ func (w *writer) pictures(n int) {
 
 // check refuses a text whose picture tokens are not as many as its pictures.
 func (m *Model) check(ids []int32, pictures int) error {
-	tokens := 0
-	for _, id := range ids {
-		if id == m.dialect.image() {
-			tokens++
-		}
-	}
+	tokens := m.Pictures(ids)
 	if tokens == pictures {
 		return nil
 	}

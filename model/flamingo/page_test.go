@@ -1,8 +1,12 @@
 package flamingo
 
 import (
+	"encoding/json"
+	"errors"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"dragoman/tensor"
@@ -32,6 +36,42 @@ func TestIDEFICSDialogue(t *testing.T) {
 		"<s>User:"+picture+"what?<end_of_utterance>\nAssistant: a cat<end_of_utterance>\nUser: Describe this image.<end_of_utterance>\nAssistant: b<end_of_utterance>\nUser:"+
 			"<fake_token_around_image><image><fake_token_around_image><image><fake_token_around_image>Describe this image.<end_of_utterance>\nAssistant:"; got != want {
 		t.Errorf("wrote\n%q, want\n%q", got, want)
+	}
+}
+
+// TestDialogueIDs compares a dialogue's ids with those that IdeficsProcessor makes of it (tools/oracle/dialogue.py).
+func TestDialogueIDs(t *testing.T) {
+	var want struct {
+		Turns [][2]json.RawMessage `json:"turns"` // a role, and parts: texts, or null for a picture
+		IDs   []int32              `json:"ids"`
+	}
+	raw, err := os.ReadFile("testdata/idefics/dialogue.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	var turns []Turn
+	for _, w := range want.Turns {
+		var turn Turn
+		var parts []*string
+		if err := errors.Join(json.Unmarshal(w[0], &turn.Role), json.Unmarshal(w[1], &parts)); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			if p == nil {
+				turn.Parts = append(turn.Parts, Part{Picture: true})
+			} else {
+				turn.Parts = append(turn.Parts, Part{Text: *p})
+			}
+		}
+		turns = append(turns, turn)
+	}
+	m := openTiny(t, "idefics", Options{})
+	ids, err := m.Encode(m.Chat(turns))
+	if err != nil || !slices.Equal(ids, want.IDs) {
+		t.Errorf("a dialogue is %v, want %v (%v)", ids, want.IDs, err)
 	}
 }
 

@@ -49,11 +49,36 @@ func (m *Model) Read(d *language.Decoder, ids []int32, media *tensor.Tensor) err
 	if err := m.check(ids, pictures); err != nil {
 		return err
 	}
+	return m.ReadOn(d, ids, 0, media)
+}
+
+// Pictures is how many pictures stand in a text.
+func (m *Model) Pictures(ids []int32) (n int) {
+	for _, id := range ids {
+		if id == m.dialect.image() {
+			n++
+		}
+	}
+	return n
+}
+
+// ReadOn is Read for a decoder that has read the first tokens of a text, up to from. Media are those of the text's last pictures that the
+// other tokens see: those behind from and the one before it.
+func (m *Model) ReadOn(d *language.Decoder, ids []int32, from int, media *tensor.Tensor) error {
 	if err := language.CheckIDs(ids, m.Language.Config().Vocab); err != nil {
 		return err
 	}
+	pictures, shown := m.Pictures(ids), 0
+	if media != nil {
+		shown = media.Dim(1)
+	}
+	seen := m.dialect.seen(ids, pictures)
+	mask := make([]uint8, 0, (len(ids)-from)*shown)
+	for i := from; i < len(ids); i++ {
+		mask = append(mask, seen[(i+1)*pictures-shown:(i+1)*pictures]...)
+	}
 	sight := m.Gates.See(d.Run(), media, 1, true)
-	sight.Show(m.dialect.seen(ids, pictures), len(ids))
+	sight.Show(mask, len(ids)-from)
 	d.Hook, d.Moved, d.Onward = sight.Hook, sight.Select, sight.Onward
-	return d.Prefill(m.Language.Embed(d.Run(), ids, 1, len(ids)), nil)
+	return d.Prefill(m.Language.Embed(d.Run(), ids[from:], 1, len(ids)-from), nil)
 }
