@@ -30,7 +30,7 @@ func shotFlagsOf(cmd *cobra.Command) *shotFlags {
 	s := &shotFlags{}
 	f := cmd.Flags()
 	f.IntSliceVar(&s.counts, "shots-n", []int{0}, "how many examples of --support are shown before each picture: a list, as 0,4,8,16,32")
-	f.UintSliceVar(&s.seeds, "seeds", []uint{0}, "what examples are drawn by: a list, one trial each")
+	f.UintSliceVar(&s.seeds, "seeds", nil, "what examples are drawn by: a list, one trial each (default: --seed)")
 	f.StringVar(&s.examples, "examples", "random", "which examples are shown: random, or similar to the picture (the most similar last)")
 	f.BoolVar(&s.fixed, "same-examples", false, "show the same random examples before every picture of a trial: they are read once")
 	s.support = supportFlagsOf(cmd)
@@ -56,8 +56,8 @@ func (s *shotFlags) check(c *cli) error {
 		return usagef("--same-examples excludes --examples similar")
 	case s.classes && len(s.generate.Choices) > 0:
 		return usagef("--classes excludes --choices, --choice and --choices-file")
-	case len(s.counts) == 0 || len(s.seeds) == 0:
-		return usagef("--shots-n and --seeds must not be empty")
+	case len(s.counts) == 0:
+		return usagef("--shots-n must not be empty")
 	case s.support.path == "" && (s.support.features != "" || len(s.support.where) > 0 || s.fixed || s.examples == "similar"):
 		return usagef("--support-where, --features, --same-examples and --examples are about --support, which is not given")
 	}
@@ -98,6 +98,9 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 	g.MaxTokens, g.MinTokens = o.MaxTokens, o.Generate.MinTokens
 	g.Beams, g.LengthPenalty = o.Generate.Beams, o.Generate.LengthPenalty
 	so := eval.ShotOptions{Shots: s.counts, Similar: s.examples == "similar", Fixed: s.fixed, Features: s.support.features}
+	if len(s.seeds) == 0 {
+		s.seeds = []uint{uint(c.seed)}
+	}
 	for _, seed := range s.seeds {
 		so.Seeds = append(so.Seeds, uint64(seed))
 	}
