@@ -29,6 +29,7 @@ type Text struct {
 	Logprobs     []float32 `json:"logprobs"` // natural logarithm, one a token, before temperature and penalties
 	Finish       string    `json:"finish"`   // "stop", "length", or "choice" where it was chosen
 	Choices      []Choice  `json:"choices,omitempty"`
+	Shown        []int     `json:"-"` // of a Support's examples, the numbers of those that were shown, the most similar last
 	PromptTokens int       `json:"prompt_tokens"`
 	Seconds      Seconds   `json:"seconds"`
 }

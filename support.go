@@ -151,7 +151,12 @@ func (s *Support) Answer(ctx context.Context, ask Shot, n int, g *Generate) (*Te
 	if err != nil {
 		return nil, err
 	}
-	return s.prompt(order).answer(ctx, seen, g)
+	t, err := s.prompt(order).answer(ctx, seen, g)
+	if err != nil {
+		return nil, err
+	}
+	t.Shown = order
+	return t, nil
 }
 
 // prompt is some of the examples, in order.

@@ -73,6 +73,9 @@ func TestSupport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if !slices.Equal(got.Shown, []int{5, 0}) {
+				t.Errorf("%s: %v are said to be shown", dir, got.Shown)
+			}
 			if want, err := m.AnswerLike(ctx, []dragoman.Shot{shots[5], shots[0]}, ask, g); err != nil || !slices.Equal(got.Logprobs, want.Logprobs) {
 				t.Errorf("%s: answers %v, behind the same examples %v (%v)", dir, got, want, err)
 			}

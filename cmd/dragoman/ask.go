@@ -22,7 +22,7 @@ question. --json gives each one's log-likelihood and its probability among them.
 A model that learnt from pages (IDEFICS, OpenFlamingo) takes examples: --shot IMAGE=TEXT, or --shots, a file of lines
 {"image": F or "images": [F, …], "question": Q, "text": T}, without a picture too; an example without a question of its own has
 the call's. Without QUESTION the pictures are described. Examples are read once for all pictures. --support names pairs of which, for each
-picture, the --shots-n most similar are shown, the most similar last. --page passes a page through as it is:
+picture, the --shots-n most similar are shown, the most similar last (--json lists them). --page passes a page through as it is:
 {"parts": [{"image": F}, {"text": T}, …]}, or a conversation, {"turns": [{"role": "user", "parts": […]}, …]}, whose next turn is the
 model's. Files are found from where the file that names them is.`,
 		Example: `  dragoman ask photo.jpg "What colour is the boat?"
@@ -108,7 +108,7 @@ func (c *cli) askLike(cmd *cobra.Command, args []string, question string, images
 	if err := c.checkGenerate(g); err != nil {
 		return err
 	}
-	shots, set, err := supportRows(f, question)
+	shots, names, set, err := supportRows(f, question)
 	if err != nil {
 		return err
 	}
@@ -127,6 +127,14 @@ func (c *cli) askLike(cmd *cobra.Command, args []string, question string, images
 		if err != nil {
 			return err
 		}
-		return c.emitText(name, text)
+		shown := make([]string, len(text.Shown))
+		for i, k := range text.Shown {
+			shown[i] = names[k]
+		}
+		return c.emit(struct {
+			Image string `json:"image"`
+			*dragoman.Text
+			Shots []string `json:"shots"` // what was shown before it
+		}{name, text, shown}, oneLine(text.Text))
 	})
 }

@@ -29,15 +29,15 @@ func supportFlagsOf(cmd *cobra.Command) *supportFlags {
 // maxShots is more examples than any context holds.
 const maxShots = 1 << 12
 
-// supportRows reads the examples: of several texts the first, and where a row has no question of its own, the given one. The data must
-// stay open while they are used.
-func supportRows(f *supportFlags, question string) (shots []dragoman.Shot, set data.Dataset, err error) {
+// supportRows reads the examples: of several texts the first, and where a row has no question of its own, the given one;
+// names tells their pictures apart. The data must stay open while they are used.
+func supportRows(f *supportFlags, question string) (shots []dragoman.Shot, names []string, set data.Dataset, err error) {
 	wanted, err := parseWhere(f.where)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if set, err = data.Open(f.path, data.Options{}); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for i := range set.Len() {
 		row, err := set.Row(i)
@@ -48,13 +48,13 @@ func supportRows(f *supportFlags, question string) (shots []dragoman.Shot, set d
 		if row.Question != "" {
 			s.Question = row.Question
 		}
-		shots = append(shots, s)
+		shots, names = append(shots, s), append(names, row.Picture())
 	}
 	if len(shots) == 0 {
 		_ = set.Close()
-		return nil, nil, hint.Wrap(fmt.Errorf("reading a support: %s: it has no pairs, or none that fits --support-where", f.path), "a pair is a picture with its text, as `dragoman eval` reads them")
+		return nil, nil, nil, hint.Wrap(fmt.Errorf("reading a support: %s: it has no pairs, or none that fits --support-where", f.path), "a pair is a picture with its text, as `dragoman eval` reads them")
 	}
-	return shots, set, nil
+	return shots, names, set, nil
 }
 
 // openSupport looks at the examples' pictures.
