@@ -23,17 +23,25 @@ var (
 	exp2Degree3 = [4]float32{0.9999252557754517, 0.6958334445953369, 0.22606723010540009, 0.07802452892065048}
 )
 
+// columnNumbers are those of a panel.
+var columnNumbers = [panel]int32{
+	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+}
+
 // softmaxRows is softmaxPanels; weights are float32, or bf16 where the kit's lanes are.
 func (e *Engine) softmaxRows(k *kit, b *softmaxBlock) {
 	switch {
 	case e.family < AVX512:
-		e.loops().softmaxPanels(b)
+		softmaxF32AVX2(b)
 	case k.unit == 2:
 		softmaxBF16AVX512(b)
 	default:
 		softmaxF32AVX512(b)
 	}
 }
+
+//go:noescape
+func softmaxF32AVX2(b *softmaxBlock)
 
 //go:noescape
 func softmaxF32AVX512(b *softmaxBlock)
@@ -44,23 +52,52 @@ func softmaxBF16AVX512(b *softmaxBlock)
 // maskScores is maskPanels.
 func (e *Engine) maskScores(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8) {
 	if e.family < AVX512 {
-		e.loops().maskPanels(acc, step, cols, scale, bias, mask, keyMask)
+		e.maskScoresEights(acc, step, cols, scale, bias, mask, keyMask)
 		return
 	}
 	maskScoresAVX512(acc, step, cols, scale, bias, mask, keyMask)
 }
+
+// maskScoresEights leaves the columns that fill no vector to the other loops: a bias and a mask end with them.
+func (e *Engine) maskScoresEights(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8) {
+	whole := cols &^ 7
+	maskScoresAVX2(acc, step, whole, scale, bias, mask, keyMask)
+	if whole == cols {
+		return
+	}
+	acc = (*float32)(unsafe.Add(unsafe.Pointer(acc), whole/panel*step+whole%panel*4))
+	if bias != nil {
+		bias = (*float32)(unsafe.Add(unsafe.Pointer(bias), 4*whole))
+	}
+	for _, m := range [2]**uint8{&mask, &keyMask} {
+		if *m != nil {
+			*m = (*uint8)(unsafe.Add(unsafe.Pointer(*m), whole))
+		}
+	}
+	e.loops().maskPanels(acc, step, cols-whole, scale, bias, mask, keyMask)
+}
+
+//go:noescape
+func maskScoresAVX2(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8)
 
 //go:noescape
 func maskScoresAVX512(acc *float32, step, cols int, scale float32, bias *float32, mask, keyMask *uint8)
 
 // storeScaled is storePanel.
 func (e *Engine) storeScaled(out *float32, stride int, acc *float32, rows, cols int, scales *float32) {
-	if e.family < AVX512 {
+	switch {
+	case e.family < AVX512 && cols%8 == 0:
+		storeScaledAVX2(out, stride, acc, rows, cols, scales)
+		return
+	case e.family < AVX512:
 		e.loops().storePanel(out, stride, acc, rows, cols, scales)
 		return
 	}
 	storeScaledAVX512(out, stride, acc, rows, cols, scales)
 }
+
+//go:noescape
+func storeScaledAVX2(out *float32, stride int, acc *float32, rows, cols int, scales *float32)
 
 //go:noescape
 func storeScaledAVX512(out *float32, stride int, acc *float32, rows, cols int, scales *float32)
@@ -69,13 +106,16 @@ func storeScaledAVX512(out *float32, stride int, acc *float32, rows, cols int, s
 func (e *Engine) slopeRows(k *kit, b *slopeBlock) {
 	switch {
 	case e.family < AVX512:
-		e.loops().slopePanels(b)
+		slopesF32AVX2(b)
 	case k.unit == 2:
 		slopesBF16AVX512(b)
 	default:
 		slopesF32AVX512(b)
 	}
 }
+
+//go:noescape
+func slopesF32AVX2(b *slopeBlock)
 
 //go:noescape
 func slopesF32AVX512(b *slopeBlock)

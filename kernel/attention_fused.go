@@ -336,7 +336,8 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 		s.sum[n] = inverse(s.sum[n])
 	}
 	sums := s.acc2.take(ceilDiv(a.D, panel) * step)
-	mulPanels(kit, &sums[0], step, rowsAt(&p[0], pLanes), &v[0], vPanel, panels*panel/kit.unit, rows, a.D, &s.pack.ahead)
+	seen := roundUp(ceilDiv(most, kit.unit), kit.pad)
+	mulPanels(kit, &sums[0], step, rowsAt(&p[0], pLanes), &v[0], vPanel, seen, rows, a.D, &s.pack.ahead)
 	for n := 0; n < rows; {
 		r := j.rowAt(bundle, kvHead, from+n)
 		run := min(a.Tq-r.i, rows-n)

@@ -5,8 +5,9 @@ import (
 	"unsafe"
 )
 
-// The elementwise half of attention between its products, in loops of the family's own: what attention_amd64.s does at once. Lanes
-// are f32 here. The results of softmaxPanels and slopePanels are in powers of two, as the assembly has them.
+// The elementwise half of attention between its products, in loops of the family's own: what attention_amd64.s and
+// attention_avx2_amd64.s do at once, and the reference of that. Lanes are f32 here. The results of softmaxPanels and slopePanels are in
+// powers of two, as the assembly has them.
 
 // panelRow is row i of a panel of scores, 32 columns.
 func panelRow(acc unsafe.Pointer, i int) []float32 {

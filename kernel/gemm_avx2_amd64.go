@@ -11,17 +11,14 @@ var avx2F32 = kit{
 	store: storeAVX2, stream: streamRowsAVX2,
 }
 
-// zipF32 copies k stored rows of f32 to lanes: whole panels by the assembly, what is narrower here.
+// zipF32 copies k stored rows of f32 to lanes.
 func zipF32(dst *uint32, _ DType, src *byte, stride, k, cols int) {
-	if cols == panel && k > 0 {
+	switch {
+	case k <= 0:
+	case cols == panel:
 		zipRowsAVX2(dst, src, stride, k)
-		return
-	}
-	to := unsafe.Slice(dst, k*panel)
-	for i := range k {
-		row := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(src), i*stride)), 4*cols)
-		copy(unsafe.Slice((*byte)(unsafe.Pointer(&to[i*panel])), 4*cols), row)
-		clear(to[i*panel+cols : (i+1)*panel])
+	default:
+		zipSomeAVX2(dst, src, stride, k, cols)
 	}
 }
 
@@ -52,5 +49,17 @@ func storeAVX2(c *float32, ldc int, acc *float32, rows, cols int, scale float32,
 		storeRowsAVX2(c, ldc, acc, rows, scale, bias, add)
 		return
 	}
-	storeGeneric(c, ldc, acc, rows, cols, scale, bias, add)
+	at := 0
+	behind := func(p *float32) *float32 {
+		if p == nil {
+			return nil
+		}
+		return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*at))
+	}
+	for ; at+8 <= cols; at += 8 {
+		storeEightAVX2(behind(c), ldc, behind(acc), rows, scale, behind(bias), add)
+	}
+	if at < cols {
+		storeGeneric(behind(c), ldc, behind(acc), rows, cols-at, scale, behind(bias), add)
+	}
 }

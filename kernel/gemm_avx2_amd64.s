@@ -126,6 +126,11 @@ next:
 	VMOVUPS 96(BX), Y8; \
 nobias:
 
+// COLUMNS makes m a mask of the columns from n on that there are fewer of than Y15 says.
+#define COLUMNS(n, m) \
+	VMOVDQU  ·columnNumbers+(4*n)(SB), m; \
+	VPCMPGTD m, Y15, m
+
 // func mulF32AVX2(acc *float32, r rowSide, v *uint32, units, rows, cols int, first bool, ahead *ahead)
 TEXT ·mulF32AVX2(SB), NOSPLIT, $0-88
 	MOVQ v+40(FP), DX
@@ -262,6 +267,38 @@ row:
 	VZEROUPPER
 	RET
 
+// func storeEightAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32, add bool): 8 columns
+TEXT ·storeEightAVX2(SB), NOSPLIT, $0-49
+	MOVQ c+0(FP), DI
+	MOVQ ldc+8(FP), R8
+	MOVQ acc+16(FP), SI
+	MOVQ rows+24(FP), DX
+	VBROADCASTSS scale+32(FP), Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ bias+40(FP), BX
+	TESTQ BX, BX
+	JZ   nobias
+	VMOVUPS (BX), Y5
+
+nobias:
+	MOVBLZX add+48(FP), AX
+
+row:
+	VMOVUPS (SI), Y0
+	VFMADD213PS Y5, Y4, Y0
+	TESTL AX, AX
+	JZ   put
+	VADDPS (DI), Y0, Y0
+
+put:
+	VMOVUPS Y0, (DI)
+	ADDQ $128, SI
+	LEAQ (DI)(R8*4), DI
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
 // func zipRowsAVX2(dst *uint32, src *byte, stride, k int): 32 lanes of each of k rows; what lies beside them is wanted next
 TEXT ·zipRowsAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
@@ -276,6 +313,34 @@ row:
 	VMOVUPS 96(SI), Y3
 	PREFETCHT0 128(SI)
 	PREFETCHT0 192(SI)
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ R8, SI
+	ADDQ $128, DI
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func zipSomeAVX2(dst *uint32, src *byte, stride, k, cols int): the same of cols < 32 lanes, and zeros
+TEXT ·zipSomeAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ k+24(FP), DX
+	VPBROADCASTD cols+32(FP), Y15
+	COLUMNS(0, Y4)
+	COLUMNS(8, Y5)
+	COLUMNS(16, Y6)
+	COLUMNS(24, Y7)
+
+row:
+	VMASKMOVPS (SI), Y4, Y0
+	VMASKMOVPS 32(SI), Y5, Y1
+	VMASKMOVPS 64(SI), Y6, Y2
+	VMASKMOVPS 96(SI), Y7, Y3
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)

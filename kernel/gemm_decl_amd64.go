@@ -68,6 +68,12 @@ func transpose8AVX2(dst *uint32, dstStride int, src *byte, srcStride, squares in
 func zipRowsAVX2(dst *uint32, src *byte, stride, k int)
 
 //go:noescape
+func zipSomeAVX2(dst *uint32, src *byte, stride, k, cols int)
+
+//go:noescape
+func storeEightAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32, add bool)
+
+//go:noescape
 func streamRowsAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32)
 
 //go:noescape
