@@ -38,16 +38,36 @@ func encode(d DType, dst []byte, src []float32) int {
 	if !convertAVX2 || n == 0 {
 		return 0
 	}
+	blocks := encodeQ80AVX2
 	switch d {
 	case F16:
 		encodeF16AVX2(&dst[0], &src[0], n)
+		return n
 	case BF16:
 		encodeBF16AVX2(&dst[0], &src[0], n)
+		return n
+	case Q8_0:
+	case Q4_0:
+		blocks = encodeQ40AVX2
+	case Q4_1:
+		blocks = encodeQ41AVX2
 	default:
 		return 0
 	}
+	for at := 0; at < n; {
+		at += 32 * blocks(&dst[d.RowBytes(at)], &src[at], (n-at)/32)
+		if at < n { // a block that is not for vectors
+			encodeGeneric(d, dst[d.RowBytes(at):], src[at:at+32])
+			at += 32
+		}
+	}
 	return n
 }
+
+//lint:file-ignore U1000 The assembly reads the order.
+
+// fourthByFourth puts back in order what two packings of vectors of eight have mixed.
+var fourthByFourth = [8]int32{0, 4, 1, 5, 2, 6, 3, 7}
 
 // The Go loops are decodeGeneric's and encodeGeneric's.
 
@@ -71,3 +91,12 @@ func encodeF16AVX2(dst *byte, src *float32, n int)
 
 //go:noescape
 func encodeBF16AVX2(dst *byte, src *float32, n int)
+
+//go:noescape
+func encodeQ80AVX2(dst *byte, src *float32, blocks int) (done int)
+
+//go:noescape
+func encodeQ40AVX2(dst *byte, src *float32, blocks int) (done int)
+
+//go:noescape
+func encodeQ41AVX2(dst *byte, src *float32, blocks int) (done int)

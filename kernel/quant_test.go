@@ -96,6 +96,65 @@ func TestConversionsMatchGeneric(t *testing.T) {
 	}
 }
 
+// Every kind of block that a quantiser's loop could see otherwise than the Go loop: ties, zeros of both signs, largest values of both,
+// numbers next to nothing and next to infinity, and what is no number.
+func TestQuantisersMatchGeneric(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	kinds := []func() float32{
+		func() float32 { return float32(r.NormFloat64()) },
+		func() float32 { return float32(r.IntN(255)-127) / 2 },
+		func() float32 { return float32(r.IntN(3)-1) * 8 },
+		func() float32 { return float32(math.Copysign(0, float64(r.IntN(2))-0.5)) },
+		func() float32 { return float32(r.IntN(2)) * float32(math.Copysign(1, r.NormFloat64())) },
+		func() float32 { return 4 + float32(r.IntN(32))/8 },
+		func() float32 { return float32(r.NormFloat64()) * 1e-38 },
+		func() float32 { return float32(r.NormFloat64()) * 1e-31 },
+		func() float32 { return float32(r.NormFloat64()) * 1e38 },
+		func() float32 { return awkward[r.IntN(len(awkward))] },
+		func() float32 { return math.Float32frombits(r.Uint32()) },
+	}
+	const blocks = 7
+	for _, d := range []DType{Q8_0, Q4_0, Q4_1} {
+		size := d.BlockBytes()
+		for range 3000 {
+			x := newGuarded(32*blocks, r.IntN(8)).x
+			for b := range blocks {
+				kind := kinds[r.IntN(len(kinds))]
+				for i := range 32 {
+					x[32*b+i] = kind()
+				}
+			}
+			got, want := make([]byte, blocks*size+9)[1:], make([]byte, blocks*size+9)[1:]
+			Encode(d, got, x)
+			encodeGeneric(d, want, x)
+			for b := range blocks {
+				if at := b * size; !bytes.Equal(got[at:at+size], want[at:at+size]) {
+					t.Fatalf("%v: %v is written as %x, want %x", d, x[32*b:32*b+32], got[at:at+size], want[at:at+size])
+				}
+			}
+			if !bytes.Equal(got, want) {
+				t.Fatalf("%v: wrote past the blocks", d)
+			}
+		}
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	x := make([]float32, 1<<16)
+	for i := range x {
+		x[i] = float32(i*i%1009) - 500
+	}
+	dst := make([]byte, 4*len(x))
+	for _, d := range allDTypes {
+		b.Run(d.String(), func(b *testing.B) {
+			b.SetBytes(4 << 16)
+			for range b.N {
+				Encode(d, dst, x)
+			}
+		})
+	}
+}
+
 func TestConvertRejectsShortRows(t *testing.T) {
 	for name, f := range map[string]func(){
 		"short source": func() { Decode(Q8_0, make([]float32, 64), make([]byte, 67)) },
