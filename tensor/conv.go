@@ -10,13 +10,15 @@ import (
 type ConvArgs struct {
 	Stride [2]int
 	Pad    [4]int
-	Groups int // 0 stands for 1; equal to the channels: depthwise
+	Groups int // 0 stands for 1; equal to the channels: depthwise; between: each reads and makes its share of the channels
 	Act    kernel.Act
 }
 
 // Conv2D convolves x [B, H, W, C] (channels last) with w [out, C/groups, kh, kw] (as PyTorch stores it) to [B, H', W', out].
-// There is one group, or one a channel.
 func (r *Run) Conv2D(x, w, b *Tensor, a ConvArgs) *Tensor {
+	if inGroups(x, w, a) {
+		return r.grouped(x, w, b, a)
+	}
 	o := op[convOp](r)
 	o.prepare(x, w, b, a)
 	o.y = r.New(o.batch, o.outHeight, o.outWidth, o.out)
