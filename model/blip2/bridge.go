@@ -3,6 +3,7 @@ package blip2
 import (
 	"dragoman/bridge/linear"
 	"dragoman/bridge/qformer"
+	"dragoman/bridge/resampler"
 	"dragoman/kernel"
 	"dragoman/nn"
 	"dragoman/tensor"
@@ -138,9 +139,10 @@ func scalar(b *nn.Builder, name string, first float32) *tensor.Tensor {
 }
 
 // SoftPrompt brings what the bridge has read into the language model's space, where it stands for words: the queries' answers, or,
-// in a model without queries' help, the picture as a whole.
+// in a model without queries' help, the picture as a whole or a resampler's latents.
 type SoftPrompt struct {
-	projection *qformer.Projection // of the queries' answers; nil where prefix stands for them
+	projection *qformer.Projection // of the queries' answers, or the resampler's latents; nil where prefix stands for them
+	resampler  *resampler.Resampler
 	prefix     *linear.Prefix
 	picture    *qformer.Projection // nil, or one more soft word from the picture as a whole
 	norm, bias *tensor.Tensor      // nil, or the layer norm behind them
@@ -148,9 +150,13 @@ type SoftPrompt struct {
 
 func newSoftPrompt(b *nn.Builder, c Config, groups []featureGroup, width int) *SoftPrompt {
 	s := &SoftPrompt{}
-	if c.Extras.SoftPrompt == softLinear {
+	switch {
+	case c.Extras.SoftPrompt == softLinear:
 		s.prefix = linear.NewPrefix(b.Sub("language_prefix"), c.summaryWidth(groups), c.QFormer.Queries, width)
-	} else {
+	case c.resampled():
+		s.resampler = resampler.New(b.Sub("language_resampler"), c.resampler())
+		s.projection = qformer.NewProjection(b.Sub("language_projection"), c.QFormer.FeatureWidth, width)
+	default:
 		s.projection = qformer.NewProjection(b.Sub("language_projection"), c.QFormer.Width, width)
 	}
 	if c.hasHead() {
@@ -171,13 +177,16 @@ func (s *SoftPrompt) Width() int {
 	return s.projection.Out()
 }
 
-// Forward turns the queries' answer, or the view's summary, and the picture as a whole where there is a head for it, to soft words
+// Forward turns the queries' answer, or the view's summary, or what a resampler reads of its tokens, and the picture as a whole where there is a head for it, to soft words
 // [batch, words, language width].
 func (s *SoftPrompt) Forward(run *tensor.Run, answer *qformer.Answer, v View) *tensor.Tensor {
 	var x *tensor.Tensor
-	if s.prefix != nil {
+	switch {
+	case s.prefix != nil:
 		x = s.prefix.Forward(run, v.Summary)
-	} else {
+	case s.resampler != nil:
+		x = s.projection.Forward(run, s.resampler.Forward(run, v.Tokens))
+	default:
 		x = s.projection.Forward(run, answer.Hidden)
 	}
 	if s.picture != nil {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"dragoman/bridge"
 	"dragoman/bridge/qformer"
+	"dragoman/bridge/resampler"
 	"dragoman/kernel"
 	"dragoman/nn"
 )
@@ -60,8 +62,9 @@ type Extras struct {
 	// Summary is what the picture as a whole is to its head and to a linear soft prompt: "pooled" and "classes", as far as they are
 	// among the features (alone if empty), and "mean" and "largest" of the encoder's tokens.
 	Summary []string `json:"picture_summary,omitempty"`
-	// SoftPrompt says what the language model reads: "queries", their answers (BLIP-2, also if empty), or "linear", a linear map of
-	// "pooled" and "classes" to as many words: the baseline without queries.
+	// SoftPrompt says what the language model reads: "queries", their answers (BLIP-2, also if empty); "linear", a linear map of
+	// "pooled" and "classes" to as many words: the baseline without queries; or, of the Q-Former's sizes and in its place, Flamingo's
+	// "resampler", or the "perceiver" before it, whose latents read the features alone.
 	SoftPrompt string `json:"soft_prompt,omitempty"`
 	// SoftPromptNorm puts a layer norm, language_norm, behind language_projection.
 	SoftPromptNorm bool `json:"soft_prompt_norm,omitempty"`
@@ -80,9 +83,25 @@ type Extras struct {
 
 // Values of Extras.SoftPrompt.
 const (
-	softQueries = "queries"
-	softLinear  = "linear"
+	softQueries   = "queries"
+	softLinear    = "linear"
+	softResampler = "resampler"
+	softPerceiver = "perceiver"
 )
+
+// resampled says whether a resampler stands in the Q-Former's place.
+func (c Config) resampled() bool {
+	return c.Extras.SoftPrompt == softResampler || c.Extras.SoftPrompt == softPerceiver
+}
+
+// resampler is that resampler, of the Q-Former's sizes.
+func (c Config) resampler() resampler.Config {
+	q := c.QFormer
+	return resampler.Config{
+		Width: q.FeatureWidth, Latents: q.Queries, Layers: q.Layers, Heads: q.Heads, HeadDim: q.FeatureWidth / max(1, q.Heads),
+		FeedForward: q.FeedForward, Act: bridge.Act{Kind: q.Act}, FeaturesOnly: c.Extras.SoftPrompt == softPerceiver, Eps: 1e-5,
+	}
+}
 
 // featureKinds are the values of Extras.Features.
 var featureKinds = []string{kindTokens, kindFine, kindPooled, kindClasses}
@@ -209,8 +228,12 @@ func (c Config) Validate() error {
 		if len(c.summary()) == 0 {
 			return fmt.Errorf("config.json: soft_prompt is linear, over features %v, none of which is of the whole picture", c.Extras.Features)
 		}
+	case softResampler, softPerceiver:
+		if err := c.resampler().Validate(); err != nil {
+			return fmt.Errorf("config.json: soft_prompt is %s: %w", c.Extras.SoftPrompt, err)
+		}
 	default:
-		return fmt.Errorf("config.json: soft_prompt is %q, neither queries nor linear", c.Extras.SoftPrompt)
+		return fmt.Errorf("config.json: soft_prompt is %q, none of %s, %s, %s, %s", c.Extras.SoftPrompt, softQueries, softLinear, softResampler, softPerceiver)
 	}
 	if n := c.Extras.Classes; n < 0 || n > 1<<20 {
 		return fmt.Errorf("config.json: classes is %d", n)

@@ -47,6 +47,9 @@ func (m *Model) speaks(name string) bool {
 	if m.Config.Extras.SoftPrompt == softLinear {
 		return isPrompt(name) || strings.HasPrefix(name, "picture_head.")
 	}
+	if m.Config.resampled() {
+		return isPrompt(name) || hasPrefixOf(name, []string{"picture_head.", "feature_"})
+	}
 	// The queries of InstructBLIP read text in the second stage, too.
 	return m.Config.Instruct || !isFirst(name)
 }

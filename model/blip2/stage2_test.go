@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"dragoman/generate"
@@ -55,20 +56,37 @@ func (m *Model) testLoss(run *tensor.Run, raw []float32, prompts, captions [][]i
 // of the one without queries.
 func TestStage2Gradients(t *testing.T) {
 	t.Run(softQueries, func(t *testing.T) { testStage2Gradients(t, tinyModel(t), 8) })
-	t.Run(softLinear, func(t *testing.T) { testStage2Gradients(t, tinyModel(t, withoutQueries), 3) })
+	for kind, least := range withoutQueries {
+		t.Run(kind, func(t *testing.T) { testStage2Gradients(t, tinyModel(t, unqueried(kind)), least) })
+	}
 }
 
-// withoutQueries turns a configuration into that of the linear baseline.
-func withoutQueries(c *Config) {
-	c.Extras.SoftPrompt = softLinear
-	c.Extras.Features = []string{kindTokens, kindPooled}
-	c.QFormer.FeatureWidth = 12
+// withoutQueries are the soft prompts that the Q-Former has no part in, and how many of their parameters have a gradient to speak of.
+var withoutQueries = map[string]int{softLinear: 3, softResampler: 8, softPerceiver: 8}
+
+// unqueried turns a configuration into one of those.
+func unqueried(kind string) func(c *Config) {
+	return func(c *Config) {
+		c.Extras.SoftPrompt = kind
+		c.Extras.Features = []string{kindTokens, kindPooled}
+		c.QFormer.FeatureWidth = 12
+	}
 }
 
-// TestLinearSoftPrompt: what is saved of the baseline without queries opens again, gives the same soft prompt, and has no
-// projection of queries.
-func TestLinearSoftPrompt(t *testing.T) {
-	m := tinyModel(t, withoutQueries)
+// TestWithoutQueries: what is saved of a soft prompt without queries opens again and gives the same words, and the Q-Former does not
+// learn. That the latents see one another makes a difference.
+func TestWithoutQueries(t *testing.T) {
+	words := map[string][]float32{}
+	for kind := range withoutQueries {
+		t.Run(kind, func(t *testing.T) { words[kind] = testWithoutQueries(t, kind) })
+	}
+	if slices.Equal(words[softResampler], words[softPerceiver]) {
+		t.Error("the plain Perceiver's words are the resampler's")
+	}
+}
+
+func testWithoutQueries(t *testing.T, kind string) []float32 {
+	m := tinyModel(t, unqueried(kind))
 	dir := t.TempDir()
 	if err := m.Save(dir); err != nil {
 		t.Fatal(err)
@@ -89,10 +107,11 @@ func TestLinearSoftPrompt(t *testing.T) {
 		t.Errorf("%d soft words for %d queries", words, queries)
 	}
 	for _, p := range m.StageParams(Learns{Second: true}) {
-		if !isPrompt(p.Name()) {
+		if !isPrompt(p.Name()) && !strings.HasPrefix(p.Name(), "feature_") {
 			t.Errorf("%s would learn", p.Name())
 		}
 	}
+	return want
 }
 
 func testStage2Gradients(t *testing.T, m *Model, atLeast int) {
