@@ -39,6 +39,9 @@ func (m *Model) pairPixels(ctx context.Context, img Image) (*tensor.Tensor, erro
 		return nil, context.Cause(ctx)
 	}
 	p := m.pair.Processor()
+	if err := p.Check(picture.W, picture.H); err != nil {
+		return nil, fmt.Errorf("reading a picture: %s: %w", img.name, err)
+	}
 	return tensor.FromFloats(p.Apply(picture, nil), 1, 3, p.Size[0], p.Size[1]), nil
 }
 

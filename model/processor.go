@@ -12,6 +12,9 @@ import (
 // pictures of the encoder's size.
 func (f Files) Processor(encoder picture.Processor, lenient bool) (picture.Processor, error) {
 	p, err := picture.LoadProcessor(f.Where("."))
+	if p.Uncut { // as large as the encoder reads, or an error for that picture
+		p.Size = encoder.Size
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return encoder, nil
