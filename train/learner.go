@@ -198,7 +198,7 @@ func (l *learner) validate() (map[string]float64, error) {
 	if l.plain == nil {
 		reqs := make([]request, len(t.held))
 		for i := range reqs {
-			reqs[i] = request{pair: &t.held[i], index: i, plain: true}
+			reqs[i] = request{pair: &t.held[i], index: -1, plain: true}
 		}
 		var err error
 		if l.plain, err = t.views.features(reqs); err != nil {

@@ -105,7 +105,7 @@ func (t *trainer) planEncoding(p *Plan) error {
 		if _, err := t.views.features(reqs); err != nil {
 			return err
 		}
-		views := len(t.train.pairs) * t.views.cached
+		views := len(t.train.pairs) * t.views.stored()
 		p.Encode = time.Since(began) / time.Duration(n) * time.Duration(views)
 		p.CacheBytes = int64(views) * int64(t.model.FeatureLen()) * 2
 	}
@@ -138,7 +138,7 @@ func (t *trainer) planStage(p *Plan, st *Stage) error {
 		took = time.Since(began)
 		if t.views.cached > 0 {
 			// Drawing and encoding the batch is the cache's time, not the step's.
-			took -= min(took, p.Encode/time.Duration(max(1, len(t.train.pairs)*t.views.cached))*time.Duration(st.Batch*st.Accumulate))
+			took -= min(took, p.Encode/time.Duration(max(1, len(t.train.pairs)*t.views.stored()))*time.Duration(st.Batch*st.Accumulate))
 		}
 	}
 	samples := st.Steps * st.Batch * st.Accumulate

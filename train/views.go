@@ -17,8 +17,8 @@ import (
 	"dragoman/weights"
 )
 
-// views makes what the frozen encoder sees of pictures: views drawn anew, or a few a picture that were drawn and encoded once and
-// lie on the disk.
+// views makes what the frozen encoder sees of pictures: views drawn anew, or the picture as it is and a few views of it that were drawn
+// and encoded once and lie on the disk.
 type views struct {
 	model   *blip2.Model
 	run     *tensor.Run // of the encoder, without a tape
@@ -57,7 +57,7 @@ func (v *views) close() {
 // request asks for one view of a pair.
 type request struct {
 	pair  *pair
-	index int    // of the pair among those trained on
+	index int    // of the pair among those trained on; negative: it is not one of them
 	view  uint64 // which of its views: the epoch, or a number in the cache
 	plain bool   // as outside of training
 }
@@ -65,7 +65,7 @@ type request struct {
 // features are what the model's Encode gives for each request, one after another.
 func (v *views) features(reqs []request) ([]float32, error) {
 	out := make([]float32, len(reqs)*v.model.FeatureLen())
-	if len(v.shards) > 0 && !reqs[0].plain {
+	if len(v.shards) > 0 && reqs[0].index >= 0 {
 		v.read(reqs, out)
 		return out, nil
 	}
@@ -113,13 +113,29 @@ func (v *views) draw(r request, pixels []float32) error {
 	return nil
 }
 
+// stored is how many rows a picture has in the cache: as it is, then its views, where they are others.
+func (v *views) stored() int {
+	if v.augment == nil {
+		return 1
+	}
+	return 1 + v.cached
+}
+
+// slot is which of them a request asks for.
+func (v *views) slot(r request) int {
+	if r.plain || v.augment == nil {
+		return 0
+	}
+	return 1 + int(r.view%uint64(v.cached))
+}
+
 // read takes views from the cache.
 func (v *views) read(reqs []request, out []float32) {
 	n := v.model.FeatureLen()
 	tensor.DefaultPool().Do(len(reqs), func(i, _ int) {
 		r := reqs[i]
 		t, _ := v.shards[r.index/shardRows].Lookup("features")
-		at := (r.index%shardRows*v.cached + int(r.view%uint64(v.cached))) * n
+		at := (r.index%shardRows*v.stored() + v.slot(r)) * n
 		kernel.Decode(kernel.F16, out[i*n:(i+1)*n], t.Data[2*at:2*(at+n)])
 	})
 }
@@ -164,34 +180,39 @@ func (v *views) fill(ctx context.Context, r *Recipe, set *pairSet, progress func
 
 func (v *views) fillShard(ctx context.Context, path string, set *pairSet, from int, progress func(done, all int)) error {
 	n, rows := v.model.FeatureLen(), min(shardRows, len(set.pairs)-from)
-	data := make([]byte, 2*n*v.cached*rows)
-	per := max(1, encodeBatch/v.cached)
-	out := make([]float32, per*v.cached*n)
+	stored := v.stored()
+	data := make([]byte, 2*n*stored*rows)
+	per := max(1, encodeBatch/stored)
+	out := make([]float32, per*stored*n)
 	for row := 0; row < rows; row += per {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		var reqs []request
 		for i := row; i < min(row+per, rows); i++ {
-			for view := range v.cached {
-				reqs = append(reqs, request{pair: &set.pairs[from+i], index: from + i, view: uint64(view)})
+			at := request{pair: &set.pairs[from+i], index: from + i}
+			plain := at
+			plain.plain = true
+			reqs = append(reqs, plain)
+			for at.view = range uint64(stored - 1) {
+				reqs = append(reqs, at)
 			}
 		}
 		if err := v.encode(reqs, out); err != nil {
 			return err
 		}
-		kernel.Encode(kernel.F16, data[2*n*v.cached*row:][:2*n*len(reqs)], out[:n*len(reqs)])
+		kernel.Encode(kernel.F16, data[2*n*stored*row:][:2*n*len(reqs)], out[:n*len(reqs)])
 		progress(from+row, len(set.pairs))
 	}
 	return weights.WriteSafetensors(path, []weights.Tensor{
-		{Name: "features", Type: weights.F16, Shape: []int{rows, v.cached, n}, Data: data},
+		{Name: "features", Type: weights.F16, Shape: []int{rows, stored, n}, Data: data},
 	}, nil)
 }
 
 // key names the cache by everything that its contents depend on: the encoder, how views are drawn, and the pictures.
 func (v *views) key(r *Recipe, set *pairSet) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "2 %s %s %d %d\n", v.model.EncodingHash(), r.Views.Augment, v.cached, v.seed)
+	fmt.Fprintf(h, "3 %s %s %d %d\n", v.model.EncodingHash(), r.Views.Augment, v.cached, v.seed)
 	sums := make([][sha256.Size]byte, len(set.pairs))
 	errs := make([]error, len(set.pairs))
 	tensor.DefaultPool().Do(len(set.pairs), func(i, _ int) {
