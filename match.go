@@ -50,8 +50,10 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 	}
 	if b.Heads.Match != nil {
 		logits := b.MatchLogits(run, seen.Pictures, make([]int32, len(texts)), t).Data()
-		for i := range scores {
-			scores[i].ITM = 1 / (1 + math.Exp(-b.MatchOdds(logits[2*i], logits[2*i+1], float32(scores[i].ITC))))
+		recall := m.system.Recall(run, seen.View)
+		for i, text := range texts {
+			odds := b.MatchOdds(logits[2*i], logits[2*i+1], float32(scores[i].ITC)) + recall.Odds(0, text)
+			scores[i].ITM = 1 / (1 + math.Exp(-odds))
 		}
 	}
 	if ctx.Err() != nil {

@@ -266,7 +266,7 @@ func logMatch(odds float64) float32 { return -float32(math.Log1p(math.Exp(-odds)
 
 // rerank shows the matching head the best candidates by cosine, of each picture and of each text that is right for one. The score is
 // HeadWeight·log p(match) + cosine/temperature: what the two heads, each trained as a classifier, say together. (The original evaluation adds
-// the bare cosine to the matching logit, with which the cosine hardly counts.) Both results are [rows, columns] of their direction.
+// the bare cosine to the matching logit, with which the cosine hardly counts.) Odds that count the cosine already are the score by themselves. Both results are [rows, columns] of their direction.
 func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float32, right []map[int]bool) (byImage, byText []float32, err error) {
 	n, count := len(e.items), len(labels)
 	type pair struct{ image, label int32 }
@@ -322,12 +322,19 @@ func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float
 			texts = append(texts, ids[p.label])
 		}
 		e.run.Reset()
-		look := e.m.Bridge.QFormer.Look(e.run, e.m.Features(e.run, raw).Tokens)
+		view := e.m.Features(e.run, raw)
+		recall := e.m.Recall(e.run, view)
+		look := e.m.Bridge.QFormer.Look(e.run, view.Tokens)
 		t := blip2.PadTexts(texts, max(0, e.m.Words.Special().Pad))
 		logits := e.m.Bridge.MatchLogits(e.run, look, rows, t).Data()
 		for i, p := range part {
 			cosine := scores[int(p.image)*count+int(p.label)]
-			known[p] = weight*logMatch(e.m.Bridge.MatchOdds(logits[2*i], logits[2*i+1], cosine)) + cosine/temperature
+			odds := e.m.Bridge.MatchOdds(logits[2*i], logits[2*i+1], cosine) + recall.Odds(int(rows[i]), labels[p.label])
+			if from := float32(e.m.Config.Extras.MatchFrom); from != 0 { // they count the cosine already
+				known[p] = weight*(float32(odds)-(cosine-from)/temperature) + cosine/temperature
+			} else {
+				known[p] = weight*logMatch(odds) + cosine/temperature
+			}
 		}
 		e.o.Progress(min(from+batch, len(pairs)), len(pairs))
 	}

@@ -26,6 +26,8 @@ type state struct {
 	Metrics  int64   `json:"metrics_bytes"`
 	Best     float64 `json:"best_validation"`
 	BestStep int     `json:"best_step"` // of the stage; 0: none yet
+
+	Recall []float64 `json:"match_memory,omitempty"` // of the model's configuration, once it is learnt
 }
 
 const stateVersion = 1

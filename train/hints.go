@@ -95,12 +95,18 @@ func (t *trainer) rememberPictures() error {
 		return nil
 	}
 	run := tensor.NewRun(tensor.Options{Compute: t.compute})
+	var of []int32
 	if t.model.Bridge.Head.Landmarks != nil {
 		t.model.Remember(t.labels.texts, t.model.EmbedTexts(run, t.labels.texts), nil, nil)
+		if t.model.Config.Extras.MatchMemory != nil {
+			for i := range t.model.Bridge.Head.Landmarks.Points.Dim(0) {
+				of = append(of, t.labels.of(t.train.pairs[i].texts[0]))
+			}
+			t.model.RememberLandmarks(of)
+		}
 		return nil
 	}
 	var pictures []float32
-	var of []int32
 	const step = 128
 	for from := 0; from < len(t.train.pairs); from += step {
 		to := min(from+step, len(t.train.pairs))

@@ -125,6 +125,7 @@ type Stage struct {
 
 	Ridge     float64 `yaml:"ridge,omitempty"`      // warm: the head starts as a ridge regression with this λ; 0: at random
 	NearRidge float64 `yaml:"near_ridge,omitempty"` // warm: the λ of the head's landmarks; default 0.3
+	Folds     string  `yaml:"folds,omitempty"`      // warm: a field of the rows; matching learns what remembered pictures tell from heads that are fitted without the pictures of one value each
 	Whiten    float64 `yaml:"whiten,omitempty"`     // warm: how far the variances of the captions' embeddings are evened out, from 0 to 1; and their mean taken away
 	Noise     float64 `yaml:"noise,omitempty"`      // warm: noise on the head's input, in standard deviations
 	Dropout   float32 `yaml:"dropout,omitempty"`    // warm: of the head's input
@@ -360,6 +361,9 @@ func (s *Stage) check() error {
 		if v.value < 1 {
 			return fmt.Errorf("%s: %d is not positive", v.key, v.value)
 		}
+	}
+	if s.Folds != "" && (s.Kind != KindWarm || s.Ridge == 0) {
+		return errors.New("folds: it is for warm stages that begin with a regression")
 	}
 	if s.LR <= 0 || s.LR > 10 {
 		return fmt.Errorf("lr: %v is not a rate", s.LR)

@@ -247,6 +247,9 @@ func (t *trainer) resume() error {
 		return err
 	}
 	t.state, t.last = s, name
+	if s.Recall != nil {
+		t.model.Config.Extras.MatchMemory = s.Recall
+	}
 	if t.metrics, err = openMetrics(t.out.path, s.Metrics); err != nil {
 		return err
 	}

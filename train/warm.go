@@ -18,6 +18,9 @@ type warmer struct {
 	scratch []float32
 }
 
+// mostViews is how many views of a picture a regression is fitted to.
+const mostViews = 4
+
 // smoothing is the share of the target that goes to all captions alike.
 const warmSmoothing = 0.1
 
@@ -32,7 +35,7 @@ func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
 	}
 	w := t.newColdWarmer(st)
 	if st.Steps > 0 {
-		x, _, err := w.summaries(false)
+		x, _, err := t.summaries(max(1, min(t.views.cached, mostViews)))
 		if err != nil {
 			return nil, err
 		}
@@ -45,15 +48,22 @@ func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
 	if t.state.Step > 0 || st.Ridge == 0 {
 		return w, nil
 	}
-	x, captions, err := w.summaries(t.model.Bridge.Head.Landmarks != nil)
+	views := max(1, min(t.views.cached, mostViews))
+	if t.model.Bridge.Head.Landmarks != nil {
+		views = 0
+	}
+	x, captions, err := t.summaries(views)
 	if err != nil {
 		return nil, err
 	}
 	r := regression{x: x, captions: captions, texts: w.texts, head: t.model.Bridge.Head}
-	return w, r.solve(st.Ridge, st.NearRidge)
+	if err := r.solve(st.Ridge, st.NearRidge); err != nil || st.Folds == "" {
+		return w, err
+	}
+	return w, w.learnRecall(x, captions)
 }
 
-var errNoHead = errors.New("model.qformer.picture_head: a warm stage trains the head, and there is none")
+var errNoHead = errors.New("model.qformer.picture_head: the stage takes a head of the picture, and there is none")
 
 // newColdWarmer is newWarmer without what has to be learnt from the pictures first.
 func (t *trainer) newColdWarmer(st *Stage) *warmer {
@@ -66,14 +76,10 @@ func (t *trainer) newColdWarmer(st *Stage) *warmer {
 	return w
 }
 
-// summaries are the head's inputs for every picture trained on, one view each (all of those in the cache), or the picture as it is
-// outside of training, with the number of its caption.
-func (w *warmer) summaries(plain bool) (x []float32, captions []int32, err error) {
-	t := w.t
-	each := max(1, min(t.views.cached, 4))
-	if plain {
-		each = 1
-	}
+// summaries are the head's inputs for so many views of every picture trained on (0: the picture as it is outside of training), with
+// the number of its caption.
+func (t *trainer) summaries(views int) (x []float32, captions []int32, err error) {
+	each, plain := max(1, views), views == 0
 	in := t.model.Bridge.Head.In()
 	run := tensor.NewRun(tensor.Options{})
 	const step = 256

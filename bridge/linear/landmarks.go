@@ -50,8 +50,8 @@ func (l *Landmarks) Settle() {
 	}
 }
 
-// Near is how near each picture c [batch, in] is to each landmark, from 0 to 1: [batch, n]. Nothing is recorded.
-func (l *Landmarks) Near(run *tensor.Run, c *tensor.Tensor) *tensor.Tensor {
+// Far is how far each picture c [batch, in] is from each landmark, as rate·|axes·c − point|²: [batch, n]. Nothing is recorded.
+func (l *Landmarks) Far(run *tensor.Run, c *tensor.Tensor) *tensor.Tensor {
 	recording := run.Recording()
 	run.SetRecording(false)
 	defer run.SetRecording(recording)
@@ -63,8 +63,17 @@ func (l *Landmarks) Near(run *tensor.Run, c *tensor.Tensor) *tensor.Tensor {
 		own := square(z.Data()[b*dims : (b+1)*dims])
 		row := y.Data()[b*n : (b+1)*n]
 		for j, s := range l.squares {
-			row[j] = float32(math.Exp(-rate * max(0, float64(own+s-2*row[j]))))
+			row[j] = float32(rate * max(0, float64(own+s-2*row[j])))
 		}
+	}
+	return y
+}
+
+// Near is how near each picture c [batch, in] is to each landmark, from 0 to 1: [batch, n]. Nothing is recorded.
+func (l *Landmarks) Near(run *tensor.Run, c *tensor.Tensor) *tensor.Tensor {
+	y := l.Far(run, c)
+	for i, v := range y.Data() {
+		y.Data()[i] = float32(math.Exp(-float64(v)))
 	}
 	return y
 }

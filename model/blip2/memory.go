@@ -22,7 +22,12 @@ type Memory struct {
 	Texts    *tensor.Tensor // [captions, shared]
 	Pictures *tensor.Tensor // [pictures, shared]; nil: none
 	Of       []int32        // the caption of each picture
-	Classes  []string       // nil, or what the encoder's classes are called, for hints about scenes
+	// Landmarks are the captions of the landmarks of the picture's head, where matching counts these.
+	Landmarks []int32
+	Classes   []string // nil, or what the encoder's classes are called, for hints about scenes
+
+	number map[string]int32 // of each caption
+	counts []int32          // how many landmarks each has
 }
 
 // nearShare is how much a likeness to a remembered picture counts beside the cosine with a caption.
@@ -31,9 +36,10 @@ const nearShare = 0.5
 const memoryFile = "memory.json"
 
 type memoryJSON struct {
-	Captions []string `json:"captions"`
-	Of       []int32  `json:"pictures,omitempty"`
-	Classes  []string `json:"classes,omitempty"`
+	Captions  []string `json:"captions"`
+	Of        []int32  `json:"pictures,omitempty"`
+	Landmarks []int32  `json:"landmarks,omitempty"`
+	Classes   []string `json:"classes,omitempty"`
 }
 
 // Scores says how well each remembered caption fits each picture: [B, captions].
@@ -137,7 +143,7 @@ func (m *Model) saveMemory(dir string) error {
 	if m.Memory == nil {
 		return nil
 	}
-	raw, err := json.Marshal(memoryJSON{m.Memory.Captions, m.Memory.Of, m.Memory.Classes})
+	raw, err := json.Marshal(memoryJSON{m.Memory.Captions, m.Memory.Of, m.Memory.Landmarks, m.Memory.Classes})
 	if err != nil {
 		return err
 	}
@@ -157,13 +163,19 @@ func (m *Model) openMemory(files Files, b *nn.Builder) error {
 	if err := json.Unmarshal(raw, &j); err != nil {
 		return fmt.Errorf("%s: %w", memoryFile, err)
 	}
-	for _, c := range j.Of {
-		if c < 0 || int(c) >= len(j.Captions) {
-			return fmt.Errorf("%s: a picture has caption %d of %d", memoryFile, c, len(j.Captions))
+	for _, list := range [][]int32{j.Of, j.Landmarks} {
+		for _, c := range list {
+			if c < 0 || int(c) >= len(j.Captions) {
+				return fmt.Errorf("%s: a picture has caption %d of %d", memoryFile, c, len(j.Captions))
+			}
 		}
 	}
+	if n := len(j.Landmarks); n > 0 && n != m.Config.Extras.PictureLandmarks {
+		return fmt.Errorf("%s: captions of %d landmarks, the model has %d", memoryFile, n, m.Config.Extras.PictureLandmarks)
+	}
 	b = b.Trainable(false).Sub("memory")
-	m.Memory = &Memory{Captions: j.Captions, Of: j.Of, Classes: j.Classes}
+	m.Memory = &Memory{Captions: j.Captions, Of: j.Of, Landmarks: j.Landmarks, Classes: j.Classes}
+	m.Memory.settle()
 	m.Memory.Texts = widened(b.Tensor("texts", nn.Init{}, len(j.Captions), m.Config.Shared))
 	if len(j.Of) > 0 {
 		m.Memory.Pictures = widened(b.Tensor("pictures", nn.Init{}, len(j.Of), m.Config.Shared))
@@ -194,6 +206,7 @@ func (m *Model) RestoreMemory(dir string) error {
 	}
 	m.Remember(mem.Captions, slices.Clone(mem.Texts.Data()), pictures, mem.Of)
 	m.Memory.Classes = mem.Classes
+	m.RememberLandmarks(mem.Landmarks)
 	return nil
 }
 
@@ -219,4 +232,11 @@ func (m *Model) Remember(captions []string, texts, pictures []float32, of []int3
 	if len(pictures) > 0 {
 		m.Memory.Pictures = fixed("memory.pictures", pictures)
 	}
+	m.Memory.settle()
+}
+
+// RememberLandmarks says which of the remembered captions each landmark of the picture's head had.
+func (m *Model) RememberLandmarks(of []int32) {
+	m.Memory.Landmarks = of
+	m.Memory.settle()
 }
