@@ -58,7 +58,7 @@ func (w *warmer) learnRecall(x []float32, captions []int32) error {
 // withoutFold fits a head to all pictures but a fold's, and has it rank the captions of these.
 func (w *warmer) withoutFold(x []float32, captions []int32, fold []int) ([]choice, error) {
 	h, in := w.t.model.Bridge.Head, w.t.model.Bridge.Head.In()
-	r := regression{texts: w.texts}
+	r := regression{texts: w.texts, axes: h.Landmarks.Axes}
 	for i, c := range captions {
 		if _, own := slices.BinarySearch(fold, i); !own {
 			r.x = append(r.x, x[i*in:(i+1)*in]...)

@@ -17,6 +17,7 @@ type regression struct {
 	captions []int32   // of each picture
 	texts    *tensor.Tensor
 	head     *linear.Head
+	axes     *tensor.Tensor // nil, or what the landmarks' axes are; otherwise they are the principal ones of the pictures
 }
 
 // reach is how near landmarks are heard: a picture as far away as most are counts exp(−reach). Wider ones would fit as well, but their
@@ -73,25 +74,14 @@ func (r *regression) landmarks(c, left []float32, lambda float64) error {
 	l := r.head.Landmarks
 	in, out, n := r.head.In(), r.head.Out(), len(r.captions)
 	marks, axes := l.Points.Dim(0), l.Axes.Dim(0)
-	covariance := products(c, in, c, in)
-	symmetric := mat.NewSymDense(in, nil)
 	var variance float64
-	for i := range in {
-		variance += float64(covariance[i*in+i]) / float64(n)
-		for j := range i + 1 {
-			symmetric.SetSym(i, j, float64(covariance[i*in+j]))
-		}
+	for _, v := range c {
+		variance += float64(v) * float64(v) / float64(n)
 	}
-	var eigen mat.EigenSym
-	if !eigen.Factorize(symmetric, true) {
-		return errors.New("landmarks: the principal axes of the pictures were not found")
-	}
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-	for a := range axes { // the largest come last
-		for i := range in {
-			l.Axes.Data()[a*in+i] = float32(vectors.At(i, in-1-a))
-		}
+	if r.axes != nil {
+		copy(l.Axes.Data(), r.axes.Data())
+	} else if err := principalAxes(c, in, axes, l.Axes.Data()); err != nil {
+		return err
 	}
 	run := tensor.NewRun(tensor.Options{})
 	some := tensor.FromFloats(c[:marks*in], marks, in)
@@ -109,6 +99,29 @@ func (r *regression) landmarks(c, left []float32, lambda float64) error {
 	for o := range out {
 		for j := range marks {
 			l.Values.Data()[o*marks+j] = left[j*out+o]
+		}
+	}
+	return nil
+}
+
+// principalAxes writes the directions in which rows c [n, in] around zero differ most.
+func principalAxes(c []float32, in, axes int, dst []float32) error {
+	covariance := products(c, in, c, in)
+	symmetric := mat.NewSymDense(in, nil)
+	for i := range in {
+		for j := range i + 1 {
+			symmetric.SetSym(i, j, float64(covariance[i*in+j]))
+		}
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(symmetric, true) {
+		return errors.New("landmarks: the principal axes of the pictures were not found")
+	}
+	var vectors mat.Dense
+	eigen.VectorsTo(&vectors)
+	for a := range axes { // the largest come last
+		for i := range in {
+			dst[a*in+i] = float32(vectors.At(i, in-1-a))
 		}
 	}
 	return nil
