@@ -55,12 +55,20 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 		if c.allowNet {
 			o.Fetch = picture.Fetcher{}.Fetch(cmd.Context())
 		}
+		var broken error
 		for _, path := range args {
-			if err := c.showPages(cmd, path, wanted, o); err != nil {
+			err := c.showPages(cmd, path, wanted, o)
+			if output := (*outputError)(nil); errors.As(err, &output) || cmd.Context().Err() != nil {
 				return err
 			}
+			if err != nil {
+				broken = errReported
+				if err := c.emitError("page", path, err); err != nil {
+					return err
+				}
+			}
 		}
-		return nil
+		return broken
 	})
 	return cmd
 }
@@ -75,7 +83,12 @@ func (c *cli) showPages(cmd *cobra.Command, path string, wanted data.Where, o da
 			output = err
 		}
 	}
-	o.Skip = func(where string, err error) { say("%s: skipped: %v", where, err) }
+	o.Skip = func(where string, err error) {
+		if re := (*data.RowError)(nil); errors.As(err, &re) {
+			err = re.Err // the line begins with where
+		}
+		say("%s: skipped: %v", where, err)
+	}
 	d, err := data.OpenPages(path, o)
 	if err != nil {
 		return err
