@@ -14,6 +14,9 @@ import (
 type Image struct {
 	name string
 	load func(picture.Options) (*picture.Image, error)
+
+	frames func(picture.Options, picture.Sampling) ([]*picture.RGBA, error) // nil: it does not move
+	moving moving
 }
 
 // ImageFile is the picture in a file: PNG, JPEG, GIF (first frame), WebP, BMP or TIFF, turned as its EXIF data says.
@@ -35,23 +38,33 @@ func ImageBytes(b []byte) Image {
 
 // ImageFunc is the picture whose file's bytes read gives when they are needed; name is what errors call it by.
 func ImageFunc(name string, read func() ([]byte, error)) Image {
-	return Image{name, func(o picture.Options) (*picture.Image, error) {
-		b, err := read()
-		if err != nil {
-			return nil, err
-		}
-		return picture.Decode(b, o)
-	}}
+	return Image{
+		name: name,
+		load: func(o picture.Options) (*picture.Image, error) {
+			b, err := read()
+			if err != nil {
+				return nil, err
+			}
+			return picture.Decode(b, o)
+		},
+		frames: func(o picture.Options, s picture.Sampling) ([]*picture.RGBA, error) {
+			b, err := read()
+			if err != nil {
+				return nil, err
+			}
+			return picture.DecodeFrames(b, o, s)
+		},
+	}
 }
 
 // ImageReader is the picture that r holds, up to its end. It can be used once.
 func ImageReader(r io.Reader) Image {
-	return Image{"picture", func(o picture.Options) (*picture.Image, error) { return picture.Read(r, o) }}
+	return Image{name: "picture", load: func(o picture.Options) (*picture.Image, error) { return picture.Read(r, o) }}
 }
 
 // ImageOf is a decoded picture of the standard library.
 func ImageOf(img image.Image) Image {
-	return Image{"picture", func(o picture.Options) (*picture.Image, error) {
+	return Image{name: "picture", load: func(o picture.Options) (*picture.Image, error) {
 		if b := img.Bounds(); b.Empty() {
 			return nil, fmt.Errorf("%w: it has no pixels", picture.ErrBroken)
 		}

@@ -34,6 +34,7 @@ type options struct {
 	dtype     string
 	seed      uint64
 	pictures  picture.Options
+	frames    picture.Sampling
 	imageSize int
 	extra     string
 	memory    int64
@@ -51,6 +52,10 @@ func WithSeed(seed uint64) Option { return func(o *options) { o.seed = seed } }
 
 // WithPictures sets how pictures are decoded.
 func WithPictures(p picture.Options) Option { return func(o *options) { o.pictures = p } }
+
+// WithFrames sets which frames of a video are looked at: without it one a second, as the Flamingo paper trains. Where s does not say how
+// many at most, that is as many as the model learnt to tell apart.
+func WithFrames(s picture.Sampling) Option { return func(o *options) { o.frames = s } }
 
 // WithImageSize has pictures read at another size than the encoder was trained on, size by size pixels: its positions are interpolated, as
 // with transformers' interpolate_pos_encoding. 0 leaves the size as it is.
@@ -107,7 +112,7 @@ func Open(name string, opts ...Option) (*Model, error) { return open(name, false
 
 func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	began := time.Now()
-	o := options{dtype: "auto", memory: -1}
+	o := options{dtype: "auto", memory: -1, frames: picture.Sampling{Rate: 1}}
 	for _, f := range opts {
 		f(&o)
 	}

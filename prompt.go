@@ -221,7 +221,7 @@ func (g *glance) at(ctx context.Context, m *Model) (*seenImage, error) {
 	if g.seen != nil && g.seen.media != nil {
 		return g.seen, nil
 	}
-	pixels, err := m.pagePixels(ctx, []Image{g.image})
+	pixels, err := m.framePixels(ctx, g.image)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (g *glance) whole(ctx context.Context, m *Model, known *features) ([]float3
 		}
 		return seen.whole, nil
 	}
-	pixels, err := m.pagePixels(ctx, []Image{g.image})
+	pixels, err := m.framePixels(ctx, g.image)
 	if err != nil {
 		return nil, err
 	}

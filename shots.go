@@ -56,7 +56,7 @@ func (m *Model) EvaluateShots(ctx context.Context, items, support []eval.Item, g
 
 // imageOfItem is an item's picture, decoded as any other.
 func imageOfItem(it eval.Item) Image {
-	return Image{it.Name, func(o picture.Options) (*picture.Image, error) {
+	return Image{name: it.Name, load: func(o picture.Options) (*picture.Image, error) {
 		img, err := it.Decode()
 		if err != nil {
 			return nil, err

@@ -20,11 +20,15 @@ With --choices A,B,C (or --choice TEXT, --choices-file) the answer is one of the
 question. --json gives each one's log-likelihood and its probability among them.
 
 A model that learnt from pages (IDEFICS, OpenFlamingo) takes examples: --shot IMAGE=TEXT, or --shots, a file of lines
-{"image": F or "images": [F, …], "question": Q, "text": T}, without a picture too; an example without a question of its own has
+{"image": F or "images": [F, …] or "video": F, "question": Q, "text": T}, without a picture too; an example without a question of its own has
 the call's. Without QUESTION the pictures are described. Examples are read once for all pictures. --support names pairs of which, for each
 picture, the --shots-n most similar are shown, the most similar last (--json lists them). --page passes a page through as it is:
 {"parts": [{"image": F}, {"text": T}, …]}, or a conversation, {"turns": [{"role": "user", "parts": […]}, …]}, whose next turn is the
-model's. Files are found from where the file that names them is.`,
+model's. Files are found from where the file that names them is.
+
+A model whose resampler tells frames apart looks at a GIF that moves as a video, and at an example that is a folder of frames, or a part
+{"video": F, "fps": N}; --fps and --frames say at which of its frames. Other models look at the first frame of a picture that is asked
+about, and refuse an example that moves.`,
 		Example: `  dragoman ask photo.jpg "What colour is the boat?"
   dragoman ask --prompt "Question: what colour is the boat? Answer:" photo.jpg
   dragoman ask --choices yes,no photo.jpg "Is there a boat?"
@@ -34,6 +38,7 @@ model's. Files are found from where the file that names them is.`,
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
+	images.frameFlags(cmd)
 	g := c.generateFlags(cmd)
 	choices := choiceFlagsOf(cmd, g)
 	support := supportFlagsOf(cmd)
@@ -90,14 +95,14 @@ model's. Files are found from where the file that names them is.`,
 		var prompt *dragoman.Prompt // read once for all pictures
 		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
 			if len(examples) == 0 {
-				return m.Answer(cmd.Context(), img, question, g)
+				return m.Answer(cmd.Context(), img.Moving(), question, g)
 			}
 			if prompt == nil {
 				if prompt, err = m.Prompt(examples); err != nil {
 					return nil, err
 				}
 			}
-			return prompt.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img}, Question: question}, g)
+			return prompt.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img.Moving()}, Question: question}, g)
 		})
 	})
 	return cmd
@@ -123,7 +128,7 @@ func (c *cli) askLike(cmd *cobra.Command, args []string, question string, images
 		return err
 	}
 	return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
-		text, err := support.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img}, Question: question}, n, g)
+		text, err := support.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img.Moving()}, Question: question}, n, g)
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func (c *cli) open(images *imageFlags) (*dragoman.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, dragoman.WithPictures(o), dragoman.WithImageSize(images.size))
+		opts = append(opts, dragoman.WithPictures(o), dragoman.WithImageSize(images.size), dragoman.WithFrames(images.frames))
 	}
 	return dragoman.Open(c.model, opts...)
 }

@@ -56,6 +56,7 @@ func TestParsePage(t *testing.T) {
 	for _, bad := range []string{
 		`{}`, `[]`, `{"parts":[]}`, `{"parts":[{}]}`, `{"parts":[{"text":"a","image":"b"}]}`, `{"turns":[{"role":"user"}]}`,
 		`{"turns":[{"role":"user","parts":[{"text":"a"}]}],"parts":[{"text":"a"}]}`,
+		`{"parts":[{"video":"a","text":"b"}]}`, `{"parts":[{"video":"a","fps":-1}]}`, `{"parts":[{"video":"a","image":"b"}]}`,
 	} {
 		if p, err := parsePage([]byte(bad), ""); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %+v, %v", bad, p, err)

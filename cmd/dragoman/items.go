@@ -16,6 +16,7 @@ type imageFlags struct {
 	maxPixels int
 	alpha     string
 	size      int
+	frames    picture.Sampling // of videos
 }
 
 func (c *cli) imageFlags(cmd *cobra.Command) *imageFlags {
@@ -26,6 +27,15 @@ func (c *cli) imageFlags(cmd *cobra.Command) *imageFlags {
 	addSizeFlag(cmd, &f.size)
 	return f
 }
+
+// frameFlags adds the options of commands that look at videos.
+func (f *imageFlags) frameFlags(cmd *cobra.Command) {
+	cmd.Flags().Float64Var(&f.frames.Rate, "fps", 1, "how many frames of a video are looked at a second (0: every one)")
+	cmd.Flags().IntVar(&f.frames.Most, "frames", 0, "how many frames of a video are looked at, at most (0: as many as the model learnt to tell apart)")
+}
+
+// maxFrames bounds how many frames of a video are looked at at once.
+const maxFrames = 1 << 10
 
 // maxSize bounds the side of the pictures that an encoder is asked to read.
 const maxSize = 1 << 13
@@ -52,6 +62,12 @@ func (f *imageFlags) options() (picture.Options, error) {
 	}
 	if f.maxPixels < 1 {
 		return picture.Options{}, usagef("--max-pixels must be at least 1: %d", f.maxPixels)
+	}
+	if err := checkNumbers(number{"fps", f.frames.Rate}); err != nil {
+		return picture.Options{}, err
+	}
+	if f.frames.Rate < 0 || f.frames.Most < 0 || f.frames.Most > maxFrames {
+		return picture.Options{}, usagef("--fps must not be negative, and --frames from 0 to %d", maxFrames)
 	}
 	return picture.Options{MaxPixels: f.maxPixels, Alpha: alpha}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/picture"
 )
 
 // maxPage bounds the size of a page or of a file of examples, which name pictures and hold none.
@@ -42,10 +43,28 @@ func (c *cli) readFile(what, name string) (data []byte, dir string, err error) {
 
 // pictureAt is a picture that a file in dir names.
 func pictureAt(dir, name string) dragoman.Image {
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(dir, name)
+	if strings.HasPrefix(name, "data:") {
+		return dragoman.ImageFunc("data:", func() ([]byte, error) { return picture.DataURL(name) })
 	}
-	return dragoman.ImageFile(name)
+	return dragoman.ImageFile(pathAt(dir, name))
+}
+
+// videoAt is a video that a file in dir names, with frames that are files shown fps a second.
+func videoAt(dir, name string, fps float64) (dragoman.Image, error) {
+	if fps == 0 {
+		fps = 1
+	}
+	if !(fps > 0 && fps <= 1000) {
+		return dragoman.Image{}, fmt.Errorf("fps is %v, not a number of frames a second", fps)
+	}
+	return dragoman.Video(pathAt(dir, name), fps), nil
+}
+
+func pathAt(dir, name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(dir, name)
 }
 
 // continuePage writes on behind the page in a file.
@@ -84,9 +103,11 @@ type page struct {
 	turns []dragoman.Message
 }
 
-// jsonPart is a picture's file, or a text.
+// jsonPart is a picture's file, a video's file or folder, or a text.
 type jsonPart struct {
 	Image *string `json:"image"`
+	Video *string `json:"video"`
+	FPS   float64 `json:"fps"`
 	Text  *string `json:"text"`
 }
 
@@ -126,12 +147,24 @@ func parsePage(data []byte, dir string) (p page, err error) {
 
 func parseParts(list []jsonPart, dir string) (parts []dragoman.Part, err error) {
 	for i, p := range list {
+		kinds := 0
+		for _, kind := range []*string{p.Image, p.Video, p.Text} {
+			if kind != nil {
+				kinds++
+			}
+		}
 		switch {
-		case (p.Image == nil) == (p.Text == nil):
-			return nil, fmt.Errorf("part %d is neither an image nor a text, or both", i+1)
+		case kinds != 1:
+			return nil, fmt.Errorf("part %d is neither an image nor a video nor a text, or several of them", i+1)
 		case p.Image != nil:
 			img := pictureAt(dir, *p.Image)
 			parts = append(parts, dragoman.Part{Image: &img})
+		case p.Video != nil:
+			video, err := videoAt(dir, *p.Video, p.FPS)
+			if err != nil {
+				return nil, fmt.Errorf("part %d: %w", i+1, err)
+			}
+			parts = append(parts, dragoman.Part{Image: &video})
 		default:
 			parts = append(parts, dragoman.Part{Text: *p.Text})
 		}
@@ -169,7 +202,7 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 		if !ok || image == "" {
 			return nil, usagef("--shot %s is not IMAGE=TEXT", s)
 		}
-		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{dragoman.ImageFile(image)}, Question: question, Text: text})
+		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{dragoman.Video(image, 1)}, Question: question, Text: text})
 	}
 	return shots, nil
 }
@@ -179,6 +212,8 @@ func parseShot(line []byte, dir, question string) (dragoman.Shot, error) {
 	var j struct {
 		Image    string   `json:"image"`
 		Images   []string `json:"images"`
+		Video    string   `json:"video"`
+		FPS      float64  `json:"fps"`
 		Question string   `json:"question"`
 		Text     *string  `json:"text"`
 	}
@@ -197,6 +232,13 @@ func parseShot(line []byte, dir, question string) (dragoman.Shot, error) {
 	}
 	for _, name := range j.Images {
 		s.Images = append(s.Images, pictureAt(dir, name))
+	}
+	if j.Video != "" {
+		video, err := videoAt(dir, j.Video, j.FPS)
+		if err != nil {
+			return dragoman.Shot{}, err
+		}
+		s.Images = append(s.Images, video)
 	}
 	return s, nil
 }

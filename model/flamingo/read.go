@@ -6,26 +6,40 @@ import (
 	"dragoman/tensor"
 )
 
-// Look encodes pictures [rows·pictures, 3, H, W] to what the text looks at: [rows, pictures, latents, width]; nil without pictures.
+// Frames is how many frames of a video the resampler learnt to tell apart; 0: it looks at pictures alone.
+func (m *Model) Frames() int {
+	if m.Resampler == nil {
+		return 0
+	}
+	return m.Resampler.Config.Frames
+}
+
+// Look encodes pictures [rows·pictures, 3, H, W], or videos [rows·pictures, frames, 3, H, W], to what the text looks at:
+// [rows, pictures, latents, width]; nil without pictures.
 func (m *Model) Look(run *tensor.Run, pixels *tensor.Tensor, rows int) *tensor.Tensor {
 	if pixels == nil || pixels.Dim(0) == 0 {
 		return nil
 	}
-	features := m.resampled(run, m.Vision.Encode(run, pixels).Tokens)
-	return run.Reshape(features, rows, pixels.Dim(0)/rows, features.Dim(1), features.Dim(2))
+	pictures := pixels.Dim(0)
+	if s := pixels.Shape(); len(s) == 5 {
+		pixels = run.Reshape(pixels, s[0]*s[1], s[2], s[3], s[4])
+	}
+	features := m.resampled(run, m.Vision.Encode(run, pixels).Tokens, pictures)
+	return run.Reshape(features, rows, pictures/rows, features.Dim(1), features.Dim(2))
 }
 
-// resampled is what the text looks at of features.
-func (m *Model) resampled(run *tensor.Run, features *tensor.Tensor) *tensor.Tensor {
+// resampled is what the text looks at of features [pictures·frames, tokens, width].
+func (m *Model) resampled(run *tensor.Run, features *tensor.Tensor, pictures int) *tensor.Tensor {
 	if m.Resampler == nil {
 		return features
 	}
+	features = run.Reshape(features, pictures, features.Dim(0)/pictures, features.Dim(1), features.Dim(2))
 	return m.Resampler.Forward(run, features)
 }
 
-// Glance looks at one picture [1, 3, H, W]: what the text looks at, [latents, width], and the picture as a whole, a vector by whose
-// direction pictures can be compared: what the encoder itself pools (CLIP: its class token, normed, and projected where the projection is
-// there), or the mean of its patches.
+// Glance looks at one picture [1, 3, H, W], or at a video's frames [frames, 3, H, W]: what the text looks at, [latents, width], and the
+// picture as a whole, a vector by whose direction pictures can be compared: what the encoder itself pools (CLIP: its class token, normed, and
+// projected where the projection is there), or the mean of its patches; and over frames the mean.
 func (m *Model) Glance(run *tensor.Run, pixels *tensor.Tensor) (media, whole *tensor.Tensor) {
 	f := m.Vision.Encode(run, pixels)
 	if whole = f.Pooled; whole == nil {
@@ -35,7 +49,10 @@ func (m *Model) Glance(run *tensor.Run, pixels *tensor.Tensor) (media, whole *te
 	if f.Pooled != nil && m.compare != nil {
 		whole = run.Linear(whole, m.compare, nil, kernel.NoAct)
 	}
-	media = m.resampled(run, f.Tokens)
+	if pixels.Dim(0) > 1 {
+		whole = run.MeanAxis(whole, 0)
+	}
+	media = m.resampled(run, f.Tokens, 1)
 	return run.Reshape(media, media.Dim(1), media.Dim(2)), run.Reshape(whole, whole.Len())
 }
 

@@ -13,7 +13,7 @@ import (
 // Trace asks what goes through a model: one forward pass over given inputs, with every module's output kept.
 type Trace struct {
 	// Inputs have the names of the reference's forward arguments: pixel_values [rows, pictures, 3, H, W], input_ids, attention_mask,
-	// image_attention_mask [rows, tokens, pictures], labels; OpenFlamingo's vision_x [rows, pictures, 1, 3, H, W], lang_x.
+	// image_attention_mask [rows, tokens, pictures], labels; OpenFlamingo's vision_x [rows, pictures, frames, 3, H, W], lang_x.
 	Inputs weights.Source
 	Select func(name string) bool // which outputs; nil: all
 	Maps   bool                   // attention weights too
@@ -139,8 +139,13 @@ func (m *Model) pixels(in weights.Source, name string, rows int) (*tensor.Tensor
 	}
 	size := m.processor.Size
 	s := w.Shape
-	if len(s) == 6 && s[2] == 1 { // OpenFlamingo's frames, of which it reads one
+	frames := 1
+	if len(s) == 6 { // OpenFlamingo's frames, of which those that it released read one
+		frames = s[2]
 		s = append(s[:2:2], s[3:]...)
+		if frames < 1 || frames > 1 && m.Frames() == 0 {
+			return nil, fmt.Errorf("%s: %v: %d frames, and the resampler has no vectors for frames", name, w.Shape, frames)
+		}
 	}
 	if len(s) != 5 || s[0] != rows || s[1] < 1 || s[2] != 3 || s[3] != size[0] || s[4] != size[1] {
 		return nil, fmt.Errorf("%s: %v, the encoder reads [%d rows, pictures, 3, %d, %d]", name, w.Shape, rows, size[0], size[1])
@@ -148,6 +153,9 @@ func (m *Model) pixels(in weights.Source, name string, rows int) (*tensor.Tensor
 	x, err := w.Float32()
 	if err != nil {
 		return nil, err
+	}
+	if frames > 1 {
+		return tensor.FromFloats(x, rows*s[1], frames, 3, size[0], size[1]), nil
 	}
 	return tensor.FromFloats(x, rows*s[1], 3, size[0], size[1]), nil
 }
