@@ -54,7 +54,7 @@ func OpenError(path string, err error) error {
 	if strings.Contains(err.Error(), path) {
 		return fmt.Errorf("open model: %w", err)
 	}
-	return fmt.Errorf("open model: %s: %w", path, err)
+	return fmt.Errorf("open model: %s: %w", strings.TrimSuffix(path, ":"), err) // the built-in one's ends with a colon
 }
 
 // Close gives back the one file, where there is one.
