@@ -46,7 +46,7 @@ func (m *Model) choose(ctx context.Context, d *language.Decoder, tokens func(tex
 	}
 	t.Seconds.Decode = time.Since(began).Seconds()
 	t.decide(g)
-	if g.Stream != nil && g.Permutations < 2 {
+	if g.Stream != nil {
 		if err := g.Stream(t.Text); err != nil {
 			return nil, fmt.Errorf("choosing: %w", err)
 		}

@@ -77,14 +77,22 @@ func (p *Prompt) answer(ctx context.Context, ask seenShot, g *Generate) (*Text, 
 		return p.one(ctx, ask, g)
 	}
 	var texts []*Text
+	silent := *g
+	silent.Stream = nil
 	for _, q := range p.permuted(g.Permutations, seedOf(g, p.m)) {
-		t, err := q.one(ctx, ask, g)
+		t, err := q.one(ctx, ask, &silent)
 		if err != nil {
 			return nil, err
 		}
 		texts = append(texts, t)
 	}
-	return together(texts, g), nil
+	all := together(texts, g)
+	if g.Stream != nil {
+		if err := g.Stream(all.Text); err != nil {
+			return nil, fmt.Errorf("choosing: %w", err)
+		}
+	}
+	return all, nil
 }
 
 // one answers behind the examples in their order.

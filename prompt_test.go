@@ -169,9 +169,14 @@ func TestChoices(t *testing.T) {
 			}
 		}
 		for _, n := range []int{6, 100} {
-			got, err := p.Answer(ctx, ask(9), &dragoman.Generate{Choices: texts, Permutations: n, Seed: 5})
+			said := ""
+			stream := func(piece string) error { said += piece; return nil }
+			got, err := p.Answer(ctx, ask(9), &dragoman.Generate{Choices: texts, Permutations: n, Seed: 5, Stream: stream})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if said != got.Text {
+				t.Errorf("%s: %q comes in pieces as %q", dir, got.Text, said)
 			}
 			for i, c := range got.Choices {
 				if math.Abs(c.LogLikelihood-want[i]) > 1e-5 {
