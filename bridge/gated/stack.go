@@ -100,3 +100,11 @@ func through(run *tensor.Run, gate, x *tensor.Tensor) *tensor.Tensor {
 	}
 	return run.Mul(x, open)
 }
+
+// Path is the module path of the block before a layer; "" where there is none.
+func (s *Stack) Path(layer int) string {
+	if s.blocks[layer] == nil {
+		return ""
+	}
+	return s.blocks[layer].path
+}

@@ -1,8 +1,7 @@
 package llama
 
 import (
-	"slices"
-
+	"dragoman/language"
 	"dragoman/nn"
 	"dragoman/tensor"
 )
@@ -25,33 +24,5 @@ func (m *Model) bindExtra(b *nn.Builder) {
 
 // embedExtra looks up words in both tables.
 func (m *Model) embedExtra(r *tensor.Run, ids []int32, shape []int) *tensor.Tensor {
-	vocab := int32(m.cfg.Vocab)
-	if len(ids) == 0 || slices.Max(ids) < vocab {
-		return m.words.Embed(r, ids, shape...)
-	}
-	// One table of what is looked up, the vocabulary's words first.
-	var own, extra []int32
-	for _, id := range ids {
-		if id < vocab {
-			own = append(own, id)
-		} else {
-			extra = append(extra, id-vocab)
-		}
-	}
-	table := r.Embedding(m.extra, extra, len(extra))
-	if len(own) > 0 {
-		table = r.Concat(0, m.words.Embed(r, own, len(own)), table)
-	}
-	index := make([]int32, len(ids))
-	nextOwn, nextExtra := int32(0), int32(len(own))
-	for i, id := range ids {
-		if id < vocab {
-			index[i] = nextOwn
-			nextOwn++
-		} else {
-			index[i] = nextExtra
-			nextExtra++
-		}
-	}
-	return r.Reshape(r.Gather(table, index), append(slices.Clone(shape), m.cfg.Width)...)
+	return language.EmbedBoth(r, m.words.Embed, m.extra, int32(m.cfg.Vocab), ids, shape)
 }

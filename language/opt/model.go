@@ -232,3 +232,6 @@ func (m *Model) attention(p *language.Pass, i int, x *tensor.Tensor) *tensor.Ten
 	r.Observe(b.attentionPath, y)
 	return y
 }
+
+// Tied says whether the output head is the embedding.
+func (m *Model) Tied() bool { return m.cfg.Tied }
