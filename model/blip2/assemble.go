@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"dragoman/bridge/qformer"
+	"dragoman/model"
 	"dragoman/nn"
 	"dragoman/tensor"
 	"dragoman/tokenizer"
@@ -39,7 +40,7 @@ func Assemble(c Config, p Parts, opt Options) (*Model, error) {
 
 func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 	opt.stock = &m.stock
-	if c.Vision, err = VisionPart(p.Files, p.Vision); err != nil {
+	if c.Vision, err = model.VisionPart(p.Files, p.Vision); err != nil {
 		return err
 	}
 	if err := m.openVision(c.Vision, p.Files, nil, opt); err != nil {
@@ -47,7 +48,7 @@ func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 	}
 	want := Want{Heads: p.Text != ""}
 	if p.Language != "" {
-		if c.Language, err = LanguagePart(p.Files, p.Language); err != nil {
+		if c.Language, err = model.LanguagePart(p.Files, p.Language); err != nil {
 			return err
 		}
 		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, p.Files, nil, languageModule, opt); err != nil {

@@ -27,7 +27,7 @@ type Bridge struct {
 	Lead    *tensor.Tensor // [1], how much the queries add to it there
 	Classes *tensor.Tensor // [classes, shared], what the encoder's classes are called, embedded; does not learn
 
-	inputs map[string]*featureInput // of each kind of feature, where there are several
+	inputs map[string]*linear.Input // of each kind of feature, where there are several
 	places *tensor.Tensor           // [tokens, feature width], added to the features there
 }
 
@@ -75,10 +75,10 @@ func NewBridge(b *nn.Builder, c Config, groups []featureGroup, want Want) *Bridg
 // bindInputs binds what brings several kinds of features together.
 func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
 	c := br.Config
-	br.inputs = make(map[string]*featureInput)
+	br.inputs = make(map[string]*linear.Input)
 	tokens := 0
 	for _, g := range groups {
-		br.inputs[g.kind] = newFeatureInput(b.Sub("feature_projection", g.kind), g.width, c.QFormer.FeatureWidth)
+		br.inputs[g.kind] = linear.NewInput(b.Sub("feature_projection", g.kind), g.width, c.QFormer.FeatureWidth)
 		tokens += g.tokens
 		if g.kind == kindClasses {
 			br.Classes = widened(b.Trainable(false).Tensor("class_embeddings.weight", nn.Init{}, c.Extras.Classes, c.Shared))
@@ -90,7 +90,7 @@ func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
 			Hidden: c.Extras.PictureHead, Landmarks: c.Extras.PictureLandmarks, Axes: c.Extras.PictureAxes,
 		})
 		br.Lead = scalar(b, "vision_scale", firstLead)
-		br.inputs[kindPicture] = newFeatureInput(b.Sub("feature_projection", kindPicture), c.Shared, c.QFormer.FeatureWidth)
+		br.inputs[kindPicture] = linear.NewInput(b.Sub("feature_projection", kindPicture), c.Shared, c.QFormer.FeatureWidth)
 		tokens++
 	}
 	br.places = b.Tensor("feature_positions", nn.Init{Kind: nn.Normal, Std: c.QFormer.InitStd}, tokens, c.QFormer.FeatureWidth)

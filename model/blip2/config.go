@@ -9,6 +9,7 @@ import (
 	"dragoman/bridge/qformer"
 	"dragoman/bridge/resampler"
 	"dragoman/kernel"
+	"dragoman/model"
 	"dragoman/nn"
 )
 
@@ -32,12 +33,6 @@ const (
 
 // captionInstruction is what InstructBLIP was evaluated with where a picture is to be described and nobody says how.
 const captionInstruction = "A short image caption."
-
-// Part is the configuration of a frozen part, as its own package reads it.
-type Part struct {
-	Type string          // model_type
-	JSON json.RawMessage // all of it
-}
 
 // Extras is the object "dragoman" of a config.json.
 type Extras struct {
@@ -153,10 +148,10 @@ func ParseConfig(raw []byte) (Config, error) {
 		c.Extras.Prompt = captionInstruction
 	}
 	var err error
-	if c.Vision, err = parsePart(j.Vision, typeViT); err != nil {
+	if c.Vision, err = model.ParsePart(j.Vision, model.ViT); err != nil {
 		return Config{}, fmt.Errorf("config.json: vision_config: %w", err)
 	}
-	if c.Language, err = parsePart(j.Text, "opt"); err != nil {
+	if c.Language, err = model.ParsePart(j.Text, "opt"); err != nil {
 		return Config{}, fmt.Errorf("config.json: text_config: %w", err)
 	}
 	q := &c.QFormer
@@ -280,22 +275,6 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		j.ImageTokenIndex = &c.ImageID
 	}
 	return json.Marshal(j)
-}
-
-func parsePart(raw json.RawMessage, fallback string) (Part, error) {
-	if len(raw) == 0 || string(raw) == "null" {
-		raw = json.RawMessage("{}")
-	}
-	var head struct {
-		ModelType string `json:"model_type"`
-	}
-	if err := json.Unmarshal(raw, &head); err != nil {
-		return Part{}, err
-	}
-	if head.ModelType == "" {
-		head.ModelType = fallback
-	}
-	return Part{Type: head.ModelType, JSON: raw}, nil
 }
 
 // set writes a value that the file has.

@@ -38,7 +38,7 @@ func TestConfigDefaults(t *testing.T) {
 
 func TestConfigRoundTrip(t *testing.T) {
 	c := oracleConfig()
-	c.Vision, c.Language = Part{"efficientnet_lite", json.RawMessage(`{"model_type":"efficientnet_lite","weights":"v.pth"}`)}, Part{"llama", json.RawMessage(`{"model_type":"llama"}`)}
+	c.Vision, c.Language = Part{Type: "efficientnet_lite", JSON: json.RawMessage(`{"model_type":"efficientnet_lite","weights":"v.pth"}`)}, Part{Type: "llama", JSON: json.RawMessage(`{"model_type":"llama"}`)}
 	c.Extras = Extras{TextPooling: "mean", DecoderStart: 40, Features: []string{"tokens", "pooled", "classes"}, Classes: 1000, PictureHead: 64, Prompt: "Caption:", Hints: 3}
 	raw, err := json.Marshal(c)
 	if err != nil {

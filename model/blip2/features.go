@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"dragoman/bridge/qformer"
-	"dragoman/nn"
 	"dragoman/tensor"
 	"dragoman/vision"
 )
@@ -16,12 +14,11 @@ import (
 const (
 	kindTokens  = "tokens"  // the cells of the encoder's map
 	kindFine    = "fine"    // the same at twice the resolution
-	kindPooled  = "pooled"  // the whole picture: square roots, brought to length pooledLength
+	kindPooled  = "pooled"  // the whole picture: square roots, brought to a fixed length
 	kindClasses = "classes" // what the encoder takes it for: the names of its likeliest classes, embedded
 )
 
 const (
-	pooledLength = 12
 	classesScale = 4
 	likeliest    = 10 // classes that count
 )
@@ -68,7 +65,7 @@ func (c Config) groups(s vision.Shape) ([]featureGroup, error) {
 		case kindFine:
 			g.tokens, g.width = s.FineTokens, s.FineWidth
 		case kindPooled:
-			g.tokens, g.width = 1, cmp.Or(s.Pooled, s.Width)
+			g.tokens, g.width = 1, s.WholeWidth()
 		case kindClasses:
 			g.tokens, g.width = min(1, s.Classes), c.Shared
 		}
@@ -143,7 +140,7 @@ func (m *Model) encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) vi
 			case kindFine:
 				copy(to, f.Fine.Data()[b*n:])
 			case kindPooled:
-				rooted(to, pooled(run, f).Data()[b*n:])
+				vision.Root(to, f.Whole(run).Data()[b*n:])
 			case kindClasses:
 				width := f.Logits.Dim(-1)
 				m.named(to, f.Logits.Data()[b*width:(b+1)*width])
@@ -152,27 +149,6 @@ func (m *Model) encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) vi
 		at += n
 	}
 	return f
-}
-
-// pooled is an encoder's summary of the whole picture, or the mean of its tokens where it makes none.
-func pooled(run *tensor.Run, f vision.Features) *tensor.Tensor {
-	if f.Pooled != nil {
-		return f.Pooled
-	}
-	return run.MeanAxis(f.Tokens, 1)
-}
-
-// rooted writes the square roots of x, which evens out what a few channels say loudly, at a fixed length.
-func rooted(dst, x []float32) {
-	var sum float64
-	for i := range dst {
-		sum += max(0, float64(x[i]))
-		dst[i] = float32(math.Sqrt(max(0, float64(x[i]))))
-	}
-	scale := float32(pooledLength / math.Sqrt(max(sum, 1e-12)))
-	for i := range dst {
-		dst[i] *= scale
-	}
 }
 
 // named writes the likeliest classes' names, embedded and weighed by their probabilities (ConSE, Norouzi et al. 2014).
@@ -305,26 +281,6 @@ func strided(run *tensor.Run, raw []float32, n, stride, at, tokens, width int) *
 		copy(x.Data()[b*size:(b+1)*size], raw[b*stride+at:])
 	}
 	return x
-}
-
-// featureInput brings one kind of feature to the width that the bridge reads: a layer norm of its own, since kinds differ in
-// scale, and a projection.
-type featureInput struct {
-	norm, bias *tensor.Tensor
-	projection *qformer.Projection
-}
-
-func newFeatureInput(b *nn.Builder, in, out int) *featureInput {
-	return &featureInput{
-		norm:       b.Tensor("layernorm.weight", nn.Init{Kind: nn.One}, in),
-		bias:       b.Tensor("layernorm.bias", nn.Init{Kind: nn.Zero}, in),
-		projection: qformer.NewProjection(b, in, out),
-	}
-}
-
-// Forward brings x [B, tokens, width of the kind] to [B, tokens, feature width].
-func (f *featureInput) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
-	return f.projection.Forward(run, run.LayerNorm(x, f.norm, f.bias, 1e-5))
 }
 
 // ExtraTokens names the feature tokens that are no cells of the encoder's map, in their order.

@@ -50,7 +50,7 @@ func (o Options) fits(files Files, own weights.Source, parts map[string]Part) er
 	}
 	var elsewhere []string
 	for module, p := range parts {
-		at, err := p.weights()
+		at, err := p.Weights()
 		if err != nil {
 			return err
 		}

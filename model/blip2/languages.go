@@ -1,9 +1,6 @@
 package blip2
 
 import (
-	"errors"
-	"io/fs"
-
 	"dragoman/language"
 	"dragoman/language/llama"
 	"dragoman/model"
@@ -11,25 +8,6 @@ import (
 	"dragoman/tokenizer"
 	"dragoman/weights"
 )
-
-// LanguagePart describes the language model in a GGUF file or in a directory of transformers', or that of a name in the Hugging Face
-// cache, for a config.json.
-func LanguagePart(files Files, name string) (Part, error) {
-	name, err := files.Locate(name)
-	if err != nil {
-		return Part{}, err
-	}
-	raw, err := files.ReadFile(name + "/config.json")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
-		return Part{}, err
-	}
-	return withWeights(raw, model.Llama, files.Where(name))
-}
-
-func isNotDir(err error) bool {
-	var p *fs.PathError
-	return errors.As(err, &p) && p.Op == "stat"
-}
 
 // openLanguage opens the language model that a configuration describes, with its tokenizer. Its module path begins with module, and so
 // do its tensors' names where they stand among those of a whole model.
@@ -54,7 +32,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 		t, err := tokenizer.FromGGUF(file.Meta)
 		return m, t, err
 	}
-	at, err := p.weights()
+	at, err := p.Weights()
 	if err != nil {
 		return nil, nil, err
 	}

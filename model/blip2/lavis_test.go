@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"dragoman/internal/hint"
+	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
 )
@@ -332,10 +333,10 @@ func TestLAVISFromCache(t *testing.T) {
 
 // TestVisionPart tells LAVIS's encoder by what is in its file.
 func TestVisionPart(t *testing.T) {
-	if p, err := VisionPart(Dir("../../testdata/lavis"), "eva.pth"); err != nil || p.Type != typeViT {
+	if p, err := model.VisionPart(Dir("../../testdata/lavis"), "eva.pth"); err != nil || p.Type != model.ViT {
 		t.Errorf("%s, %v", p.Type, err)
 	}
-	if p, err := VisionPart(Dir("../../testdata"), "blip2-llama"); err != nil || p.Type != typeViT {
+	if p, err := model.VisionPart(Dir("../../testdata"), "blip2-llama"); err != nil || p.Type != model.ViT {
 		t.Errorf("%s, %v", p.Type, err)
 	}
 }

@@ -122,7 +122,7 @@ func (m *Model) bind(files Files, opt Options) error {
 	if err != nil {
 		return err
 	}
-	if c.Vision, err = complete(files, c.Vision, "vision_config", typeViT); err != nil {
+	if c.Vision, err = complete(files, c.Vision, "vision_config", model.ViT); err != nil {
 		return err
 	}
 	if c.Language, err = complete(files, c.Language, "text_config", model.OPT); err != nil {

@@ -16,7 +16,7 @@ import (
 // complete fills in what a part's configuration leaves to the checkpoint that it names. key is where that checkpoint's config.json
 // has the part, if it is that of a whole model.
 func complete(f Files, p Part, key, fallback string) (Part, error) {
-	at, err := p.weights()
+	at, err := p.Weights()
 	if err != nil || at == "" || f.Packed != nil {
 		return p, err
 	}
@@ -24,7 +24,7 @@ func complete(f Files, p Part, key, fallback string) (Part, error) {
 		return p, err
 	}
 	raw, err := f.Below(at).ReadFile("config.json")
-	if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
+	if errors.Is(err, fs.ErrNotExist) || model.IsNotDir(err) {
 		return p, nil // a file of weights: the configuration has to say everything
 	}
 	if err != nil {
@@ -50,7 +50,7 @@ func complete(f Files, p Part, key, fallback string) (Part, error) {
 	if err != nil {
 		return p, err
 	}
-	return parsePart(all, fallback)
+	return model.ParsePart(all, fallback)
 }
 
 // asTrained changes what LAVIS changed of the language models that it trained bridges for: where OPT's texts end, and T5's activation,

@@ -130,7 +130,7 @@ func (k *packer) addFiles() error {
 		if config[p.key] == nil { // of a language model by itself, whose config.json is its own
 			continue
 		}
-		at, err := p.part.weights()
+		at, err := p.part.Weights()
 		if err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func (k *packer) addGGUF(f *weights.File, prefix string) {
 func (k *packer) copyFiles(folder, to string, names []string) error {
 	for _, name := range names {
 		raw, err := k.files.ReadFile(path.Join(folder, name))
-		if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
+		if errors.Is(err, fs.ErrNotExist) || model.IsNotDir(err) {
 			continue
 		}
 		if err != nil {

@@ -4,12 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"strings"
 
 	"dragoman/kernel"
+	"dragoman/model"
 	"dragoman/tensor"
-	"dragoman/weights"
 )
 
 // Learns says which losses a stage has.
@@ -71,7 +70,7 @@ func isFirst(name string) bool {
 func (m *Model) FrozenHash() string {
 	h := sha256.New()
 	for _, f := range m.open {
-		hashTensors(h, f)
+		model.HashTensors(h, f)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -79,7 +78,7 @@ func (m *Model) FrozenHash() string {
 // EncodingHash is the SHA-256 of everything that Encode's numbers depend on besides the pixels.
 func (m *Model) EncodingHash() string {
 	h := sha256.New()
-	hashTensors(h, m.encoder)
+	model.HashTensors(h, m.encoder)
 	for _, g := range m.groups {
 		fmt.Fprintln(h, g.kind, g.tokens, g.width)
 	}
@@ -87,13 +86,4 @@ func (m *Model) EncodingHash() string {
 		h.Write(kernel.Bytes(m.Bridge.Classes.Data()))
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-func hashTensors(h hash.Hash, src weights.Source) {
-	for _, name := range src.Names() {
-		if t, ok := src.Lookup(name); ok {
-			h.Write([]byte(name))
-			h.Write(t.Data)
-		}
-	}
 }

@@ -28,13 +28,13 @@ func (m *Model) keepAssembled(p Parts) error {
 	if err != nil {
 		return err
 	}
-	if string(plain) != "{}" || m.Config.Vision.Type != typeViT || !m.sayable() {
+	if string(plain) != "{}" || m.Config.Vision.Type != model.ViT || !m.sayable() {
 		return nil
 	}
 	o := &origin{small: map[string][]byte{}}
 	if m.Language != nil {
 		at := p.Files.Below(p.Language)
-		if _, err := at.ReadFile("config.json"); errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
+		if _, err := at.ReadFile("config.json"); errors.Is(err, fs.ErrNotExist) || model.IsNotDir(err) {
 			return nil // a GGUF file, whose tokenizer is inside
 		} else if err != nil {
 			return err
@@ -89,7 +89,7 @@ func (m *Model) releasedConfig() ([]byte, error) {
 	}
 	fields["architectures"] = []string{class}
 	delete(fields, "image_token_id") // image_token_index, by its newer name
-	for key, part := range map[string]string{"vision_config": typeViT, "text_config": "opt", "qformer_config": "blip_2_qformer"} {
+	for key, part := range map[string]string{"vision_config": model.ViT, "text_config": "opt", "qformer_config": "blip_2_qformer"} {
 		inner, ok := fields[key].(map[string]any)
 		if !ok {
 			inner = map[string]any{}

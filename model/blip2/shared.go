@@ -7,3 +7,6 @@ type Files = model.Files
 
 // Dir finds files below a directory; "mini:" is the built-in model's.
 func Dir(path string) Files { return model.Dir(path) }
+
+// Part is the configuration of a frozen part, as its own package reads it.
+type Part = model.Part

@@ -23,7 +23,7 @@ func IsLanguage(path string) bool {
 	if err != nil {
 		return false
 	}
-	p, err := parsePart(raw, "")
+	p, err := model.ParsePart(raw, "")
 	return err == nil && model.IsLanguage(p.Type)
 }
 
@@ -48,10 +48,10 @@ func (m *Model) bindLanguageAlone(path string, opt Options) (err error) {
 		m.open, own = append(m.open, files.Packed), files.Packed
 		var raw []byte
 		if raw, err = files.ReadFile("config.json"); err == nil {
-			m.Config.Language, err = parsePart(raw, "")
+			m.Config.Language, err = model.ParsePart(raw, "")
 		}
 	} else {
-		m.Config.Language, err = LanguagePart(files, path)
+		m.Config.Language, err = model.LanguagePart(files, path)
 	}
 	if err != nil {
 		return err

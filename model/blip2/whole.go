@@ -48,7 +48,7 @@ func (m *Model) keepOrigin(files Files, config []byte) error {
 		return nil
 	}
 	for _, p := range []Part{m.Config.Vision, m.Config.Language} {
-		if at, err := p.weights(); err != nil || at != "" {
+		if at, err := p.Weights(); err != nil || at != "" {
 			return err
 		}
 	}

@@ -36,6 +36,7 @@ type Model struct {
 
 	dialect   dialect
 	compare   *tensor.Tensor // nil, or the encoder's own projection of a picture as a whole, [out, width]
+	own       *own           // of a system that was put together here; nil for others
 	processor picture.Processor
 	params    []*tensor.Tensor // where Options.Gradients asked for them
 	files     []*weights.File
@@ -74,11 +75,17 @@ type Options struct {
 	// language_model.…, and others for the bridge.
 	Store     func(t weights.Tensor) (d kernel.DType, convert bool)
 	Gradients bool // all tensors are parameters, to see their gradients
+	Trainable bool // the bridge's are, of a system that was put together here
 	Finite    bool // a NaN or an infinity in the checkpoint is an error
 }
 
 // builder walks a source; part is what Store takes a name for.
 func (o Options) builder(src weights.Source, part func(name string) string) *nn.Builder {
+	return nn.NewBuilder(src, o.bind(part)).Trainable(o.Gradients)
+}
+
+// bind are the options of who binds a checkpoint.
+func (o Options) bind(part func(name string) string) nn.BuilderOptions {
 	b := nn.BuilderOptions{Finite: o.Finite}
 	if o.Store != nil {
 		b.Store = func(t weights.Tensor) (kernel.DType, bool) {
@@ -86,7 +93,7 @@ func (o Options) builder(src weights.Source, part func(name string) string) *nn.
 			return o.Store(t)
 		}
 	}
-	return nn.NewBuilder(src, b).Trainable(o.Gradients)
+	return b
 }
 
 // Is says whether a config.json is that of a model which this package opens.
@@ -94,7 +101,7 @@ func Is(config []byte) bool {
 	var c struct {
 		Type string `json:"model_type"`
 	}
-	return json.Unmarshal(config, &c) == nil && (c.Type == typeIDEFICS || c.Type == typeOpenFlamingo)
+	return json.Unmarshal(config, &c) == nil && (c.Type == typeIDEFICS || c.Type == typeOpenFlamingo || c.Type == typeOwn)
 }
 
 // Open opens a model's directory.
@@ -123,8 +130,10 @@ func (m *Model) bind(files model.Files, opt Options) error {
 		err = m.openIDEFICS(raw, files, opt)
 	case typeOpenFlamingo:
 		err = m.openOpenFlamingo(raw, files, opt)
+	case typeOwn:
+		err = m.openOwn(raw, files, opt)
 	default:
-		err = fmt.Errorf("config.json: model_type %q is neither %s nor %s", c.Type, typeIDEFICS, typeOpenFlamingo)
+		err = fmt.Errorf("config.json: model_type %q is none of %s, %s and %s", c.Type, typeIDEFICS, typeOpenFlamingo, typeOwn)
 	}
 	if err != nil {
 		return err

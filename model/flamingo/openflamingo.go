@@ -307,10 +307,15 @@ func newOpenFlamingo(t *tokenizer.Pipeline, layers string, rows int) (*openFlami
 	if t.Size() > rows {
 		return nil, fmt.Errorf("the tokenizer has %d words with %s and %s, the checkpoint's embedding %d", t.Size(), endOfChunk, imageToken, rows)
 	}
+	return marked(t, layers), nil
+}
+
+// marked is the dialect of a tokenizer that has its tokens.
+func marked(t *tokenizer.Pipeline, layers string) *openFlamingo {
 	d := &openFlamingo{layer: regexp.MustCompile(`^(lang_encoder\.` + regexp.QuoteMeta(layers) + `\.\d+)(\..*)?$`)}
 	d.picture, _ = t.ID(imageToken)
 	d.end, _ = t.ID(endOfChunk)
-	return d, nil
+	return d
 }
 
 func (d *openFlamingo) image() int32                 { return d.picture }

@@ -4,6 +4,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/tensor"
+	"dragoman/vision"
 )
 
 // Frames is how many frames of a video the resampler learnt to tell apart; 0: it looks at pictures alone.
@@ -24,17 +25,22 @@ func (m *Model) Look(run *tensor.Run, pixels *tensor.Tensor, rows int) *tensor.T
 	if s := pixels.Shape(); len(s) == 5 {
 		pixels = run.Reshape(pixels, s[0]*s[1], s[2], s[3], s[4])
 	}
-	features := m.resampled(run, m.Vision.Encode(run, pixels).Tokens, pictures)
+	features := m.resampled(run, m.Vision.Encode(run, pixels), pictures)
 	return run.Reshape(features, rows, pictures/rows, features.Dim(1), features.Dim(2))
 }
 
-// resampled is what the text looks at of features [pictures·frames, tokens, width].
-func (m *Model) resampled(run *tensor.Run, features *tensor.Tensor, pictures int) *tensor.Tensor {
-	if m.Resampler == nil {
-		return features
+// resampled is what the text looks at of the features of so many pictures, each of one frame or more.
+func (m *Model) resampled(run *tensor.Run, f vision.Features, pictures int) *tensor.Tensor {
+	x := f.Tokens
+	switch {
+	case m.own != nil:
+		raw := make([]float32, pictures*m.FeatureLen())
+		m.gather(run, f, raw)
+		return m.Media(run, raw)
+	case m.Resampler == nil:
+		return x
 	}
-	features = run.Reshape(features, pictures, features.Dim(0)/pictures, features.Dim(1), features.Dim(2))
-	return m.Resampler.Forward(run, features)
+	return m.Resampler.Forward(run, run.Reshape(x, pictures, x.Dim(0)/pictures, x.Dim(1), x.Dim(2)))
 }
 
 // Glance looks at one picture [1, 3, H, W], or at a video's frames [frames, 3, H, W]: what the text looks at, [latents, width], and the
@@ -52,7 +58,7 @@ func (m *Model) Glance(run *tensor.Run, pixels *tensor.Tensor) (media, whole *te
 	if pixels.Dim(0) > 1 {
 		whole = run.MeanAxis(whole, 0)
 	}
-	media = m.resampled(run, f.Tokens, 1)
+	media = m.resampled(run, f, 1)
 	return run.Reshape(media, media.Dim(1), media.Dim(2)), run.Reshape(whole, whole.Len())
 }
 

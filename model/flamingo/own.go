@@ -1,0 +1,334 @@
+package flamingo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"dragoman/bridge/gated"
+	"dragoman/bridge/linear"
+	"dragoman/bridge/resampler"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/language/llama"
+	"dragoman/model"
+	"dragoman/nn"
+	"dragoman/tensor"
+	"dragoman/tokenizer"
+	"dragoman/weights"
+)
+
+// A system that was put together here: config.json says what of, and one file beside it holds what was trained, under OpenFlamingo's
+// names, and two of our own.
+//
+//	perceiver.…                                             the resampler
+//	lang_encoder.<layers>.N.gated_cross_attn_layer.…        the gated blocks
+//	feature_projection.KIND.…                               to the resampler's width
+//	new_words.embedding.weight, new_words.head.weight       rows of the tokens that were added; the head where it is not the embedding
+const (
+	trainedName = "model.safetensors"
+	packedName  = "model.gguf" // what Convert writes
+	visionBelow = model.VisionModule + "."
+	languageOf  = "lang_encoder"
+)
+
+// own is what a system of ours is beyond Model's parts.
+type own struct {
+	config  Config
+	groups  []group
+	inputs  map[string]*linear.Input // of each kind of feature; nil where tokens are read as they come
+	encoder weights.Source           // what the image encoder was bound to
+	frozen  []weights.Source         // everything that must not change
+}
+
+// Parts names what a fresh system is put together from.
+type Parts struct {
+	Files            model.Files
+	Vision, Language string // a file, a directory, or a name in the Hugging Face cache
+	Seed             uint64
+}
+
+// Assemble makes a system whose bridge is fresh, and trainable: its gates are shut.
+func Assemble(s Shape, p Parts) (*Model, error) {
+	m := &Model{own: &own{config: Config{Shape: s}}}
+	err := func() (err error) {
+		c := &m.own.config
+		if c.Vision, err = model.VisionPart(p.Files, p.Vision); err != nil {
+			return err
+		}
+		if c.Language, err = model.LanguagePart(p.Files, p.Language); err != nil {
+			return err
+		}
+		if err := m.bindOwn(p.Files, weights.Memory{}, nn.BuilderOptions{Seed: p.Seed, Fresh: true}, Options{Trainable: true}); err != nil {
+			return err
+		}
+		m.startWords()
+		m.processor = m.Vision.Processor()
+		return nil
+	}()
+	if err != nil {
+		return nil, fmt.Errorf("assemble model: %w", errors.Join(err, m.Close()))
+	}
+	return m, nil
+}
+
+// openOwn opens a directory that Save or Convert wrote.
+func (m *Model) openOwn(raw []byte, files model.Files, opt Options) error {
+	c, err := parseOwn(raw)
+	if err != nil {
+		return err
+	}
+	m.own = &own{config: c}
+	name := trainedName
+	if !files.Has(name) {
+		name = packedName
+	}
+	f, err := m.weights(files, name)
+	if err != nil {
+		return err
+	}
+	return m.bindOwn(files, f, opt.bind(openFlamingoPart), opt)
+}
+
+// bindOwn binds the frozen parts of the configuration and, from src, the bridge.
+func (m *Model) bindOwn(files model.Files, src weights.Source, bind nn.BuilderOptions, opt Options) error {
+	o := m.own
+	if err := m.openEncoder(files, opt); err != nil {
+		return err
+	}
+	base, kind, err := m.openLanguage(files, opt)
+	if err != nil {
+		return err
+	}
+	l := base.Config()
+	o.config.fill(m.Vision.Shape(), l)
+	if o.groups, err = o.config.groups(m.Vision.Shape()); err != nil {
+		return err
+	}
+	r, g, err := o.config.parts(l)
+	if err != nil {
+		return err
+	}
+	b := nn.NewBuilder(src, bind).Trainable(opt.Trainable || opt.Gradients)
+	if len(o.groups) > 1 || o.groups[0] != (group{kindTokens, o.groups[0].tokens, r.Width}) {
+		o.inputs = map[string]*linear.Input{}
+		for _, f := range o.groups {
+			o.inputs[f.kind] = linear.NewInput(b.Sub("feature_projection", f.kind), f.width, r.Width)
+		}
+	}
+	m.Resampler = resampler.New(b.Sub("perceiver"), r)
+	layers := layersOf[kind]
+	m.Gates = gated.New(g, func(layer, _ int) *nn.Builder { return b.Sub(languageOf, layers, layer, "gated_cross_attn_layer") })
+	if err := m.addWords(base, layers, b); err != nil {
+		return err
+	}
+	m.params = b.Params()
+	if err := b.Err(); err != nil {
+		return err
+	}
+	for _, name := range b.Unused() {
+		return fmt.Errorf("tensor %s belongs to nothing that config.json describes", name)
+	}
+	return nil
+}
+
+// addWords adds the tokens that stand for a picture and for the end of what is said of it, and a row each for those that are new.
+func (m *Model) addWords(base language.Model, layers string, b *nn.Builder) error {
+	first := m.Tokenizer.Size()
+	if vocab := base.Config().Vocab; first > vocab {
+		return fmt.Errorf("the tokenizer has %d words, the language model %d", first, vocab)
+	}
+	c := &m.own.config
+	if c.Begin == "" {
+		c.Begin = beginning(m.Tokenizer)
+	}
+	d, err := newOwnDialect(m.Tokenizer, layers, c.Begin, c.Prompt, base.Config().EOS)
+	if err != nil {
+		return err
+	}
+	m.dialect, m.Language = d, base
+	added := m.Tokenizer.Size() - first
+	if added == 0 {
+		return nil
+	}
+	width, start := base.Config().Width, nn.Init{Kind: nn.Normal, Std: 0.02}
+	embed := b.Tensor("new_words.embedding.weight", start, added, width)
+	head := embed
+	if t, ok := base.(interface{ Tied() bool }); !ok || !t.Tied() {
+		head = b.Tensor("new_words.head.weight", start, added, width)
+	}
+	m.Language = language.Extend(base, first, embed, head)
+	return nil
+}
+
+// startWords has new words begin as the mean of all others, each a little apart.
+func (m *Model) startWords() {
+	for _, p := range m.params {
+		if p.Name() != "new_words.embedding.weight" {
+			continue
+		}
+		const some = 1024
+		ids := make([]int32, some)
+		vocab := m.Language.Config().Vocab - p.Dim(0)
+		for i := range ids {
+			ids[i] = int32(i * vocab / some)
+		}
+		run := tensor.NewRun(tensor.Options{})
+		mean := run.MeanAxis(m.Language.Embed(run, ids, 1, some), 1).Data()
+		for i := range p.Data() {
+			p.Data()[i] += mean[i%len(mean)]
+		}
+	}
+}
+
+// part opens the checkpoint of a frozen part, whose tensors then begin with below.
+func (m *Model) part(p model.Part, files model.Files, what, below string) (src weights.Source, f *weights.File, at string, err error) {
+	if at, err = p.Weights(); err != nil {
+		return nil, nil, "", err
+	}
+	if at == "" {
+		return nil, nil, "", fmt.Errorf("config.json: %s: it names no weights", what)
+	}
+	if at, err = files.Locate(at); err != nil {
+		return nil, nil, "", fmt.Errorf("%s: %w", what, err)
+	}
+	if f, err = m.weights(files, at); err != nil {
+		return nil, nil, "", fmt.Errorf("%s: %w", what, err)
+	}
+	m.own.frozen = append(m.own.frozen, f)
+	src = f
+	if len(weights.Prefix(src, below).Names()) == 0 {
+		src = weights.Below(src, below)
+	}
+	return src, f, at, nil
+}
+
+func (m *Model) openEncoder(files model.Files, opt Options) error {
+	c := m.own.config.Vision
+	src, _, _, err := m.part(c, files, "vision_config", visionBelow)
+	if err != nil {
+		return err
+	}
+	b := nn.NewBuilder(src, opt.bind(openFlamingoPart)).Sub(model.VisionModule)
+	if m.Vision, err = model.BindVision(b, c); err != nil {
+		return err
+	}
+	m.own.encoder = weights.Prefix(src, visionBelow)
+	return b.Err()
+}
+
+// openLanguage opens the language model and its tokenizer; kind is its model type.
+func (m *Model) openLanguage(files model.Files, opt Options) (base language.Model, kind string, err error) {
+	c := m.own.config.Language
+	src, f, at, err := m.part(c, files, "text_config", languageOf+".")
+	if err != nil {
+		return nil, "", err
+	}
+	bind := opt.bind(openFlamingoPart)
+	if f.Format == weights.GGUF {
+		if base, err = llama.FromGGUF(f, languageOf, bind); err != nil {
+			return nil, "", err
+		}
+		m.Tokenizer, err = tokenizer.FromGGUF(f.Meta)
+		return base, model.Llama, err
+	}
+	if _, ok := layersOf[c.Type]; !ok {
+		return nil, "", fmt.Errorf("text_config: a language model of type %q takes no gated blocks here", c.Type)
+	}
+	folder := files.Below(at)
+	g, err := model.ReadGeneration(folder)
+	if err != nil {
+		return nil, "", err
+	}
+	b := nn.NewBuilder(src, bind)
+	if base, err = model.BindLanguage(b.Sub(languageOf), c.Type, c.JSON, g); err != nil {
+		return nil, "", err
+	}
+	if err := b.Err(); err != nil {
+		return nil, "", err
+	}
+	m.Tokenizer, err = folder.Tokenizer()
+	return base, c.Type, err
+}
+
+// Save writes what Open reads into a directory that is there. The frozen parts stay where they are; config.json says where.
+func (m *Model) Save(dir string) error {
+	var tensors []weights.Tensor
+	for _, p := range m.params {
+		tensors = append(tensors, weights.FromFloat32(p.Name(), p.Shape(), p.Data()))
+	}
+	err := m.saveConfig(dir)
+	if err == nil {
+		err = weights.WriteSafetensors(filepath.Join(dir, trainedName), tensors, map[string]string{"format": "pt"})
+	}
+	if err != nil {
+		return fmt.Errorf("save model: %w", err)
+	}
+	return nil
+}
+
+func (m *Model) saveConfig(dir string) error {
+	raw, err := json.MarshalIndent(m.own.config, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644)
+}
+
+// Checkpoint is Save: there is nothing to share with another.
+func (m *Model) Checkpoint(dir, _ string) error { return m.Save(dir) }
+
+// Restore reads the values of a directory that Save wrote of this very model.
+func (m *Model) Restore(path string) error {
+	f, err := weights.Open(filepath.Join(path, trainedName))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, p := range m.params {
+		t, ok := f.Lookup(p.Name())
+		if !ok || t.Len() != p.Len() {
+			return fmt.Errorf("restore model: %s: tensor %s is missing or has another size", path, p.Name())
+		}
+		x, err := t.Float32()
+		if err != nil {
+			return fmt.Errorf("restore model: %s: %w", path, err)
+		}
+		copy(p.Data(), x)
+	}
+	return nil
+}
+
+// Convert writes the directory anew, with the bridge's matrices as d, and everything finer (norms, biases, gates, latents, new words) as
+// float32. The model was opened Trainable.
+func (m *Model) Convert(dir string, d kernel.DType) error {
+	if m.own == nil {
+		return errors.New("convert model: only a bridge that was trained here is written by itself")
+	}
+	var tensors []weights.Tensor
+	for _, p := range m.params {
+		shape := p.Shape()
+		if len(shape) != 2 || !strings.HasSuffix(p.Name(), ".weight") || strings.HasPrefix(p.Name(), "new_words.") || shape[1]%d.BlockLen() != 0 {
+			tensors = append(tensors, weights.FromFloat32(p.Name(), shape, p.Data()))
+			continue
+		}
+		w := weights.Tensor{Name: p.Name(), Type: weights.TypeOf(d), Shape: slices.Clone(shape), Data: make([]byte, shape[0]*d.RowBytes(shape[1]))}
+		kernel.Encode(d, w.Data, p.Data())
+		tensors = append(tensors, w)
+	}
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = m.saveConfig(dir)
+	}
+	if err == nil {
+		err = weights.WriteGGUF(filepath.Join(dir, packedName), tensors, weights.Meta{"general.architecture": typeOwn})
+	}
+	if err != nil {
+		return fmt.Errorf("convert model: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package flamingo
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/model"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// pageShape is the bridge that tools/oracle/pages.py computes.
+var pageShape = Shape{
+	Features:  []string{"tokens", "pooled"},
+	Resampler: ResamplerShape{Width: 24, Latents: 4, Layers: 2, Heads: 2, HeadDim: 16, Act: "squared_relu"},
+	Gated:     GatedShape{First: true, Heads: 2, HeadDim: 16},
+}
+
+func assembled(t *testing.T, s Shape) *Model {
+	t.Helper()
+	parts, err := filepath.Abs("../../recipes/tiny") // what is saved elsewhere names them
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Assemble(s, Parts{Vision: filepath.Join(parts, "vision"), Language: filepath.Join(parts, "language"), Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// TestPageLoss compares the loss of pages, and its gradient for all that learns, with torch's.
+func TestPageLoss(t *testing.T) {
+	m := assembled(t, pageShape)
+	in, want := openFile(t, "testdata/pages/inputs.safetensors"), openFile(t, "testdata/pages/expected.safetensors")
+	for _, p := range m.Params() {
+		w, ok := in.Lookup(p.Name())
+		if !ok {
+			t.Fatalf("%s is not in torch's bridge", p.Name())
+		}
+		x, err := w.Float32()
+		if err != nil || len(x) != p.Len() {
+			t.Fatalf("%s: %v, want %v (%v)", p.Name(), w.Shape, p.Shape(), err)
+		}
+		copy(p.Data(), x)
+	}
+	whole := func(name string) ([]int32, int) {
+		x, rows, err := model.Ints(in, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x, len(x) / rows
+	}
+	ids, length := whole("ids")
+	labels, _ := whole("labels")
+	mask, _ := whole("mask")
+	pictures, most := whole("pictures")
+	var lessons []Lesson
+	for r := range len(ids) / length {
+		row := ids[r*length : (r+1)*length]
+		end := length
+		for end > 0 && mask[r*length+end-1] == 0 {
+			end--
+		}
+		var at []int
+		for _, p := range pictures[r*most : (r+1)*most] {
+			if p >= 0 {
+				at = append(at, int(p))
+			}
+		}
+		l := m.teach(row[:end], at)
+		for i, learn := range l.Learn {
+			if learn != (labels[r*length+i] >= 0) {
+				t.Errorf("row %d: token %d is to be predicted: %v", r, i, learn)
+			}
+		}
+		lessons = append(lessons, l)
+	}
+	f, _ := in.Lookup("features")
+	raw, err := f.Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true})
+	loss := m.Loss(run, m.Media(run, raw), lessons)
+	run.Backward(loss, 1)
+	out := []weights.Tensor{weights.FromFloat32("loss", []int{1}, slices.Clone(loss.Data()))}
+	for _, p := range m.Params() {
+		out = append(out, weights.FromFloat32("grad."+p.Name(), p.Shape(), slices.Clone(p.Grad())))
+	}
+	compare(t, out, want, in)
+}
+
+// TestSaved checks that what was put together, saved and opened again is the same, and that converting it keeps what it says nearly.
+func TestSaved(t *testing.T) {
+	m := assembled(t, pageShape)
+	for _, p := range m.Params() { // gates too
+		for i := range p.Data() {
+			p.Data()[i] += float32(i%7) * 0.02
+		}
+	}
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, Options{Trainable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	copied := t.TempDir()
+	if err := again.Save(copied); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"config.json", trainedName} {
+		a, err := os.ReadFile(filepath.Join(dir, name))
+		b, err2 := os.ReadFile(filepath.Join(copied, name))
+		if err != nil || err2 != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs (%v, %v)", name, err, err2)
+		}
+	}
+	small := t.TempDir()
+	if err := again.Convert(small, kernel.F16); err != nil {
+		t.Fatal(err)
+	}
+	coarse, err := Open(small, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer coarse.Close()
+	if a, b := said(t, m), said(t, coarse); !near(a, b, 0.02) {
+		t.Error("what was converted says something else")
+	}
+	if err := m.Restore(dir); err != nil {
+		t.Error(err)
+	}
+	if m.FrozenHash() != again.FrozenHash() || m.EncodingHash() != again.EncodingHash() {
+		t.Error("the frozen parts differ")
+	}
+}
+
+// said is the logits behind a page of two pictures.
+func said(t *testing.T, m *Model) []float32 {
+	t.Helper()
+	ids, err := m.Encode(append(m.Example("a red circle"), Part{Picture: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.Processor()
+	x := make([]float32, 2*p.Len())
+	for i := range x {
+		x[i] = float32(i%11) / 5
+	}
+	out, err := m.Trace(tensor.Options{Compute: kernel.F32}, Trace{
+		Inputs: m.TraceInputs(ids, tensor.FromFloats(x, 2, 3, p.Size[0], p.Size[1])), Select: func(name string) bool { return name == "logits" },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := out[0].Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return y
+}
+
+func near(a, b []float32, tolerance float32) bool {
+	var scale, worst float32
+	for i := range a {
+		scale, worst = max(scale, a[i], -a[i]), max(worst, a[i]-b[i], b[i]-a[i])
+	}
+	return worst <= tolerance*scale
+}
+
+// TestShutGatesOfOurs checks that a fresh system says what its language model says, to the bit, whatever it sees.
+func TestShutGatesOfOurs(t *testing.T) {
+	m := assembled(t, pageShape)
+	ids := []int32{20, 21, 22, m.dialect.image(), 23, 24}
+	run := tensor.NewRun(tensor.Options{Compute: kernel.F32})
+	embeds := m.Language.Embed(run, ids, 1, len(ids))
+	plain := slices.Clone(m.Language.Logits(run, m.Language.Forward(run, language.Input{Embeds: embeds})).Data())
+	media := make([]float32, m.FeatureLen())
+	for i := range media {
+		media[i] = float32(i%5) - 2
+	}
+	sight := m.Gates.See(run, run.Reshape(m.Media(run, media), 1, 1, 4, 24), 1, false)
+	sight.Show(m.dialect.seen(ids, 1), len(ids))
+	got := m.Language.Logits(run, m.Language.Forward(run, language.Input{Embeds: embeds, Hook: sight.Hook})).Data()
+	if !slices.Equal(got, plain) {
+		t.Error("shut gates change what the language model says")
+	}
+	for _, p := range m.Params() {
+		if filepath.Ext(p.Name()) == ".attn_gate" {
+			p.Data()[0] = 1
+		}
+	}
+	got = m.Language.Logits(run, m.Language.Forward(run, language.Input{Embeds: embeds, Hook: sight.Hook})).Data()
+	vocab := m.Language.Config().Vocab
+	if slices.Equal(got, plain) || !slices.Equal(got[:3*vocab], plain[:3*vocab]) {
+		t.Error("open gates change nothing, or text before any picture too")
+	}
+}
+
+// TestOwnConfig refuses what a config.json cannot mean.
+func TestOwnConfig(t *testing.T) {
+	for name, s := range map[string]Shape{
+		"features":   {Features: []string{"tokens", "tokens"}},
+		"kind":       {Features: []string{"smell"}},
+		"activation": {Gated: GatedShape{Act: "tan"}},
+		"sizes":      {Resampler: ResamplerShape{Latents: -1}},
+		"every":      {Gated: GatedShape{Every: 1 << 30}},
+	} {
+		if m, err := Assemble(s, Parts{Vision: "../../recipes/tiny/vision", Language: "../../recipes/tiny/language"}); err == nil {
+			m.Close()
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"slices"
+
+	"dragoman/nn"
+	"dragoman/vision"
+	"dragoman/vision/clip"
+	"dragoman/vision/efficientnet"
+	"dragoman/vision/vit"
+	"dragoman/weights"
+)
+
+// The model types of image encoders.
+const (
+	ViT          = "blip_2_vision_model"
+	InstructViT  = "instructblip_vision_model" // the same
+	EfficientNet = "efficientnet_lite"
+	CLIP         = "clip_vision_model"
+)
+
+var visionTypes = []string{ViT, InstructViT, EfficientNet, CLIP}
+
+// VisionModule is where the image encoder stands in a whole model's checkpoint.
+const VisionModule = "vision_model"
+
+// Part is the configuration of a frozen part, as its own package reads it.
+type Part struct {
+	Type string          // model_type
+	JSON json.RawMessage // all of it
+}
+
+// ParsePart reads a part of a config.json; fallback is the model_type of one that does not say.
+func ParsePart(raw json.RawMessage, fallback string) (Part, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		raw = json.RawMessage("{}")
+	}
+	var head struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return Part{}, err
+	}
+	if head.ModelType == "" {
+		head.ModelType = fallback
+	}
+	return Part{Type: head.ModelType, JSON: raw}, nil
+}
+
+// Weights is where a part's tensors are, the key "weights" that its configuration may have besides its own; empty for the model's own
+// checkpoint.
+func (p Part) Weights() (string, error) {
+	var at struct {
+		Weights string `json:"weights"`
+	}
+	if err := json.Unmarshal(p.JSON, &at); err != nil {
+		return "", fmt.Errorf("config.json: %w", err)
+	}
+	return at.Weights, nil
+}
+
+// partAt adds model_type and weights to a part's configuration.
+func partAt(raw json.RawMessage, fallback, path string) (Part, error) {
+	fields := map[string]any{}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &fields); err != nil {
+			return Part{}, fmt.Errorf("config.json: %w", err)
+		}
+	}
+	if _, ok := fields["model_type"]; !ok {
+		fields["model_type"] = fallback
+	}
+	fields["weights"] = path
+	all, err := json.Marshal(fields)
+	if err != nil {
+		return Part{}, err
+	}
+	return ParsePart(all, fallback)
+}
+
+// VisionPart describes the image encoder in a checkpoint of its own, for a config.json: a file, a directory of a whole model's or of the
+// encoder alone, or the name of one in the Hugging Face cache.
+func VisionPart(files Files, name string) (Part, error) {
+	name, err := files.Locate(name)
+	if err != nil {
+		return Part{}, err
+	}
+	raw, err := files.ReadFile(name + "/config.json")
+	if err == nil {
+		var whole struct {
+			Type   string          `json:"model_type"`
+			Vision json.RawMessage `json:"vision_config"`
+		}
+		if err := json.Unmarshal(raw, &whole); err != nil {
+			return Part{}, fmt.Errorf("%s/config.json: %w", name, err)
+		}
+		fallback := ViT
+		switch {
+		case slices.Contains(visionTypes, whole.Type):
+			whole.Vision = raw
+		case whole.Vision == nil:
+			return Part{}, fmt.Errorf("%s/config.json: there is no vision_config", name)
+		case whole.Type == "clip":
+			fallback = CLIP
+		}
+		return partAt(whole.Vision, fallback, files.Where(name))
+	}
+	kind := EfficientNet
+	if f, err := files.Weights(name); err == nil { // otherwise it is said when the part is opened
+		if weights.IsLAVIS(f) {
+			kind = ViT
+		}
+		if err := f.Close(); err != nil {
+			return Part{}, err
+		}
+	}
+	return partAt(nil, kind, files.Where(name))
+}
+
+// LanguagePart describes the language model in a GGUF file or in a directory of transformers', or that of a name in the Hugging Face
+// cache, for a config.json.
+func LanguagePart(files Files, name string) (Part, error) {
+	name, err := files.Locate(name)
+	if err != nil {
+		return Part{}, err
+	}
+	raw, err := files.ReadFile(name + "/config.json")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !IsNotDir(err) {
+		return Part{}, err
+	}
+	return partAt(raw, Llama, files.Where(name))
+}
+
+// IsNotDir says whether a file was looked for below something that is no directory.
+func IsNotDir(err error) bool {
+	var p *fs.PathError
+	return errors.As(err, &p) && p.Op == "stat"
+}
+
+// BindVision binds the image encoder of a configuration to the tensors below b, whose errors are b's.
+func BindVision(b *nn.Builder, p Part) (vision.Encoder, error) {
+	switch p.Type {
+	case EfficientNet:
+		b = b.Trainable(false)
+		c, err := efficientnet.Detect(b)
+		if err != nil {
+			return nil, err
+		}
+		return efficientnet.New(b, c), nil
+	case ViT, InstructViT:
+		c, err := vit.ParseConfig(p.JSON)
+		if err != nil {
+			return nil, err
+		}
+		return vit.New(c, b), nil
+	case CLIP:
+		c, err := clip.ParseConfig(p.JSON)
+		if err != nil {
+			return nil, err
+		}
+		c.Patches = true
+		return clip.New(c, b), nil
+	}
+	return nil, fmt.Errorf("config.json: vision_config: model_type %q is none of %v", p.Type, visionTypes)
+}
+
+// HashTensors adds the names and the bytes of all tensors of a source to a hash.
+func HashTensors(h hash.Hash, src weights.Source) {
+	for _, name := range src.Names() {
+		if t, ok := src.Lookup(name); ok {
+			h.Write([]byte(name))
+			h.Write(t.Data)
+		}
+	}
+}
