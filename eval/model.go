@@ -50,8 +50,9 @@ type Report struct {
 	Labels   int        `json:"labels,omitempty"` // texts that retrieval chose among
 	Text     *Retrieval `json:"image_to_text,omitempty"`
 	Image    *Retrieval `json:"text_to_image,omitempty"`
-	Items    []Item     `json:"-"` // those whose pictures could be read
-	Said     []string   `json:"-"` // the captions, one for each of Items
+	Shots    []Shots    `json:"shots,omitempty"` // of a model that reads pages: by how many examples stand before
+	Items    []Item     `json:"-"`               // those whose pictures could be read
+	Said     []string   `json:"-"`               // the captions, one for each of Items
 }
 
 // Retrieval is recall by cosine, and after the matching head looked at the best again.

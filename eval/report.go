@@ -34,6 +34,21 @@ func Markdown(reports []Report) string {
 			fmt.Fprintf(&b, "| %s | %d | %.2f | %.2f |\n", r.Name, r.Answers.N, r.Answers.VQA, r.Answers.Exact)
 		}
 	}
+	for _, r := range reports {
+		if len(r.Shots) == 0 {
+			continue
+		}
+		between(&b)
+		fmt.Fprintf(&b, "| %s, by examples before | pictures | exact | content word | CIDEr-D | behind wrong texts: exact | content word | CIDEr-D | new word: ranks | used | for the other | for neither |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n", r.Name)
+		for _, s := range r.Shots {
+			fmt.Fprintf(&b, "| %d | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f |", s.Shots, s.Right.N, s.Right.Exact, s.Right.ContentWord, s.Right.CIDErD, s.Wrong.Exact, s.Wrong.ContentWord, s.Wrong.CIDErD)
+			if w := s.Word; w != nil {
+				fmt.Fprintf(&b, " %.1f | %.1f | %.1f | %.1f |\n", w.Ranks, w.Used, w.Other, w.False)
+			} else {
+				b.WriteString(" – | – | – | – |\n")
+			}
+		}
+	}
 	if len(retrieval) > 0 {
 		between(&b)
 		b.WriteString("| retrieval, R@1 · R@5 · R@10 | pictures | texts | text for a picture | with the matching head | picture for a text | with the matching head |\n|---|---|---|---|---|---|---|\n")

@@ -21,7 +21,7 @@ type bank struct {
 const originName = "bank.origin"
 
 // newBank embeds all captions at a stage's beginning, or reads how they were from the checkpoint to go on from.
-func (t *trainer) newBank(share float32, checkpoint string) (*bank, error) {
+func (t *bridging) newBank(share float32, checkpoint string) (*bank, error) {
 	b := &bank{}
 	n, shared := len(t.labels.texts), t.model.Config.Shared
 	run := tensor.NewRun(tensor.Options{Compute: t.compute})
@@ -49,7 +49,7 @@ func (t *trainer) newBank(share float32, checkpoint string) (*bank, error) {
 }
 
 // refresh embeds all captions as the model does it at this step. It is due at a checkpoint too, so that a resumed run sees the same.
-func (b *bank) refresh(t *trainer, st *Stage) {
+func (b *bank) refresh(t *bridging, st *Stage) {
 	if b.Texts != nil && t.state.Step%bankRefresh != 0 && t.state.Step%st.Every != 0 {
 		return
 	}

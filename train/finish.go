@@ -1,25 +1,21 @@
 package train
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 
-	"dragoman/data"
 	"dragoman/eval"
-	"dragoman/generate"
 	"dragoman/internal/atomicfile"
-	"dragoman/picture"
 )
 
 // finish writes the result, looks whether the frozen parts are as they were, measures, and leaves nothing else behind.
 func (t *trainer) finish(ctx context.Context) error {
-	if now := t.model.FrozenHash(); now != t.frozen {
+	if now := t.system.FrozenHash(); now != t.frozen {
 		return fmt.Errorf("the frozen parts' bytes changed: %s before, %s after", t.frozen, now)
 	}
-	if err := t.rememberPictures(); err != nil {
+	if err := t.subject.complete(); err != nil {
 		return err
 	}
 	if err := t.report(ctx); err != nil {
@@ -29,7 +25,7 @@ func (t *trainer) finish(ctx context.Context) error {
 		return err
 	}
 	// The model is what says that a run is finished, so it comes last.
-	if err := t.out.writeDir("model", t.model.Save); err != nil {
+	if err := t.out.writeDir("model", t.system.Save); err != nil {
 		return err
 	}
 	return t.out.tidy()
@@ -51,22 +47,7 @@ func (t *trainer) keepBest() error {
 func (t *trainer) report(ctx context.Context) error {
 	var reports []eval.Report
 	for _, held := range t.recipe.Report {
-		set, err := openPairs(t.recipe.dir, held.Data, DataSpec{MaxPixels: t.recipe.Data.MaxPixels})
-		if err != nil {
-			return err
-		}
-		defer set.close()
-		labels := t.labels.texts
-		if held.OwnLabels {
-			labels = nil
-		}
-		r, err := eval.Evaluate(ctx, t.model, itemsOf(set.pairs, t.recipe.Data.Clean), eval.Options{
-			Name: held.Name, Labels: labels, Rerank: held.Rerank, MaxTokens: cmp.Or(held.MaxTokens, t.recipe.Data.MaxTokens), Compute: t.compute,
-			Generate: generate.Options{Beams: held.Beams, MinTokens: held.MinTokens, LengthPenalty: held.LengthPenalty},
-			Progress: func(done, all int) {
-				t.opt.Progress(Progress{Doing: "measuring on " + held.Name, Done: done, All: all})
-			},
-		})
+		r, err := t.subject.measure(ctx, held)
 		if err != nil {
 			return err
 		}
@@ -79,21 +60,4 @@ func (t *trainer) report(ctx context.Context) error {
 		return err
 	}
 	return writeJSON(t.out.at("report.json"), reports)
-}
-
-// itemsOf are pairs as package eval wants them, with questions as they were trained on.
-func itemsOf(pairs []pair, clean string) []eval.Item {
-	var items []eval.Item
-	for i := range pairs {
-		p := &pairs[i]
-		question := p.question
-		if clean == cleanLAVIS {
-			question = data.CleanQuestion(question)
-		}
-		items = append(items, eval.Item{
-			Decode:   func() (*picture.RGBA, error) { return p.decode() },
-			Question: question, References: p.texts, Weights: p.weights, Keywords: p.tags,
-		})
-	}
-	return items
 }

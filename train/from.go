@@ -70,7 +70,7 @@ func (r *Recipe) findModel(key, name string) (string, error) {
 }
 
 // canLearn says which part a stage needs and the model has not.
-func (t *trainer) canLearn(st *Stage) error {
+func (t *bridging) canLearn(st *Stage) error {
 	m := t.model
 	h := m.Bridge.Heads
 	if st.Kind == KindWarm {

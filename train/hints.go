@@ -16,7 +16,7 @@ const (
 
 // remember gives the model the captions of the run for a memory, as it embeds them when a stage begins: the text stream shares its
 // attention with the queries and moves while they learn.
-func (t *trainer) remember() error {
+func (t *bridging) remember() error {
 	if t.model.Config.Extras.Hints == 0 {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (t *trainer) remember() error {
 }
 
 // prompts are what stands before the captions of a batch: those of its lessons, or the model's own, with hints where it has any.
-func (l *learner) prompts(b batch) []string {
+func (l *bridgeLearner) prompts(b batch) []string {
 	m := l.t.model
 	out := make([]string, len(b.lessons))
 	var hinted []string
@@ -50,7 +50,7 @@ func (l *learner) prompts(b batch) []string {
 }
 
 // hinted are the model's own prompts with n hints each.
-func (l *learner) hinted(b batch, n int) []string {
+func (l *bridgeLearner) hinted(b batch, n int) []string {
 	m := l.t.model
 	scores := l.disturbed(b)
 	width := len(m.Memory.Captions)
@@ -72,7 +72,7 @@ func (l *learner) hinted(b batch, n int) []string {
 }
 
 // disturbed is how well all captions fit a batch's pictures when one does not look closely: [batch, captions].
-func (l *learner) disturbed(b batch) []float32 {
+func (l *bridgeLearner) disturbed(b batch) []float32 {
 	m := l.t.model
 	run := tensor.NewRun(tensor.Options{Compute: l.t.compute})
 	c := m.Bridge.Head.Centre(run, m.Summary(run, b.raw))
@@ -90,7 +90,7 @@ func (l *learner) disturbed(b batch) []float32 {
 
 // rememberPictures adds to the memory where the head puts each picture that was trained on, one view each. A head with landmarks
 // remembers pictures by itself.
-func (t *trainer) rememberPictures() error {
+func (t *bridging) rememberPictures() error {
 	if t.model.Config.Extras.Hints == 0 || t.model.Bridge.Head == nil {
 		return nil
 	}

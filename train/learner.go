@@ -6,11 +6,12 @@ import (
 	"dragoman/bridge/qformer"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
+	"dragoman/weights"
 )
 
-// learner computes a stage's losses of batches.
-type learner struct {
-	t       *trainer
+// bridgeLearner computes a stage's losses of batches.
+type bridgeLearner struct {
+	t       *bridging
 	stage   *Stage
 	sampler *sampler
 	warm    *warmer
@@ -18,8 +19,14 @@ type learner struct {
 	plain   []float32 // the held-out pairs' features, made at the first validation
 }
 
-func (t *trainer) newLearner(st *Stage) (*learner, error) {
-	l := &learner{t: t, stage: st, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
+func (t *bridging) learner(st *Stage, trial bool) (learner, error) {
+	l := &bridgeLearner{t: t, stage: st, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
+	if trial {
+		if st.Kind == KindWarm {
+			l.warm = t.newColdWarmer(st)
+		}
+		return l, nil
+	}
 	if st.LM != 0 {
 		if err := t.remember(); err != nil {
 			return nil, err
@@ -44,6 +51,15 @@ func (t *trainer) newLearner(st *Stage) (*learner, error) {
 	return l, nil
 }
 
+// keep is the captions' vectors that the bank began with.
+func (l *bridgeLearner) keep() []weights.Tensor {
+	if l.bank == nil {
+		return nil
+	}
+	t := l.t
+	return []weights.Tensor{weights.FromFloat32(originName, []int{len(t.labels.texts), t.model.Config.Shared}, l.bank.origin)}
+}
+
 // batch is what a step learns from.
 type batch struct {
 	raw      []float32 // as the model's Encode gives it
@@ -54,7 +70,7 @@ type batch struct {
 }
 
 // losses computes batch k's: each by name, and their weighed sum, to go back from.
-func (l *learner) losses(k uint64) (map[string]float64, *tensor.Tensor, error) {
+func (l *bridgeLearner) losses(k uint64) (map[string]float64, *tensor.Tensor, error) {
 	t, n := l.t, l.stage.Batch
 	reqs := make([]request, n)
 	b := batch{seed: mix(t.recipe.Seed, "batch", uint64(t.state.Stage), k)}
@@ -83,7 +99,7 @@ func (b *batch) add(p *pair, l lesson) {
 }
 
 // compute is the forward pass.
-func (l *learner) compute(b batch) (map[string]float64, *tensor.Tensor) {
+func (l *bridgeLearner) compute(b batch) (map[string]float64, *tensor.Tensor) {
 	t, st := l.t, l.stage
 	for _, c := range b.lessons {
 		b.labels = append(b.labels, t.labels.of(c.text))
@@ -106,7 +122,7 @@ func (l *learner) compute(b batch) (map[string]float64, *tensor.Tensor) {
 }
 
 // first computes the first stage's losses, which it adds to out by name.
-func (l *learner) first(b batch, out map[string]float64) blip2.Stage1Losses {
+func (l *bridgeLearner) first(b batch, out map[string]float64) blip2.Stage1Losses {
 	t, st := l.t, l.stage
 	pairs := blip2.Pairs{View: t.model.Features(t.run, b.raw), Same: b.same(), Rand: rng(b.seed, "negatives")}
 	var rows [][]int32
@@ -155,7 +171,7 @@ func (b *batch) same() []int32 {
 }
 
 // say is the language model's loss, weighed: behind what the first stage's queries have found, or their own.
-func (l *learner) say(b batch, first *blip2.Stage1Losses, out map[string]float64) *tensor.Tensor {
+func (l *bridgeLearner) say(b batch, first *blip2.Stage1Losses, out map[string]float64) *tensor.Tensor {
 	t := l.t
 	prompts := l.prompts(b)
 	var answer *qformer.Answer
@@ -193,7 +209,7 @@ func accuracy(logits *tensor.Tensor) float64 {
 }
 
 // validate is the mean of the losses over the held-out pairs, as they are, without dropout.
-func (l *learner) validate() (map[string]float64, error) {
+func (l *bridgeLearner) validate() (map[string]float64, error) {
 	t := l.t
 	if l.plain == nil {
 		reqs := make([]request, len(t.held))

@@ -115,7 +115,7 @@ func (p *pair) prompted(own, all []string, clean string) error {
 }
 
 // ownPrompts has the model remember the first prompts of each kind for its own: how it is to be asked from now on.
-func (t *trainer) ownPrompts() {
+func (t *bridging) ownPrompts() {
 	templates := slices.Clone(t.recipe.Data.Prompts)
 	for _, s := range t.recipe.Data.Train {
 		templates = append(templates, s.Prompts...)

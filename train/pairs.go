@@ -24,6 +24,11 @@ type pair struct {
 	picture  int      // pairs of one number show one picture
 	mayFlip  bool
 	share    float64 // of the epochs that have this pair
+
+	sets           []string // the datasets that it belongs to
+	concept, style string   // what it shows, and how, for episodes
+
+	media *data.Media // a picture of a page, which has nothing but this; nil: a pair
 }
 
 // pairSet is a list of pairs out of several sources.
@@ -31,19 +36,28 @@ type pairSet struct {
 	pairs   []pair
 	sources []data.Dataset
 	report  data.Report
+
+	pages    []pageSource
+	pictures map[string]int // of the pages, by their names: where they are among pairs
 }
 
 func (s *pairSet) close() {
 	for _, d := range s.sources {
 		d.Close()
 	}
+	for _, p := range s.pages {
+		p.pages.Close()
+	}
 }
 
 // openPairs reads what the sources say about every row; the pictures stay where they are.
 func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 	s := &pairSet{}
-	pictures := map[string]int{}
+	pictures, rows := map[string]int{}, map[[2]any]int{}
 	for _, src := range sources {
+		if src.Pages.reads() {
+			continue
+		}
 		path := src.Path
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
@@ -70,6 +84,11 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 			if !data.Where(src.Where).Wants(row.Extra) {
 				continue
 			}
+			name := src.set()
+			if at, known := rows[[2]any{src.Path, i}]; known && src.Episodes.makes() { // seen once, it is in both sets
+				s.pairs[at].join(name, src.Episodes, row)
+				continue
+			}
 			p := pair{
 				set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(append(row.Texts[:len(row.Texts):len(row.Texts)], row.Question)), share: share,
 				weights: row.Weights, question: row.Question, picture: numbered(pictures, row.Picture()),
@@ -78,8 +97,14 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 				s.report.Add(row.Where, err)
 				continue
 			}
+			p.join(name, src.Episodes, row)
+			rows[[2]any{src.Path, i}] = len(s.pairs)
 			s.pairs = append(s.pairs, p)
 		}
+	}
+	if err := s.openPageSources(dir, sources, spec); err != nil {
+		s.close()
+		return nil, err
 	}
 	s.report.Rows = len(s.pairs)
 	return s, nil
@@ -109,8 +134,23 @@ func mayFlip(texts []string) bool {
 	return true
 }
 
+// bytes reads the file that holds a pair's picture.
+func (p *pair) bytes() ([]byte, error) {
+	if p.media != nil {
+		return p.media.Bytes()
+	}
+	row, err := p.set.Row(p.row)
+	if err != nil {
+		return nil, err
+	}
+	return row.Bytes()
+}
+
 // decode reads a pair's picture.
 func (p *pair) decode() (*picture.RGBA, error) {
+	if p.media != nil {
+		return p.media.Decode()
+	}
 	row, err := p.set.Row(p.row)
 	if err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func (p *Plan) Time() time.Duration {
 // DryRun does everything of a run but the run: it checks the recipe, every row and every picture, puts the model together and
 // takes two steps of each stage. Nothing is written.
 func DryRun(ctx context.Context, r *Recipe, o Options) (*Plan, error) {
-	t := &trainer{recipe: r, opt: o, out: folder{r.Output}}
+	t := newTrainer(r, o)
 	defer t.close()
 	p, err := t.plan(ctx)
 	if err != nil {
@@ -56,12 +56,6 @@ func DryRun(ctx context.Context, r *Recipe, o Options) (*Plan, error) {
 }
 
 func (t *trainer) plan(ctx context.Context) (*Plan, error) {
-	if t.opt.Progress == nil {
-		t.opt.Progress = func(Progress) {}
-	}
-	if t.opt.Notice == nil {
-		t.opt.Notice = func(string) {}
-	}
 	if err := t.openData(ctx); err != nil {
 		return nil, err
 	}
@@ -69,11 +63,11 @@ func (t *trainer) plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	r := t.recipe
-	p := &Plan{Train: len(t.train.pairs), Validation: len(t.held), Report: t.train.report, Captions: len(t.labels.texts)}
-	for _, param := range t.model.Params() {
+	p := &Plan{Train: len(t.train.pairs), Validation: len(t.held), Report: t.train.report, Captions: t.subject.captions()}
+	for _, param := range t.system.Params() {
 		p.Parameters += param.Len()
 	}
-	t.views = newViews(t.model, r, t.compute)
+	t.views = newViews(t.system, r, t.compute)
 	t.run = tensor.NewRun(tensor.Options{Compute: t.compute, Grad: true, Train: true})
 	if err := t.planEncoding(p); err != nil {
 		return nil, err
@@ -107,32 +101,28 @@ func (t *trainer) planEncoding(p *Plan) error {
 		}
 		views := len(t.train.pairs) * t.views.stored()
 		p.Encode = time.Since(began) / time.Duration(n) * time.Duration(views)
-		p.CacheBytes = int64(views) * int64(t.model.FeatureLen()) * 2
+		p.CacheBytes = int64(views) * int64(t.system.FeatureLen()) * 2
 	}
 	return nil
 }
 
 // planStage takes two steps of a stage and times the second.
 func (t *trainer) planStage(p *Plan, st *Stage) error {
-	params := t.model.StageParams(st.learns())
+	params := t.subject.params(st)
 	trained := 0
 	for _, param := range params {
 		trained += param.Len()
 	}
 	p.Trained = append(p.Trained, trained)
 	t.adam = newAdamW(kernel.Default(), params, st.Groups)
-	l := &learner{t: t, stage: st}
-	if st.Kind == KindWarm {
-		if t.model.Bridge.Head == nil {
-			return errNoHead
-		}
-		l.warm = t.newColdWarmer(st)
-	}
 	var took time.Duration
 	for range 2 {
-		l.sampler = newSampler(t.train.pairs, 1) // both are the stage's first step, and a sampler does not go back
+		l, err := t.subject.learner(st, true) // both are the stage's first step, and a learner does not go back
+		if err != nil {
+			return err
+		}
 		began := time.Now()
-		if _, _, err := t.step(l, 0); err != nil {
+		if _, _, err := t.step(st, l, 0); err != nil {
 			return err
 		}
 		took = time.Since(began)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"dragoman/model/blip2"
+	"dragoman/model/flamingo"
 
 	yaml "go.yaml.in/yaml/v4"
 )
@@ -32,17 +33,19 @@ type Recipe struct {
 // ModelSpec names the frozen parts and gives the bridge's shape. A part is a file or directory, or "mini:NAME" for one that is
 // built in.
 type ModelSpec struct {
-	From     string      `yaml:"from,omitempty"`   // a model to go on with: a directory, or a name in the Hugging Face cache; nothing below "frozen" may be given then
-	Extra    string      `yaml:"extra,omitempty"`  // a file with tensors that it lacks: cls.predictions.*, temp
-	Frozen   string      `yaml:"frozen,omitempty"` // what its frozen parts' matrices are kept as: stored (default, mapped), bf16, f16, q8_0, q4_0 or q4_1
-	Start    StartSpec   `yaml:"start,omitempty"`  // another model, and which of the bridge's tensors begin with its values
-	Vision   string      `yaml:"vision,omitempty"`
-	Language string      `yaml:"language,omitempty"`
-	Text     string      `yaml:"text,omitempty"` // a BERT: tokenizer, and what the text stream starts from
-	QFormer  QFormerSpec `yaml:"qformer,omitempty"`
-	Classes  string      `yaml:"class_names,omitempty"` // JSONL: what each class of the encoder is called, {"names": […]} a line
-	CutWords bool        `yaml:"cut_words,omitempty"`   // keep only those words of the BERT that the data needs
-	Words    string      `yaml:"keep_words,omitempty"`  // a text file with further words to keep
+	From     string         `yaml:"from,omitempty"`   // a model to go on with: a directory, or a name in the Hugging Face cache; nothing below "frozen" may be given then
+	Extra    string         `yaml:"extra,omitempty"`  // a file with tensors that it lacks: cls.predictions.*, temp
+	Frozen   string         `yaml:"frozen,omitempty"` // what its frozen parts' matrices are kept as: stored (default, mapped), bf16, f16, q8_0, q4_0 or q4_1
+	Start    StartSpec      `yaml:"start,omitempty"`  // another model, and which of the bridge's tensors begin with its values
+	Vision   string         `yaml:"vision,omitempty"`
+	Language string         `yaml:"language,omitempty"`
+	Text     string         `yaml:"text,omitempty"`   // a BERT: tokenizer, and what the text stream starts from
+	System   string         `yaml:"system,omitempty"` // blip2 (default), or flamingo: resampler and gated blocks
+	QFormer  QFormerSpec    `yaml:"qformer,omitempty"`
+	Flamingo flamingo.Shape `yaml:"flamingo,omitempty"`
+	Classes  string         `yaml:"class_names,omitempty"` // JSONL: what each class of the encoder is called, {"names": […]} a line
+	CutWords bool           `yaml:"cut_words,omitempty"`   // keep only those words of the BERT that the data needs
+	Words    string         `yaml:"keep_words,omitempty"`  // a text file with further words to keep
 }
 
 // QFormerSpec is the Q-Former's shape, by the keys of config.json.
@@ -123,12 +126,15 @@ type Stage struct {
 	Bank            bool    `yaml:"bank,omitempty"`             // contrast with all captions, not with the batch's
 	LM              float32 `yaml:"lm,omitempty"`               // weight of the caption's loss through the language model
 
-	Ridge     float64 `yaml:"ridge,omitempty"`      // warm: the head starts as a ridge regression with this λ; 0: at random
+	Sets []SetSpec `yaml:"sets,omitempty"` // pages: the datasets that each step learns from; default: all, batch texts each
+
+	Ridge     float64 `yaml:"ridge,omitempty"`      // warm: the head starts as a ridge regression with this λ; words: the bridge does; 0: at random
 	NearRidge float64 `yaml:"near_ridge,omitempty"` // warm: the λ of the head's landmarks; default 0.3
 	Folds     string  `yaml:"folds,omitempty"`      // warm: a field of the rows; matching learns what remembered pictures tell from heads that are fitted without the pictures of one value each
+	Gain      float64 `yaml:"gain,omitempty"`       // words: how loudly the block says what the regression found; default 1
 	Whiten    float64 `yaml:"whiten,omitempty"`     // warm: how far the variances of the captions' embeddings are evened out, from 0 to 1; and their mean taken away
-	Noise     float64 `yaml:"noise,omitempty"`      // warm: noise on the head's input, in standard deviations
-	Dropout   float32 `yaml:"dropout,omitempty"`    // warm: of the head's input
+	Noise     float64 `yaml:"noise,omitempty"`      // warm: noise on the head's input, in standard deviations; words, pages: on features, as a share of each
+	Dropout   float32 `yaml:"dropout,omitempty"`    // warm: of the head's input; words, pages: of whole feature tokens
 	Neighbour float32 `yaml:"neighbours,omitempty"` // warm, bank: share of the target that goes to captions like the pair's own
 }
 
@@ -145,6 +151,10 @@ type Held struct {
 	// OwnLabels: retrieval chooses among the set's own captions, not among all that were trained on too.
 	OwnLabels bool `yaml:"own_labels,omitempty"`
 	Rerank    int  `yaml:"rerank,omitempty"` // candidates that the matching head looks at again
+	// Of a Flamingo: how many examples stand before what is asked, other pictures of the set with their texts; default none.
+	Shots   []int  `yaml:"shots,omitempty"`
+	Most    int    `yaml:"most,omitempty"`    // pictures that are asked about, drawn from the set; default all
+	Concept string `yaml:"concept,omitempty"` // the field that says what a picture shows; default: its first text does
 	// How captions and answers are made: at most and at least so many tokens, by beams whose scores are divided by length to a power.
 	MaxTokens     int     `yaml:"max_tokens,omitempty"` // default data.max_tokens
 	MinTokens     int     `yaml:"min_tokens,omitempty"`
@@ -159,13 +169,51 @@ type Source struct {
 	Share *float64          `yaml:"share,omitempty"` // how many of the rows an epoch has, drawn anew each time; default 1
 	// Prompts stand in the place of data.prompts for this source.
 	Prompts []string `yaml:"prompts,omitempty"`
+	// Set is the dataset that the source belongs to, for stages of kind pages; default: pairs, episodes or pages.
+	Set string `yaml:"set,omitempty"`
+	// Pages says how pages are read, where the source is one of them; path is then as package data's OpenPages takes it.
+	Pages PageSpec `yaml:"pages,omitempty"`
+	// Episodes makes pages of several pictures of the pairs, each with its text, that stand in for few-shot prompts.
+	Episodes EpisodeSpec `yaml:"episodes,omitempty"`
 }
 
-// Kinds of stages. Warm trains the picture's head alone, against all captions; stage 1 and 2 are BLIP-2's.
+// PageSpec says what is learnt of a page at a time.
+type PageSpec struct {
+	Window   int     `yaml:"window,omitempty"`   // tokens, a stretch of the page that is drawn anew each time; 0: the source is none of pages
+	Pictures int     `yaml:"pictures,omitempty"` // of the window, the first ones count; 0: all
+	Next     float64 `yaml:"p_next,omitempty"`   // share of the pages whose texts look at the next picture, not at the last
+}
+
+// EpisodeSpec says how pages are made of pairs.
+type EpisodeSpec struct {
+	Pictures []int   `yaml:"pictures,omitempty"` // the least and the most that a page has; none: no pages are made
+	Concept  string  `yaml:"concept,omitempty"`  // the field that says what a picture shows; default: its first text does
+	Style    string  `yaml:"style,omitempty"`    // the field that says what pictures look alike; default: they all do
+	Repeated float64 `yaml:"repeated,omitempty"` // share of pages that show a few concepts several times each, under their texts
+	Nonce    float64 `yaml:"nonce,omitempty"`    // share of those that do so under words that nobody knows, which only the page can teach
+}
+
+// SetSpec says how a stage learns from a dataset.
+type SetSpec struct {
+	Name   string  `yaml:"name"`
+	Batch  int     `yaml:"batch"`            // texts or pages a step
+	Weight float64 `yaml:"weight,omitempty"` // of its loss; default 1
+}
+
+// Kinds of stages. Warm trains the picture's head alone, against all captions; stage 1 and 2 are BLIP-2's. Words trains Flamingo's
+// resampler and the block before the first layer, without the language model behind it; pages trains all of its bridge.
 const (
 	KindWarm   = "warm"
 	KindStage1 = "stage1"
 	KindStage2 = "stage2"
+	KindWords  = "words"
+	KindPages  = "pages"
+)
+
+// Values of model.system.
+const (
+	systemBLIP2    = "blip2"
+	systemFlamingo = "flamingo"
 )
 
 // Values of data.clean.
@@ -259,6 +307,9 @@ func (r *Recipe) fill() {
 		if s.Kind == KindWarm {
 			or(&s.NearRidge, 0.3)
 		}
+		if s.Kind == KindWords && s.Ridge > 0 {
+			or(&s.Gain, 1)
+		}
 		if s.Kind == KindStage1 && s.ITC == 0 && s.ITM == 0 && s.ITG == 0 {
 			s.ITC, s.ITM, s.ITG = 1, 1, 1
 		}
@@ -275,6 +326,14 @@ func (r *Recipe) check() error {
 	}
 	if len(r.Data.Train) == 0 {
 		return fmt.Errorf("data.train: there is nothing to train on")
+	}
+	for i, src := range r.Data.Train {
+		if src.Pages.reads() && (r.Model.System != systemFlamingo || src.Episodes.makes() || src.Pages.Window < 4 || src.Pages.Next < 0 || src.Pages.Next > 1 || src.Pages.Pictures < 0) {
+			return fmt.Errorf("data.train.%d: pages are for model.system: %s, with a window of 4 tokens or more and p_next from 0 to 1", i, systemFlamingo)
+		}
+		if e := src.Episodes; e.makes() && (len(e.Pictures) != 2 || e.Pictures[0] < 1 || e.Pictures[1] < e.Pictures[0] || e.Pictures[1] > 64 || e.Nonce < 0 || e.Repeated < 0 || e.Nonce+e.Repeated > 1) {
+			return fmt.Errorf("data.train.%d: episodes: pictures must be the least and the most of a page, nonce and repeated shares", i)
+		}
 	}
 	if r.Data.MaxTokens < 3 || r.Data.MaxTokens > 1024 {
 		return fmt.Errorf("data.max_tokens: %d is not in 3…1024", r.Data.MaxTokens)
@@ -310,7 +369,7 @@ func (r *Recipe) check() error {
 	}
 	names := map[string]bool{}
 	for i := range r.Stages {
-		if err := r.Stages[i].check(); err != nil {
+		if err := r.Stages[i].check(cmp.Or(r.Model.System, systemBLIP2)); err != nil {
 			return fmt.Errorf("stages.%d: %w", i, err)
 		}
 		if n := r.Stages[i].Name; names[n] {
@@ -323,6 +382,12 @@ func (r *Recipe) check() error {
 
 // check says what a model that is gone on with cannot be given.
 func (m ModelSpec) check() error {
+	if err := oneOf("model.system", cmp.Or(m.System, systemBLIP2), systemBLIP2, systemFlamingo); err != nil {
+		return err
+	}
+	if m.System != systemFlamingo && !reflect.ValueOf(m.Flamingo).IsZero() {
+		return fmt.Errorf("model.flamingo: it belongs to model.system: %s", systemFlamingo)
+	}
 	if m.From == "" {
 		if m.Extra != "" || m.Frozen != "" {
 			return fmt.Errorf("model.extra, model.frozen: they belong to model.from, and there is none")
@@ -330,7 +395,7 @@ func (m ModelSpec) check() error {
 		return nil
 	}
 	fresh := m
-	fresh.From, fresh.Extra, fresh.Frozen, fresh.Start = "", "", "", StartSpec{}
+	fresh.From, fresh.Extra, fresh.Frozen, fresh.Start, fresh.System = "", "", "", StartSpec{}, ""
 	if !reflect.DeepEqual(fresh, ModelSpec{}) {
 		return fmt.Errorf("model.from: %s says what the model is, nothing but extra, frozen and start may stand beside it", m.From)
 	}
@@ -340,15 +405,19 @@ func (m ModelSpec) check() error {
 	return nil
 }
 
-func (s *Stage) check() error {
-	if err := oneOf("kind", s.Kind, KindWarm, KindStage1, KindStage2); err != nil {
+func (s *Stage) check(system string) error {
+	if err := oneOf("kind", s.Kind, KindWarm, KindStage1, KindStage2, KindWords, KindPages); err != nil {
 		return err
 	}
 	if strings.ContainsAny(s.Name, `/\ `) || strings.HasPrefix(s.Name, ".") {
 		return fmt.Errorf("name: %q cannot be a part of a folder's name", s.Name)
 	}
-	if s.Steps == 0 && (s.Kind != KindWarm || s.Ridge == 0) {
-		return errors.New("steps: 0 is for warm stages that begin with a regression")
+	pages := s.Kind == KindWords || s.Kind == KindPages
+	if pages != (system == systemFlamingo) {
+		return fmt.Errorf("kind: a stage of kind %s does not train a model.system of %s", s.Kind, system)
+	}
+	if s.Steps == 0 && (s.Kind != KindWarm && s.Kind != KindWords || s.Ridge == 0) {
+		return errors.New("steps: 0 is for warm and words stages that begin with a regression")
 	}
 	steps := s.Steps
 	if steps == 0 {
@@ -364,6 +433,11 @@ func (s *Stage) check() error {
 	}
 	if s.Folds != "" && (s.Kind != KindWarm || s.Ridge == 0) {
 		return errors.New("folds: it is for warm stages that begin with a regression")
+	}
+	for _, set := range s.Sets {
+		if set.Batch < 1 || set.Weight < 0 {
+			return fmt.Errorf("sets: %s: batch is %d, weight %v", set.Name, set.Batch, set.Weight)
+		}
 	}
 	if s.LR <= 0 || s.LR > 10 {
 		return fmt.Errorf("lr: %v is not a rate", s.LR)

@@ -32,7 +32,7 @@ func TestRecipeErrors(t *testing.T) {
 		{"misspelt", strings.Replace(least, "batch", "bach", 1), "", "line 5: stages.0.bach: there is no such key (did you mean batch?)"},
 		{"misspelt above", strings.Replace(least, "model:", "modle:", 1), "", "modle: there is no such key (did you mean model?)"},
 		{"unlike anything", strings.Replace(least, "output:", "zzzzzzzz:", 1), "", "zzzzzzzz: there is no such key"},
-		{"kind", strings.Replace(least, "stage1", "stage3", 1), "", `kind: "stage3" is none of warm, stage1, stage2 (did you mean stage`},
+		{"kind", strings.Replace(least, "stage1", "stage3", 1), "", `kind: "stage3" is none of warm, stage1, stage2, words, pages (did you mean stage`},
 		{"no data", strings.Replace(least, "[{path: p}]", "[]", 1), "", "data.train: there is nothing to train on"},
 		{"type", strings.Replace(least, "steps: 10", "steps: many", 1), "", "many"},
 		{"not yaml", "a: [", "", "yaml"},

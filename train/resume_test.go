@@ -64,6 +64,13 @@ var shortRuns = map[string]struct {
 	"finetune": {"../recipes/finetune-tiny.yaml", func(out string) []string {
 		return []string{"output=" + out, "model.from=" + withDropout(filepath.Join(filepath.Dir(out), "source")), "stages.tune.steps=40", "stages.tune.every=5", "views.augment=drawing"}
 	}, []string{"checkpoint-tune-000010", "best-tune-000020", "checkpoint-tune-000035", "report.json"}},
+	"flamingo": {"../recipes/tiny-flamingo.yaml", func(out string) []string {
+		return []string{
+			"output=" + out, "views.augment=drawing", "views.cached=2", "views.cache=" + filepath.Join(filepath.Dir(out), "cache"),
+			"stages.words.steps=24", "stages.words.every=5", "stages.words.ridge=10", "stages.words.dropout=0.1", "stages.pages.steps=16", "stages.pages.every=5",
+			"model.flamingo.resampler.hidden_size=32",
+		}
+	}, []string{"checkpoint-words-000010", "checkpoint-words-000024", "checkpoint-pages-000005", "report.json"}},
 }
 
 var bothStages = []string{"checkpoint-align-000010", "checkpoint-align-000024", "checkpoint-prompt-000005", "report.json"}

@@ -10,9 +10,7 @@ import (
 	"dragoman/internal/atomicfile"
 	"dragoman/internal/hint"
 	"dragoman/kernel"
-	"dragoman/model/blip2"
 	"dragoman/tensor"
-	"dragoman/weights"
 )
 
 // Options say how a recipe is run.
@@ -44,7 +42,7 @@ const patience = 5
 
 // Run runs a recipe to its end.
 func Run(ctx context.Context, r *Recipe, o Options) error {
-	t := &trainer{recipe: r, opt: o, out: folder{r.Output}}
+	t := newTrainer(r, o)
 	defer t.close()
 	err := t.begin(ctx)
 	if errors.Is(err, errFinished) {
@@ -60,18 +58,34 @@ func Run(ctx context.Context, r *Recipe, o Options) error {
 	return nil
 }
 
+// newTrainer is a run that has not begun.
+func newTrainer(r *Recipe, o Options) *trainer {
+	t := &trainer{recipe: r, opt: o, out: folder{r.Output}}
+	if t.opt.Progress == nil {
+		t.opt.Progress = func(Progress) {}
+	}
+	if t.opt.Notice == nil {
+		t.opt.Notice = func(string) {}
+	}
+	t.subject = &bridging{trainer: t}
+	if r.Model.System == systemFlamingo {
+		t.subject = &gating{trainer: t}
+	}
+	return t
+}
+
 // trainer is a run under way.
 type trainer struct {
 	recipe  *Recipe
 	opt     Options
 	out     folder
-	model   *blip2.Model
+	subject subject
+	system  system
 	compute kernel.DType
 	run     *tensor.Run
 	train   *pairSet
 	held    []pair
 	views   *views
-	labels  *labels
 	adam    *adamW
 	metrics *metricsLog
 	state   state
@@ -89,20 +103,14 @@ func (t *trainer) close() {
 	if t.train != nil {
 		t.train.close()
 	}
-	if t.model != nil {
-		t.model.Close()
+	if t.system != nil {
+		t.system.Close()
 	}
 }
 
 // begin opens everything that a run needs, and finds where to go on.
 func (t *trainer) begin(ctx context.Context) error {
 	r := t.recipe
-	if t.opt.Progress == nil {
-		t.opt.Progress = func(Progress) {}
-	}
-	if t.opt.Notice == nil {
-		t.opt.Notice = func(string) {}
-	}
 	used, err := t.out.used()
 	if err != nil {
 		return err
@@ -122,8 +130,8 @@ func (t *trainer) begin(ctx context.Context) error {
 	if err := t.resume(); err != nil {
 		return err
 	}
-	t.frozen = t.model.FrozenHash()
-	t.views = newViews(t.model, r, t.compute)
+	t.frozen = t.system.FrozenHash()
+	t.views = newViews(t.system, r, t.compute)
 	if err := t.views.fill(ctx, r, t.train, func(done, all int) {
 		t.opt.Progress(Progress{Doing: "encoding pictures", Done: done, All: all})
 	}); err != nil {
@@ -161,6 +169,9 @@ func (t *trainer) openData(ctx context.Context) (err error) {
 		t.train.pairs, t.held = hold(t.train.pairs, r.Data.Hold, r.Seed)
 	}
 	t.held = some(t.held, r.Data.Limit, r.Seed)
+	if err := t.train.listPictures(); err != nil {
+		return err
+	}
 	if len(t.train.pairs) == 0 {
 		return errors.New("data.train: no row is left to train on")
 	}
@@ -176,31 +187,15 @@ func (t *trainer) openModel() (err error) {
 	default:
 		t.compute = kernel.BF16
 	}
-	if t.model, err = makeModel(r, t.corpus(), len(t.train.pairs)); err != nil {
+	if t.system, err = t.subject.open(); err != nil {
 		return err
 	}
-	if err := startFrom(t.model, r); err != nil {
-		return err
-	}
-	t.ownPrompts()
-	t.labels = newLabels(t.train.pairs, t.held)
 	for i := range r.Stages {
-		if err := t.canLearn(&r.Stages[i]); err != nil {
+		if err := t.subject.canLearn(&r.Stages[i]); err != nil {
 			return fmt.Errorf("stage %s: %w", r.Stages[i].Name, err)
 		}
 	}
 	return nil
-}
-
-// corpus is every text that the model will have to read or write.
-func (t *trainer) corpus() []string {
-	var texts []string
-	for _, list := range [][]pair{t.train.pairs, t.held} {
-		for i := range list {
-			texts = append(append(texts, list[i].texts...), list[i].tags...)
-		}
-	}
-	return texts
 }
 
 // resume loads the last checkpoint, if there is one and it belongs to this recipe.
@@ -243,13 +238,11 @@ func (t *trainer) resume() error {
 	case s.Family != family && !t.opt.Force:
 		return hint.Wrap(fmt.Errorf("%s: the run was made with the kernels for %s, this would go on with %s, and end in other bytes", t.out.path, s.Family, family), "--isa %s goes on as before, --force goes on anyway", s.Family)
 	}
-	if err := t.model.Restore(t.out.at(name)); err != nil {
+	if err := t.system.Restore(t.out.at(name)); err != nil {
 		return err
 	}
 	t.state, t.last = s, name
-	if s.Recall != nil {
-		t.model.Config.Extras.MatchMemory = s.Recall
-	}
+	t.subject.restored(s)
 	if t.metrics, err = openMetrics(t.out.path, s.Metrics); err != nil {
 		return err
 	}
@@ -269,7 +262,7 @@ func (t *trainer) all(ctx context.Context) error {
 
 // stage runs one stage from where it is to its end.
 func (t *trainer) stage(ctx context.Context, st *Stage) error {
-	params := t.model.StageParams(st.learns())
+	params := t.subject.params(st)
 	t.adam = newAdamW(kernel.Default(), params, st.Groups)
 	if t.state.Step > 0 {
 		if err := t.adam.readMoments(t.out.at(t.last)); err != nil {
@@ -277,12 +270,12 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 		}
 		t.adam.steps = t.state.Updates
 	}
-	l, err := t.newLearner(st)
+	l, err := t.subject.learner(st, false)
 	if err != nil {
 		return err
 	}
 	if st.Steps == 0 { // the regression is all there is
-		return t.checkpoint(l)
+		return t.checkpoint(st, l)
 	}
 	sums, count := map[string]float64{}, 0
 	var rate, norm float64
@@ -292,7 +285,7 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 			return err
 		}
 		rate = st.rate(t.state.Step)
-		losses, n, err := t.step(l, rate)
+		losses, n, err := t.step(st, l, rate)
 		if err != nil {
 			return err
 		}
@@ -317,7 +310,7 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 			count, norm = 0, 0
 		}
 		if pausing {
-			if err := t.checkpoint(l); err != nil {
+			if err := t.checkpoint(st, l); err != nil {
 				return err
 			}
 			meter.pause()
@@ -327,8 +320,7 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 }
 
 // step makes one update. The losses are nil where the step was skipped.
-func (t *trainer) step(l *learner, rate float64) (losses map[string]float64, norm float64, err error) {
-	st := l.stage
+func (t *trainer) step(st *Stage, l learner, rate float64) (losses map[string]float64, norm float64, err error) {
 	t.adam.zero()
 	losses = map[string]float64{}
 	for part := range st.Accumulate {
@@ -360,8 +352,7 @@ func (t *trainer) step(l *learner, rate float64) (losses map[string]float64, nor
 }
 
 // checkpoint validates and writes where the run is. It goes on to the next stage after a stage's last step.
-func (t *trainer) checkpoint(l *learner) error {
-	st := l.stage
+func (t *trainer) checkpoint(st *Stage, l learner) error {
 	t.state.Updates = t.adam.steps
 	better := false
 	if len(t.held) > 0 {
@@ -401,11 +392,7 @@ func (t *trainer) checkpoint(l *learner) error {
 		if err := t.save(dir); err != nil {
 			return err
 		}
-		var more []weights.Tensor
-		if l.bank != nil {
-			more = append(more, weights.FromFloat32(originName, []int{len(t.labels.texts), t.model.Config.Shared}, l.bank.origin))
-		}
-		if err := t.adam.writeMoments(dir, more...); err != nil {
+		if err := t.adam.writeMoments(dir, l.keep()...); err != nil {
 			return err
 		}
 		return writeJSON(dir+"/trainer.json", done)
@@ -444,5 +431,5 @@ func (t *trainer) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return t.model.Checkpoint(dir, like)
+	return t.system.Checkpoint(dir, like)
 }

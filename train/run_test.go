@@ -137,16 +137,14 @@ func TestFrozenPartsAreUntouched(t *testing.T) {
 // TestNotANumber puts a NaN into the encoder: every step is skipped, and the run stops with a clear line.
 func TestNotANumber(t *testing.T) {
 	r := tiny(t, "stages.align.lr=1e-3")
-	tr := &trainer{recipe: r, out: folder{r.Output}}
-	defer tr.close()
 	var notices []string
-	tr.opt.Notice = func(s string) { notices = append(notices, s) }
-	tr.opt.Progress = func(Progress) {}
+	tr := newTrainer(r, Options{Notice: func(s string) { notices = append(notices, s) }})
+	defer tr.close()
 	if err := tr.begin(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	st := &r.Stages[0]
-	params := tr.model.StageParams(st.learns())
+	params := tr.subject.params(st)
 	before := params[3].Data()[0]
 	params[0].Data()[0] = float32(math.NaN())
 	tr.state.Skipped = 2

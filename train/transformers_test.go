@@ -86,17 +86,16 @@ func TestFirstStepsAgainstTransformers(t *testing.T) {
 // compareGradients computes the first step's, in a folder of its own.
 func compareGradients(t *testing.T, r *Recipe, want map[string]weights.Tensor) {
 	t.Helper()
-	tr := &trainer{recipe: r, out: folder{filepath.Join(t.TempDir(), "gradients")}}
-	defer tr.close()
 	other := *r
-	other.Output = tr.out.path
-	tr.recipe = &other
+	other.Output = filepath.Join(t.TempDir(), "gradients")
+	tr := newTrainer(&other, Options{})
+	defer tr.close()
 	if err := tr.begin(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	st := &r.Stages[0]
-	params := tr.model.StageParams(st.learns())
-	l, err := tr.newLearner(st)
+	params := tr.subject.params(st)
+	l, err := tr.subject.learner(st, false)
 	if err != nil {
 		t.Fatal(err)
 	}

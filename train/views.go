@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 
 	"dragoman/kernel"
-	"dragoman/model/blip2"
 	"dragoman/picture"
 	"dragoman/tensor"
 	"dragoman/weights"
@@ -20,7 +19,7 @@ import (
 // views makes what the frozen encoder sees of pictures: views drawn anew, or the picture as it is and a few views of it that were drawn
 // and encoded once and lie on the disk.
 type views struct {
-	model   *blip2.Model
+	model   encoder
 	run     *tensor.Run // of the encoder, without a tape
 	augment *picture.Augment
 	proc    picture.Processor
@@ -35,7 +34,7 @@ const (
 	shardRows   = 512 // pictures a file of the cache
 )
 
-func newViews(m *blip2.Model, r *Recipe, compute kernel.DType) *views {
+func newViews(m encoder, r *Recipe, compute kernel.DType) *views {
 	v := &views{
 		model: m, run: tensor.NewRun(tensor.Options{Compute: compute}), proc: m.Processor(),
 		seed: mix(r.Seed, "views"), cached: r.Views.Cached,
@@ -216,13 +215,9 @@ func (v *views) key(r *Recipe, set *pairSet) (string, error) {
 	sums := make([][sha256.Size]byte, len(set.pairs))
 	errs := make([]error, len(set.pairs))
 	tensor.DefaultPool().Do(len(set.pairs), func(i, _ int) {
-		p := &set.pairs[i]
-		row, err := p.set.Row(p.row)
+		b, err := set.pairs[i].bytes()
 		if err == nil {
-			var b []byte
-			if b, err = row.Bytes(); err == nil {
-				sums[i] = sha256.Sum256(b)
-			}
+			sums[i] = sha256.Sum256(b)
 		}
 		errs[i] = err
 	})

@@ -10,7 +10,7 @@ import (
 // warmer trains the picture's head by itself: it contrasts each picture with all captions, which the text stream has embedded as it
 // stands. That costs a hundredth of a step with queries, and gives them something to add to.
 type warmer struct {
-	t       *trainer
+	t       *bridging
 	stage   *Stage
 	texts   *tensor.Tensor // [captions, shared], fixed
 	near    []float32      // [captions, captions]: how a share of the target is spread over captions like each
@@ -24,7 +24,7 @@ const mostViews = 4
 // smoothing is the share of the target that goes to all captions alike.
 const warmSmoothing = 0.1
 
-func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
+func (t *bridging) newWarmer(st *Stage) (*warmer, error) {
 	if t.model.Bridge.Head == nil {
 		return nil, errNoHead
 	}
@@ -66,7 +66,7 @@ func (t *trainer) newWarmer(st *Stage) (*warmer, error) {
 var errNoHead = errors.New("model.qformer.picture_head: the stage takes a head of the picture, and there is none")
 
 // newColdWarmer is newWarmer without what has to be learnt from the pictures first.
-func (t *trainer) newColdWarmer(st *Stage) *warmer {
+func (t *bridging) newColdWarmer(st *Stage) *warmer {
 	w := &warmer{t: t, stage: st}
 	run := tensor.NewRun(tensor.Options{Compute: t.compute})
 	w.texts = tensor.FromFloats(t.model.EmbedTexts(run, t.labels.texts), len(t.labels.texts), t.model.Config.Shared)
@@ -78,7 +78,7 @@ func (t *trainer) newColdWarmer(st *Stage) *warmer {
 
 // summaries are the head's inputs for so many views of every picture trained on (0: the picture as it is outside of training), with
 // the number of its caption.
-func (t *trainer) summaries(views int) (x []float32, captions []int32, err error) {
+func (t *bridging) summaries(views int) (x []float32, captions []int32, err error) {
 	each, plain := max(1, views), views == 0
 	in := t.model.Bridge.Head.In()
 	run := tensor.NewRun(tensor.Options{})

@@ -1,0 +1,93 @@
+package train
+
+import (
+	"cmp"
+	"context"
+
+	"dragoman/data"
+	"dragoman/eval"
+	"dragoman/generate"
+	"dragoman/model/blip2"
+	"dragoman/picture"
+	"dragoman/tensor"
+)
+
+// bridging trains a BLIP-2's bridge on pairs.
+type bridging struct {
+	*trainer
+	model  *blip2.Model
+	labels *labels
+}
+
+func (t *bridging) open() (system, error) {
+	var err error
+	if t.model, err = makeModel(t.recipe, t.corpus(), len(t.train.pairs)); err != nil {
+		return nil, err
+	}
+	if err := startFrom(t.model, t.recipe); err != nil {
+		t.model.Close()
+		return nil, err
+	}
+	t.ownPrompts()
+	t.labels = newLabels(t.train.pairs, t.held)
+	return t.model, nil
+}
+
+func (t *bridging) restored(s state) {
+	if s.Recall != nil {
+		t.model.Config.Extras.MatchMemory = s.Recall
+	}
+}
+
+// corpus is every text that the model will have to read or write.
+func (t *bridging) corpus() []string {
+	var texts []string
+	for _, list := range [][]pair{t.train.pairs, t.held} {
+		for i := range list {
+			texts = append(append(texts, list[i].texts...), list[i].tags...)
+		}
+	}
+	return texts
+}
+
+func (t *bridging) captions() int { return len(t.labels.texts) }
+
+func (t *bridging) params(st *Stage) []*tensor.Tensor { return t.model.StageParams(st.learns()) }
+
+func (t *bridging) complete() error { return t.rememberPictures() }
+
+func (t *bridging) measure(ctx context.Context, held Held) (eval.Report, error) {
+	set, err := openPairs(t.recipe.dir, held.Data, DataSpec{MaxPixels: t.recipe.Data.MaxPixels})
+	if err != nil {
+		return eval.Report{}, err
+	}
+	defer set.close()
+	labels := t.labels.texts
+	if held.OwnLabels {
+		labels = nil
+	}
+	return eval.Evaluate(ctx, t.model, itemsOf(set.pairs, t.recipe.Data.Clean), eval.Options{
+		Name: held.Name, Labels: labels, Rerank: held.Rerank, MaxTokens: cmp.Or(held.MaxTokens, t.recipe.Data.MaxTokens), Compute: t.compute,
+		Generate: generate.Options{Beams: held.Beams, MinTokens: held.MinTokens, LengthPenalty: held.LengthPenalty},
+		Progress: func(done, all int) {
+			t.opt.Progress(Progress{Doing: "measuring on " + held.Name, Done: done, All: all})
+		},
+	})
+}
+
+// itemsOf are pairs as package eval wants them, with questions as they were trained on.
+func itemsOf(pairs []pair, clean string) []eval.Item {
+	var items []eval.Item
+	for i := range pairs {
+		p := &pairs[i]
+		question := p.question
+		if clean == cleanLAVIS {
+			question = data.CleanQuestion(question)
+		}
+		items = append(items, eval.Item{
+			Decode:   func() (*picture.RGBA, error) { return p.decode() },
+			Question: question, References: p.texts, Weights: p.weights, Keywords: p.tags,
+		})
+	}
+	return items
+}

@@ -1,0 +1,142 @@
+package train
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"dragoman/data"
+	"dragoman/eval"
+)
+
+// The datasets of a stage of kind pages. A source belongs to one, by its name.
+const (
+	pairsName    = "pairs"
+	episodesName = "episodes"
+)
+
+// makes says whether pages are made.
+func (e EpisodeSpec) makes() bool { return len(e.Pictures) > 0 }
+
+// set is the name of the dataset that a source belongs to.
+func (s Source) set() string {
+	switch {
+	case s.Set != "":
+		return s.Set
+	case s.Pages.reads():
+		return pagesName
+	case s.Episodes.makes():
+		return episodesName
+	}
+	return pairsName
+}
+
+// join makes a pair part of a dataset.
+func (p *pair) join(set string, e EpisodeSpec, row data.Row) {
+	p.sets = append(p.sets, set)
+	if !e.makes() {
+		return
+	}
+	p.concept = p.texts[0]
+	if v, ok := row.Extra[e.Concept].(string); ok {
+		p.concept = v
+	}
+	p.style, _ = row.Extra[e.Style].(string)
+}
+
+// episodes makes pages of pairs: pictures, each with its text, as a few-shot prompt has them. A third kind, or another, as the recipe says:
+//
+//	plain     different concepts in one style, under their texts
+//	repeated  a few concepts, each in several pictures, under their texts
+//	nonce     the same under words that nobody knows: only the page can teach which is whose
+//
+// The order of a few concepts is drawn from all orders in which each stands as often as the others, give or take one, so that to say
+// again what was said last is wrong more often than right.
+type episodes struct {
+	spec     EpisodeSpec
+	pairs    []pair
+	concepts [][]int             // pairs of each concept, two or more
+	styles   [][]int             // pairs of each style
+	alike    map[[2]string][]int // pairs of a concept in a style
+}
+
+func newEpisodes(pairs []pair, members []int, spec EpisodeSpec) *episodes {
+	e := &episodes{spec: spec, pairs: pairs, alike: map[[2]string][]int{}}
+	concepts, styles := map[string][]int{}, map[string][]int{}
+	var conceptNames, styleNames []string
+	for _, i := range members {
+		p := &pairs[i]
+		if concepts[p.concept] == nil {
+			conceptNames = append(conceptNames, p.concept)
+		}
+		if styles[p.style] == nil {
+			styleNames = append(styleNames, p.style)
+		}
+		concepts[p.concept] = append(concepts[p.concept], i)
+		styles[p.style] = append(styles[p.style], i)
+		key := [2]string{p.concept, p.style}
+		e.alike[key] = append(e.alike[key], i)
+	}
+	for _, name := range conceptNames {
+		e.concepts = append(e.concepts, concepts[name])
+	}
+	for _, name := range styleNames {
+		e.styles = append(e.styles, styles[name])
+	}
+	return e
+}
+
+// example is a picture of an episode, and what stands behind it.
+type example struct {
+	pair  int
+	text  string
+	learn bool // the text is to be predicted: nothing on the page could tell a word that nobody knows the first time
+}
+
+// draw makes an episode.
+func (e *episodes) draw(r *rand.Rand) []example {
+	least, most := e.spec.Pictures[0], e.spec.Pictures[len(e.spec.Pictures)-1]
+	n := least + r.IntN(most-least+1)
+	switch u := r.Float64(); {
+	case u < e.spec.Nonce:
+		return e.few(r, n, true)
+	case u < e.spec.Nonce+e.spec.Repeated:
+		return e.few(r, n, false)
+	}
+	style := e.styles[r.IntN(len(e.styles))]
+	var page []example
+	for range n {
+		i := style[r.IntN(len(style))]
+		page = append(page, example{i, e.pairs[i].texts[e.pairs[i].pick(r)], true})
+	}
+	return page
+}
+
+// few shows two or three concepts, several times each.
+func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
+	kinds := min(2+r.IntN(2), max(2, n/2), len(e.concepts))
+	oneStyle := r.IntN(2) == 0
+	chosen := make([][]int, kinds)
+	words := make([]string, kinds)
+	for k := range kinds {
+		members := e.concepts[r.IntN(len(e.concepts))]
+		p := &e.pairs[members[r.IntN(len(members))]]
+		if chosen[k] = members; oneStyle {
+			chosen[k] = e.alike[[2]string{p.concept, p.style}]
+		}
+		words[k] = p.texts[p.pick(r)]
+		if nonce {
+			words[k] = eval.NonceWord(r)
+		}
+	}
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i % kinds
+	}
+	r.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
+	var page []example
+	for i, k := range order {
+		again := slices.Contains(order[:i], k)
+		page = append(page, example{chosen[k][r.IntN(len(chosen[k]))], words[k], again || !nonce})
+	}
+	return page
+}

@@ -1,0 +1,439 @@
+package train
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"dragoman/eval"
+	"dragoman/model/flamingo"
+	"dragoman/tensor"
+	"dragoman/weights"
+)
+
+// gating trains a Flamingo's resampler and gated blocks, and the words that were added, on pairs and on pages.
+type gating struct {
+	*trainer
+	model *flamingo.Model
+	texts int
+}
+
+// pageSystem is a Flamingo as the trainer sees it.
+type pageSystem struct{ *flamingo.Model }
+
+func (s pageSystem) Encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) {
+	s.EncodePictures(run, pixels, dst)
+}
+
+func (t *gating) open() (system, error) {
+	r := t.recipe
+	if r.Model.From != "" {
+		path, err := r.findModel("from", r.Model.From)
+		if err != nil {
+			return nil, err
+		}
+		if t.model, err = flamingo.Open(path, flamingo.Options{Trainable: true}); err != nil {
+			return nil, err
+		}
+		if !t.model.Own() {
+			t.model.Close()
+			return nil, fmt.Errorf("model.from: %s: only a bridge that was trained here is gone on with", path)
+		}
+	} else {
+		vision, err := r.findModel("vision", r.Model.Vision)
+		if err != nil {
+			return nil, err
+		}
+		language, err := r.findModel("language", r.Model.Language)
+		if err != nil {
+			return nil, err
+		}
+		if t.model, err = flamingo.Assemble(r.Model.Flamingo, flamingo.Parts{Vision: vision, Language: language, Seed: r.Seed}); err != nil {
+			return nil, err
+		}
+	}
+	different := map[string]bool{}
+	for i := range t.train.pairs { // pictures of pages have none
+		for _, text := range t.train.pairs[i].texts {
+			different[text] = true
+		}
+	}
+	t.texts = len(different)
+	return pageSystem{t.model}, nil
+}
+
+func (t *gating) restored(state)  {}
+func (t *gating) captions() int   { return t.texts }
+func (t *gating) complete() error { return nil }
+
+func (t *gating) canLearn(st *Stage) error {
+	if st.Kind == KindWords && !t.model.HasWords() {
+		return errors.New("no block stands before the first layer: model.flamingo.gated.from_first_layer")
+	}
+	if st.Kind == KindWords && slices.ContainsFunc(t.sets(st), func(s SetSpec) bool { return t.train.hasPages(s.Name) }) {
+		return errors.New("sets: words are learnt from pairs, not from pages")
+	}
+	for _, s := range t.sets(st) {
+		if !t.train.hasPages(s.Name) && len(t.members(s.Name)) == 0 {
+			return fmt.Errorf("sets: no source of data.train belongs to %q", s.Name)
+		}
+	}
+	return nil
+}
+
+func (t *gating) params(st *Stage) []*tensor.Tensor {
+	var params []*tensor.Tensor
+	for _, p := range t.model.Params() {
+		wanted := st.Kind == KindPages || t.model.SaysWords(p.Name())
+		p.SetTrainable(wanted)
+		if wanted {
+			params = append(params, p)
+		}
+	}
+	return params
+}
+
+// sets are the datasets of a stage.
+func (t *gating) sets(st *Stage) []SetSpec {
+	if len(st.Sets) > 0 {
+		return st.Sets
+	}
+	var sets []SetSpec
+	for _, s := range t.recipe.Data.Train {
+		if !slices.ContainsFunc(sets, func(o SetSpec) bool { return o.Name == s.set() }) {
+			sets = append(sets, SetSpec{Name: s.set(), Batch: st.Batch})
+		}
+	}
+	return sets
+}
+
+// members are the pairs of a dataset.
+func (t *gating) members(set string) []int {
+	var members []int
+	for i := range t.train.pairs {
+		if slices.Contains(t.train.pairs[i].sets, set) {
+			members = append(members, i)
+		}
+	}
+	return members
+}
+
+// spec says how pages are made of a dataset, if they are.
+func (t *gating) spec(set string) EpisodeSpec {
+	for _, s := range t.recipe.Data.Train {
+		if s.set() == set && s.Episodes.makes() {
+			return s.Episodes
+		}
+	}
+	return EpisodeSpec{}
+}
+
+func (t *gating) measure(ctx context.Context, held Held) (eval.Report, error) {
+	set, err := openPairs(t.recipe.dir, held.Data, DataSpec{MaxPixels: t.recipe.Data.MaxPixels})
+	if err != nil {
+		return eval.Report{}, err
+	}
+	defer set.close()
+	var seen []eval.Seen
+	for i := range set.pairs {
+		p := &set.pairs[i]
+		concept := p.texts[0]
+		if row, err := p.set.Row(p.row); err == nil {
+			if v, ok := row.Extra[held.Concept].(string); ok {
+				concept = v
+			}
+		}
+		seen = append(seen, eval.Seen{Decode: p.decode, Texts: p.texts, Keywords: p.tags, Concept: concept})
+	}
+	shots := held.Shots
+	if len(shots) == 0 {
+		shots = []int{0}
+	}
+	r := eval.Report{Name: held.Name, N: len(seen)}
+	r.Shots, err = eval.FewShot(ctx, t.model, seen, eval.FewShotOptions{
+		Name: held.Name, Shots: shots, Most: held.Most, MaxTokens: cmp.Or(held.MaxTokens, t.recipe.Data.MaxTokens), Seed: t.recipe.Seed, Compute: t.compute,
+		Progress: func(done, all int) {
+			t.opt.Progress(Progress{Doing: "measuring on " + held.Name, Done: done, All: all})
+		},
+	})
+	return r, err
+}
+
+// dataset is what a learner draws from.
+type dataset struct {
+	SetSpec
+	members  []int
+	sampler  *sampler
+	episodes *episodes // nil: pairs, or
+	woven    *woven    // pages
+}
+
+// gateLearner computes a stage's losses.
+type gateLearner struct {
+	t     *gating
+	stage *Stage
+	sets  []dataset
+	words *wordTable // of a stage of kind words
+	plain []float32  // the held-out pairs' features, made at the first validation
+}
+
+func (t *gating) learner(st *Stage, trial bool) (learner, error) {
+	l := &gateLearner{t: t, stage: st}
+	for n, s := range t.sets(st) {
+		d := dataset{SetSpec: s, members: t.members(s.Name)}
+		if d.Weight == 0 {
+			d.Weight = 1
+		}
+		if d.woven = newWoven(t.train, s.Name, t.model, mix(t.recipe.Seed, "order", uint64(t.state.Stage), uint64(n))); d.woven != nil {
+			l.sets = append(l.sets, d)
+			continue
+		}
+		if spec := t.spec(s.Name); spec.makes() {
+			d.episodes = newEpisodes(t.train.pairs, d.members, spec)
+		} else {
+			pairs := make([]pair, len(d.members))
+			for i, at := range d.members {
+				pairs[i] = t.train.pairs[at]
+			}
+			d.sampler = newSampler(pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage), uint64(n)))
+		}
+		l.sets = append(l.sets, d)
+	}
+	if st.Kind == KindWords {
+		l.words = t.newWordTable()
+	}
+	if st.Ridge > 0 && t.state.Step == 0 && !trial {
+		if err := l.begin(); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func (l *gateLearner) keep() []weights.Tensor { return nil }
+
+// sheet is a batch of one dataset: pictures, and the pages that show them.
+type sheet struct {
+	requests []request
+	pages    [][]flamingo.Part
+	pictures [][]int // of each page
+	muted    [][]int // of each page, pictures whose texts are not to be predicted
+	texts    []string
+	lessons  []flamingo.Lesson // of pages as they were found, instead of pages
+}
+
+// show puts a picture behind the last page, and what is said of it.
+func (s *sheet) show(m *flamingo.Model, r request, text string, learn bool) {
+	n := len(s.pages) - 1
+	if !learn {
+		s.muted[n] = append(s.muted[n], len(s.pictures[n]))
+	}
+	s.pages[n] = append(s.pages[n], m.Example(text)...)
+	s.pictures[n] = append(s.pictures[n], len(s.requests))
+	s.requests, s.texts = append(s.requests, r), append(s.texts, text)
+}
+
+func (s *sheet) page() {
+	s.pages, s.pictures, s.muted = append(s.pages, nil), append(s.pictures, nil), append(s.muted, nil)
+}
+
+// draw makes dataset n's batch k.
+func (l *gateLearner) draw(n int, k uint64) (*sheet, error) {
+	t, d := l.t, &l.sets[n]
+	random := rng(mix(t.recipe.Seed, "batch", uint64(t.state.Stage), k, uint64(n)), "page")
+	s := &sheet{}
+	for i := range d.Batch {
+		if d.woven != nil {
+			lesson, reqs, err := d.woven.draw(k*uint64(d.Batch) + uint64(i))
+			if err != nil {
+				return nil, err
+			}
+			for p := range lesson.Pictures {
+				lesson.Pictures[p] += len(s.requests)
+			}
+			s.lessons, s.requests = append(s.lessons, lesson), append(s.requests, reqs...)
+			continue
+		}
+		s.page()
+		if d.episodes == nil {
+			at, epoch := d.sampler.at(k*uint64(d.Batch) + uint64(i))
+			p := &t.train.pairs[d.members[at]]
+			s.show(t.model, request{pair: p, index: d.members[at], view: epoch}, p.texts[p.pick(random)], true)
+			continue
+		}
+		for _, e := range d.episodes.draw(random) {
+			s.show(t.model, request{pair: &t.train.pairs[e.pair], index: e.pair, view: random.Uint64() >> 1}, e.text, e.learn)
+		}
+	}
+	return s, nil
+}
+
+func (l *gateLearner) losses(k uint64) (map[string]float64, *tensor.Tensor, error) {
+	out := map[string]float64{}
+	var total *tensor.Tensor
+	var all float64
+	for n := range l.sets {
+		s, err := l.draw(n, k)
+		if err != nil {
+			return nil, nil, err
+		}
+		raw, err := l.t.views.features(s.requests)
+		if err != nil {
+			return nil, nil, err
+		}
+		l.blur(raw, k, n)
+		loss, err := l.loss(s, raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		d := &l.sets[n]
+		out[d.Name] = float64(loss.Data()[0])
+		loss = l.t.run.Scale(loss, float32(d.Weight))
+		if all += d.Weight; total == nil {
+			total = loss
+		} else {
+			total = l.t.run.Add(total, loss)
+		}
+	}
+	total = l.t.run.Scale(total, float32(1/all))
+	out["loss"] = float64(total.Data()[0])
+	return out, total, nil
+}
+
+// blur hides some of what the encoder saw and shakes the rest, so that the bridge does not learn pictures by heart.
+func (l *gateLearner) blur(raw []float32, k uint64, n int) {
+	st := l.stage
+	if st.Dropout == 0 && st.Noise == 0 {
+		return
+	}
+	random := rng(mix(l.t.recipe.Seed, "batch", uint64(l.t.state.Stage), k, uint64(n)), "blur")
+	hide, shake := float64(st.Dropout), float32(st.Noise*math.Sqrt(12))
+	l.t.model.EachFeature(raw, func(token []float32) {
+		if random.Float64() < hide {
+			clear(token)
+			return
+		}
+		for i := range token {
+			token[i] *= 1 + shake*(random.Float32()-0.5)
+		}
+	})
+}
+
+// loss is the forward pass of one batch.
+func (l *gateLearner) loss(s *sheet, raw []float32) (*tensor.Tensor, error) {
+	m, run := l.t.model, l.t.run
+	media := m.Media(run, raw)
+	if l.words != nil {
+		return m.Words(run, media, l.words.ids, l.words.targets(s.texts)), nil
+	}
+	lessons := append([]flamingo.Lesson(nil), s.lessons...)
+	for i, page := range s.pages {
+		lesson, err := m.Teach(page, s.pictures[i], l.t.recipe.Data.MaxTokens)
+		if err != nil {
+			return nil, err
+		}
+		lesson.Mute(m, s.muted[i])
+		lessons = append(lessons, lesson)
+	}
+	return m.Loss(run, media, lessons), nil
+}
+
+func (l *gateLearner) validate() (map[string]float64, error) {
+	t := l.t
+	if l.plain == nil {
+		reqs := make([]request, len(t.held))
+		for i := range reqs {
+			reqs[i] = request{pair: &t.held[i], index: i, plain: true}
+		}
+		var err error
+		if l.plain, err = t.views.features(reqs); err != nil {
+			return nil, err
+		}
+	}
+	run := t.run
+	t.run = tensor.NewRun(tensor.Options{Compute: t.compute})
+	defer func() { t.run = run }()
+	width := t.model.FeatureLen()
+	var sum float64
+	batch := l.stage.Batch
+	for from := 0; from < len(t.held); from += batch {
+		to := min(from+batch, len(t.held))
+		s := &sheet{}
+		for i := from; i < to; i++ {
+			p := &t.held[i]
+			s.page()
+			s.show(t.model, request{}, p.texts[p.likeliest()], true)
+		}
+		t.run.Reset()
+		loss, err := l.loss(s, l.plain[from*width:to*width])
+		if err != nil {
+			return nil, err
+		}
+		sum += float64(loss.Data()[0]) * float64(to-from)
+	}
+	return map[string]float64{"loss": sum / float64(len(t.held))}, nil
+}
+
+// wordTable is the words that texts are made of, and how much each says.
+type wordTable struct {
+	ids    []int32
+	place  map[int32]int
+	weight []float64 // of each: the rarer, the more
+	tokens func(text string) []int32
+	out    []float32
+}
+
+// newWordTable counts the words of all texts that are trained on or validated with.
+func (t *gating) newWordTable() *wordTable {
+	w := &wordTable{place: map[int32]int{}, tokens: t.model.TextIDs}
+	count, texts := map[int32]int{}, 0
+	for _, list := range [][]pair{t.train.pairs, t.held} {
+		for i := range list {
+			if len(list[i].texts) == 0 { // a picture of a page
+				continue
+			}
+			texts++
+			for _, id := range unique(w.tokens(list[i].texts[0])) {
+				count[id]++
+			}
+			for _, text := range list[i].texts {
+				for _, id := range w.tokens(text) {
+					if _, ok := w.place[id]; !ok {
+						w.place[id] = len(w.ids)
+						w.ids = append(w.ids, id)
+					}
+				}
+			}
+		}
+	}
+	for _, id := range w.ids {
+		w.weight = append(w.weight, math.Log(1+float64(texts)/float64(1+count[id])))
+	}
+	return w
+}
+
+func unique(ids []int32) []int32 {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// targets is how much of each text each word is: [texts, words].
+func (w *wordTable) targets(texts []string) []float32 {
+	w.out = append(w.out[:0], make([]float32, len(texts)*len(w.ids))...)
+	for i, text := range texts {
+		row := w.out[i*len(w.ids) : (i+1)*len(w.ids)]
+		ids := unique(w.tokens(text))
+		var sum float64
+		for _, id := range ids {
+			sum += w.weight[w.place[id]]
+		}
+		for _, id := range ids {
+			row[w.place[id]] = float32(w.weight[w.place[id]] / sum)
+		}
+	}
+	return w.out
+}
