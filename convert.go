@@ -6,6 +6,7 @@ import (
 
 	"dragoman/kernel"
 	"dragoman/model/blip2"
+	"dragoman/model/flamingo"
 )
 
 // Convert writes a model anew, with coarser matrices. Where out ends in .gguf it is one file with everything in it (encoder, bridge,
@@ -39,6 +40,17 @@ func Convert(name, out, dtype string, except ...string) error {
 			return fmt.Errorf("convert model: %s: exceptions are for a folder", out)
 		}
 		return blip2.Pack(path, out, p)
+	}
+	if flamingo.Is(configOf(path)) {
+		m, err := flamingo.Open(path, flamingo.Options{Trainable: true})
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		if len(exceptions) > 0 {
+			return fmt.Errorf("convert model: %s: exceptions are for the bridge of a BLIP-2", name)
+		}
+		return m.Convert(out, p.Matrices)
 	}
 	m, err := blip2.Open(path, blip2.Options{Trainable: true})
 	if err != nil {

@@ -1,6 +1,7 @@
 package dragoman
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,14 +79,28 @@ func WithCheck() Option { return func(o *options) { o.finite = true } }
 // builtinPrefix begins the paths of files that are built into the program.
 const builtinPrefix = "mini:"
 
-// resolve turns what a user calls a model into a directory or a file: nothing and "mini" are the built-in one; what is no path is
+// builtinModels are the directories of the built-in models, by their names.
+var builtinModels = map[string]string{"": builtinPrefix, "mini": builtinPrefix, "mini-flamingo": builtinPrefix + "flamingo/"}
+
+// configOf is a model's config.json; nil where there is none.
+func configOf(path string) []byte {
+	var raw []byte
+	if builtin.Is(path) {
+		raw, _ = builtin.ReadFile(path + "config.json")
+	} else {
+		raw, _ = os.ReadFile(filepath.Join(path, "config.json"))
+	}
+	return raw
+}
+
+// resolve turns what a user calls a model into a directory or a file: nothing, "mini" and "mini-flamingo" are built in; what is no path is
 // looked for in the Hugging Face cache, as NAME or NAME@REVISION.
 func resolve(name string) (string, error) {
-	if name == "" || name == "mini" {
-		if !builtin.Is(builtinPrefix) || len(builtin.Names()) == 0 {
-			return "", hint.Wrap(fmt.Errorf("opening a model: mini: %w in this program", ErrNoModel), "import _ \"dragoman/mini\" builds it in")
+	if path, ok := builtinModels[name]; ok {
+		if _, err := builtin.ReadFile(path + "config.json"); err != nil {
+			return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w in this program", cmp.Or(name, "mini"), ErrNoModel), "import _ \"dragoman/mini\" builds it in")
 		}
-		return builtinPrefix, nil
+		return path, nil
 	}
 	if _, err := os.Stat(name); err == nil {
 		return name, nil
@@ -126,7 +141,7 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	}
 	m := &Model{opt: o, compute: compute}
 	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize, Pixels: o.pixels}
-	if raw, err := os.ReadFile(filepath.Join(path, "config.json")); err == nil && flamingo.Is(raw) {
+	if flamingo.Is(configOf(path)) {
 		if err := m.openPages(path, store, trainable); err != nil {
 			return nil, err
 		}
