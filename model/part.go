@@ -12,6 +12,7 @@ import (
 	"dragoman/vision"
 	"dragoman/vision/clip"
 	"dragoman/vision/efficientnet"
+	"dragoman/vision/nfnet"
 	"dragoman/vision/vit"
 	"dragoman/weights"
 )
@@ -22,9 +23,10 @@ const (
 	InstructViT  = "instructblip_vision_model" // the same
 	EfficientNet = "efficientnet_lite"
 	CLIP         = "clip_vision_model"
+	NFNet        = "nfnet" // timm's files do not say a model_type, but an architecture
 )
 
-var visionTypes = []string{ViT, InstructViT, EfficientNet, CLIP}
+var visionTypes = []string{ViT, InstructViT, EfficientNet, CLIP, NFNet}
 
 // VisionModule is where the image encoder stands in a whole model's checkpoint.
 const VisionModule = "vision_model"
@@ -83,8 +85,8 @@ func partAt(raw json.RawMessage, fallback, path string) (Part, error) {
 	return ParsePart(all, fallback)
 }
 
-// VisionPart describes the image encoder in a checkpoint of its own, for a config.json: a file, a directory of a whole model's or of the
-// encoder alone, or the name of one in the Hugging Face cache.
+// VisionPart describes the image encoder in a checkpoint of its own, for a config.json: a file, a directory of a whole model's, of the
+// encoder alone or of a timm NFNet, or the name of one in the Hugging Face cache.
 func VisionPart(files Files, name string) (Part, error) {
 	name, err := files.Locate(name)
 	if err != nil {
@@ -93,14 +95,17 @@ func VisionPart(files Files, name string) (Part, error) {
 	raw, err := files.ReadFile(name + "/config.json")
 	if err == nil {
 		var whole struct {
-			Type   string          `json:"model_type"`
-			Vision json.RawMessage `json:"vision_config"`
+			Type         string          `json:"model_type"`
+			Architecture string          `json:"architecture"`
+			Vision       json.RawMessage `json:"vision_config"`
 		}
 		if err := json.Unmarshal(raw, &whole); err != nil {
 			return Part{}, fmt.Errorf("%s/config.json: %w", name, err)
 		}
 		fallback := ViT
 		switch {
+		case nfnet.Is(whole.Architecture):
+			whole.Vision, fallback = raw, NFNet
 		case slices.Contains(visionTypes, whole.Type):
 			whole.Vision = raw
 		case whole.Vision == nil:
@@ -158,6 +163,12 @@ func BindVision(b *nn.Builder, p Part) (vision.Encoder, error) {
 			return nil, err
 		}
 		return vit.New(c, b), nil
+	case NFNet:
+		c, err := nfnet.ParseConfig(p.JSON)
+		if err != nil {
+			return nil, err
+		}
+		return nfnet.New(c, b)
 	case CLIP:
 		c, err := clip.ParseConfig(p.JSON)
 		if err != nil {
