@@ -164,3 +164,50 @@ func TestPicture(t *testing.T) {
 		}
 	}
 }
+
+// TestHalves opens each side by itself: a projection as transformers' CLIPVisionModelWithProjection and CLIPTextModelWithProjection give it,
+// which is what the whole model scales to length 1.
+func TestHalves(t *testing.T) {
+	in, want := openFile(t, "clip", "inputs.safetensors"), openFile(t, "clip", "expected.safetensors")
+	for name, config := range map[string]string{
+		"image": `{"model_type":"clip_vision_model","projection_dim":10,"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":2,"image_size":15,"patch_size":4}`,
+		"text": `{"model_type":"clip_text_model","projection_dim":10,"vocab_size":613,"hidden_size":12,"intermediate_size":20,"num_hidden_layers":2,
+			"num_attention_heads":3,"max_position_embeddings":9,"hidden_act":"gelu","eos_token_id":612}`,
+	} {
+		dir := t.TempDir()
+		checkpoint, err := os.ReadFile("testdata/clip/model.safetensors")
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "model.safetensors"), checkpoint, 0o600)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := Open(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { m.Close() })
+		own := weights.Memory{}
+		for _, n := range in.Names() {
+			if (n == "pixel_values") == (name == "image") {
+				own[n], _ = in.Lookup(n)
+			}
+		}
+		out, err := m.Trace(tensor.Options{}, Trace{Inputs: own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		side := map[string]string{"image": "visual_projection", "text": "text_projection"}[name]
+		got, _ := weights.NewMemory(out...).Lookup(name + "_embeds")
+		w, _ := want.Lookup(side)
+		x, _ := got.Float32()
+		y, _ := w.Float32()
+		near(t, name, x, y, 1e-4)
+		if _, err := m.Trace(tensor.Options{}, Trace{Inputs: in}); err == nil {
+			t.Errorf("%s: what the half does not read is no error", name)
+		}
+	}
+}
