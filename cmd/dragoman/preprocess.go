@@ -52,6 +52,10 @@ that fails is left out, and the call then ends with status 1.`,
 			if n == 0 {
 				p.Size = p.SizeOf(m.W, m.H)
 			}
+			const most = 1 << 26 // a strip's shortest edge can make anything of it
+			if h, w := p.Size[0], p.Size[1]; h > most/w {
+				return fmt.Errorf("preprocessing: %s: becomes %d×%d, of more than %d pixels", path, w, h, most)
+			}
 			if size := p.SizeOf(m.W, m.H); size != p.Size {
 				return fmt.Errorf("preprocessing: %s: becomes %d×%d where those before became %d×%d, and one tensor holds all", path, size[1], size[0], p.Size[1], p.Size[0])
 			}
