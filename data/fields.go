@@ -207,6 +207,7 @@ func fileOnDisk(path, dir string) (image, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
+		path := lineless.Replace(path) // an error is a line
 		if pe := (*os.PathError)(nil); errors.As(err, &pe) {
 			err = pe.Err
 		}

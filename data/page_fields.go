@@ -158,8 +158,9 @@ func nameOf(name any) string {
 		return "picture"
 	case strings.HasPrefix(s, "data:"):
 		head, _, _ := strings.Cut(s, ",")
-		return head[:min(len(head), 40)]
+		return lineless.Replace(strings.ToValidUTF8(head[:min(len(head), 40)], ""))
 	}
+	s = lineless.Replace(s)
 	if len(s) > maxName {
 		s = strings.ToValidUTF8(s[:maxName], "") + "…"
 	}

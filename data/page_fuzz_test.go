@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,44 +9,34 @@ import (
 	"unicode/utf8"
 )
 
-// soundPages reads all that was opened: every page in one piece, with a text and a picture, and the same as before.
-func soundPages(t *testing.T, what string, d Pages) {
+// soundPage is a page in one piece, with a text and a picture, of which a window can be drawn; an error is a line.
+func soundPage(t *testing.T, p Page, err error) {
 	t.Helper()
-	defer d.Close()
-	r := d.Report()
-	if r.Rows != d.Len() || strings.Contains(r.String(), "\n") || !utf8.ValidString(r.String()) {
-		t.Fatalf("%s: %d pages, report %q", what, d.Len(), r)
+	if err != nil {
+		if strings.Contains(err.Error(), "\n") || WhyOf(err) == "" {
+			t.Fatalf("%q", err)
+		}
+		return
+	}
+	texts, pictures := 0, 0
+	for k, part := range p.Parts {
+		switch {
+		case part.Media != nil:
+			pictures++
+		case part.Text == "" || !utf8.ValidString(part.Text) || k > 0 && p.Parts[k-1].Media == nil:
+			t.Fatalf("parts %+v", p.Parts)
+		default:
+			texts++
+		}
+	}
+	if texts == 0 || pictures == 0 || p.Where == "" || p.ID == "" {
+		t.Fatalf("page %+v", p)
 	}
 	w := weaver()
 	w.MaxTokens, w.MaxPictures, w.Next = 12, 2, 0.5
-	pictures := 0
-	for i := range d.Len() {
-		p, err := d.Page(i)
-		if err != nil {
-			t.Fatalf("%s: a page that was good is broken: %v", what, err)
-		}
-		texts, own := 0, 0
-		for k, part := range p.Parts {
-			switch {
-			case part.Media != nil:
-				own++
-			case part.Text == "" || !utf8.ValidString(part.Text) || k > 0 && p.Parts[k-1].Media == nil:
-				t.Fatalf("%s: parts %+v", what, p.Parts)
-			default:
-				texts++
-			}
-		}
-		if texts == 0 || own == 0 || p.Where == "" || p.ID == "" {
-			t.Fatalf("%s: page %+v", what, p)
-		}
-		pictures += own
-		s, err := w.Page(p, uint64(i))
-		if err != nil && err != ErrNothingToLearn || len(s.IDs) > 12 || len(s.Media) > 2 { // a text may be of marks alone
-			t.Fatalf("%s: %+v: %v", what, s, err)
-		}
-	}
-	if pictures != r.Pictures {
-		t.Fatalf("%s: %d pictures, the report has %d", what, pictures, r.Pictures)
+	s, err := w.Page(p, 1)
+	if err != nil && err != ErrNothingToLearn || len(s.IDs) > 12 || len(s.Media) > 2 { // a text may be of marks alone
+		t.Fatalf("%+v: %v", s, err)
 	}
 }
 
@@ -61,21 +52,31 @@ func FuzzPages(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	dir := tree(f, map[string]string{"r.png": string(red), "v/1.png": string(red), "v/2.png": string(green)})
+	shard := filepath.Join(dir, "s.tar")
+	if err := os.WriteFile(shard, shardOf(f, "k.json", `{"parts":[{"text":"a"},{"image":"0.png"}]}`, "k.0.png", string(red), "k.r.png", string(red)), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	d, err := OpenPages(shard, PageOptions{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { d.Close() })
+	inTar := inShard{d.(*pageShard), d.(*pageShard).docs[0]}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "r.png"), red, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		files := map[string][]byte{"p.jsonl": data, "p.json": data, "p.tar": shardOf(t, "k.json", string(data), "k.0.png", string(red), "k.r.png", string(red))}
-		for name, content := range files {
-			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			for _, o := range []PageOptions{{}, {Lenient: true, MinSide: 1, MaxAspect: 2, MinSimilarity: 0.2, MaxPixels: 1 << 12}} {
-				if d, err := OpenPages(filepath.Join(dir, name), o); err == nil {
-					soundPages(t, name, d)
-				} else if strings.Contains(err.Error(), "\n") {
-					t.Fatalf("%s: %q", name, err)
+		for _, o := range []PageOptions{{}, {Lenient: true, MinSide: 1, MaxAspect: 2, MinSimilarity: 0.2, MaxPixels: 1 << 12}} {
+			for _, in := range []finder{inFolder{dir: dir}, inTar} {
+				err := splitValues(bytes.NewReader(data), func(_ recordAt, record []byte, err error) {
+					if err != nil {
+						return
+					}
+					if fields, err := parseObject(record); err == nil {
+						p, err := pageFrom(fields, "p.json:1", in, o)
+						soundPage(t, p, err)
+					}
+				})
+				if err != nil && strings.Contains(err.Error(), "\n") {
+					t.Fatalf("%q", err)
 				}
 			}
 		}
@@ -94,19 +95,11 @@ func FuzzHTML(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	dir := tree(f, map[string]string{"r.png": png(f, "r", 64, 64)})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := t.TempDir()
-		for name, content := range map[string]string{"r.png": png(t, "r", 64, 64), "p.html": string(data)} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
 		for _, o := range []PageOptions{{}, {Lenient: true, MinSide: -1, MaxAspect: -1, MaxPixels: 1 << 12}} {
-			if d, err := OpenPages(filepath.Join(dir, "p.html"), o); err == nil {
-				soundPages(t, "p.html", d)
-			} else if strings.Contains(err.Error(), "\n") {
-				t.Fatalf("%q", err)
-			}
+			p, err := newHTML(dir, o).page(filepath.Join(dir, "p.html"), data)
+			soundPage(t, p, err)
 		}
 	})
 }

@@ -107,6 +107,11 @@ func (d *htmlPages) read(path string) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
+	return d.page(path, raw)
+}
+
+// page makes a page of what a file holds.
+func (d *htmlPages) page(path string, raw []byte) (Page, error) {
 	in := &htmlFinder{inFolder: inFolder{filepath.Dir(path), d.options.Fetch}, root: d.root}
 	p := &maker{page: Page{ID: path, Where: path, Extra: map[string]any{}}, in: in, o: d.options, verdict: &d.verdict}
 	if err := p.html(raw, in); err != nil {
@@ -177,6 +182,8 @@ func (p *maker) firstOf(names []string, n int) (name string, err error) {
 // maxAddress is longer than any address of a picture, but for those that hold it.
 const maxAddress = 1 << 12
 
+var lineless = strings.NewReplacer("\n", "", "\r", "", "\t", "")
+
 // htmlFinder finds pictures by the addresses that a page has for them.
 type htmlFinder struct {
 	inFolder
@@ -185,7 +192,7 @@ type htmlFinder struct {
 }
 
 func (f *htmlFinder) find(name any, n int) (image, error) {
-	address := strings.TrimSpace(name.(string))
+	address := lineless.Replace(strings.TrimSpace(name.(string))) // as browsers read addresses
 	if strings.HasPrefix(strings.ToLower(address), "data:") {
 		img, err := inlineURL(address)
 		if err != nil {
