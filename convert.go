@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"dragoman/internal/hint"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
 	"dragoman/model/flamingo"
@@ -35,22 +36,23 @@ func Convert(name, out, dtype string, except ...string) error {
 		}
 		exceptions = append(exceptions, exception)
 	}
-	if strings.HasSuffix(out, ".gguf") {
-		if len(exceptions) > 0 {
-			return fmt.Errorf("convert model: %s: exceptions are for a folder", out)
-		}
-		return blip2.Pack(path, out, p)
-	}
+	oneFile := strings.HasSuffix(out, ".gguf")
 	if flamingo.Is(configOf(path)) {
+		if oneFile || len(exceptions) > 0 {
+			return hint.Wrap(fmt.Errorf("convert model: %s: of what reads pages only a bridge that was trained here is written, into a folder, all of it as one type", name), "--out DIR, without --except")
+		}
 		m, err := flamingo.Open(path, flamingo.Options{Trainable: true})
 		if err != nil {
 			return err
 		}
 		defer m.Close()
-		if len(exceptions) > 0 {
-			return fmt.Errorf("convert model: %s: exceptions are for the bridge of a BLIP-2", name)
-		}
 		return m.Convert(out, p.Matrices)
+	}
+	if oneFile {
+		if len(exceptions) > 0 {
+			return fmt.Errorf("convert model: %s: exceptions are for a folder", out)
+		}
+		return blip2.Pack(path, out, p)
 	}
 	m, err := blip2.Open(path, blip2.Options{Trainable: true})
 	if err != nil {

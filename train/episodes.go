@@ -117,8 +117,14 @@ func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 	oneStyle := r.IntN(2) == 0
 	chosen := make([][]int, kinds)
 	words := make([]string, kinds)
+	var taken []int
 	for k := range kinds {
-		members := e.concepts[r.IntN(len(e.concepts))]
+		c := r.IntN(len(e.concepts))
+		for slices.Contains(taken, c) {
+			c = r.IntN(len(e.concepts))
+		}
+		taken = append(taken, c)
+		members := e.concepts[c]
 		p := &e.pairs[members[r.IntN(len(members))]]
 		if chosen[k] = members; oneStyle {
 			chosen[k] = e.alike[[2]string{p.concept, p.style}]

@@ -207,6 +207,51 @@ func TestShutGatesOfOurs(t *testing.T) {
 	}
 }
 
+// TestAnyParts puts a bridge between CLIP and each kind of language model that open_flamingo wrote: fresh it changes nothing, and it learns.
+func TestAnyParts(t *testing.T) {
+	for _, kind := range openFlamingos {
+		t.Run(kind, func(t *testing.T) {
+			m, err := Assemble(Shape{Resampler: ResamplerShape{Latents: 3, Layers: 1, Heads: 2, HeadDim: 4}, Gated: GatedShape{Every: 2, Heads: 2, HeadDim: 4}},
+				Parts{Vision: "testdata/" + kind + "/vision", Language: "testdata/" + kind + "/language", Seed: 5})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			var parts []Part
+			for _, text := range []string{"a cat", "a dog"} {
+				parts = append(parts, m.Example(text)...)
+			}
+			lesson, err := m.Teach(parts, []int{0, 1}, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw := make([]float32, 2*m.FeatureLen())
+			for i := range raw {
+				raw[i] = float32(i%7) - 3
+			}
+			run := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true})
+			first := m.Loss(run, m.Media(run, raw), []Lesson{lesson})
+			shut := first.Data()[0]
+			run.Backward(first, 1)
+			learns := 0
+			for _, p := range m.Params() {
+				for i, g := range p.Grad() {
+					if g != 0 {
+						learns++
+					}
+					p.Data()[i] -= 0.1 * g
+				}
+				p.ZeroGrad()
+			}
+			run.Reset()
+			loss := m.Loss(run, m.Media(run, raw), []Lesson{lesson}).Data()[0]
+			if learns == 0 || !(loss < shut) {
+				t.Errorf("the loss was %v and is %v, %d numbers learn", shut, loss, learns)
+			}
+		})
+	}
+}
+
 // TestOwnConfig refuses what a config.json cannot mean.
 func TestOwnConfig(t *testing.T) {
 	for name, s := range map[string]Shape{
