@@ -11,10 +11,10 @@ import (
 )
 
 // Convert writes a model anew, with coarser matrices. Where out ends in .gguf it is one file with everything in it (encoder, bridge,
-// language model, tokenizer, preprocessing), which Open takes; see blip2.Pack. Otherwise it is a directory with the bridge quantised,
-// and the frozen parts stay where they are; see blip2.Model.Convert.
+// language model, tokenizer, preprocessing), which Open takes; see blip2.Pack. Otherwise it is a directory: of a model that reads pages, all
+// of it, as flamingo.Write has it; of any other the bridge quantised, and the frozen parts stay where they are; see blip2.Model.Convert.
 //
-// The dtype is a name as WithDType takes it. "auto" and "f32" round nothing, which only the one file can say. except are types of their
+// The dtype is a name as WithDType takes it. "auto" and "f32" round nothing, which a bridge in a folder cannot say. except are types of their
 // own for some of the bridge's matrices, "GLOB=DTYPE" by their names, which only the directory can have.
 func Convert(name, out, dtype string, except ...string) error {
 	path, err := resolve(name)
@@ -36,23 +36,30 @@ func Convert(name, out, dtype string, except ...string) error {
 		}
 		exceptions = append(exceptions, exception)
 	}
-	oneFile := strings.HasSuffix(out, ".gguf")
-	if flamingo.Is(configOf(path)) {
-		if oneFile || len(exceptions) > 0 {
-			return hint.Wrap(fmt.Errorf("convert model: %s: of what reads pages only a bridge that was trained here is written, into a folder, all of it as one type", name), "--out DIR, without --except")
-		}
+	packed := strings.HasSuffix(out, ".gguf")
+	pages := flamingo.Is(path)
+	if len(exceptions) > 0 && (packed || pages) {
+		return fmt.Errorf("convert model: %s: exceptions are for the bridge of a BLIP-2 in a folder", out)
+	}
+	if packed && flamingo.IsOwn(path) {
+		return hint.Wrap(fmt.Errorf("convert model: %s: of what reads pages and was trained here only the bridge is written, into a folder", name), "--out DIR")
+	}
+	switch {
+	case packed && pages:
+		return flamingo.Pack(path, out, p)
+	case packed:
+		return blip2.Pack(path, out, p)
+	case pages && !flamingo.IsOwn(path):
+		return flamingo.Write(path, out, p)
+	case !p.Some:
+		return fmt.Errorf("convert model: %s: a bridge in a folder is rounded, to f16, bf16, q8_0, q4_0 or q4_1", out)
+	case pages:
 		m, err := flamingo.Open(path, flamingo.Options{Trainable: true})
 		if err != nil {
 			return err
 		}
 		defer m.Close()
 		return m.Convert(out, p.Matrices)
-	}
-	if oneFile {
-		if len(exceptions) > 0 {
-			return fmt.Errorf("convert model: %s: exceptions are for a folder", out)
-		}
-		return blip2.Pack(path, out, p)
 	}
 	m, err := blip2.Open(path, blip2.Options{Trainable: true})
 	if err != nil {

@@ -82,17 +82,6 @@ const builtinPrefix = "mini:"
 // builtinModels are the directories of the built-in models, by their names.
 var builtinModels = map[string]string{"": builtinPrefix, "mini": builtinPrefix, "mini-flamingo": builtinPrefix + "flamingo/"}
 
-// configOf is a model's config.json; nil where there is none.
-func configOf(path string) []byte {
-	var raw []byte
-	if builtin.Is(path) {
-		raw, _ = builtin.ReadFile(path + "config.json")
-	} else {
-		raw, _ = os.ReadFile(filepath.Join(path, "config.json"))
-	}
-	return raw
-}
-
 // resolve turns what a user calls a model into a directory or a file: nothing, "mini" and "mini-flamingo" are built in; what is no path is
 // looked for in the Hugging Face cache, as NAME or NAME@REVISION.
 func resolve(name string) (string, error) {
@@ -141,8 +130,8 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	}
 	m := &Model{opt: o, compute: compute}
 	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize, Pixels: o.pixels}
-	if flamingo.Is(configOf(path)) {
-		if err := m.openPages(path, store, trainable); err != nil {
+	if flamingo.Is(path) {
+		if err := m.openPages(path, flamingo.Options{Precision: store, Room: o.room(), ImageSize: o.imageSize, Gradients: trainable, Finite: o.finite}); err != nil {
 			return nil, err
 		}
 	} else if clip.IsDir(path) {
@@ -219,7 +208,8 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 			return t, nil
 		}
 		// The directory of a bridge names its language model's files in config.json.
-		if _, whole := os.Stat(filepath.Join(path, "config.json")); whole != nil || !errors.Is(err, tokenizer.ErrNoFiles) {
+		_, alone := os.Stat(filepath.Join(path, "config.json"))
+		if alone != nil && !flamingo.Is(path) || !errors.Is(err, tokenizer.ErrNoFiles) {
 			return nil, err
 		}
 	}

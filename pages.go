@@ -26,6 +26,15 @@ type Shot struct {
 	Question, Text string
 }
 
+// ReadsPages says whether what a user calls a model learnt from pages of pictures and text: IDEFICS or OpenFlamingo.
+func ReadsPages(name string) bool {
+	path, err := resolve(name)
+	return err == nil && flamingo.Is(path)
+}
+
+// Needs are the models that a released one stands upon, which come apart from it; none for those that come whole.
+func Needs(name string) []string { return flamingo.Needs(name) }
+
 // Continue writes on behind a page: pictures and text in any order, passed through as they are. It takes a model that learnt from pages.
 func (m *Model) Continue(ctx context.Context, page []Part, g *Generate) (*Text, error) {
 	const what = "continuing a page"
@@ -146,11 +155,8 @@ func (m *Model) captionPage(ctx context.Context, img Image, g *Generate) (*Text,
 }
 
 // openPages opens a model that reads pages; what asks for no pictures sees its language model alone.
-func (m *Model) openPages(path string, store blip2.Precision, gradients bool) error {
-	if m.opt.imageSize > 0 {
-		return fmt.Errorf("opening a model: %s: pictures of another size: its encoder reads its own alone", path)
-	}
-	pages, err := flamingo.Open(path, flamingo.Options{Store: store.Store, Gradients: gradients, Finite: m.opt.finite})
+func (m *Model) openPages(path string, o flamingo.Options) error {
+	pages, err := flamingo.Open(path, o)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,9 @@ func NewAttention(b *nn.Builder, c AttentionConfig) *Attention {
 	return a
 }
 
+// Readers are the matrices that those who look are multiplied by.
+func (a *Attention) Readers() []*tensor.Tensor { return []*tensor.Tensor{a.query, a.out} }
+
 // Remember projects what is looked at, [batch, tokens, key width], to keys and values [batch, tokens, heads·dim].
 func (a *Attention) Remember(run *tensor.Run, x *tensor.Tensor) tensor.KV {
 	inner := a.config.Heads * a.config.HeadDim

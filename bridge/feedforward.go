@@ -55,6 +55,14 @@ func NewFeedForward(b *nn.Builder, c FeedForwardConfig) *FeedForward {
 	return f
 }
 
+// Matrices are those that everything is multiplied by.
+func (f *FeedForward) Matrices() []*tensor.Tensor {
+	if f.gate != nil {
+		return []*tensor.Tensor{f.inner, f.gate, f.outer}
+	}
+	return []*tensor.Tensor{f.inner, f.outer}
+}
+
 // Forward maps [..., width] to what is to be added to it.
 func (f *FeedForward) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	x = f.norm.Forward(run, x)

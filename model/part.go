@@ -28,9 +28,6 @@ const (
 
 var visionTypes = []string{ViT, InstructViT, EfficientNet, CLIP, NFNet}
 
-// VisionModule is where the image encoder stands in a whole model's checkpoint.
-const VisionModule = "vision_model"
-
 // Part is the configuration of a frozen part, as its own package reads it.
 type Part struct {
 	Type string          // model_type

@@ -23,6 +23,15 @@ const headerAlign = 64
 // it lies, without a copy of the whole. Block-quantised types cannot be said in
 // safetensors and are an error.
 func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string) error {
+	outputs, err := inMemory(tensors)
+	if err != nil {
+		return fmt.Errorf("write safetensors: %s: %w", path, err)
+	}
+	return StreamSafetensors(path, outputs, metadata)
+}
+
+// StreamSafetensors is [WriteSafetensors] for tensors that are not in memory.
+func StreamSafetensors(path string, tensors []Output, metadata map[string]string) error {
 	header, order, err := safetensorsHeader(tensors, metadata)
 	if err != nil {
 		return fmt.Errorf("write safetensors: %s: %w", path, err)
@@ -32,8 +41,8 @@ func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string)
 			return err
 		}
 		for _, t := range order {
-			if _, err := w.Write(t.Data); err != nil {
-				return fmt.Errorf("tensor %s: %w", quote(t.Name), err)
+			if _, err := t.writeTo(w); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -42,9 +51,9 @@ func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string)
 
 // safetensorsHeader is the length and the padded JSON, and the order of the
 // data.
-func safetensorsHeader(tensors []Tensor, metadata map[string]string) (header []byte, order []Tensor, err error) {
+func safetensorsHeader(tensors []Output, metadata map[string]string) (header []byte, order []Output, err error) {
 	order = slices.Clone(tensors)
-	slices.SortStableFunc(order, func(a, b Tensor) int { return b.Type.BlockBytes() - a.Type.BlockBytes() })
+	slices.SortStableFunc(order, func(a, b Output) int { return b.Type.BlockBytes() - a.Type.BlockBytes() })
 
 	var text bytes.Buffer
 	text.Write(make([]byte, 8))
@@ -74,7 +83,8 @@ func safetensorsHeader(tensors []Tensor, metadata map[string]string) (header []b
 	seen := make(map[string]bool, len(order))
 	at := int64(0)
 	for _, t := range order {
-		err := errors.Join(checkName(t.Name), t.Check())
+		size, err := byteSize(t.Type, t.Shape)
+		err = errors.Join(checkName(t.Name), err)
 		switch {
 		case err != nil:
 		case t.Type.Quantized():
@@ -87,7 +97,7 @@ func safetensorsHeader(tensors []Tensor, metadata map[string]string) (header []b
 			if shape == nil {
 				shape = []int{} // null is not a shape
 			}
-			end := at + int64(len(t.Data))
+			end := at + int64(size)
 			err = field(t.Name, safetensorsEntry{t.Type.String(), shape, []int64{at, end}})
 			at = end
 		}

@@ -29,17 +29,40 @@ type Output struct {
 // WriteGGUF replaces the file at path with the tensors and the metadata, whose values are of the types that [Meta] lists, as GGUF version
 // 3. Equal input gives equal bytes: keys are sorted, tensors keep their order. Unlike safetensors, GGUF can say block-quantised types.
 func WriteGGUF(path string, tensors []Tensor, meta Meta) error {
+	outputs, err := inMemory(tensors)
+	if err != nil {
+		return fmt.Errorf("write gguf: %s: %w", path, err)
+	}
+	return StreamGGUF(path, outputs, meta)
+}
+
+// inMemory are outputs that write what is there.
+func inMemory(tensors []Tensor) ([]Output, error) {
 	outputs := make([]Output, len(tensors))
 	for i, t := range tensors {
 		if err := t.Check(); err != nil {
-			return fmt.Errorf("write gguf: %s: %w", path, err)
+			return nil, err
 		}
 		outputs[i] = Output{Name: t.Name, Type: t.Type, Shape: t.Shape, Write: func(w io.Writer) error {
 			_, err := w.Write(t.Data)
 			return err
 		}}
 	}
-	return StreamGGUF(path, outputs, meta)
+	return outputs, nil
+}
+
+// writeTo writes the tensor's bytes, and says how many there were: what belongs to it, or it is an error.
+func (t Output) writeTo(w io.Writer) (int, error) {
+	size, _ := byteSize(t.Type, t.Shape)
+	c := counter{w: w}
+	err := t.Write(&c)
+	if err == nil && c.n != size {
+		err = fmt.Errorf("%d bytes were written, %d belong to it", c.n, size)
+	}
+	if err != nil {
+		err = fmt.Errorf("tensor %s: %w", quote(t.Name), err)
+	}
+	return c.n, err
 }
 
 // StreamGGUF is [WriteGGUF] for tensors that are not in memory.
@@ -53,17 +76,12 @@ func StreamGGUF(path string, tensors []Output, meta Meta) error {
 			return err
 		}
 		for _, t := range tensors {
-			size, _ := byteSize(t.Type, t.Shape)
-			c := counter{w: w}
-			err := t.Write(&c)
-			if err == nil && c.n != size {
-				err = fmt.Errorf("%d bytes were written, %d belong to it", c.n, size)
-			}
+			n, err := t.writeTo(w)
 			if err == nil {
-				_, err = w.Write(make([]byte, padding(size)))
+				_, err = w.Write(make([]byte, padding(n)))
 			}
 			if err != nil {
-				return fmt.Errorf("tensor %s: %w", quote(t.Name), err)
+				return err
 			}
 		}
 		return nil

@@ -1,6 +1,9 @@
 package gated
 
 import (
+	"math"
+	"slices"
+
 	"dragoman/bridge"
 	"dragoman/kernel"
 	"dragoman/nn"
@@ -73,6 +76,33 @@ func (s *Stack) Shut() *Stack {
 		shut.blocks[layer] = &with
 	}
 	return shut
+}
+
+// Matrices are those that every token is multiplied by, of all blocks.
+func (s *Stack) Matrices() []*tensor.Tensor {
+	var all []*tensor.Tensor
+	for _, k := range s.blocks {
+		if k != nil {
+			all = slices.Concat(all, k.attention.Readers(), k.feedForward.Matrices())
+		}
+	}
+	return all
+}
+
+// Open is what the gates of the block before a layer let through: a value, or one for each column; nil where there is no block.
+func (s *Stack) Open(layer int) (attention, feedForward []float32) {
+	k := s.blocks[layer]
+	if k == nil {
+		return nil, nil
+	}
+	open := func(gate *tensor.Tensor) []float32 {
+		x := make([]float32, gate.Len())
+		for i, v := range gate.Data() {
+			x[i] = float32(math.Tanh(float64(v)))
+		}
+		return x
+	}
+	return open(k.attentionGate), open(k.gate)
 }
 
 // forward is a block: x [rows, tokens, width] looks at what view shows of the pictures.

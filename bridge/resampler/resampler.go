@@ -60,6 +60,9 @@ func newLayer(b *nn.Builder, w words, c Config) layer {
 	}
 }
 
+// Path is where the resampler's tensors are.
+func (s *Resampler) Path() string { return s.path }
+
 // Forward reads features [batch, frames, tokens, width], or [batch, tokens, width] of one frame each: [batch, latents, width].
 func (s *Resampler) Forward(run *tensor.Run, features *tensor.Tensor) *tensor.Tensor {
 	features = s.mark(run, features)

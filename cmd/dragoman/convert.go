@@ -24,7 +24,8 @@ The encoder's and the language model's matrices are written as --dtype, the brid
 with auto or f32 nothing is rounded. docs/convert.md says more.
 
 Into a folder: a model's directory anew, with the bridge's matrices as --dtype (f16, bf16, q8_0, q4_0, q4_1) and everything finer
-(norms, biases, the learned queries) as float32, and those that --except names as it says. The frozen parts stay where they are.`,
+(norms, biases, the learned queries) as float32, and those that --except names as it says. The frozen parts stay where they are.
+Of IDEFICS and OpenFlamingo: everything, with matrices as stored, f16 or bf16, in transformers' files.`,
 		Example: `  dragoman convert --model Salesforce/blip2-opt-2.7b --dtype q4_0 --out blip2.gguf
   dragoman convert --model runs/mini/model --dtype q8_0 --out small`,
 		Args: cobra.NoArgs,
@@ -37,8 +38,8 @@ Into a folder: a model's directory anew, with the bridge's matrices as --dtype (
 			return usagef("convert needs --out FILE.gguf or --out DIR")
 		}
 		if !strings.HasSuffix(out, ".gguf") {
-			if c.dtype == "auto" || c.dtype == "f32" {
-				return usagef("convert into a folder needs --dtype f16, bf16, q8_0, q4_0 or q4_1")
+			if (c.dtype == "auto" || c.dtype == "f32") && !dragoman.ReadsPages(c.model) {
+				return usagef("convert of a bridge into a folder needs --dtype f16, bf16, q8_0, q4_0 or q4_1")
 			}
 			if _, err := os.Stat(filepath.Join(out, "config.json")); !errors.Is(err, os.ErrNotExist) {
 				return hint.Wrap(fmt.Errorf("converting a model: %s: there is a model in this folder", out), "--out names another")

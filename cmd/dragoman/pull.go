@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"dragoman"
 	"dragoman/hub"
 )
 
@@ -21,7 +23,7 @@ func (c *cli) pullCommand() *cobra.Command {
 fetched again; what was broken off goes on. The last line on standard output is the folder.
 
 Without --include it brings what dragoman reads: configurations, tokenizers, processors, and the weights in one format (safetensors
-before PyTorch's files). Patterns are Python's: * is any text, slashes too.
+before PyTorch's files); of an OpenFlamingo also the image encoder and the language model that it stands upon. Patterns are Python's: * is any text, slashes too.
 
 The environment has the same meaning as for Python: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.`,
 		Example: "  dragoman pull Salesforce/blip2-opt-2.7b\n  dragoman caption --model Salesforce/blip2-opt-2.7b photo.jpg\n" +
@@ -44,25 +46,38 @@ The environment has the same meaning as for Python: HF_HOME, HF_HUB_CACHE, HF_TO
 			return err
 		}
 		h.Offline = h.Offline || offline
-		view := &pullView{c: c, name: name}
-		o.Progress = view.update
-		pulled, err := h.Pull(cmd.Context(), name, o)
-		view.clear()
-		if err != nil && c.json && cmd.Context().Err() == nil {
-			if err := c.emitError("model", name, err); err != nil {
-				return err
+		if len(o.Include)+len(o.Exclude) == 0 && o.LocalDir == "" {
+			// What the model stands upon comes first, so that the last line is the model's own.
+			for _, part := range dragoman.Needs(name) {
+				if err := c.pull(cmd.Context(), h, part, hub.PullOptions{Revision: "main"}); err != nil {
+					return err
+				}
 			}
-			return errReported
 		}
-		if err != nil {
-			return err
-		}
-		if pulled.Unreachable != nil {
-			c.note("%s; what is in the cache is taken", oneLine(pulled.Unreachable.Error()))
-		}
-		return c.emit(pulled, pulled.Path)
+		return c.pull(cmd.Context(), h, name, o)
 	})
 	return cmd
+}
+
+// pull fetches one model, and emits what came.
+func (c *cli) pull(ctx context.Context, h *hub.Hub, name string, o hub.PullOptions) error {
+	view := &pullView{c: c, name: name}
+	o.Progress = view.update
+	pulled, err := h.Pull(ctx, name, o)
+	view.clear()
+	if err != nil && c.json && ctx.Err() == nil {
+		if err := c.emitError("model", name, err); err != nil {
+			return err
+		}
+		return errReported
+	}
+	if err != nil {
+		return err
+	}
+	if pulled.Unreachable != nil {
+		c.note("%s; what is in the cache is taken", oneLine(pulled.Unreachable.Error()))
+	}
+	return c.emit(pulled, pulled.Path)
 }
 
 // pullView shows how far a pull is: a bar on a terminal, elsewhere a line when it begins, every ten seconds, and when it ends.

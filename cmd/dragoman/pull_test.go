@@ -168,3 +168,63 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("a size that is none: %d", status)
 	}
 }
+
+// TestPullNeeds pulls a released OpenFlamingo, which is a checkpoint.pt and nothing else: the encoder and the language model that it stands
+// upon come with it, and together they speak. What is missing from the cache is said with what fetches it.
+func TestPullNeeds(t *testing.T) {
+	const name = "openflamingo/OpenFlamingo-4B-vitl-rpj3b"
+	tiny := "../../model/flamingo/testdata/openflamingo-gptneox/"
+	folder := func(path string) map[string]string {
+		files := map[string]string{}
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			raw, err := os.ReadFile(filepath.Join(path, e.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[e.Name()] = string(raw)
+		}
+		return files
+	}
+	checkpoint, err := os.ReadFile(tiny + "checkpoint.pt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	models := map[string]map[string]string{
+		name:                            {"checkpoint.pt": string(checkpoint), "README.md": "read me"},
+		"openai/clip-vit-large-patch14": folder(tiny + "vision"),
+		"togethercomputer/RedPajama-INCITE-Base-3B-v1": folder(tiny + "language"),
+	}
+	f := hubFor(t, nil)
+	f.Misbehave = func(_ http.ResponseWriter, r *http.Request) bool {
+		for name, files := range models { // each of them is the hub's one model in turn
+			if strings.Contains(r.URL.Path, "/"+name) {
+				f.Files, r.URL.Path = files, strings.Replace(r.URL.Path, name, fakehub.Model, 1)
+			}
+		}
+		return false
+	}
+	status, out, errs := call(t, "ask", "--model", name, "testdata/pictures/cat.png", "what?")
+	if status != exitFailed || out != "" || !strings.Contains(errs, "hint: dragoman pull "+name+"\n") {
+		t.Errorf("before: %d %q %q", status, out, errs)
+	}
+	status, out, errs = call(t, "pull", name)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if status != exitDone || len(lines) != 3 || !strings.Contains(lines[2], "models--openflamingo--OpenFlamingo-4B-vitl-rpj3b") {
+		t.Fatalf("pull: %d %q %q", status, out, errs)
+	}
+	status, out, errs = call(t, "ask", "--model", name, "--max-tokens", "4", "--prompt", "what?", "testdata/pictures/cat.png")
+	if status != exitDone || !strings.HasSuffix(out, "\n") || errs != "" {
+		t.Errorf("ask: %d %q %q", status, out, errs)
+	}
+	if status, out, errs = call(t, "rm", "togethercomputer/RedPajama-INCITE-Base-3B-v1"); status != exitDone {
+		t.Fatal(out, errs)
+	}
+	status, _, errs = call(t, "ask", "--model", name, "testdata/pictures/cat.png", "what?")
+	if status != exitFailed || !strings.HasSuffix(errs, "hint: dragoman pull togethercomputer/RedPajama-INCITE-Base-3B-v1\n") || strings.Count(errs, "\n") != 2 {
+		t.Errorf("without the language model: %d %q", status, errs)
+	}
+}

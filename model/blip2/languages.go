@@ -22,7 +22,7 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	}
 	bound := options.frozenBuilder()
 	if module == "" {
-		bound.Store = options.Precision.storeLanguage
+		bound.Store = options.Precision.StoreLanguage
 	}
 	if file != nil && file.Format == weights.GGUF && (files.Packed == nil || file.Meta.Architecture() != "") {
 		m, err := llama.FromGGUF(file, module, bound)

@@ -13,7 +13,7 @@ import (
 // Where the frozen parts stand in a whole model's checkpoint.
 const (
 	visionModule   = model.VisionModule
-	languageModule = "language_model"
+	languageModule = model.LanguageModule
 )
 
 // opened is what is kept open as long as a model is.

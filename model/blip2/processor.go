@@ -1,10 +1,9 @@
 package blip2
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 
+	"dragoman/model"
 	"dragoman/picture"
 	"dragoman/vision/vit"
 )
@@ -34,36 +33,23 @@ func (m *Model) resizeVision(size int) error {
 
 // openProcessor reads the directory's own processor, where there is one; opt.ImageSize, unless it is 0, replaces the side of its pictures.
 func (m *Model) openProcessor(files Files, opt Options) error {
-	for _, name := range []string{"preprocessor_config.json", "processor_config.json"} {
-		raw, err := files.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		p, err := picture.ParseProcessor(raw)
-		if err != nil {
-			if name == "processor_config.json" { // transformers 4 writes one that says nothing of pictures
-				continue
-			}
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if size := opt.ImageSize; size > 0 && !p.Uncut {
-			p.SetSize(size)
-		}
-		want := m.Vision.Processor().Size
-		if p.Uncut { // as large as the encoder reads, or an error for that picture
-			p.Size = want
-		}
-		if p.Size != want {
-			if opt.Pixels {
-				return nil
-			}
-			return fmt.Errorf("%s: pictures of %d×%d, the encoder reads %d×%d", name, p.Size[0], p.Size[1], want[0], want[1])
-		}
-		m.processor = &p
-		return nil
+	p, name, err := model.ReadProcessor(files)
+	if err != nil || name == "" {
+		return err
 	}
+	if size := opt.ImageSize; size > 0 && !p.Uncut {
+		p.SetSize(size)
+	}
+	want := m.Vision.Processor().Size
+	if p.Uncut { // as large as the encoder reads, or an error for that picture
+		p.Size = want
+	}
+	if p.Size != want {
+		if opt.Pixels {
+			return nil
+		}
+		return fmt.Errorf("%s: pictures of %d×%d, the encoder reads %d×%d", name, p.Size[0], p.Size[1], want[0], want[1])
+	}
+	m.processor = &p
 	return nil
 }

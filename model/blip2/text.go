@@ -16,7 +16,7 @@ func IsLanguage(path string) bool {
 		return false
 	}
 	defer files.Close() // a file that was only looked at
-	if files.Packed != nil && !packed(files.Packed) {
+	if files.Packed != nil && !model.IsPacked(files.Packed) {
 		return files.Packed.Format == weights.GGUF
 	}
 	raw, err := files.ReadFile("config.json")

@@ -2,9 +2,7 @@ package blip2
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -12,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/model"
 	"dragoman/weights"
 )
 
@@ -71,17 +70,10 @@ func (m *Model) sayable() bool {
 
 // read keeps those of the named files that there are.
 func (o *origin) read(files Files, names []string) error {
-	for _, name := range names {
-		raw, err := files.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
+	return model.ReadSmall(files, names, func(name string, raw []byte) error {
 		o.small[name] = raw
-	}
-	return nil
+		return nil
+	})
 }
 
 // Whole says whether Save writes the frozen parts too.

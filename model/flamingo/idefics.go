@@ -16,6 +16,7 @@ import (
 	"dragoman/language/llama"
 	"dragoman/model"
 	"dragoman/nn"
+	"dragoman/picture"
 	"dragoman/tokenizer"
 	"dragoman/vision/clip"
 )
@@ -117,6 +118,10 @@ func (m *Model) openIDEFICS(raw []byte, files model.Files, opt Options) error {
 	if err != nil {
 		return err
 	}
+	if err := opt.fits(ideficsPart, src); err != nil {
+		return err
+	}
+	m.parts = append(m.parts, src)
 	b := opt.builder(src, ideficsPart)
 	inner := b.Sub("model")
 	look.Pool = inner.Sub("vision_model").Has(pooledNorm)
@@ -203,6 +208,11 @@ func (d *idefics) never() []int32               { return []int32{d.picture, d.fa
 func (d *idefics) inputs() (pixels, ids string) { return "pixel_values", "input_ids" }
 func (d *idefics) media() string                { return "" }
 func (d *idefics) outside(path string) string   { return path }
+
+// pictures are squeezed to the size, whatever that does to their shape.
+func (d *idefics) pictures(p picture.Processor) picture.Processor {
+	return picture.BLIP2Processor(p.Size[0])
+}
 
 // page is what the processor makes of a list of texts and pictures: a picture stands between fake tokens, of which two pictures share
 // one; spaces around a text are cut off; between two texts stands the end of an utterance.

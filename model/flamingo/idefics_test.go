@@ -208,3 +208,21 @@ func TestIDEFICSConfigs(t *testing.T) {
 		}
 	}
 }
+
+// TestImageSize reads pictures of another size, as IDEFICS can and OpenFlamingo cannot.
+func TestImageSize(t *testing.T) {
+	m := openTiny(t, "idefics", Options{ImageSize: 42})
+	if p := m.Processor(); p.Size != [2]int{42, 42} {
+		t.Errorf("pictures become %v", p.Size)
+	}
+	run := tensor.NewRun(tensor.Options{})
+	pixels := tensor.FromFloats(make([]float32, 2*3*42*42), 2, 3, 42, 42)
+	if media := m.Look(run, pixels, 1); media.Dim(1) != 2 || media.Dim(2) != m.Resampler.Config.Latents {
+		t.Errorf("two pictures are %v", media.Shape())
+	}
+	for kind, want := range map[string]string{"idefics": "can be brought to sizes from", "openflamingo-opt": "reads its own size alone, 14×14"} {
+		if _, err := Open("testdata/"+kind, Options{ImageSize: 3}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"dragoman/bridge/gated"
@@ -17,6 +16,7 @@ import (
 	"dragoman/tensor"
 	"dragoman/tokenizer"
 	"dragoman/vision"
+	"dragoman/vision/clip"
 	"dragoman/weights"
 )
 
@@ -36,7 +36,10 @@ type Model struct {
 
 	dialect   dialect
 	compare   *tensor.Tensor // nil, or the encoder's own projection of a picture as a whole, [out, width]
-	own       *own           // of a system that was put together here; nil for others
+	found     model.Files
+	upon      frozen           // of OpenFlamingo
+	parts     []weights.Source // checkpoints of which transformers has more than is read here
+	own       *own             // of a system that was put together here; nil for others
 	processor picture.Processor
 	params    []*tensor.Tensor // where Options.Gradients asked for them
 	files     []*weights.File
@@ -61,6 +64,8 @@ type dialect interface {
 	chat(turns []Turn) []Part
 	// behind are the tokens of a text that could stand behind a page.
 	behind(t tokenizer.Tokenizer, page, text string) []int32
+	// pictures is how pictures are prepared where no file says it, of how CLIP prepares them.
+	pictures(p picture.Processor) picture.Processor
 	// inputs are what the reference's forward calls pictures and tokens.
 	inputs() (pixels, ids string)
 	// media is where the reference keeps what the text looks at, a picture apart; "": with the resampler's output.
@@ -71,43 +76,86 @@ type dialect interface {
 
 // Options say how a model is opened.
 type Options struct {
-	// Store says what a frozen matrix is stored as (nil: as the checkpoint has it); it is asked under the names vision_model.…,
-	// language_model.…, and others for the bridge.
-	Store     func(t weights.Tensor) (d kernel.DType, convert bool)
-	Gradients bool // all tensors are parameters, to see their gradients
-	Trainable bool // the bridge's are, of a system that was put together here
-	Finite    bool // a NaN or an infinity in the checkpoint is an error
+	Precision model.Precision // what matrices are rounded to
+	Room      model.Room      // what the weights have to fit into
+	ImageSize int             // side of the pictures that are read, positions interpolated between the learnt ones (IDEFICS); 0: as trained
+	Gradients bool            // all tensors are parameters, to see their gradients
+	Trainable bool            // the bridge's are, of a system that was put together here
+	Finite    bool            // a NaN or an infinity in the checkpoint is an error
+
+	bound func(weights.Tensor) // nil, or who is told what the model asks its checkpoints for
 }
 
-// builder walks a source; part is what Store takes a name for.
+// builder walks a source; part is what Precision takes a name for: vision_model.…, language_model.…, and others for the bridge.
 func (o Options) builder(src weights.Source, part func(name string) string) *nn.Builder {
 	return nn.NewBuilder(src, o.bind(part)).Trainable(o.Gradients)
 }
 
 // bind are the options of who binds a checkpoint.
 func (o Options) bind(part func(name string) string) nn.BuilderOptions {
-	b := nn.BuilderOptions{Finite: o.Finite}
-	if o.Store != nil {
-		b.Store = func(t weights.Tensor) (kernel.DType, bool) {
-			t.Name = part(t.Name)
-			return o.Store(t)
-		}
-	}
-	return b
+	return nn.BuilderOptions{Finite: o.Finite, Bound: o.bound, Store: stored(o.Precision, part)}
 }
 
-// Is says whether a config.json is that of a model which this package opens.
-func Is(config []byte) bool {
+// stored is what a precision says of tensors that are called otherwise in this package.
+func stored(p model.Precision, part func(name string) string) func(weights.Tensor) (kernel.DType, bool) {
+	return func(t weights.Tensor) (kernel.DType, bool) {
+		t.Name = part(t.Name)
+		return p.Store(t)
+	}
+}
+
+// fits refuses tensors that are larger than the memory; a name that several sources have is the first's.
+func (o Options) fits(part func(name string) string, sources ...weights.Source) error {
+	if o.Room.Bytes <= 0 {
+		return nil
+	}
+	all := weights.Merge(sources...)
+	var tensors []weights.Tensor
+	for _, name := range all.Names() {
+		if t, ok := all.Lookup(name); ok {
+			t.Name = part(name)
+			tensors = append(tensors, t)
+		}
+	}
+	return o.Room.Fits(tensors, o.Precision, o.Gradients)
+}
+
+// Is says whether there is a model at path which this package opens: its config.json says so, or it is a released checkpoint.
+func Is(path string) bool {
+	kind := typeAt(path)
+	return kind == typeIDEFICS || kind == typeOpenFlamingo || kind == typeOwn
+}
+
+// IsOwn says whether it is one that was put together here, whose frozen parts are elsewhere.
+func IsOwn(path string) bool { return typeAt(path) == typeOwn }
+
+// typeAt is the model_type of a model; "" where there is none.
+func typeAt(path string) string {
+	files, err := model.Find(path)
+	if err != nil {
+		return ""
+	}
+	defer files.Close() // a file that was only looked at
 	var c struct {
 		Type string `json:"model_type"`
 	}
-	return json.Unmarshal(config, &c) == nil && (c.Type == typeIDEFICS || c.Type == typeOpenFlamingo || c.Type == typeOwn)
+	config, err := readConfig(files)
+	if err != nil || json.Unmarshal(config, &c) != nil {
+		return ""
+	}
+	return c.Type
 }
 
-// Open opens a model's directory.
+// Open opens a model's directory, or the one file that Pack made of one.
 func Open(path string, opt Options) (*Model, error) {
-	files := model.Dir(path)
-	m := &Model{}
+	files, err := model.Find(path)
+	if err != nil {
+		return nil, fmt.Errorf("open model: %w", err)
+	}
+	m := &Model{found: files}
+	if files.Packed != nil {
+		m.files = append(m.files, files.Packed)
+	}
 	if err := m.bind(files, opt); err != nil {
 		return nil, model.OpenError(path, errors.Join(err, m.Close()))
 	}
@@ -115,7 +163,7 @@ func Open(path string, opt Options) (*Model, error) {
 }
 
 func (m *Model) bind(files model.Files, opt Options) error {
-	raw, err := files.ReadFile("config.json")
+	raw, err := readConfig(files)
 	if err != nil {
 		return err
 	}
@@ -138,36 +186,34 @@ func (m *Model) bind(files model.Files, opt Options) error {
 	if err != nil {
 		return err
 	}
-	return m.openProcessor(files)
+	if m.processor, err = files.Processor(m.dialect.pictures(m.Vision.Processor()), false); err != nil || opt.ImageSize == 0 {
+		return err
+	}
+	return m.resize(opt.ImageSize)
+}
+
+// resize has the encoder read pictures of another size.
+func (m *Model) resize(size int) error {
+	encoder, ok := m.Vision.(*clip.Model)
+	if !ok || m.isOpenFlamingo() { // whose encoder has no such way in open_clip
+		want := m.processor.Size
+		return fmt.Errorf("pictures of %d×%d: the encoder reads its own size alone, %d×%d", size, size, want[0], want[1])
+	}
+	other, err := encoder.At(size)
+	if err != nil {
+		return err
+	}
+	m.Vision, m.processor.Size = other, [2]int{size, size}
+	return nil
 }
 
 // weights opens a checkpoint that is closed with the model.
 func (m *Model) weights(files model.Files, name string) (*weights.File, error) {
 	f, err := files.Weights(name)
-	if err == nil {
+	if err == nil && files.Packed == nil {
 		m.files = append(m.files, f)
 	}
 	return f, err
-}
-
-// openProcessor reads the directory's own processor, where there is one.
-func (m *Model) openProcessor(files model.Files) error {
-	m.processor = m.Vision.Processor()
-	p, err := picture.LoadProcessor(files.Where("."))
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	if p.Uncut { // as large as the encoder reads, or an error for that picture
-		p.Size = m.processor.Size
-	}
-	if p.Size != m.processor.Size {
-		return fmt.Errorf("preprocessor_config.json: pictures of %d×%d, the encoder reads %d×%d", p.Size[0], p.Size[1], m.processor.Size[0], m.processor.Size[1])
-	}
-	m.processor = p
-	return nil
 }
 
 // Processor makes the pixels that the model was trained on.

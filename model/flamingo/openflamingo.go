@@ -13,15 +13,15 @@ import (
 	"dragoman/internal/hint"
 	"dragoman/model"
 	"dragoman/nn"
-	"dragoman/tensor"
+	"dragoman/picture"
 	"dragoman/tokenizer"
-	"dragoman/vision/clip"
 	"dragoman/weights"
 )
 
 // openFlamingoConfig is a config.json of model_type open_flamingo: the arguments of the factory that made the model, paths relative to
 // the directory or names of a hub. The checkpoint beside it holds the resampler, the gated blocks and the words' embeddings alone.
 type openFlamingoConfig struct {
+	Type      string `json:"model_type"`
 	Vision    string `json:"clip_vision_encoder_path"`
 	Language  string `json:"lang_encoder_path"`
 	Tokenizer string `json:"tokenizer_path"`
@@ -48,74 +48,60 @@ func (m *Model) openOpenFlamingo(raw []byte, files model.Files, opt Options) err
 	if c.Vision == "" || c.Language == "" {
 		return errors.New("config.json: clip_vision_encoder_path and lang_encoder_path must say where the frozen parts are")
 	}
+	named := c
+	c.Tokenizer = cmp.Or(c.Tokenizer, c.Language)
+	if files.Packed == nil {
+		if err := c.locate(files); err != nil {
+			return err
+		}
+	}
 	checkpoint, err := m.checkpoint(files)
 	if err != nil {
 		return err
 	}
-	width, err := m.openCLIP(c.Vision, files, opt)
-	if err != nil {
+	if m.upon, err = m.findFrozen(c, files, checkpoint); err != nil {
 		return err
 	}
-	at, err := files.Locate(c.Language)
-	if err != nil {
-		return fmt.Errorf("lang_encoder_path: %w", err)
-	}
-	folder := files.Below(at)
-	config, kind, err := readLanguage(folder)
-	if err != nil {
+	if err := opt.fits(openFlamingoPart, m.upon.vision, m.upon.language); err != nil {
 		return err
 	}
-	layers := layersOf[kind]
-	frozen, err := m.weights(files, at)
-	if err != nil {
+	if err := m.bindCLIP(opt); err != nil {
 		return err
 	}
-	b := opt.builder(weights.Merge(checkpoint, weights.Below(frozen, "lang_encoder.")), openFlamingoPart)
-	if m.Language, err = model.BindLanguage(b.Sub("lang_encoder"), kind, config, model.Generation{}); err != nil {
+	layers := layersOf[m.upon.kind]
+	b := opt.builder(m.upon.language, openFlamingoPart)
+	if m.Language, err = model.BindLanguage(b.Sub("lang_encoder"), m.upon.kind, m.upon.languageConfig, model.Generation{}); err != nil {
 		return err
 	}
-	if err := m.bindBridge(b, layers, width, c.Every); err != nil {
+	if err := m.bindBridge(b, layers, m.upon.clip.HiddenSize, c.Every); err != nil {
 		return err
 	}
 	m.params = append(m.params, b.Params()...)
 	if err := b.Err(); err != nil {
-		return hint.Wrap(err, "%s and %s must be those that the checkpoint was trained with", c.Vision, c.Language)
+		return hint.Wrap(err, "%s and %s must be those that the checkpoint was trained with", named.Vision, named.Language)
 	}
 	for _, name := range b.Unused() {
 		if _, own := checkpoint.Lookup(name); own {
 			return fmt.Errorf("%s: tensor %s belongs to nothing that config.json describes", checkpointName, name)
 		}
 	}
-	if at, err = files.Locate(cmp.Or(c.Tokenizer, c.Language)); err != nil {
+	if m.Tokenizer, err = files.Below(c.Tokenizer).Tokenizer(); err != nil {
 		return fmt.Errorf("tokenizer_path: %w", err)
-	}
-	if m.Tokenizer, err = files.Below(at).Tokenizer(); err != nil {
-		return err
 	}
 	m.dialect, err = newOpenFlamingo(m.Tokenizer, layers, m.Language.Config().Vocab)
 	return err
 }
 
-// readLanguage reads what kind of language model there is.
-func readLanguage(folder model.Files) (config []byte, kind string, err error) {
-	if config, err = folder.ReadFile("config.json"); err != nil {
-		return nil, "", fmt.Errorf("lang_encoder_path: %w", err)
+// bindBridge binds resampler and gated blocks.
+func (m *Model) bindBridge(b *nn.Builder, layers string, width, every int) error {
+	if err := m.bindResampler(b, width); err != nil {
+		return err
 	}
-	var head struct {
-		Type string `json:"model_type"`
-	}
-	if err := json.Unmarshal(config, &head); err != nil {
-		return nil, "", fmt.Errorf("lang_encoder_path: config.json: %w", err)
-	}
-	if _, ok := layersOf[head.Type]; !ok {
-		return nil, "", hint.Wrap(fmt.Errorf("lang_encoder_path: config.json: a language model of type %q is not supported", head.Type),
-			"OpenFlamingo runs here over MPT, GPT-NeoX (RedPajama), LLaMA and OPT")
-	}
-	return config, head.Type, nil
+	return m.bindGates(b, layers, width, every)
 }
 
-// bindBridge binds resampler and gated blocks, whose sizes follow from the tensors.
-func (m *Model) bindBridge(b *nn.Builder, layers string, width, every int) error {
+// bindResampler binds the resampler, whose sizes follow from the tensors; without any, they are those of the releases.
+func (m *Model) bindResampler(b *nn.Builder, width int) error {
 	p := b.Sub("perceiver")
 	r := resampler.Released(width)
 	if shape, ok := p.ShapeOf("latents"); ok && len(shape) == 2 {
@@ -127,12 +113,20 @@ func (m *Model) bindBridge(b *nn.Builder, layers string, width, every int) error
 	if shape, ok := p.ShapeOf("layers.0.0.to_q.weight"); ok && len(shape) == 2 {
 		r.Heads = max(1, shape[0]/headDim)
 	}
-	for r.Layers = 0; p.Has(fmt.Sprintf("layers.%d.0.to_q.weight", r.Layers)); r.Layers++ {
+	layers := 0
+	for p.Has(fmt.Sprintf("layers.%d.0.to_q.weight", layers)) {
+		layers++
 	}
+	r.Layers = cmp.Or(layers, r.Layers)
 	if err := r.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", checkpointName, err)
 	}
 	m.Resampler = resampler.New(p, r)
+	return nil
+}
+
+// bindGates binds the gated blocks, in the same way.
+func (m *Model) bindGates(b *nn.Builder, layers string, width, every int) error {
 	c := m.Language.Config()
 	g := gated.Released(c.Width, width, c.Layers, every)
 	if every > 0 {
@@ -145,92 +139,6 @@ func (m *Model) bindBridge(b *nn.Builder, layers string, width, every int) error
 	}
 	m.Gates = gated.New(g, func(layer, _ int) *nn.Builder { return b.Sub("lang_encoder", layers, layer, "gated_cross_attn_layer") })
 	return nil
-}
-
-// openCLIP opens the encoder, of transformers' files or open_clip's: the width of its features.
-func (m *Model) openCLIP(name string, files model.Files, opt Options) (int, error) {
-	at, err := files.Locate(name)
-	if err != nil {
-		return 0, fmt.Errorf("clip_vision_encoder_path: %w", err)
-	}
-	f, err := m.weights(files, at)
-	if err != nil {
-		return 0, fmt.Errorf("clip_vision_encoder_path: %w", err)
-	}
-	var src weights.Source = f
-	var c clip.Config
-	all := src
-	found := weights.IsOpenCLIP(src)
-	if found {
-		if src, err = weights.OpenCLIP(src); err != nil {
-			return 0, err
-		}
-	}
-	const module = "vision_encoder"
-	if inner := weights.Prefix(src, "vision_model."); len(inner.Names()) > 0 {
-		src = inner
-	}
-	b := opt.builder(weights.Below(src, module+"."), openFlamingoPart).Sub(module)
-	if found {
-		c, err = clip.Detect(b)
-	} else {
-		c, err = readCLIP(files.Below(at))
-	}
-	if err != nil {
-		return 0, fmt.Errorf("clip_vision_encoder_path: %w", err)
-	}
-	c.Patches, c.Pool = true, b.Has(pooledNorm)
-	if c.Pool {
-		if m.compare, err = projection(all, c.HiddenSize); err != nil {
-			return 0, fmt.Errorf("clip_vision_encoder_path: %w", err)
-		}
-	}
-	m.Vision = clip.New(c, b)
-	m.params = append(m.params, b.Params()...)
-	return c.HiddenSize, b.Err()
-}
-
-// pooledNorm is the norm of what CLIP takes a picture for as a whole, which nothing but comparing pictures needs.
-const pooledNorm = "post_layernorm.weight"
-
-// projection reads what CLIP compares pictures by, [out, width], as transformers or open_clip name it; nil where an encoder stands by itself.
-func projection(src weights.Source, width int) (*tensor.Tensor, error) {
-	if t, ok := src.Lookup("visual_projection.weight"); ok && len(t.Shape) == 2 && t.Shape[1] == width {
-		x, err := t.Float32()
-		return tensor.FromFloats(x, t.Shape...), err
-	}
-	t, ok := src.Lookup("visual.proj")
-	if !ok || len(t.Shape) != 2 || t.Shape[0] != width {
-		return nil, nil
-	}
-	x, err := t.Float32()
-	if err != nil {
-		return nil, err
-	}
-	out := t.Shape[1]
-	turned := make([]float32, len(x))
-	for i, v := range x {
-		turned[i%out*width+i/out] = v
-	}
-	return tensor.FromFloats(turned, out, width), nil
-}
-
-// readCLIP reads transformers' configuration of an encoder, by itself or in a whole model's.
-func readCLIP(folder model.Files) (clip.Config, error) {
-	raw, err := folder.ReadFile("config.json")
-	if err != nil {
-		return clip.Config{}, err
-	}
-	var whole struct {
-		Vision json.RawMessage `json:"vision_config"`
-	}
-	if err := json.Unmarshal(raw, &whole); err != nil {
-		return clip.Config{}, fmt.Errorf("config.json: %w", err)
-	}
-	if whole.Vision != nil {
-		raw = whole.Vision
-	}
-	return clip.ParseConfig(raw)
 }
 
 // wrapped are what training puts before names, of what it wraps.
@@ -324,6 +232,9 @@ func (d *openFlamingo) stop() []int32                { return []int32{d.end} }
 func (d *openFlamingo) never() []int32               { return []int32{d.picture} }
 func (d *openFlamingo) media() string                { return "perceiver" }
 func (d *openFlamingo) inputs() (pixels, ids string) { return "vision_x", "lang_x" }
+
+// pictures are prepared as CLIP prepares them.
+func (d *openFlamingo) pictures(p picture.Processor) picture.Processor { return p }
 
 // outside is upstream's name: there each layer of the language model is wrapped with the block before it.
 func (d *openFlamingo) outside(path string) string {

@@ -3,7 +3,7 @@
     python tools/oracle/clip.py
 
 writes vision/clip/testdata/{clip,idefics,openclip}.safetensors: the weights, pixel_values, and every module's output as out.PATH.
-openclip has the weights of clip under open_clip's names and layout, and nothing else.
+idefics-sizes has the second's last rows for pictures of other sizes. openclip has the weights of clip under open_clip's names and layout, and nothing else.
 """
 
 from pathlib import Path
@@ -67,4 +67,19 @@ def openclip(w):
 openclip(make("clip", CLIPVisionModel(CLIPVisionConfig(hidden_size=16, **SIZES)).eval()))
 config = IdeficsVisionConfig(embed_dim=16, **SIZES)
 config._attn_implementation = "eager"
-make("idefics", IdeficsVisionTransformer(config).eval())
+idefics = IdeficsVisionTransformer(config).eval()
+make("idefics", idefics)
+
+
+def sizes():
+    """idefics on pictures of other sizes, positions interpolated: pixels.SIZE and out.SIZE."""
+    torch.manual_seed(8)
+    out = {}
+    for size in (7, 20, 21, 35, 44):
+        out[f"pixels.{size}"] = torch.randn(1, 3, size, size)
+        with torch.no_grad():
+            out[f"out.{size}"] = idefics(out[f"pixels.{size}"], interpolate_pos_encoding=True).last_hidden_state
+    save_file(out, ROOT / "idefics-sizes.safetensors")
+
+
+sizes()

@@ -2,7 +2,7 @@
 
     python tools/oracle/openflamingo.py opt llama gptneox pythia mpt mosaic
 
-writes model/flamingo/testdata/openflamingo-LM: config.json; checkpoint.pt (of opt flat, as released; of the others as a training run leaves it);
+writes model/flamingo/testdata/openflamingo-LM: config.json; checkpoint.pt (of opt and mosaic flat, as released; of the others as a training run leaves it);
 vision and language, what transformers saves of the frozen parts; inputs.safetensors, expected.safetensors named by module path, with the
 gradients of the loss; and pages.json as tools/oracle/idefics.py has it, with pictures.safetensors.
 """
@@ -92,7 +92,7 @@ def make(kind):
     words.set_decoder_layers_attr_name(blocks)
     words.resize_token_embeddings(len(tok))
     image, eoc = tok.convert_tokens_to_ids("<image>"), tok.convert_tokens_to_ids("<|endofchunk|>")
-    every = 1 if kind == "opt" else 2
+    every = 1 if kind in ("opt", "mosaic") else 2
     m = of.Flamingo(SimpleNamespace(visual=Visual(look)), words, eoc, image, vis_dim=12, cross_attn_every_n_layers=every).eval()
     with torch.no_grad():
         for part in (m.perceiver, m.lang_encoder.gated_cross_attn_layers):
@@ -107,7 +107,7 @@ def make(kind):
     trained = {n for n, p in m.named_parameters() if p.requires_grad} | {n for n in state if "embed" in n}
     released = {n: t for n, t in state.items() if n in trained or n not in dict(m.named_parameters()) and "gated_cross_attn_layer." in n}
     released = {n: t.clone() for n, t in released.items() if not any(x in n for x in ("old_decoder_blocks", "gated_cross_attn_layers", "vision_encoder"))}
-    if kind == "opt":
+    if kind in ("opt", "mosaic"):
         torch.save(released, path / "checkpoint.pt")
     else:
         torch.save({"epoch": 0, "model_state_dict": {"module." + n: t for n, t in released.items()}, "lr_scheduler_state_dict": {"last_epoch": 3}}, path / "checkpoint.pt")

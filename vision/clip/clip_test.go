@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -113,5 +114,34 @@ func TestConfigRefuses(t *testing.T) {
 	}
 	if _, err := Detect(nn.NewBuilder(weights.Memory{}, nn.BuilderOptions{})); err == nil {
 		t.Error("sizes were found in nothing")
+	}
+}
+
+// TestSizes compares IDEFICS's last rows for pictures of other sizes than it was trained at with transformers'.
+func TestSizes(t *testing.T) {
+	f, other := open(t, "idefics"), open(t, "idefics-sizes")
+	c, err := ParseIDEFICS([]byte(`{"embed_dim":16,` + sizes + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := nn.NewBuilder(f, nn.BuilderOptions{})
+	m := New(c, b.Sub("vision_model"))
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{7, 20, 21, 35, 44} {
+		at, err := m.At(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, shape := other.Floats(fmt.Sprintf("pixels.%d", size))
+		want, _ := other.Floats(fmt.Sprintf("out.%d", size))
+		got := at.Encode(tensor.NewRun(tensor.Options{}), tensor.FromFloats(x, shape...)).Tokens
+		weightstest.Near(t, fmt.Sprint(size, " pixels"), got.Data(), want, 1e-5)
+	}
+	for _, size := range []int{6, 1 << 20} {
+		if _, err := m.At(size); err == nil {
+			t.Errorf("%d pixels: no error", size)
+		}
 	}
 }

@@ -23,6 +23,9 @@ type Config struct {
 
 	// Patches leaves the class row out of what Encode gives: OpenFlamingo. IDEFICS reads all rows.
 	Patches bool
+	// Nudge is added to how many patches a side of another size has, where positions are interpolated: IDEFICS divides by it, and comes out a
+	// little to the left.
+	Nudge float64
 	// Pool norms the class row for Features.Pooled: CLIP itself.
 	Pool bool
 }
@@ -54,9 +57,11 @@ func ParseConfig(data []byte) (Config, error) {
 
 // ParseIDEFICS reads the vision_config of an IDEFICS, whose defaults are others.
 func ParseIDEFICS(data []byte) (Config, error) {
-	return parse(data, configJSON{
+	c, err := parse(data, configJSON{
 		HiddenSize: 768, IntermediateSize: 5120, Layers: 32, Heads: 16, Channels: 3, ImageSize: 224, PatchSize: 14, Act: "gelu", Eps: 1e-5,
 	})
+	c.Nudge = 0.1
+	return c, err
 }
 
 func parse(data []byte, j configJSON) (Config, error) {

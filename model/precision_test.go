@@ -1,4 +1,4 @@
-package blip2
+package model
 
 import (
 	"testing"
@@ -33,6 +33,10 @@ func TestPrecision(t *testing.T) {
 		{some(kernel.Q4_1), "language_model.model.layers.1.mlp.up_proj.weight", weights.Q8_0, []int{64, 64}, "q4_1"},
 		{some(kernel.Q4_0), "language_model.model.decoder.embed_positions.weight", weights.F32, []int{64, 64}, ""},
 		{some(kernel.Q8_0), "language_model.encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", weights.F32, []int{32, 32}, ""},
+		{some(kernel.Q4_0), "language_model.transformer.wte.weight", weights.F32, []int{64, 64}, "q8_0"},
+		{some(kernel.Q4_0), "language_model.gpt_neox.layers.0.attention.dense.weight", weights.F32, []int{64, 64}, "q4_0"},
+		{some(kernel.Q4_0), "lang_encoder.gpt_neox.layers.0.gated_cross_attn_layer.ff.1.weight", weights.F32, []int{64, 64}, "q8_0"},
+		{some(kernel.Q4_0), "perceiver.layers.0.0.to_q.weight", weights.F32, []int{64, 64}, "bf16"},
 		{some(kernel.BF16), "itm_head.weight", weights.F32, []int{2, 64}, ""},
 		{auto, vision, weights.F32, []int{64, 64}, "bf16"},
 		{auto, vision, weights.F16, []int{64, 64}, ""},
@@ -54,7 +58,7 @@ func TestPrecision(t *testing.T) {
 func TestPrecisionOfLanguageAlone(t *testing.T) {
 	p := Precision{Some: true, Matrices: kernel.Q4_0}
 	for name, want := range map[string]kernel.DType{"model.decoder.layers.0.fc1.weight": kernel.Q4_0, "lm_head.weight": kernel.Q8_0} {
-		if d, ok := p.storeLanguage(weights.Tensor{Name: name, Type: weights.F32, Shape: []int{64, 64}}); !ok || d != want {
+		if d, ok := p.StoreLanguage(weights.Tensor{Name: name, Type: weights.F32, Shape: []int{64, 64}}); !ok || d != want {
 			t.Errorf("%s becomes %v, want %v", name, d, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package blip2
+package model
 
 import (
 	"strings"
@@ -7,14 +7,20 @@ import (
 	"dragoman/weights"
 )
 
-// Precision is how coarse a model's matrices may be, while it runs or in a file that Convert writes. The zero value leaves all as
+// Where the frozen parts stand in a whole model's checkpoint.
+const (
+	VisionModule   = "vision_model"
+	LanguageModule = "language_model"
+)
+
+// Precision is how coarse a model's matrices may be, while it runs or in a file that is written of it. The zero value leaves all as
 // the checkpoint has it.
 //
 // The encoder's and the language model's matrices, nearly all of a model, are rounded to it. The bridge's are as fine as bf16: it is a few
 // hundredths of the model, everything that the language model learns of a picture passes through its few queries, and an error
-// there is not averaged over many tokens. Tables of words are as fine as q8_0, because the output head, which often is the same table,
-// decides between words whose scores are close. What is not a matrix of products (norms, biases, positions, the queries) stays as it
-// is and is computed with as float32.
+// there is not averaged over many tokens. Flamingo's gated blocks, a third of a model and more, are as fine as q8_0. So are tables of words,
+// because the output head, which often is the same table, decides between words whose scores are close. What is not a matrix of products
+// (norms, biases, positions, the queries) stays as it is and is computed with as float32.
 //
 // No matrix becomes larger than it was: one that is stored as coarsely already stays, and stays mapped.
 type Precision struct {
@@ -35,10 +41,10 @@ func (p Precision) Store(t weights.Tensor) (d kernel.DType, convert bool) {
 	}
 	switch {
 	case d.BlockLen() == 1: // f16 and bf16 are fine enough for everything
+	case isGated(t.Name), isWords(t.Name):
+		d = kernel.Q8_0
 	case isBridge(t.Name):
 		d = kernel.BF16
-	case isWords(t.Name):
-		d = kernel.Q8_0
 	}
 	if t.Shape[1]%d.BlockLen() != 0 {
 		d = kernel.BF16
@@ -53,9 +59,9 @@ func (p Precision) Store(t weights.Tensor) (d kernel.DType, convert bool) {
 	return d, true
 }
 
-// storeLanguage is Store for a language model by itself, whose tensors' names do not say what they belong to.
-func (p Precision) storeLanguage(t weights.Tensor) (kernel.DType, bool) {
-	t.Name = languageModule + "." + t.Name
+// StoreLanguage is Store for a language model by itself, whose tensors' names do not say what they belong to.
+func (p Precision) StoreLanguage(t weights.Tensor) (kernel.DType, bool) {
+	t.Name = LanguageModule + "." + t.Name
 	return p.Store(t)
 }
 
@@ -74,15 +80,24 @@ func isMatrix(name string) bool {
 
 // isBridge says whether a tensor belongs to neither frozen part.
 func isBridge(name string) bool {
-	return !strings.HasPrefix(name, visionModule+".") && !strings.HasPrefix(name, languageModule+".")
+	return !strings.HasPrefix(name, VisionModule+".") && !strings.HasPrefix(name, LanguageModule+".")
+}
+
+// isGated says whether a tensor belongs to one of Flamingo's blocks between those of the language model.
+func isGated(name string) bool {
+	return strings.Contains(name, "gated_cross_attn_layer.") || strings.Contains(name, "gated_cross_attn_layers.")
 }
 
 // isWords says whether a tensor of the language model has a row for each word.
 func isWords(name string) bool {
-	for _, table := range []string{"embed_tokens.weight", "shared.weight", "lm_head.weight"} {
+	for _, table := range []string{
+		"embed_tokens.weight", "shared.weight", "lm_head.weight", // LLaMA, OPT, T5
+		".additional_embedding.weight", ".additional_fc.weight", // IDEFICS
+		"wte.weight", "embed_in.weight", "embed_out.weight", // MPT, GPT-NeoX
+	} {
 		if strings.HasSuffix(name, table) {
 			return true
 		}
 	}
-	return name == languageModule+".token_embd.weight" || name == languageModule+".output.weight" // as GGUF calls them
+	return name == LanguageModule+".token_embd.weight" || name == LanguageModule+".output.weight" // as GGUF calls them
 }

@@ -1,0 +1,80 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+
+	"dragoman/internal/hint"
+	"dragoman/kernel"
+	"dragoman/weights"
+)
+
+// Room is how much memory a model's weights may take, and what says so.
+type Room struct {
+	Bytes int64 // 0: nobody asks
+	By    string
+}
+
+// tooLarge is a model that would not fit, said before anything of it is read.
+type tooLarge struct {
+	need int64
+	room Room
+}
+
+func (e *tooLarge) Error() string {
+	return fmt.Sprintf("its weights would take %.2f GB of memory, %.2f are all that %s allows", float64(e.need)/1e9, float64(e.room.Bytes)/1e9, e.room.By)
+}
+
+// ErrorType names the kind of the error for scripts.
+func (e *tooLarge) ErrorType() string { return "out_of_memory" }
+
+// smaller are what weights may be rounded to so that they fit, finest first.
+var smaller = []kernel.DType{kernel.BF16, kernel.Q8_0, kernel.Q4_0}
+
+// Fits refuses tensors, under their names in a whole model, that are larger than the memory when they are bound under p; or, as parameters
+// to learn, as float32 values.
+func (room Room) Fits(tensors []weights.Tensor, p Precision, params bool) error {
+	if room.Bytes <= 0 {
+		return nil
+	}
+	need := p.Bytes(tensors)
+	if params {
+		need = 0
+		for _, t := range tensors {
+			need += 4 * int64(t.Len())
+		}
+	}
+	if need <= room.Bytes {
+		return nil
+	}
+	e := &tooLarge{need: need, room: room}
+	var fitting []string
+	var last int64
+	for _, d := range smaller {
+		if last = (Precision{Some: true, Matrices: d}).Bytes(tensors); last <= room.Bytes {
+			fitting = append(fitting, fmt.Sprintf("--dtype %v takes %.2f GB", d, float64(last)/1e9))
+		}
+	}
+	if len(fitting) == 0 || params {
+		return hint.Wrap(e, "even --dtype %v takes %.2f GB; --memory 0 tries all the same", smaller[len(smaller)-1], float64(last)/1e9)
+	}
+	return hint.Wrap(e, "%s", strings.Join(fitting, ", "))
+}
+
+// Bytes is what tensors take when they are bound: rounded, as they lie, or as float32 values.
+func (p Precision) Bytes(tensors []weights.Tensor) int64 {
+	var sum int64
+	for _, t := range tensors {
+		d, convert := p.Store(t)
+		_, direct := t.Kernel()
+		switch {
+		case convert && t.Shape[1]%d.BlockLen() == 0:
+			sum += int64(t.Shape[0]) * int64(d.RowBytes(t.Shape[1]))
+		case direct && len(t.Shape) == 2:
+			sum += int64(len(t.Data))
+		default:
+			sum += 4 * int64(t.Len())
+		}
+	}
+	return sum
+}

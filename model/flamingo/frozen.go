@@ -1,0 +1,175 @@
+package flamingo
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"dragoman/internal/hint"
+	"dragoman/model"
+	"dragoman/nn"
+	"dragoman/tensor"
+	"dragoman/vision/clip"
+	"dragoman/weights"
+)
+
+// frozen is what an OpenFlamingo stands upon.
+type frozen struct {
+	config         openFlamingoConfig // its paths are where the parts were found
+	vision         weights.Source     // the encoder, below visionModule
+	clip           clip.Config
+	language       weights.Source // the language model and what was trained, which counts before it, below lang_encoder and perceiver
+	trained        weights.Source // what was trained, alone
+	own            weights.Source // the language model alone, under its own names
+	languageConfig json.RawMessage
+	kind           string // its model_type
+}
+
+// visionModule is what upstream calls the encoder.
+const visionModule = "vision_encoder"
+
+// findFrozen finds the frozen parts, and configurations of them, by the paths of a configuration. In a packed file all is in one place.
+func (m *Model) findFrozen(c openFlamingoConfig, files model.Files, trained weights.Source) (f frozen, err error) {
+	f.config, f.trained = c, trained
+	if f.vision, f.clip, err = m.findCLIP(c.Vision, files); err != nil {
+		return f, fmt.Errorf("clip_vision_encoder_path: %w", err)
+	}
+	if f.languageConfig, f.kind, err = readLanguage(files.Below(c.Language)); err != nil {
+		return f, fmt.Errorf("lang_encoder_path: %w", err)
+	}
+	f.language = trained
+	m.parts = append(m.parts, f.vision)
+	if files.Packed != nil {
+		return f, nil
+	}
+	own, err := m.weights(files, c.Language)
+	if err != nil {
+		return f, fmt.Errorf("lang_encoder_path: %w", err)
+	}
+	f.own, f.language = own, weights.Merge(trained, weights.Below(own, "lang_encoder."))
+	return f, nil
+}
+
+// readLanguage reads what kind of language model there is.
+func readLanguage(folder model.Files) (config []byte, kind string, err error) {
+	if config, err = folder.ReadFile("config.json"); err != nil {
+		return nil, "", err
+	}
+	kind, err = languageType(config)
+	return config, kind, err
+}
+
+// languageType is the model_type of a language model.
+func languageType(config []byte) (string, error) {
+	var head struct {
+		Type string `json:"model_type"`
+	}
+	if err := json.Unmarshal(config, &head); err != nil {
+		return "", fmt.Errorf("config.json: %w", err)
+	}
+	if _, ok := layersOf[head.Type]; !ok {
+		return "", hint.Wrap(fmt.Errorf("config.json: a language model of type %q is not supported", head.Type),
+			"OpenFlamingo runs here over MPT, GPT-NeoX (RedPajama), LLaMA and OPT")
+	}
+	return head.Type, nil
+}
+
+// findCLIP finds the encoder, in transformers' files or open_clip's.
+func (m *Model) findCLIP(at string, files model.Files) (src weights.Source, c clip.Config, err error) {
+	if files.Packed != nil {
+		src = weights.Prefix(files.Packed, visionModule+".")
+		if c, err = readCLIP(files.Below(at)); err != nil {
+			return nil, c, err
+		}
+		return m.findPool(src, src, c)
+	}
+	f, err := m.weights(files, at)
+	if err != nil {
+		return nil, c, err
+	}
+	src = f
+	all := src
+	found := weights.IsOpenCLIP(src)
+	if found {
+		if src, err = weights.OpenCLIP(src); err != nil {
+			return nil, c, fmt.Errorf("%s: %w", f.Path(), err)
+		}
+	}
+	if inner := weights.Prefix(src, "vision_model."); len(inner.Names()) > 0 {
+		src = inner
+	}
+	if found {
+		c, err = clip.Detect(nn.NewBuilder(src, nn.BuilderOptions{}))
+	} else {
+		c, err = readCLIP(files.Below(at))
+	}
+	if err != nil {
+		return nil, c, err
+	}
+	return m.findPool(src, all, c)
+}
+
+// findPool finds what of an encoder src compares pictures, in a whole checkpoint, and puts the encoder below visionModule. Flamingo reads its
+// patches.
+func (m *Model) findPool(src, all weights.Source, c clip.Config) (weights.Source, clip.Config, error) {
+	_, c.Pool = src.Lookup(pooledNorm)
+	c.Patches = true
+	var err error
+	if c.Pool {
+		m.compare, err = projection(all, c.HiddenSize)
+	}
+	return weights.Below(src, visionModule+"."), c, err
+}
+
+// readCLIP reads transformers' configuration of an encoder, by itself or in a whole model's.
+func readCLIP(folder model.Files) (clip.Config, error) {
+	raw, err := folder.ReadFile("config.json")
+	if err != nil {
+		return clip.Config{}, err
+	}
+	var whole struct {
+		Vision json.RawMessage `json:"vision_config"`
+	}
+	if err := json.Unmarshal(raw, &whole); err != nil {
+		return clip.Config{}, fmt.Errorf("config.json: %w", err)
+	}
+	if whole.Vision != nil {
+		raw = whole.Vision
+	}
+	return clip.ParseConfig(raw)
+}
+
+// bindCLIP binds the encoder that was found.
+func (m *Model) bindCLIP(opt Options) error {
+	b := opt.builder(m.upon.vision, openFlamingoPart).Sub(visionModule)
+	m.Vision = clip.New(m.upon.clip, b)
+	m.params = append(m.params, b.Params()...)
+	return hint.Wrap(b.Err(), "%s must be the encoder that its configuration describes", m.upon.config.Vision)
+}
+
+// pooledNorm is the norm of what CLIP takes a picture for as a whole, which nothing but comparing pictures needs.
+const pooledNorm = "post_layernorm.weight"
+
+// projectionName is what transformers calls that which CLIP compares pictures by.
+const projectionName = "visual_projection.weight"
+
+// projection reads what CLIP compares pictures by, [out, width], as transformers or open_clip name it; nil where an encoder stands by itself.
+func projection(src weights.Source, width int) (*tensor.Tensor, error) {
+	if t, ok := src.Lookup(projectionName); ok && len(t.Shape) == 2 && t.Shape[1] == width {
+		x, err := t.Float32()
+		return tensor.FromFloats(x, t.Shape...), err
+	}
+	t, ok := src.Lookup("visual.proj")
+	if !ok || len(t.Shape) != 2 || t.Shape[0] != width {
+		return nil, nil
+	}
+	x, err := t.Float32()
+	if err != nil {
+		return nil, err
+	}
+	out := t.Shape[1]
+	turned := make([]float32, len(x))
+	for i, v := range x {
+		turned[i%out*width+i/out] = v
+	}
+	return tensor.FromFloats(turned, out, width), nil
+}

@@ -1,0 +1,45 @@
+package vision
+
+import "math"
+
+// MaxSize bounds the side of a picture that an encoder is asked to read at another size than it was trained at.
+const MaxSize = 1 << 13
+
+// Interpolate brings a square map x [from, from, d] to [to, to, d], as torch's bicubic interpolate does without anti-aliasing: four neighbours
+// along each axis, those beyond an edge being the edge. step is how far two places of the result are apart on the map: from/to, unless a
+// reference says otherwise.
+func Interpolate(x []float32, from, to, d int, step float64) []float32 {
+	wide := make([]float32, from*to*d)
+	for row := range from {
+		interpolate(wide[row*to*d:], x[row*from*d:], from, to, 1, d, step)
+	}
+	out := make([]float32, to*to*d)
+	for col := range to {
+		interpolate(out[col*d:], wide[col*d:], from, to, to, d, step)
+	}
+	return out
+}
+
+// interpolate is bicubic along one axis, whose entries of d values are stride entries apart.
+func interpolate(dst, src []float32, from, to, stride, d int, step float64) {
+	for i := range to {
+		at := (float64(i)+0.5)*step - 0.5
+		first := math.Floor(at)
+		weights := cubic(at - first)
+		y := dst[i*stride*d:][:d]
+		for k, w := range weights {
+			j := min(max(int(first)-1+k, 0), from-1)
+			for c, v := range src[j*stride*d:][:d] {
+				y[c] += float32(w) * v
+			}
+		}
+	}
+}
+
+// cubic weighs the four neighbours of a point that is t behind the second of them: Keys' kernel with a = −0.75.
+func cubic(t float64) [4]float64 {
+	const a = -0.75
+	near := func(x float64) float64 { return ((a+2)*x-(a+3))*x*x + 1 }
+	far := func(x float64) float64 { return ((a*x-5*a)*x+8*a)*x - 4*a }
+	return [4]float64{far(1 + t), near(t), near(1 - t), far(2 - t)}
+}
