@@ -92,12 +92,13 @@ func Run(ctx context.Context, o Options) error {
 		chosen = append(chosen, parts[i])
 	}
 	var of []string
+	var own map[string]func(context.Context, *Runner) error
 	if o.Shape != "" {
 		s, err := known(o.Shape)
 		if err != nil {
 			return err
 		}
-		of = s.parts
+		of, own = s.parts, s.own
 	}
 	if len(o.Parts) == 0 {
 		for _, p := range parts {
@@ -114,6 +115,9 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	for _, p := range chosen {
+		if f, ok := own[p.Name]; ok {
+			p.Run = f
+		}
 		if err := p.Run(ctx, r); err != nil {
 			return fmt.Errorf("part %s: %w", p.Name, err)
 		}

@@ -52,7 +52,7 @@ func shapeVision(ctx context.Context, r *Runner) error {
 		}
 		encoder := m.Vision.(*vit.Model)
 		run := tensor.NewRun(tensor.Options{Compute: computeFor(d), Engine: r.Engine})
-		pixels := picture(encoder.Config)
+		pixels := squarePicture(encoder.Config.ImageSize)
 		w := visionWork(encoder.Config)
 		rec := Record{Part: "vision", What: r.Shape, Bound: "compute", Shape: []int{encoder.Config.Tokens(), encoder.Config.HiddenSize}, Flops: w.flops}
 		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {
@@ -68,8 +68,9 @@ func shapeVision(ctx context.Context, r *Runner) error {
 
 func samples(rec *Record, rate float64) { rec.SamplesPerS = rate }
 
-func picture(c vit.Config) *tensor.Tensor {
-	return tensor.FromFloats(Values(3*c.ImageSize*c.ImageSize), 1, 3, c.ImageSize, c.ImageSize)
+// squarePicture is one picture's pixels.
+func squarePicture(size int) *tensor.Tensor {
+	return tensor.FromFloats(Values(3*size*size), 1, 3, size, size)
 }
 
 // visionWork is what one picture takes.
@@ -136,7 +137,7 @@ func shapePrefill(ctx context.Context, r *Runner) error {
 		if err != nil {
 			return err
 		}
-		if err := r.measurePrefill(ctx, m, c, d, length); err != nil {
+		if err := r.measurePrefill(ctx, m, c, d, length, nil); err != nil {
 			return err
 		}
 	}
@@ -150,7 +151,7 @@ func shapeDecode(ctx context.Context, r *Runner) error {
 		if err != nil {
 			return err
 		}
-		if err := r.measureDecode(ctx, []language.Model{m}, c, d, 16); err != nil {
+		if err := r.measureDecode(ctx, []language.Model{m}, c, d, 16, nil); err != nil {
 			return err
 		}
 	}
@@ -188,7 +189,7 @@ func caption(ctx context.Context, r *Runner) error {
 func (r *Runner) captioner(ctx context.Context, m *blip2.Model, d kernel.DType) func() error {
 	opt := tensor.Options{Compute: computeFor(d), Engine: r.Engine}
 	run, dec := tensor.NewRun(opt), language.NewDecoder(m.Language, opt)
-	pixels := picture(m.Vision.(*vit.Model).Config)
+	pixels := squarePicture(m.Vision.(*vit.Model).Config.ImageSize)
 	seen := make([]float32, m.FeatureLen())
 	prompt := [][]int32{{max(0, m.Language.Config().BOS)}}
 	o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
@@ -208,28 +209,35 @@ func (r *Runner) captioner(ctx context.Context, m *blip2.Model, d kernel.DType) 
 func (r *Runner) captionWork(m *blip2.Model, d kernel.DType) (least, flops, bytes float64, bound string) {
 	c := cost(m.Language)
 	read := float64(c.Bytes + c.HeadBytes)
-	encoder := visionWork(m.Vision.(*vit.Model).Config)
-	queries := queryWork(m)
 	prefill := work{2*float64(c.Weights)*float64(m.Config.QFormer.Queries+1) + 2*float64(c.Head), read}
+	return r.leastTime([]step{
+		{d, visionWork(m.Vision.(*vit.Model).Config), 1},
+		{kernel.BF16, queryWork(m), 1},
+		{d, prefill, 1},
+		{d, work{2 * float64(c.Weights+c.Head), read}, captionTokens - 1}, // the first comes out of the prefill
+	})
+}
+
+// step is work under a type that is done so many times.
+type step struct {
+	dtype kernel.DType
+	work  work
+	times float64
+}
+
+// leastTime is the shortest time for steps one after the other, their multiplications and bytes, and which of the two takes longer.
+func (r *Runner) leastTime(steps []step) (least, flops, bytes float64, bound string) {
 	var inMemory float64
-	for _, w := range []work{encoder, prefill} {
-		s, memory := r.seconds(d, w)
-		least, flops, bytes = least+s, flops+w.flops, bytes+w.bytes
+	for _, s := range steps {
+		seconds, memory := r.seconds(s.dtype, s.work)
+		least, flops, bytes = least+s.times*seconds, flops+s.times*s.work.flops, bytes+s.times*s.work.bytes
 		if memory {
-			inMemory += s
+			inMemory += s.times * seconds
 		}
-	}
-	s, _ := r.seconds(kernel.BF16, queries)
-	least, flops = least+s, flops+queries.flops
-	token, memory := r.seconds(d, work{2 * float64(c.Weights+c.Head), read})
-	const tokens = captionTokens - 1 // the first comes out of the prefill
-	least += tokens * token
-	if memory {
-		inMemory += tokens * token
 	}
 	bound = "compute"
 	if 2*inMemory > least {
 		bound = "memory"
 	}
-	return least, flops + tokens*2*float64(c.Weights+c.Head), bytes + tokens*read, bound
+	return least, flops, bytes, bound
 }

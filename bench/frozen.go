@@ -129,15 +129,18 @@ func prefill(ctx context.Context, r *Runner) error {
 		return err
 	}
 	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
-		if err := r.measurePrefill(ctx, m, m.Cost(), d, 512); err != nil {
+		if err := r.measurePrefill(ctx, m, m.Cost(), d, 512, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// measurePrefill measures a model's reading of so many tokens.
-func (r *Runner) measurePrefill(ctx context.Context, m language.Model, c language.Cost, d kernel.DType, length int) error {
+// readier lets a decoder's next tokens, so many, see what they are to see.
+type readier func(dec *language.Decoder, tokens int)
+
+// measurePrefill measures a model's reading of so many tokens, by a decoder that ready, unless it is nil, makes ready.
+func (r *Runner) measurePrefill(ctx context.Context, m language.Model, c language.Cost, d kernel.DType, length int, ready readier) error {
 	ids, n := prompt(length, m.Config().Vocab), float64(length)
 	// A pair of positions costs two multiply-adds a column; a token sees those before it and itself.
 	flops := 2*float64(c.Weights)*n + 2*float64(c.Head) + 4*float64(c.Attention)*n*(n+1)/2
@@ -145,6 +148,9 @@ func (r *Runner) measurePrefill(ctx context.Context, m language.Model, c languag
 	rec := Record{Part: "prefill", What: r.Shape, Bound: "compute", Shape: []int{length}, Flops: flops}
 	return r.measureItems(ctx, rec, d, length, tokens, func() error {
 		dec.Reset()
+		if ready != nil {
+			ready(dec, length)
+		}
 		return dec.Read(ids)
 	})
 }
@@ -168,15 +174,15 @@ func decode(ctx context.Context, r *Runner) error {
 		models[i] = m
 	}
 	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
-		if err := r.measureDecode(ctx, models, copies[0].Cost(), d, 64); err != nil {
+		if err := r.measureDecode(ctx, models, copies[0].Cost(), d, 64, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// measureDecode measures so many tokens, with one model after another.
-func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c language.Cost, d kernel.DType, made int) error {
+// measureDecode measures so many tokens, with one model after another; ready is measurePrefill's.
+func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c language.Cost, d kernel.DType, made int, ready readier) error {
 	const before = 32
 	ids, n := prompt(before+made, models[0].Config().Vocab), float64(made)
 	rec := Record{
@@ -188,6 +194,9 @@ func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c l
 	at := 0
 	best, median, err := r.repeat(ctx, true, func() (time.Duration, error) {
 		dec.Reset()
+		if ready != nil {
+			ready(dec, before)
+		}
 		if err := dec.Read(ids[:before]); err != nil {
 			return 0, err
 		}

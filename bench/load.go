@@ -75,6 +75,9 @@ func load(ctx context.Context, r *Runner) (err error) {
 // once they are loaded under a precision.
 func (r *Runner) writeShape(path string, d kernel.DType, loaded blip2.Precision) (bytes float64, err error) {
 	s, err := known(r.Shape)
+	if err == nil && s.config == "" {
+		err = fmt.Errorf("there is no file to write of %s", r.Shape)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -17,8 +18,9 @@ import (
 
 // shape is a known model whose weights can be made instead of read.
 type shape struct {
-	config string // its config.json
+	config string // its config.json, of a BLIP-2
 	parts  []string
+	own    map[string]func(ctx context.Context, r *Runner) error // parts that are measured otherwise than a BLIP-2's
 }
 
 // shapes are the known models by name. What a config leaves out is as transformers has it: ViT-g/14 at 224 pixels, BLIP-2's Q-Former.
@@ -34,7 +36,8 @@ var shapes = map[string]shape{
 			"ffn_dim":3072,"num_hidden_layers":12,"num_attention_heads":12,"vocab_size":50304,"max_position_embeddings":2048,"eos_token_id":50118}}`,
 		parts: []string{"vision", "qformer", "prefill", "decode", "caption"},
 	},
-	"qformer": {config: `{"model_type":"blip-2"}`, parts: []string{"qformer"}},
+	"qformer":    {config: `{"model_type":"blip-2"}`, parts: []string{"qformer"}},
+	flamingoName: flamingoShape,
 }
 
 // Shapes lists the models that Options.Shape knows.
@@ -54,6 +57,9 @@ func (r *Runner) fresh(d kernel.DType, want blip2.Rooms) (*blip2.Model, error) {
 	s, err := known(r.Shape)
 	if err != nil {
 		return nil, err
+	}
+	if s.config == "" {
+		return nil, fmt.Errorf("it is not measured of %s (which has %s)", r.Shape, strings.Join(s.parts, ", "))
 	}
 	r.free()
 	return blip2.Fresh([]byte(s.config), r.maker(d), want)

@@ -1,8 +1,10 @@
 """PyTorch on the shapes of `dragoman bench`: linear, attention, BLIP-2's first-stage step, a small LLaMA's prefill and decode;
-with --shape blip2-opt-2.7b that model's encoder, Q-Former, prefill, decode, a whole caption, and its load.
+with --shape blip2-opt-2.7b that model's encoder, Q-Former, prefill, decode, a whole caption, and its load; with --shape openflamingo-3b that
+model's encoder, resampler, gated blocks, prefill and decode.
 
     python bench/peers/torch_peer.py [--threads 2] [--part linear,attention,train-stage1,prefill,decode]
     python bench/peers/torch_peer.py --shape blip2-opt-2.7b [--part vision,qformer,prefill,decode,caption,load]
+    python bench/peers/torch_peer.py --shape openflamingo-3b [--part vision,resampler,gated,prefill,decode]
 """
 
 import argparse
@@ -151,6 +153,88 @@ def blip2(parts, folder=None, dtype=torch.bfloat16, name="bf16"):
         m.save_pretrained(folder)
 
 
+class Look(torch.nn.Module):
+    """Attention of 8 heads of 64 to what is given, behind norms, as OpenFlamingo's resampler and gated blocks have it."""
+
+    def __init__(self, width, media, own):
+        super().__init__()
+        self.norm, self.media_norm = torch.nn.LayerNorm(width), torch.nn.LayerNorm(media) if own else torch.nn.Identity()
+        self.q, self.kv, self.out = (torch.nn.Linear(i, o, bias=False) for i, o in ((width, 512), (media, 1024), (512, width)))
+        self.ff = torch.nn.Sequential(torch.nn.LayerNorm(width), torch.nn.Linear(width, 4 * width, bias=False), torch.nn.GELU(), torch.nn.Linear(4 * width, width, bias=False))
+        self.gates, self.own = torch.nn.Parameter(torch.ones(2)), own
+
+    def forward(self, x, media, mask=None):
+        y = self.norm(x)
+        if self.own:
+            media = torch.cat([self.media_norm(media), y], 1)
+        q, k, v = (z.unflatten(-1, (8, 64)).transpose(1, 2) for z in (self.q(y), *self.kv(media).chunk(2, -1)))
+        y = self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2))
+        if self.own:
+            x = x + y
+            return x + self.ff(x)
+        x = x + y * self.gates[0].tanh()
+        return x + self.ff(x) * self.gates[1].tanh()
+
+
+def flamingo(parts, dtype=torch.bfloat16, name="bf16"):
+    """OpenFlamingo-3B: CLIP's ViT-L/14, the resampler, and an MPT of MPT-1B's size (whose norms of queries and keys transformers lacks) with a
+    gated block before each layer."""
+    from transformers import CLIPVisionConfig, CLIPVisionModel, MptConfig, MptForCausalLM
+
+    def make(build):
+        with torch.device("meta"):
+            m = build()
+        m = m.to(dtype).to_empty(device="cpu").eval()
+        for p in m.parameters():
+            p.data.copy_(torch.randn(p.shape[-1:]) * 0.02 if p.dim() > 1 else torch.ones(()))
+        return m
+
+    with torch.inference_mode():
+        if "vision" in parts:
+            look = make(lambda: CLIPVisionModel(CLIPVisionConfig(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, patch_size=14)))
+            # Positions are a buffer, which meta leaves empty.
+            getattr(look, "vision_model", look).embeddings.position_ids.copy_(torch.arange(257)[None])
+            pixels = torch.randn(1, 3, 224, 224).to(dtype)
+            s = best(lambda: look(pixels))
+            emit(part="vision", dtype=name, shape=[257, 1024], seconds=s, samples_per_s=1 / s)
+        if "resampler" in parts:
+            layers, features = make(lambda: torch.nn.ModuleList(Look(1024, 1024, True) for _ in range(6))), torch.randn(1, 256, 1024).to(dtype)
+
+            def read():
+                x = torch.zeros(1, 64, 1024, dtype=dtype)
+                for layer in layers:
+                    x = layer(x, features)
+            s = best(read)
+            emit(part="resampler", dtype=name, shape=[64, 256, 1024], seconds=s, samples_per_s=1 / s)
+        if not {"gated", "prefill", "decode"} & set(parts):
+            return
+        gated = make(lambda: torch.nn.ModuleList(Look(2048, 1024, False) for _ in range(24)))
+        if "gated" in parts:
+            x, media = torch.randn(1, 512, 2048).to(dtype), torch.randn(1, 5 * 64, 1024).to(dtype)
+            mask = torch.arange(512)[:, None] * 5 // 512 == torch.arange(5).repeat_interleave(64)[None]
+            s = best(lambda: [g(x, media, mask) for g in gated])
+            emit(part="gated", dtype=name, shape=[512, 5, 2048], seconds=s, tokens_per_s=512 / s)
+        if not {"prefill", "decode"} & set(parts):
+            return
+        llm = make(lambda: MptForCausalLM(MptConfig(d_model=2048, n_heads=16, n_layers=24, vocab_size=50280, max_seq_len=2048)))
+        llm.tie_weights()
+        media, ids = torch.randn(1, 64, 1024).to(dtype), torch.randint(10, 50000, (1, 512))
+        for block, g in zip(llm.transformer.blocks, gated):
+            block.register_forward_pre_hook(lambda _m, args, g=g: (g(args[0], media), *args[1:]))
+        if "prefill" in parts:
+            s = best(lambda: llm(ids, logits_to_keep=1))
+            emit(part="prefill", dtype=name, shape=[512], seconds=s, tokens_per_s=512 / s)
+        if "decode" in parts:
+            past = llm(ids[:, :32], use_cache=True).past_key_values
+
+            def decode():
+                for _ in range(16):
+                    llm(ids[:, :1], past_key_values=past, use_cache=True)
+                past.crop(-16)
+            s = best(decode)
+            emit(part="decode", dtype=name, shape=[16], seconds=s, tokens_per_s=16 / s)
+
+
 def load():
     """Has another process load the saved model, and say how long and how much memory that took."""
     import os
@@ -172,13 +256,16 @@ if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--part", help="parts, with commas between; all if left out (load only by name)")
-    p.add_argument("--shape", choices=["blip2-opt-2.7b"], help="a whole model's shapes")
+    p.add_argument("--shape", choices=["blip2-opt-2.7b", "openflamingo-3b"], help="a whole model's shapes")
     a = p.parse_args()
     if a.part is None:
-        a.part = "vision,qformer,prefill,decode,caption" if a.shape else "linear,attention,train-stage1,prefill,decode"
+        a.part = "vision,resampler,qformer,gated,prefill,decode,caption" if a.shape else "linear,attention,train-stage1,prefill,decode"
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     parts = a.part.split(",")
+    if a.shape == "openflamingo-3b":
+        flamingo(parts)
+        raise SystemExit
     if a.shape and set(parts) - {"load"}:
         blip2(parts)
     if a.shape and "load" in parts:

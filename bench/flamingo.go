@@ -1,0 +1,269 @@
+package bench
+
+import (
+	"context"
+
+	"dragoman/bridge/gated"
+	"dragoman/bridge/resampler"
+	"dragoman/generate"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/model/flamingo"
+	"dragoman/tensor"
+	"dragoman/vision/clip"
+)
+
+func init() {
+	Register(Part{Name: "resampler", Run: flamingoPart(flamingoResampler)})
+	Register(Part{Name: "gated", Run: flamingoPart(flamingoGated)})
+}
+
+// flamingoShape is OpenFlamingo-3B: CLIP's ViT-L/14, a resampler of six layers, MPT-1B with a gated block before each of its layers.
+var flamingoShape = shape{
+	parts: []string{"vision", "resampler", "gated", "prefill", "decode", "caption"},
+	own: map[string]func(context.Context, *Runner) error{
+		"vision": flamingoVision, "prefill": flamingoPrefill, "decode": flamingoDecode, "caption": flamingoCaption,
+	},
+}
+
+const flamingoName = "openflamingo-3b"
+
+var openFlamingo3B = flamingo.Sizes{
+	Vision: `{"hidden_size":1024,"intermediate_size":4096,"num_hidden_layers":24,"num_attention_heads":16,"patch_size":14}`,
+	Language: `{"model_type":"mosaic_gpt","d_model":2048,"n_layers":24,"n_heads":16,"mlp_ratio":4,"max_seq_len":2048,"vocab_size":50280,
+		"alibi":true,"attn_qk_ln":true,"no_bias":true}`,
+	Every: 1, Picture: 50278, End: 50277,
+}
+
+// flamingoPart is a part that only this shape has.
+func flamingoPart(run func(context.Context, *Runner) error) func(context.Context, *Runner) error {
+	return func(ctx context.Context, r *Runner) error {
+		r.Shape = flamingoName
+		return run(ctx, r)
+	}
+}
+
+// freshFlamingo makes parts with matrices as a dtype. The memory of cold reads is given up for it.
+func (r *Runner) freshFlamingo(d kernel.DType, want flamingo.Rooms) (*flamingo.Model, error) {
+	r.free()
+	return flamingo.Fresh(openFlamingo3B, r.maker(d), want)
+}
+
+// flamingoVision measures the encoder on one picture.
+func flamingoVision(ctx context.Context, r *Runner) error {
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
+		m, err := r.freshFlamingo(d, flamingo.Rooms{Vision: true})
+		if err != nil {
+			return err
+		}
+		run, pixels := r.newRun(d), squarePicture(m.Vision.Processor().Size[0])
+		c := m.Vision.(*clip.Model).Config
+		rec := Record{Part: "vision", What: r.Shape, Bound: "compute", Shape: []int{1 + c.Grid()*c.Grid(), c.HiddenSize}, Flops: clipWork(c)}
+		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {
+			run.Reset()
+			m.Vision.Encode(run, pixels)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runner) newRun(d kernel.DType) *tensor.Run {
+	return tensor.NewRun(tensor.Options{Compute: computeFor(d), Engine: r.Engine})
+}
+
+// clipWork is what one picture takes in CLIP's encoder.
+func clipWork(c clip.Config) float64 {
+	n, w, f := float64(1+c.Grid()*c.Grid()), float64(c.HiddenSize), float64(c.IntermediateSize)
+	patches := 2 * (n - 1) * w * 3 * float64(c.PatchSize*c.PatchSize)
+	return patches + float64(c.Layers)*(2*n*w*(4*w+2*f)+4*n*n*w)
+}
+
+// flamingoResampler measures the latents' reading of one picture's features.
+func flamingoResampler(ctx context.Context, r *Runner) error {
+	for _, d := range r.types(kernel.BF16) {
+		m, err := r.freshFlamingo(d, flamingo.Rooms{Resampler: true})
+		if err != nil {
+			return err
+		}
+		c, s, run := m.Resampler.Config, m.Vision.Shape(), r.newRun(d)
+		features := tensor.FromFloats(Values(s.Tokens*s.Width), 1, s.Tokens, s.Width)
+		rec := Record{Part: "resampler", What: r.Shape, Bound: "compute", Shape: []int{c.Latents, s.Tokens, s.Width}, Flops: resamplerWork(c, s.Tokens)}
+		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {
+			run.Reset()
+			m.Resampler.Forward(run, features)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resamplerWork is what the features of one picture take.
+func resamplerWork(c resampler.Config, features int) float64 {
+	n, v, w, f := float64(c.Latents), float64(features), float64(c.Width), float64(c.FeedForward)
+	inner := float64(c.Heads * c.HeadDim)
+	layer := 2*(v+n)*w*2*inner + 2*n*w*2*inner + 4*n*(v+n)*inner + 2*n*w*2*f
+	return float64(c.Layers) * layer
+}
+
+// What the gated blocks are measured on: a page of so many pictures and tokens.
+const (
+	gatedPictures = 5
+	gatedTokens   = 512
+)
+
+// flamingoGated measures all gated blocks on a page: its pictures' keys and values, and every token's looking and thinking. A token's useful
+// work is with the one picture that it sees.
+func flamingoGated(ctx context.Context, r *Runner) error {
+	for _, d := range r.types(kernel.BF16) {
+		m, err := r.freshFlamingo(d, flamingo.Rooms{Language: true})
+		if err != nil {
+			return err
+		}
+		c, latents, run := m.Gates.Config, resampler.Released(m.Gates.Config.MediaWidth).Latents, r.newRun(d)
+		media := tensor.FromFloats(Values(gatedPictures*latents*c.MediaWidth), 1, gatedPictures, latents, c.MediaWidth)
+		hidden := tensor.FromFloats(Values(gatedTokens*c.Width), 1, gatedTokens, c.Width)
+		mask := make([]uint8, gatedTokens*gatedPictures)
+		for t := range gatedTokens {
+			mask[t*gatedPictures+t*gatedPictures/gatedTokens] = 1
+		}
+		rec := Record{
+			Part: "gated", What: r.Shape, Bound: "compute", Shape: []int{gatedTokens, gatedPictures, c.Width},
+			Flops: gatedWork(m.Gates, gatedTokens, gatedPictures, latents),
+		}
+		if err := r.measureItems(ctx, rec, d, gatedTokens, tokens, func() error {
+			run.Reset()
+			sight := m.Gates.See(run, media, 1, false)
+			sight.Show(mask, gatedTokens)
+			mark := run.Mark()
+			for layer := range c.Layers {
+				sight.Hook(run, layer, hidden)
+				run.Release(mark, nil)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gatedWork is what a page takes in all blocks.
+func gatedWork(s *gated.Stack, tokens, pictures, latents int) float64 {
+	c, blocks := s.Config, 0
+	for i := range c.Layers {
+		if (i+1)%c.Every == 0 {
+			blocks++
+		}
+	}
+	inner := float64(c.Heads * c.HeadDim)
+	media := 2 * float64(pictures*latents) * float64(c.MediaWidth) * 2 * inner
+	look := 4 * float64(tokens) * float64(latents) * inner
+	weights := 0
+	for _, w := range s.Matrices() {
+		weights += w.Len()
+	}
+	return float64(blocks)*(media+look) + 2*float64(weights)*float64(tokens)
+}
+
+// flamingoCost is what a token takes, gated blocks included.
+func flamingoCost(m *flamingo.Model) language.Cost {
+	c := cost(m.Language)
+	c.Add(m.Gates.Matrices()...)
+	return c
+}
+
+// shown lets a decoder's tokens see one picture.
+func shown(m *flamingo.Model) readier {
+	c := m.Gates.Config
+	latents := resampler.Released(c.MediaWidth).Latents
+	values := Values(latents * c.MediaWidth)
+	return func(dec *language.Decoder, tokens int) {
+		sight := m.Gates.See(dec.Run(), tensor.FromFloats(values, 1, 1, latents, c.MediaWidth), 1, true)
+		mask := make([]uint8, tokens)
+		for i := range mask {
+			mask[i] = 1
+		}
+		sight.Show(mask, tokens)
+		dec.Hook, dec.Moved = sight.Hook, sight.Select
+	}
+}
+
+// flamingoPrefill measures the reading of 512 tokens that see a picture.
+func flamingoPrefill(ctx context.Context, r *Runner) error {
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
+		m, err := r.freshFlamingo(d, flamingo.Rooms{Language: true})
+		if err == nil {
+			err = r.measurePrefill(ctx, m.Language, flamingoCost(m), d, 512, shown(m))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flamingoDecode measures tokens one after the other that see a picture.
+func flamingoDecode(ctx context.Context, r *Runner) error {
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0, kernel.Q4_0) {
+		m, err := r.freshFlamingo(d, flamingo.Rooms{Language: true})
+		if err == nil {
+			err = r.measureDecode(ctx, []language.Model{m.Language}, flamingoCost(m), d, 16, shown(m))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flamingoPrompt is a picture behind as many words as two examples without pictures have.
+const flamingoPrompt = 32
+
+// flamingoCaption measures a picture's way to a sentence: encoder, resampler, the prompt, and the tokens one after the other. Its share is of
+// the least time that all of that takes.
+func flamingoCaption(ctx context.Context, r *Runner) error {
+	for _, d := range r.types(kernel.BF16, kernel.Q8_0, kernel.Q4_0) {
+		m, err := r.freshFlamingo(d, flamingo.Rooms{Vision: true, Resampler: true, Language: true})
+		if err != nil {
+			return err
+		}
+		dec := language.NewDecoder(m.Language, tensor.Options{Compute: computeFor(d), Engine: r.Engine})
+		pixels := squarePicture(m.Vision.Processor().Size[0])
+		ids := prompt(flamingoPrompt, int(openFlamingo3B.End))
+		ids[flamingoPrompt-3] = openFlamingo3B.Picture
+		o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
+		rec := Record{Part: "caption", What: r.Shape, Shape: []int{captionTokens}}
+		_, rec.Flops, rec.Bytes, rec.Bound = r.flamingoWork(m, d)
+		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
+			least, _, _, _ := r.flamingoWork(m, d) // by the memory's rate of the same seconds
+			rec.TokensPerS, rec.ShareOfPeak = rate, least/rec.Seconds
+		}, func() error {
+			dec.Reset()
+			if err := m.Read(dec, ids, m.Look(dec.Run(), pixels, 1)); err != nil {
+				return err
+			}
+			_, err := generate.Run(ctx, dec, [][]int32{ids}, o)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flamingoWork is the least time for a caption, its multiplications and bytes, and which of the two takes longer.
+func (r *Runner) flamingoWork(m *flamingo.Model, d kernel.DType) (least, flops, bytes float64, bound string) {
+	c := flamingoCost(m)
+	read := float64(c.Bytes + c.HeadBytes)
+	return r.leastTime([]step{
+		{d, work{flops: clipWork(m.Vision.(*clip.Model).Config)}, 1},
+		{kernel.BF16, work{flops: resamplerWork(m.Resampler.Config, m.Vision.Shape().Tokens)}, 1},
+		{d, work{2*float64(c.Weights)*flamingoPrompt + 2*float64(c.Head), read}, 1},
+		{d, work{2 * float64(c.Weights+c.Head), read}, captionTokens - 1}, // the first comes out of the prompt
+	})
+}
