@@ -26,6 +26,9 @@ func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Insp
 	if m.pair != nil {
 		return nil, hint.Wrap(fmt.Errorf("inspecting: %w: learned queries", ErrNoPart), "trace --maps shows what the layers of a CLIP attend to")
 	}
+	if m.pages != nil {
+		return m.inspectPicture(ctx, img, o)
+	}
 	run, done := m.run()
 	defer done()
 	maps := &mapObserver{}
@@ -181,8 +184,9 @@ func layerOf(path string, probs *tensor.Tensor, shape vision.Shape) Layer {
 	return l
 }
 
-// mapObserver keeps the cross-attention maps of the queries' pass.
+// mapObserver keeps the cross-attention maps of the queries' pass, or all maps of modules whose paths begin with below.
 type mapObserver struct {
+	below string
 	paths []string
 	maps  []*tensor.Tensor
 }
@@ -191,7 +195,12 @@ func (o *mapObserver) Module(string, *tensor.Tensor) {}
 
 func (o *mapObserver) WantsModule(string) bool { return false }
 
-func (o *mapObserver) WantsMap(path string) bool { return strings.Contains(path, "crossattention") }
+func (o *mapObserver) WantsMap(path string) bool {
+	if o.below != "" {
+		return strings.HasPrefix(path, o.below)
+	}
+	return strings.Contains(path, "crossattention")
+}
 
 func (o *mapObserver) Map(path string, probs *tensor.Tensor) {
 	o.paths = append(o.paths, strings.TrimSuffix(path, ".attention_probs"))

@@ -8,9 +8,9 @@ type Inspection struct {
 	// are empty for a model that takes no hints.
 	Hints   []string `json:"hints,omitempty"`
 	Alone   string   `json:"alone,omitempty"`
-	Queries int      `json:"queries"`
-	Grid    [2]int   `json:"grid"`  // rows and columns of the encoder's map of features
-	Extra   []string `json:"extra"` // what the keys beyond the grid are, by name
+	Queries int      `json:"queries"` // of a model that reads pages, the resampler's latents
+	Grid    [2]int   `json:"grid"`    // rows and columns of the encoder's map of features
+	Extra   []string `json:"extra"`   // what the keys beyond the grid are, by name
 	Layers  []Layer  `json:"layers"`
 	// Outputs are the queries' last hidden states, one row each.
 	Outputs [][]float32 `json:"-"`
@@ -18,6 +18,8 @@ type Inspection struct {
 	Words [][]Word `json:"words"`
 	// Without is the caption, without hints, with query k knocked out, in its order; nil where it was not asked for.
 	Without []string `json:"without,omitempty"`
+	// Gates are how far Flamingo's blocks are open; nil for other models.
+	Gates []Gate `json:"gates,omitempty"`
 }
 
 // FromQueries is the caption that comes from the queries only: what Without is to be compared with.

@@ -38,6 +38,9 @@ type QueryAverage struct {
 
 // Add counts one picture in.
 func (a *Average) Add(in *dragoman.Inspection) {
+	if len(in.Layers) == 0 { // nothing reads
+		return
+	}
 	if a.Query == nil {
 		a.Queries = in.Queries
 		a.Query = make([]QueryAverage, in.Queries)
@@ -62,19 +65,16 @@ func (a *Average) Add(in *dragoman.Inspection) {
 			}
 			blend(&qa.Changed, changed)
 		}
-		entropy, extra := 0.0, 0.0
+		extra := 0.0
 		for k, w := range last[q] {
 			p := float64(w)
-			if p > 0 {
-				entropy -= p * math.Log(p)
-			}
 			if k < cells {
 				blend(&qa.Map[k], p)
 			} else {
 				extra += p
 			}
 		}
-		blend(&qa.Spread, math.Exp(entropy))
+		blend(&qa.Spread, Reach(last[q]))
 		blend(&qa.Extra, extra)
 		blend(&qa.Alike, alike[q])
 	}
@@ -87,6 +87,17 @@ func (a *Average) Add(in *dragoman.Inspection) {
 		a.rows++
 	}
 	a.Pictures++
+}
+
+// Reach is over how many keys weights that sum to 1 are spread: exp of their entropy.
+func Reach(weights []float32) float64 {
+	entropy := 0.0
+	for _, w := range weights {
+		if p := float64(w); p > 0 {
+			entropy -= p * math.Log(p)
+		}
+	}
+	return math.Exp(entropy)
 }
 
 // Finish computes what needs all pictures.

@@ -17,5 +17,6 @@ func Shape(in *dragoman.Inspection) []int {
 	if len(in.Layers) == 0 {
 		return []int{0, 0, in.Queries, 0}
 	}
-	return []int{len(in.Layers), in.Layers[0].Heads, in.Queries, len(in.Layers[0].Weights[0])}
+	l := &in.Layers[0]
+	return []int{len(in.Layers), l.Heads, in.Queries, len(l.PerHead) / (l.Heads * in.Queries)}
 }

@@ -2,6 +2,8 @@ package inspect
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"dragoman"
 	"dragoman/picture"
@@ -36,17 +38,12 @@ func Sheet(in *dragoman.Inspection, img *picture.Image) *picture.Image {
 	return picture.Sheet(tiles, 1+in.Queries)
 }
 
-// layerNumber is the number in a module path such as qformer.encoder.layer.4.crossattention.
+// layerNumber is the first number in a module path such as qformer.encoder.layer.4.crossattention or perceiver.layers.4.0.
 func layerNumber(path string) string {
-	number := path
-	for i := 0; i < len(path); i++ {
-		if c := path[i]; c >= '0' && c <= '9' && (i == 0 || path[i-1] == '.') {
-			j := i
-			for j < len(path) && path[j] >= '0' && path[j] <= '9' {
-				j++
-			}
-			number = path[i:j]
+	for part := range strings.SplitSeq(path, ".") {
+		if _, err := strconv.Atoi(part); err == nil {
+			return part
 		}
 	}
-	return number
+	return path
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 )
 
 func (c *cli) inspectCommand() *cobra.Command {
-	var out, npy string
+	var out, npy, page string
 	var without bool
 	var words int
 	cmd := &cobra.Command{
@@ -26,14 +27,26 @@ func (c *cli) inspectCommand() *cobra.Command {
 		Long: `For one picture: NAME.inspect.html, a page that needs no other file (the picture, each query's map on it, layer by layer,
 the words its output is nearest to, the caption without it), and NAME.inspect.png, the same maps side by side; on standard
 output a line a query. For several pictures or a folder: the averages, a line a query: how often the caption changes without it,
-over how many cells it reads, how alike its output is to the others', and how many directions all outputs use.`,
-		Example: "  dragoman inspect photo.jpg\n  dragoman inspect --json pictures/",
-		Args:    cobra.MinimumNArgs(1),
+over how many cells it reads, how alike its output is to the others', and how many directions all outputs use.
+
+Of a model that reads pages (IDEFICS, OpenFlamingo) the queries are the resampler's latents, and besides there is how far each gate into
+the language model is open. --page shows which picture each token of a page looks at.`,
+		Example: "  dragoman inspect photo.jpg\n  dragoman inspect --json pictures/\n  dragoman inspect --model M --page page.json",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if page == "" {
+				return cobra.MinimumNArgs(1)(cmd, args)
+			}
+			if len(args) > 0 {
+				return usagef("--page is all there is to read: it excludes pictures")
+			}
+			return nil
+		},
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", ".", "the folder for the page and the maps; empty: none are written")
 	cmd.Flags().StringVar(&npy, "npy", "", "write the weights [layers, heads, queries, keys] to FILE.npy")
+	cmd.Flags().StringVar(&page, "page", "", "a page of pictures and text in any order, a JSON file as ask --page reads it")
 	cmd.Flags().BoolVar(&without, "without", true, "caption without each query")
 	cmd.Flags().IntVar(&words, "words", 5, "nearest words a query")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
@@ -49,6 +62,9 @@ over how many cells it reads, how alike its output is to the others', and how ma
 			return err
 		}
 		defer m.Close()
+		if page != "" {
+			return c.inspectPage(cmd.Context(), m, page, out, o)
+		}
 		many := len(args) > 1
 		if !many {
 			info, err := os.Stat(args[0])
@@ -96,16 +112,25 @@ over how many cells it reads, how alike its output is to the others', and how ma
 	return cmd
 }
 
-// writeLook writes the page and the sheet of one picture.
-func (c *cli) writeLook(dir, name string, in *dragoman.Inspection, img *picture.Image) error {
+// lookPath is what a page about a file is called, without its ending, in a folder that is there then.
+func lookPath(dir, name string) (string, error) {
 	base := strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
 	if name == "-" || strings.HasPrefix(name, "data:") || base == "" || base == "." {
 		base = "picture"
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("writing the page: %w", err)
+		return "", fmt.Errorf("writing the page: %w", err)
 	}
-	page, sheet := filepath.Join(dir, base+".inspect.html"), filepath.Join(dir, base+".inspect.png")
+	return filepath.Join(dir, base+".inspect"), nil
+}
+
+// writeLook writes the page and the sheet of one picture.
+func (c *cli) writeLook(dir, name string, in *dragoman.Inspection, img *picture.Image) error {
+	path, err := lookPath(dir, name)
+	if err != nil {
+		return err
+	}
+	page, sheet := path+".html", path+".png"
 	if err := atomicfile.WriteFile(page, func(w io.Writer) error { return inspect.WriteHTML(w, in, img) }); err != nil {
 		return err
 	}
@@ -116,8 +141,100 @@ func (c *cli) writeLook(dir, name string, in *dragoman.Inspection, img *picture.
 	return nil
 }
 
+// inspectPage looks at a page and writes what was seen of it.
+func (c *cli) inspectPage(ctx context.Context, m *dragoman.Model, name, out string, o picture.Options) error {
+	data, dir, err := c.readFile("reading a page", name)
+	if err != nil {
+		return err
+	}
+	page, err := parsePage(data, dir)
+	if err == nil && page.turns != nil {
+		err = errors.New("it has turns: only parts can be looked into")
+	}
+	if err != nil {
+		return fmt.Errorf("reading a page: %s: %w", name, err)
+	}
+	parts := page.parts
+	in, err := m.InspectPage(ctx, parts)
+	if err != nil {
+		return err
+	}
+	in.Page = name
+	if out != "" {
+		var pictures []*picture.Image
+		for _, p := range parts {
+			if p.Image == nil {
+				continue
+			}
+			decoded, err := p.Image.Decode(o)
+			if err != nil {
+				return err
+			}
+			pictures = append(pictures, m.Fit(decoded))
+		}
+		path, err := lookPath(out, name)
+		if err != nil {
+			return err
+		}
+		if err := atomicfile.WriteFile(path+".html", func(w io.Writer) error { return inspect.WritePageHTML(w, in, pictures) }); err != nil {
+			return err
+		}
+		c.note("%s.html", path)
+	}
+	return c.emit(in, describePage(in))
+}
+
+// describePage is a page as text: a line a token, with the picture that it looks at, then how far the gates are open.
+func describePage(in *dragoman.PageInspection) string {
+	var b strings.Builder
+	for _, t := range in.Tokens {
+		if t.Picture < 0 {
+			fmt.Fprintf(&b, "-\t%s\n", oneLine(t.Text))
+		} else {
+			fmt.Fprintf(&b, "%d\t%s\n", t.Picture, oneLine(t.Text))
+		}
+	}
+	describeGates(&b, in.Gates)
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// describeGates is a line a block.
+func describeGates(b *strings.Builder, gates []dragoman.Gate) {
+	spread := func(s dragoman.Spread) string {
+		if s.Min == s.Max {
+			return fmt.Sprintf("%.3f", s.Mean)
+		}
+		return fmt.Sprintf("%.3f (%.3f to %.3f)", s.Mean, s.Min, s.Max)
+	}
+	for _, g := range gates {
+		fmt.Fprintf(b, "gates before layer %d\tattention %s\tfeed-forward %s\n", g.Layer, spread(g.Attention), spread(g.FeedForward))
+	}
+}
+
+// describeLatents is a caption, the gates, and a line a latent: over how many keys of its last layer it reads, and how much of that is no
+// cell of the picture.
+func describeLatents(in *dragoman.Inspection) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", oneLine(in.Caption))
+	describeGates(&b, in.Gates)
+	if n := len(in.Layers); n > 0 {
+		cells := in.Grid[0] * in.Grid[1]
+		for q, w := range in.Layers[n-1].Weights {
+			var extra float32
+			for _, v := range w[cells:] {
+				extra += v
+			}
+			fmt.Fprintf(&b, "latent %d\treads %.1f keys\t%.0f %% outside of the picture\n", q, inspect.Reach(w), 100*extra)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
 // describe is an inspection as text: the caption, then a line a query.
 func describe(in *dragoman.Inspection) string {
+	if in.Gates != nil {
+		return describeLatents(in)
+	}
 	var b strings.Builder
 	b.WriteString(oneLine(in.Caption))
 	if in.Hints != nil {
