@@ -13,5 +13,6 @@ type (
 	Precision = model.Precision
 	Room      = model.Room
 )
+
 // Part is the configuration of a frozen part, as its own package reads it.
 type Part = model.Part
