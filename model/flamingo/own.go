@@ -43,6 +43,16 @@ type own struct {
 	inputs  map[string]*linear.Input // of each kind of feature; nil where tokens are read as they come
 	encoder weights.Source           // what the image encoder was bound to
 	frozen  []weights.Source         // everything that must not change
+
+	kind     string         // of the language model
+	language weights.Source // what it was bound to, below lang_encoder
+	words    *newWords      // nil: no token was added
+}
+
+// newWords are the tokens that were added, from an id on.
+type newWords struct {
+	First, Rows int
+	Pad         bool // upstream would add one for padding, too
 }
 
 // Parts names what a fresh system is put together from.
@@ -122,6 +132,7 @@ func (m *Model) bindOwn(files model.Files, src weights.Source, bind nn.BuilderOp
 	}
 	m.Resampler = resampler.New(b.Sub("perceiver"), r)
 	layers := layersOf[kind]
+	o.kind = kind
 	m.Gates = gated.New(g, func(layer, _ int) *nn.Builder { return b.Sub(languageOf, layers, layer, "gated_cross_attn_layer") })
 	if err := m.addWords(base, layers, b); err != nil {
 		return err
@@ -161,6 +172,7 @@ func (m *Model) addWords(base language.Model, layers string, b *nn.Builder) erro
 	if t, ok := base.(interface{ Tied() bool }); !ok || !t.Tied() {
 		head = b.Tensor("new_words.head.weight", start, added, width)
 	}
+	m.own.words = &newWords{First: first, Rows: added, Pad: m.Tokenizer.Special().Pad == tokenizer.None}
 	m.Language = language.Extend(base, first, embed, head)
 	return nil
 }
@@ -228,6 +240,7 @@ func (m *Model) openLanguage(files model.Files, opt Options) (base language.Mode
 	if err != nil {
 		return nil, "", err
 	}
+	m.own.language = src
 	bind := opt.bind(openFlamingoPart)
 	if f.Format == weights.GGUF {
 		if base, err = llama.FromGGUF(f, languageOf, bind); err != nil {
@@ -255,20 +268,28 @@ func (m *Model) openLanguage(files model.Files, opt Options) (base language.Mode
 	return base, c.Type, err
 }
 
-// Save writes what Open reads into a directory that is there. The frozen parts stay where they are; config.json says where.
+// Save writes what Open reads into a directory that is there. The frozen parts stay where they are; config.json says where. Where
+// OpenFlamingo's project has such a system, a folder open_flamingo in it is the same as that project's.
 func (m *Model) Save(dir string) error {
-	var tensors []weights.Tensor
-	for _, p := range m.params {
-		tensors = append(tensors, weights.FromFloat32(p.Name(), p.Shape(), p.Data()))
-	}
-	err := m.saveConfig(dir)
-	if err == nil {
-		err = weights.WriteSafetensors(filepath.Join(dir, trainedName), tensors, map[string]string{"format": "pt"})
+	err := m.save(dir)
+	if err == nil && m.upstream() {
+		err = m.saveUpstream(filepath.Join(dir, upstreamDir))
 	}
 	if err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}
 	return nil
+}
+
+func (m *Model) save(dir string) error {
+	var tensors []weights.Tensor
+	for _, p := range m.params {
+		tensors = append(tensors, weights.FromFloat32(p.Name(), p.Shape(), p.Data()))
+	}
+	if err := m.saveConfig(dir); err != nil {
+		return err
+	}
+	return weights.WriteSafetensors(filepath.Join(dir, trainedName), tensors, map[string]string{"format": "pt"})
 }
 
 func (m *Model) saveConfig(dir string) error {
@@ -279,8 +300,13 @@ func (m *Model) saveConfig(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644)
 }
 
-// Checkpoint is Save: there is nothing to share with another.
-func (m *Model) Checkpoint(dir, _ string) error { return m.Save(dir) }
+// Checkpoint writes what Restore needs. There is nothing to share with another.
+func (m *Model) Checkpoint(dir, _ string) error {
+	if err := m.save(dir); err != nil {
+		return fmt.Errorf("save model: %w", err)
+	}
+	return nil
+}
 
 // Restore reads the values of a directory that Save wrote of this very model.
 func (m *Model) Restore(path string) error {

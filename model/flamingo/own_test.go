@@ -148,10 +148,20 @@ func TestSaved(t *testing.T) {
 // said is the logits behind a page of two pictures.
 func said(t *testing.T, m *Model) []float32 {
 	t.Helper()
+	return saidOf(t, m, idsOf(t, m))
+}
+
+func idsOf(t *testing.T, m *Model) []int32 {
+	t.Helper()
 	ids, err := m.Encode(append(m.Example("a red circle"), Part{Picture: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ids
+}
+
+func saidOf(t *testing.T, m *Model, ids []int32) []float32 {
+	t.Helper()
 	p := m.Processor()
 	x := make([]float32, 2*p.Len())
 	for i := range x {
@@ -247,6 +257,45 @@ func TestAnyParts(t *testing.T) {
 			loss := m.Loss(run, m.Media(run, raw), []Lesson{lesson}).Data()[0]
 			if learns == 0 || !(loss < shut) {
 				t.Errorf("the loss was %v and is %v, %d numbers learn", shut, loss, learns)
+			}
+		})
+	}
+}
+
+// TestUpstream saves a system that OpenFlamingo's project has too, and opens it as that project's: it says the same.
+func TestUpstream(t *testing.T) {
+	for _, kind := range openFlamingos {
+		t.Run(kind, func(t *testing.T) {
+			parts, err := filepath.Abs("testdata/" + kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := Assemble(Shape{Resampler: ResamplerShape{Latents: 3, Layers: 2, Heads: 1}, Gated: GatedShape{Every: 2, Heads: 1, TouchText: true}},
+				Parts{Vision: filepath.Join(parts, "vision"), Language: filepath.Join(parts, "language"), Seed: 5})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			for _, p := range m.Params() {
+				for i := range p.Data() {
+					p.Data()[i] += float32(i%7) * 0.05
+				}
+			}
+			dir := t.TempDir()
+			if err := m.Save(dir); err != nil {
+				t.Fatal(err)
+			}
+			theirs, err := Open(filepath.Join(dir, upstreamDir), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer theirs.Close()
+			a, b := said(t, m), saidOf(t, theirs, idsOf(t, m))
+			vocab, wide := m.Language.Config().Vocab, theirs.Language.Config().Vocab
+			for i := range len(a) / vocab {
+				if !near(a[i*vocab:(i+1)*vocab], b[i*wide:i*wide+vocab], 1e-5) {
+					t.Fatalf("token %d: they say something else", i)
+				}
 			}
 		})
 	}
