@@ -25,12 +25,14 @@ type FeedForwardConfig struct {
 type FeedForwardNames struct {
 	Module             string // "" for the place itself
 	Norm, Inner, Outer string
+	Act                string // of the activation, which has no tensors; "": it is no module
 	Gate               string // "", or the map whose activation the inner one's result is multiplied with
 }
 
 // FeedForward is a perceptron behind a norm: outer(act(inner(norm(x)))), or outer(act(gate(norm(x))) ⊙ inner(norm(x))).
 type FeedForward struct {
 	path               string
+	paths              FeedForwardNames // of the maps and the activation
 	norm               Norm
 	inner, gate, outer *tensor.Tensor // [hidden, width] twice, gate may be nil; [width, hidden]
 	act                Act
@@ -46,6 +48,13 @@ func NewFeedForward(b *nn.Builder, c FeedForwardConfig) *FeedForward {
 		outer: b.Tensor(c.Names.Outer+".weight", start, c.Width, c.Hidden),
 		act:   c.Act,
 	}
+	at := func(name string) string {
+		if name == "" {
+			return ""
+		}
+		return b.Sub(name).Path()
+	}
+	f.paths = FeedForwardNames{Inner: at(c.Names.Inner), Outer: at(c.Names.Outer), Act: at(c.Names.Act), Gate: at(c.Names.Gate)}
 	if c.Names.Gate != "" {
 		f.gate = b.Tensor(c.Names.Gate+".weight", start, c.Hidden, c.Width)
 	}
@@ -70,13 +79,18 @@ func (f *FeedForward) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor 
 	case f.gate != nil:
 		var wide [2]*tensor.Tensor
 		run.Linears(wide[:], x, tensor.Projection{W: f.gate}, tensor.Projection{W: f.inner})
+		run.Observe(f.paths.Gate, wide[0])
+		run.ShowAct(f.paths.Act, wide[0], f.act.Kind)
+		run.Observe(f.paths.Inner, wide[1])
 		x = run.Linear(run.GLU(wide[0], wide[1], f.act.Kind), f.outer, nil, kernel.NoAct)
 	case f.act.Square:
 		x = run.Linear(x, f.inner, nil, f.act.Kind)
 		x = run.Linear(run.Mul(x, x), f.outer, nil, kernel.NoAct)
 	default:
+		run.ShowLinear(x, f.inner, nil, f.paths.Inner, f.act.Kind, f.paths.Act)
 		x = run.FeedForward(x, f.inner, nil, f.act.Kind, f.outer, nil)
 	}
+	run.Observe(f.paths.Outer, x)
 	run.Observe(f.path, x)
 	return x
 }

@@ -18,13 +18,14 @@ const (
 // Norm is a norm's parameters.
 type Norm struct {
 	kind         NormKind
+	path         string         // "": it is not shown
 	weight, bias *tensor.Tensor // [width]
 	eps          float32
 }
 
 // NewNorm binds or makes a norm below b.
 func NewNorm(b *nn.Builder, kind NormKind, width int, eps float32) Norm {
-	n := Norm{kind: kind, eps: eps}
+	n := Norm{kind: kind, path: b.Path(), eps: eps}
 	if kind != NoNorm {
 		n.weight = b.Tensor("weight", nn.Init{Kind: nn.One}, width)
 	}
@@ -48,5 +49,7 @@ func (n Norm) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	} else {
 		x = run.LayerNorm(x, n.weight, n.bias, n.eps)
 	}
-	return run.Reshape(x, shape...)
+	x = run.Reshape(x, shape...)
+	run.Observe(n.path, x)
+	return x
 }

@@ -80,9 +80,12 @@ func (w *Words) BindHead(b *nn.Builder, module string, tied bool) {
 // Embed is Model's.
 func (w *Words) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
 	x := r.Embedding(w.Table, ids, shape...)
-	r.Observe(w.tablePath, x)
+	w.ObserveEmbeds(r, x)
 	return x
 }
+
+// ObserveEmbeds shows what words became.
+func (w *Words) ObserveEmbeds(r *tensor.Run, x *tensor.Tensor) { r.Observe(w.tablePath, x) }
 
 // Logits is Model's.
 func (w *Words) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {

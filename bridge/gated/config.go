@@ -84,6 +84,7 @@ type words struct {
 	attention           bridge.Names
 	feedForward         bridge.FeedForwardNames
 	attentionGate, gate string
+	opens               [2]string // the gates' tanh, where it is a module: attention's and feed-forward's
 }
 
 func (n Names) words() words {
@@ -94,15 +95,15 @@ func (n Names) words() words {
 				Query: "q_proj", Key: "k_proj", Value: "v_proj", Out: "o_proj", QueryNorm: "q_layer_norm", KeyNorm: "k_layer_norm",
 			},
 			feedForward: bridge.FeedForwardNames{
-				Module: "mlp", Norm: "post_attention_layernorm", Gate: "mlp.gate_proj", Inner: "mlp.up_proj", Outer: "mlp.down_proj",
+				Module: "mlp", Norm: "post_attention_layernorm", Gate: "mlp.gate_proj", Act: "mlp.act_fn", Inner: "mlp.up_proj", Outer: "mlp.down_proj",
 			},
-			attentionGate: "alpha_cross_attn", gate: "alpha_dense",
+			attentionGate: "alpha_cross_attn", gate: "alpha_dense", opens: [2]string{"act_cross_attn", "act_dense"},
 		}
 	}
 	return words{
 		norm: "attn.norm", attentionModule: "attn",
 		attention:     bridge.Names{Query: "to_q", KeyValue: "to_kv", Out: "to_out", QueryNorm: "norm_q", KeyNorm: "norm_k"},
-		feedForward:   bridge.FeedForwardNames{Module: "ff", Norm: "ff.0", Inner: "ff.1", Outer: "ff.3"},
+		feedForward:   bridge.FeedForwardNames{Module: "ff", Norm: "ff.0", Inner: "ff.1", Act: "ff.2", Outer: "ff.3"},
 		attentionGate: "attn_gate", gate: "ff_gate",
 	}
 }

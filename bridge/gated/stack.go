@@ -19,6 +19,7 @@ type Stack struct {
 // block is one cross-attention and a perceptron, each behind its gate.
 type block struct {
 	path                string
+	opens               [2]string // of the gates' tanh
 	norm                bridge.Norm
 	attention           *bridge.Attention
 	feedForward         *bridge.FeedForward
@@ -51,8 +52,15 @@ func newBlock(b *nn.Builder, c Config) *block {
 	if c.Vectors {
 		gate = []int{1, 1, c.Width}
 	}
+	opens := w.opens
+	for i, name := range opens {
+		if name != "" {
+			opens[i] = b.Sub(name).Path()
+		}
+	}
 	return &block{
 		path:      b.Path(),
+		opens:     opens,
 		norm:      bridge.NewNorm(b.Sub(w.norm), c.Norm, c.Width, c.Eps),
 		attention: bridge.NewAttention(b.Sub(w.attentionModule), attention),
 		feedForward: bridge.NewFeedForward(b, bridge.FeedForwardConfig{
@@ -110,9 +118,9 @@ func (k *block) forward(run *tensor.Run, x *tensor.Tensor, view view) *tensor.Te
 	y := x
 	if view.kv.K != nil {
 		found := k.attention.Read(run, k.norm.Forward(run, x), view.mask, view.kv)
-		y = run.Add(y, through(run, k.attentionGate, found))
+		y = run.Add(y, through(run, k.attentionGate, found, k.opens[0]))
 	}
-	y = run.Add(y, through(run, k.gate, k.feedForward.Forward(run, y)))
+	y = run.Add(y, through(run, k.gate, k.feedForward.Forward(run, y), k.opens[1]))
 	if view.choose != nil { // tokens that see no picture stay as they came
 		tokens, width := x.Dim(0)*x.Dim(1), x.Dim(2)
 		both := run.Concat(0, run.Reshape(x, tokens, width), run.Reshape(y, tokens, width))
@@ -122,9 +130,10 @@ func (k *block) forward(run *tensor.Run, x *tensor.Tensor, view view) *tensor.Te
 	return y
 }
 
-// through is what a gate lets through of x.
-func through(run *tensor.Run, gate, x *tensor.Tensor) *tensor.Tensor {
+// through is what a gate lets through of x; path is its tanh's.
+func through(run *tensor.Run, gate, x *tensor.Tensor, path string) *tensor.Tensor {
 	open := run.Act(gate, kernel.Tanh)
+	run.Observe(path, open)
 	if open.Len() == 1 {
 		return run.ScaleBy(x, open)
 	}

@@ -87,12 +87,12 @@ func (n Names) words() words {
 			attention: bridge.Names{
 				Query: "q_proj", Key: "k_proj", Value: "v_proj", Out: "output_proj", QueryNorm: "q_layer_norm", KeyNorm: "k_layer_norm",
 			},
-			feedForward: bridge.FeedForwardNames{Norm: "ln", Inner: "fc", Outer: "c_proj"}, lastNorm: "layer_norm",
+			feedForward: bridge.FeedForwardNames{Norm: "ln", Inner: "fc", Act: "act", Outer: "c_proj"}, lastNorm: "layer_norm",
 		}
 	}
 	return words{
 		layers: "layers", features: "norm_media", latents: "norm_latents",
 		attention:   bridge.Names{Query: "to_q", KeyValue: "to_kv", Out: "to_out", QueryNorm: "norm_q", KeyNorm: "norm_k"},
-		feedForward: bridge.FeedForwardNames{Norm: "0", Inner: "1", Outer: "3"}, lastNorm: "norm",
+		feedForward: bridge.FeedForwardNames{Norm: "0", Inner: "1", Act: "2", Outer: "3"}, lastNorm: "norm",
 	}
 }

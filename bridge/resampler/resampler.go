@@ -44,7 +44,7 @@ func New(b *nn.Builder, c Config) *Resampler {
 
 func newLayer(b *nn.Builder, w words, c Config) layer {
 	attention := bridge.AttentionConfig{
-		QueryWidth: c.Width, KeyWidth: c.Width, Heads: c.Heads, HeadDim: c.HeadDim, Eps: c.Eps, Names: w.attention,
+		QueryWidth: c.Width, KeyWidth: c.Width, Heads: c.Heads, HeadDim: c.HeadDim, Eps: c.Eps, Pieces: !c.FeaturesOnly, Names: w.attention,
 	}
 	if c.HeadNorm {
 		attention.HeadNorm = bridge.LayerNorm

@@ -24,5 +24,7 @@ func (m *Model) bindExtra(b *nn.Builder) {
 
 // embedExtra looks up words in both tables.
 func (m *Model) embedExtra(r *tensor.Run, ids []int32, shape []int) *tensor.Tensor {
-	return language.EmbedBoth(r, m.words.Embed, m.extra, int32(m.cfg.Vocab), ids, shape)
+	x := language.EmbedBoth(r, m.words.Embed, m.extra, int32(m.cfg.Vocab), ids, shape)
+	m.words.ObserveEmbeds(r, x) // those of both tables, in the place of the first's alone
+	return x
 }

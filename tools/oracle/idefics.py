@@ -74,9 +74,9 @@ def make(name, extra, **config):
                 out[name] = x.detach().clone()
         return hook
 
-    wanted = {"model", "model.norm", "lm_head", "model.vision_model", "model.perceiver_resampler", "model.vision_model.encoder.layers.1"}
-    hooks = [x.register_forward_hook(keep(n)) for n, x in m.named_modules() if n in wanted or n.rpartition(".")[0] in (
-        "model.layers", "model.gated_cross_attn_layers", "model.perceiver_resampler.blocks.0", "model.layers.0") and "norm" not in n and "act" not in n]
+    # Not shown: rotations, what is looked up in two tables apart, heads' norms, and keys and values that are projected in two pieces.
+    hidden = ("rotary_emb", "additional_embedding", "additional_fc", "q_layer_norm", "k_layer_norm", "blocks.0.0.k_proj", "blocks.0.0.v_proj", "blocks.1.0.k_proj", "blocks.1.0.v_proj")
+    hooks = [x.register_forward_hook(keep(n)) for n, x in m.named_modules() if n and not n.endswith(hidden)]
     r = m(input_ids=ids, attention_mask=mask, pixel_values=pixels, image_attention_mask=seen)
     for h in hooks:
         h.remove()
@@ -86,9 +86,11 @@ def make(name, extra, **config):
     out |= {"logits": r.logits.detach(), "loss": loss.detach().reshape(1)}
     grads = ("latents", "alpha", "embed_tokens", "lm_head", "cross_attn.q_proj", "cross_attn.k_layer", "blocks.1", "layers.1.self_attn.v_proj", "class_embedding", "gated_cross_attn_layers.1.mlp")
     out |= {"grad." + n: p.grad for n, p in m.named_parameters() if any(g in n for g in grads)}
-    for x in out.values():
+    for n, x in out.items():
         if x.shape[:2] == ids.shape:
             x[mask == 0] = 0  # nobody sees what padding becomes
+        if n.endswith((".cross_attn", ".cross_attn.o_proj")):
+            x[seen.sum(-1) == 0] = 0  # nor what a token finds that sees no picture: the mean of all, which is thrown away
     save_file({"input_ids": ids, "attention_mask": mask, "image_attention_mask": seen.long(), "pixel_values": pixels, "labels": labels}, path / "inputs.safetensors")
     save_file({k: v.contiguous().clone().float() for k, v in out.items()}, path / "expected.safetensors")
 

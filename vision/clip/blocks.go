@@ -89,8 +89,12 @@ func (k *Blocks) Forward(r *tensor.Run, h *tensor.Tensor, text *Reading) *tensor
 
 func (k *block) forward(r *tensor.Run, h *tensor.Tensor, heads int, text *Reading) *tensor.Tensor {
 	x := k.norm1.forward(r, h)
+	r.Observe(k.path+".layer_norm1", x)
 	var qkv [3]*tensor.Tensor
 	r.Linears(qkv[:], x, k.query.of(), k.key.of(), k.value.of())
+	for i, name := range [3]string{".self_attn.q_proj", ".self_attn.k_proj", ".self_attn.v_proj"} {
+		r.Observe(k.path+name, qkv[i])
+	}
 	args := tensor.AttentionArgs{
 		Q: qkv[0], KV: r.KVs(tensor.KV{K: qkv[1], V: qkv[2]}), Heads: heads, Path: k.path + ".self_attn",
 	}
@@ -98,9 +102,14 @@ func (k *block) forward(r *tensor.Run, h *tensor.Tensor, heads int, text *Readin
 		args.Causal, args.KeyMask = true, text.Mask
 	}
 	a := k.out.forward(r, r.Attention(args), kernel.NoAct)
+	r.Observe(k.path+".self_attn.out_proj", a)
 	r.Observe(k.path+".self_attn", a)
 	h = r.Add(h, a)
-	f := k.fc2.forward(r, k.fc1.forward(r, k.norm2.forward(r, h), k.act), kernel.NoAct)
+	x = k.norm2.forward(r, h)
+	r.Observe(k.path+".layer_norm2", x)
+	r.ShowLinear(x, k.fc1.weight, k.fc1.bias, k.path+".mlp.fc1", k.act, k.path+".mlp.activation_fn")
+	f := k.fc2.forward(r, k.fc1.forward(r, x, k.act), kernel.NoAct)
+	r.Observe(k.path+".mlp.fc2", f)
 	r.Observe(k.path+".mlp", f)
 	h = r.Add(h, f)
 	r.Observe(k.path, h)

@@ -58,6 +58,10 @@ func (m *Model) Encode(r *tensor.Run, pixels *tensor.Tensor) vision.Features {
 	rows := r.Transpose(r.Reshape(pixels, batch, 3, c.ImageSize*c.ImageSize), 1, 2)
 	rows = r.Reshape(rows, batch, c.ImageSize, c.ImageSize, 3)
 	patches := r.Conv2D(rows, m.patch, nil, tensor.ConvArgs{Stride: [2]int{c.PatchSize, c.PatchSize}})
+	r.Show(m.path+".embeddings.patch_embedding", func() *tensor.Tensor { // as a convolution of the reference leaves them
+		return r.Reshape(r.Transpose(r.Reshape(patches, batch, n-1, d), 1, 2), batch, d, c.Grid(), c.Grid())
+	})
+	r.Observe(m.path+".embeddings.position_embedding", r.Reshape(m.position, 1, n, d))
 	h := r.Concat(1, r.Expand(r.Reshape(m.class, 1, 1, d), batch), r.Reshape(patches, batch, n-1, d))
 	h = r.Add(h, r.Reshape(m.position, n, d))
 	r.Observe(m.path+".embeddings", h)
