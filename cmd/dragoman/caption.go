@@ -50,6 +50,9 @@ func (c *cli) textForImages(cmd *cobra.Command, args []string, images *imageFlag
 
 // emitText writes what a model said about a picture.
 func (c *cli) emitText(name string, text *dragoman.Text) error {
+	if text.Text == "" && !c.json { // an empty line says little by itself
+		c.note("%s: the model ended before it said anything: --shot shows it what to say, --min-tokens has it say something", name)
+	}
 	return c.emit(struct {
 		Image string `json:"image,omitempty"`
 		*dragoman.Text
