@@ -156,7 +156,7 @@ func flamingoGated(ctx context.Context, r *Runner) error {
 func gatedWork(s *gated.Stack, tokens, pictures, latents int) float64 {
 	c, blocks := s.Config, 0
 	for i := range c.Layers {
-		if (i+1)%c.Every == 0 {
+		if s.Path(i) != "" {
 			blocks++
 		}
 	}

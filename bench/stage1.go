@@ -34,11 +34,7 @@ func trainStage1(ctx context.Context, r *Runner) error {
 	if err := b.Err(); err != nil {
 		return err
 	}
-	params := b.Params()
-	moments := make([][2][]float32, len(params))
-	for i, p := range params {
-		moments[i] = [2][]float32{make([]float32, p.Len()), make([]float32, p.Len())}
-	}
+	params := newLearned(b.Params())
 	features := tensor.FromFloats(Values(stage1Batch*stage1Features*c.QFormer.FeatureWidth), stage1Batch, stage1Features, c.QFormer.FeatureWidth)
 	text := qformer.Text{Len: stage1Length}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -49,18 +45,11 @@ func trainStage1(ctx context.Context, r *Runner) error {
 	steps := 0
 	step := func() {
 		steps++
-		for _, p := range params {
-			p.ZeroGrad()
-		}
+		params.zero()
 		run.Reset()
 		pairs := blip2.Pairs{View: blip2.View{Tokens: features}, Text: text, Rand: rand.New(rand.NewPCG(1, uint64(steps)))}
 		run.Backward(bridge.Stage1(run, pairs, blip2.PaperObjective()).Total, 1)
-		r.Workers.Do(len(params), func(i, _ int) {
-			o := kernel.AdamW{LR: 1e-6, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, Scale: 1, Bias1: 1, Bias2: 1}
-			if g := params[i].Grad(); g != nil {
-				r.Engine.AdamW(o, params[i].Data(), moments[i][0], moments[i][1], g)
-			}
-		})
+		params.step(r)
 	}
 	step() // memory is got once
 	best, median, err := r.Time(ctx, step)
@@ -73,6 +62,37 @@ func trainStage1(ctx context.Context, r *Runner) error {
 	}
 	r.emit(rec, kernel.BF16, best, median, 1, func(rec *Record) { rec.SamplesPerS, rec.PeakRSS = stage1Batch/rec.Seconds, rss.Peak() })
 	return nil
+}
+
+// learned are parameters with AdamW's moments.
+type learned struct {
+	params  []*tensor.Tensor
+	moments [][2][]float32
+}
+
+func newLearned(params []*tensor.Tensor) *learned {
+	l := &learned{params: params}
+	for _, p := range params {
+		l.moments = append(l.moments, [2][]float32{make([]float32, p.Len()), make([]float32, p.Len())})
+	}
+	return l
+}
+
+// zero forgets the gradients.
+func (l *learned) zero() {
+	for _, p := range l.params {
+		p.ZeroGrad()
+	}
+}
+
+// step moves the parameters, a little.
+func (l *learned) step(r *Runner) {
+	o := kernel.AdamW{LR: 1e-6, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, Scale: 1, Bias1: 1, Bias2: 1}
+	r.Workers.Do(len(l.params), func(i, _ int) {
+		if g := l.params[i].Grad(); g != nil {
+			r.Engine.AdamW(o, l.params[i].Data(), l.moments[i][0], l.moments[i][1], g)
+		}
+	})
 }
 
 // stage1Flops is what one sample of a step needs, forward and backward, with the picture's keys and values made once and the

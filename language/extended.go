@@ -31,6 +31,17 @@ func (m *extended) Config() Config {
 	return c
 }
 
+// Cost is the model's, and the new words' rows of the head; nothing where the model does not say.
+func (m *extended) Cost() Cost {
+	var c Cost
+	if own, ok := m.Model.(interface{ Cost() Cost }); ok {
+		c = own.Cost()
+		c.Head += m.head.Len()
+		c.HeadBytes += StoredBytes(m.head)
+	}
+	return c
+}
+
 func (m *extended) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
 	return EmbedBoth(r, m.Model.Embed, m.embed, int32(m.first), ids, shape)
 }
