@@ -57,7 +57,7 @@ func (m *Model) AnswerLike(ctx context.Context, shots []Shot, ask Shot, g *Gener
 
 func (m *Model) noPages(what string) error {
 	return hint.Wrap(fmt.Errorf("%s: %w: what reads pages of pictures and text", what, ErrNoPart),
-		"examples and pages need a model that learnt from interleaved pages: IDEFICS or OpenFlamingo")
+		"examples and pages need a model that learnt from interleaved pages: --model mini-flamingo, IDEFICS or OpenFlamingo")
 }
 
 // leaf is a page that is to be read: its parts, their tokens, and its pictures in order.

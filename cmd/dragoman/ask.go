@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"dragoman"
@@ -19,9 +21,9 @@ func (c *cli) askCommand() *cobra.Command {
 With --choices A,B,C (or --choice TEXT, --choices-file) the answer is one of these texts: the one whose tokens are likeliest behind the
 question. --json gives each one's log-likelihood and its probability among them.
 
-A model that learnt from pages (IDEFICS, OpenFlamingo) takes examples: --shot IMAGE=TEXT, or --shots, a file of lines
+A model that learnt from pages (mini-flamingo, IDEFICS, OpenFlamingo) takes examples: --shot IMAGE=TEXT, or --shots, a file of lines
 {"image": F or "images": [F, …] or "video": F, "question": Q, "text": T}, without a picture too; an example without a question of its own has
-the call's. Without QUESTION the pictures are described. Examples are read once for all pictures. --support names pairs of which, for each
+the call's. Without QUESTION (behind several pictures: with "" for one) they are described. Examples are read once for all pictures. --support names pairs of which, for each
 picture, the --shots-n most similar are shown, the most similar last (--json lists them). --page passes a page through as it is:
 {"parts": [{"image": F}, {"text": T}, …]}, or a conversation, {"turns": [{"role": "user", "parts": […]}, …]}, whose next turn is the
 model's. Files are found from where the file that names them is.
@@ -82,8 +84,12 @@ about, and refuse an example that moves.`,
 			})
 		}
 		question := ""
-		if len(args) > 1 {
-			question, args = args[len(args)-1], args[:len(args)-1]
+		if last := len(args) - 1; last > 0 {
+			question = args[last]
+			if _, err := os.Stat(question); err == nil {
+				return usagef("ask IMAGE… QUESTION: %s stands in the place of the question, and is a file: behind several pictures, no question is \"\"", question)
+			}
+			args = args[:last]
 		}
 		if support.path != "" {
 			return c.askLike(cmd, args, question, images, support, shotsN, g)

@@ -46,7 +46,9 @@ func TestExitStatus(t *testing.T) {
 		{"caption --beams 0 x.png", exitUsage},
 		{"caption --dtype f13 x.png", exitUsage},
 		{"eval --length-penalty NaN pairs.jsonl", exitUsage},
+		{"ask ../../recipes/tiny/pictures/red-square.png ../../recipes/tiny/pictures/red-bar.png", exitUsage}, // the second stands in the place of the question
 		{"caption /does/not/exist.png", exitFailed},
+		{"eval --forgetting ../../recipes/tiny/pictures/red-bar.png", exitFailed},
 		{"caption --model /does/not/exist x.png", exitFailed},
 		{"train /does/not/exist.yaml", exitFailed},
 	} {

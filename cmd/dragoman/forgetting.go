@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,9 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 		data, _, err := c.readFile("reading a text", path)
 		if err != nil {
 			return err
+		}
+		if !utf8.Valid(data) {
+			return fmt.Errorf("reading a text: %s: not text: it is not UTF-8", path)
 		}
 		f, err := m.Forgetting(cmd.Context(), string(data), img, w, func(done, all int) { c.progress("%s: %d of %d windows", path, done, all) })
 		c.progressDone()
