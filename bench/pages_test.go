@@ -3,13 +3,16 @@ package bench
 import (
 	"testing"
 
-	_ "dragoman/mini"
 	"dragoman/model/flamingo"
 )
 
-// TestLessons: what a step on mini-flamingo learns from and takes, counted by hand: 16 pages of 32 tokens, 28 of which are predicted.
+// TestLessons: what a step on a bridge of mini-flamingo's shape learns from and takes, counted by hand: 16 pages of 32 tokens, 28 of which are predicted.
 func TestLessons(t *testing.T) {
-	m, err := flamingo.Open("mini:flamingo/", flamingo.Options{Trainable: true})
+	m, err := flamingo.Assemble(flamingo.Shape{
+		Features:  []string{"tokens", "pooled"},
+		Resampler: flamingo.ResamplerShape{Width: 384, Latents: 16, Layers: 2, Heads: 6, Act: "squared_relu"},
+		Gated:     flamingo.GatedShape{Every: 6, First: true, Act: "squared_relu"},
+	}, flamingo.Parts{Vision: "../mini/efficientnet-lite0-57934424.pth", Language: "../mini/SmolLM2-135M-Instruct.Q4_1.gguf"})
 	if err != nil {
 		t.Fatal(err)
 	}
