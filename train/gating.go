@@ -177,11 +177,11 @@ type gateLearner struct {
 	stage *Stage
 	sets  []dataset
 	words *wordTable // of a stage of kind words
-	plain []float32  // the held-out pairs' features, made at the first validation
+	held  heldOut
 }
 
 func (t *gating) learner(st *Stage, trial bool) (learner, error) {
-	l := &gateLearner{t: t, stage: st}
+	l := &gateLearner{t: t, stage: st, held: heldOut{t: t.trainer}}
 	for n, s := range t.sets(st) {
 		d := dataset{SetSpec: s, members: t.members(s.Name)}
 		if d.Weight == 0 {
@@ -343,38 +343,19 @@ func (l *gateLearner) loss(s *sheet, raw []float32) (*tensor.Tensor, error) {
 
 func (l *gateLearner) validate() (map[string]float64, error) {
 	t := l.t
-	if l.plain == nil {
-		reqs := make([]request, len(t.held))
-		for i := range reqs {
-			reqs[i] = request{pair: &t.held[i], index: i, plain: true}
-		}
-		var err error
-		if l.plain, err = t.views.features(reqs); err != nil {
-			return nil, err
-		}
-	}
-	run := t.run
-	t.run = tensor.NewRun(tensor.Options{Compute: t.compute})
-	defer func() { t.run = run }()
-	width := t.model.FeatureLen()
-	var sum float64
-	batch := l.stage.Batch
-	for from := 0; from < len(t.held); from += batch {
-		to := min(from+batch, len(t.held))
+	return l.held.means(l.stage.Batch, func(from, to int, raw []float32) (map[string]float64, error) {
 		s := &sheet{}
 		for i := from; i < to; i++ {
 			p := &t.held[i]
 			s.page()
 			s.show(t.model, request{}, p.texts[p.likeliest()], true)
 		}
-		t.run.Reset()
-		loss, err := l.loss(s, l.plain[from*width:to*width])
+		loss, err := l.loss(s, raw)
 		if err != nil {
 			return nil, err
 		}
-		sum += float64(loss.Data()[0]) * float64(to-from)
-	}
-	return map[string]float64{"loss": sum / float64(len(t.held))}, nil
+		return map[string]float64{"loss": float64(loss.Data()[0])}, nil
+	})
 }
 
 // wordTable is the words that texts are made of, and how much each says.

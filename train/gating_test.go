@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -135,5 +136,39 @@ func TestFlamingoRecipeErrors(t *testing.T) {
 	r = tinyFlamingo(t, "model.flamingo.gated.from_first_layer=false", "model.flamingo.gated.cross_attn_every_n_layers=2")
 	if err := Run(context.Background(), r, Options{}); err == nil || !strings.Contains(err.Error(), "from_first_layer") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestHeldOutIsNotCached: what is held out is validated on as itself, whether or not the pictures that are trained on lie in the cache,
+// where others stand at the same places.
+func TestHeldOutIsNotCached(t *testing.T) {
+	short := []string{"stages.0.every=80", "stages.1.steps=10", "stages.1.every=10", "report=[]"}
+	validation := func(settings ...string) map[string]float64 {
+		r := tinyFlamingo(t, append(settings, short...)...)
+		if err := Run(context.Background(), r, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		log, err := openMetrics(r.Output, int64(len(files(t, r.Output)["metrics.jsonl"])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.close()
+		seen := map[string]float64{}
+		for _, rec := range log.records {
+			if rec.Validation != nil {
+				seen[rec.Stage] = rec.Validation["loss"]
+			}
+		}
+		return seen
+	}
+	fresh := validation()
+	if len(fresh) != 2 {
+		t.Fatalf("validated in %v", fresh)
+	}
+	cached := validation("views={cached: 1, cache: " + t.TempDir() + "}")
+	for stage, want := range fresh {
+		if got := cached[stage]; math.Abs(got-want) > 0.02*want { // the cache keeps 16 bits of what is trained on
+			t.Errorf("%s: the loss of what is held out is %v with a cache, %v without", stage, got, want)
+		}
 	}
 }

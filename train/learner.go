@@ -16,11 +16,11 @@ type bridgeLearner struct {
 	sampler *sampler
 	warm    *warmer
 	bank    *bank
-	plain   []float32 // the held-out pairs' features, made at the first validation
+	held    heldOut
 }
 
 func (t *bridging) learner(st *Stage, trial bool) (learner, error) {
-	l := &bridgeLearner{t: t, stage: st, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
+	l := &bridgeLearner{t: t, stage: st, held: heldOut{t: t.trainer}, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
 	if trial {
 		if st.Kind == KindWarm {
 			l.warm = t.newColdWarmer(st)
@@ -208,38 +208,17 @@ func accuracy(logits *tensor.Tensor) float64 {
 	return float64(right) / float64(n)
 }
 
-// validate is the mean of the losses over the held-out pairs, as they are, without dropout.
+// validate implements learner.
 func (l *bridgeLearner) validate() (map[string]float64, error) {
 	t := l.t
-	if l.plain == nil {
-		reqs := make([]request, len(t.held))
-		for i := range reqs {
-			reqs[i] = request{pair: &t.held[i], index: -1, plain: true}
-		}
-		var err error
-		if l.plain, err = t.views.features(reqs); err != nil {
-			return nil, err
-		}
-	}
-	run := t.run
-	t.run = tensor.NewRun(tensor.Options{Compute: t.compute})
-	defer func() { t.run = run }()
-	sums, count := map[string]float64{}, 0
-	width := t.model.FeatureLen()
-	for from := 0; from < len(t.held); from += l.stage.Batch {
-		to := min(from+l.stage.Batch, len(t.held))
-		b := batch{raw: l.plain[from*width : to*width], seed: mix(t.recipe.Seed, "validation", uint64(from))}
+	return l.held.means(l.stage.Batch, func(from, to int, raw []float32) (map[string]float64, error) {
+		b := batch{raw: raw, seed: mix(t.recipe.Seed, "validation", uint64(from))}
 		for i := from; i < to; i++ {
 			b.add(&t.held[i], t.held[i].plain(t.model))
 		}
-		t.run.Reset()
 		parts, _ := l.compute(b)
-		for name, v := range parts {
-			sums[name] += v * float64(to-from)
-		}
-		count += to - from
-	}
-	return means(sums, count), nil
+		return parts, nil
+	})
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
