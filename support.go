@@ -1,6 +1,7 @@
 package dragoman
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,20 +122,10 @@ func (s *Support) nearest(ctx context.Context, ask seenShot, n int, wanted func(
 		if f == nil || wanted != nil && !wanted(i) {
 			continue
 		}
-		var dot float64
-		for k, v := range f {
-			dot += float64(v) * float64(feature[k])
-		}
-		all = append(all, like{i, dot})
+		all = append(all, like{i, dot(f, feature)})
 	}
 	slices.SortStableFunc(all, func(a, b like) int {
-		switch {
-		case a.cosine > b.cosine:
-			return -1
-		case a.cosine < b.cosine:
-			return 1
-		}
-		return 0
+		return cmp.Compare(b.cosine, a.cosine)
 	})
 	var order []int
 	for _, l := range all[:min(n, len(all))] {

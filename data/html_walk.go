@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -269,15 +270,7 @@ func sourcesOf(set string) []string {
 			choices = append(choices, c)
 		}
 	}
-	slices.SortStableFunc(choices, func(a, b choice) int {
-		switch {
-		case a.width > b.width:
-			return -1
-		case a.width < b.width:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(choices, func(a, b choice) int { return cmp.Compare(b.width, a.width) })
 	var out []string
 	for _, c := range choices {
 		out = append(out, c.url)

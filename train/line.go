@@ -1,14 +1,13 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"dragoman/model/flamingo"
 	"dragoman/tensor"
-
-	"gonum.org/v1/gonum/mat"
 )
 
 // begin gives the bridge its first values: the ridge regression from pictures' summaries to the mean embeddings of their words, along the
@@ -73,28 +72,16 @@ func fitLine(x, y []float32, in, out, rank int, lambda float64) (flamingo.Line, 
 	run := tensor.NewRun(tensor.Options{})
 	b := tensor.FromFloats(map1, in, out)
 	said := run.MatMul(run.Transpose(b, 0, 1), run.MatMul(tensor.FromFloats(spread, in, in), b, false), false).Data() // the covariance of what is said, times n
-	sym := mat.NewSymDense(out, nil)
-	for i := range out {
-		for j := range i + 1 {
-			sym.SetSym(i, j, float64(said[i*out+j]))
-		}
-	}
-	var eigen mat.EigenSym
-	if !eigen.Factorize(sym, true) {
-		return flamingo.Line{}, fmt.Errorf("ridge: the directions were not found")
-	}
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-	values := eigen.Values(nil)
 	rank = min(rank, out)
-	line := flamingo.Line{Rank: rank, Shift: make([]float32, rank), Mean: meanY}
 	directions := make([]float32, rank*out)
+	values := largestAxes(said, out, rank, directions)
+	if values == nil {
+		return flamingo.Line{}, errors.New("ridge: the directions were not found")
+	}
+	line := flamingo.Line{Rank: rank, Shift: make([]float32, rank), Mean: meanY}
 	var variance float64
-	for r := range rank { // the largest come last
-		variance += max(0, values[out-1-r]) / float64(n)
-		for j := range out {
-			directions[r*out+j] = float32(vectors.At(j, out-1-r))
-		}
+	for _, v := range values {
+		variance += max(0, v) / float64(n)
 	}
 	// Places are made as long as a norm makes them.
 	scale := float32(math.Sqrt(float64(rank) / variance))

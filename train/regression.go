@@ -106,25 +106,35 @@ func (r *regression) landmarks(c, left []float32, lambda float64) error {
 
 // principalAxes writes the directions in which rows c [n, in] around zero differ most.
 func principalAxes(c []float32, in, axes int, dst []float32) error {
-	covariance := products(c, in, c, in)
-	symmetric := mat.NewSymDense(in, nil)
-	for i := range in {
+	if largestAxes(products(c, in, c, in), in, axes, dst) == nil {
+		return errors.New("landmarks: the principal axes of the pictures were not found")
+	}
+	return nil
+}
+
+// largestAxes writes the eigenvectors of a symmetric matrix [width, width] with the largest eigenvalues to axes [count, width], the largest
+// first, and gives those values; nil where they were not found.
+func largestAxes(symmetric []float32, width, count int, axes []float32) []float64 {
+	s := mat.NewSymDense(width, nil)
+	for i := range width {
 		for j := range i + 1 {
-			symmetric.SetSym(i, j, float64(covariance[i*in+j]))
+			s.SetSym(i, j, float64(symmetric[i*width+j]))
 		}
 	}
 	var eigen mat.EigenSym
-	if !eigen.Factorize(symmetric, true) {
-		return errors.New("landmarks: the principal axes of the pictures were not found")
+	if !eigen.Factorize(s, true) {
+		return nil
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
-	for a := range axes { // the largest come last
-		for i := range in {
-			dst[a*in+i] = float32(vectors.At(i, in-1-a))
+	for a := range count { // the largest come last
+		for i := range width {
+			axes[a*width+i] = float32(vectors.At(i, width-1-a))
 		}
 	}
-	return nil
+	values := eigen.Values(nil)
+	slices.Reverse(values)
+	return values[:count]
 }
 
 // products is aᵀb of a [rows, wa] and b [rows, wb].
