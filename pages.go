@@ -170,11 +170,7 @@ func (m *Model) tracePages(q TraceRequest) ([]weights.Tensor, error) {
 	if q.Head != "" || q.Loss != "" {
 		return nil, fmt.Errorf("tracing: %w: heads and losses of a matching model", ErrNoPart)
 	}
-	t := flamingo.Trace{Inputs: q.Inputs, Maps: q.Maps, Select: matcher(q.Select)}
-	if len(q.Grad) > 0 {
-		t.Grad = matcher(q.Grad)
-	}
-	return m.pages.Trace(tensor.Options{Compute: m.compute}, t)
+	return m.pages.Trace(tensor.Options{Compute: m.compute}, q.trace())
 }
 
 // pageInputs makes a trace's inputs of a page: pictures, then a text.

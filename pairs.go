@@ -199,11 +199,7 @@ func (m *Model) tracePair(q TraceRequest) ([]weights.Tensor, error) {
 	if q.Head == "itm" || q.Loss != "" {
 		return nil, fmt.Errorf("tracing: %w: a head that reads picture and text at once", ErrNoPart)
 	}
-	t := clip.Trace{Inputs: q.Inputs, Maps: q.Maps, Select: matcher(q.Select)}
-	if len(q.Grad) > 0 {
-		t.Grad = matcher(q.Grad)
-	}
-	return m.pair.Trace(tensor.Options{Compute: m.compute}, t)
+	return m.pair.Trace(tensor.Options{Compute: m.compute}, q.trace())
 }
 
 // pairInputs makes a trace's inputs of pictures and a text.

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 
+	"dragoman/model"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 	"dragoman/tokenizer"
@@ -37,11 +38,13 @@ func (m *Model) Trace(q TraceRequest) ([]weights.Tensor, error) {
 	if m.system.Vision == nil && m.system.Language == nil {
 		return nil, fmt.Errorf("tracing: %w: anything to trace", ErrNoPart)
 	}
-	t := blip2.Trace{Inputs: q.Inputs, Maps: q.Maps, Head: q.Head, Loss: q.Loss, Seed: m.opt.seed, Select: matcher(q.Select)}
-	if len(q.Grad) > 0 {
-		t.Grad = matcher(q.Grad)
-	}
+	t := blip2.Trace{Inputs: q.Inputs, Maps: q.Maps, Head: q.Head, Loss: q.Loss, Seed: m.opt.seed, Select: matcher(q.Select), Grad: matcher(q.Grad)}
 	return m.system.Trace(tensor.Options{Compute: m.compute}, t)
+}
+
+// trace is the request as models that know no heads take it.
+func (q TraceRequest) trace() model.Trace {
+	return model.Trace{Inputs: q.Inputs, Maps: q.Maps, Select: matcher(q.Select), Grad: matcher(q.Grad)}
 }
 
 // matcher says whether a name fits one of the patterns; nil, everything, without patterns.

@@ -10,6 +10,7 @@ import (
 
 	"dragoman/kernel"
 	"dragoman/language"
+	"dragoman/model"
 	"dragoman/model/flamingo"
 	"dragoman/tensor"
 	"dragoman/weights"
@@ -118,7 +119,7 @@ func traced(t *testing.T, m *flamingo.Model, ids []int32, pixels *tensor.Tensor,
 	}
 	in := m.TraceInputs(ids, pixels).(weights.Memory)
 	in["labels"] = weights.FromFloat32("labels", []int{1, len(ids)}, labels)
-	out, err := m.Trace(tensor.Options{}, flamingo.Trace{Inputs: in, Select: func(name string) bool { return name == "loss" }})
+	out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in, Select: func(name string) bool { return name == "loss" }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,6 +87,34 @@ func (r *Recorder) Gradients(run *tensor.Run, loss *tensor.Tensor, params []*ten
 	}
 }
 
+// Trace asks what goes through a model: one forward pass over given inputs, with every module's output kept.
+type Trace struct {
+	Inputs weights.Source         // under the names of the reference's forward arguments
+	Select func(name string) bool // which outputs; nil: all
+	Maps   bool                   // attention weights too
+	Grad   func(name string) bool // nil, or of which parameters the loss's gradients are wanted; the model was opened with gradients
+}
+
+// Run runs a pass, which gives its loss or nil, and returns the outputs, float32, under outside's names (nil: the program's own). Gradients
+// are those of params, and need a loss: without one, needs says what is missing.
+func (t Trace) Run(opt tensor.Options, outside func(path string) string, params []*tensor.Tensor, needs string, pass func(run *tensor.Run, seen *Recorder) (*tensor.Tensor, error)) ([]weights.Tensor, error) {
+	seen := NewRecorder(t.Select, t.Maps)
+	seen.Name = outside
+	opt.Observer, opt.Grad = seen, t.Grad != nil
+	run := tensor.NewRun(opt)
+	loss, err := pass(run, seen)
+	if err == nil && loss == nil && t.Grad != nil {
+		err = fmt.Errorf("gradients need a loss: %s", needs)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("trace: %w", err)
+	}
+	if t.Grad != nil {
+		seen.Gradients(run, loss, params, t.Grad)
+	}
+	return seen.Out, nil
+}
+
 // Ints reads a matrix of whole numbers; absent is nil without an error.
 func Ints(inputs weights.Source, name string) (values []int32, rows int, err error) {
 	w, ok := inputs.Lookup(name)

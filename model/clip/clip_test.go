@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"dragoman/model"
 	"dragoman/picture"
 	"dragoman/tensor"
 	"dragoman/weights"
@@ -59,7 +60,7 @@ func TestReference(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			m := openTiny(t, kind, Options{Gradients: true})
 			in := openFile(t, kind, "inputs.safetensors")
-			out, err := m.Trace(tensor.Options{}, Trace{Inputs: in, Grad: func(string) bool { return true }})
+			out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in, Grad: func(string) bool { return true }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +88,7 @@ func TestReference(t *testing.T) {
 				near(t, name, x, y, tolerance)
 			}
 			plain := openTiny(t, kind, Options{})
-			again, err := plain.Trace(tensor.Options{}, Trace{Inputs: in, Select: func(name string) bool { return name == "logits_per_image" }})
+			again, err := plain.Trace(tensor.Options{}, model.Trace{Inputs: in, Select: func(name string) bool { return name == "logits_per_image" }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +197,7 @@ func TestHalves(t *testing.T) {
 				own[n], _ = in.Lookup(n)
 			}
 		}
-		out, err := m.Trace(tensor.Options{}, Trace{Inputs: own})
+		out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: own})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +207,7 @@ func TestHalves(t *testing.T) {
 		x, _ := got.Float32()
 		y, _ := w.Float32()
 		near(t, name, x, y, 1e-4)
-		if _, err := m.Trace(tensor.Options{}, Trace{Inputs: in}); err == nil {
+		if _, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in}); err == nil {
 			t.Errorf("%s: what the half does not read is no error", name)
 		}
 	}

@@ -11,32 +11,13 @@ import (
 	"dragoman/weights"
 )
 
-// Trace asks what goes through a model: one forward pass over given inputs, with every module's output kept.
-type Trace struct {
-	// Inputs have the names of transformers' forward arguments: pixel_values, input_ids, attention_mask.
-	Inputs weights.Source
-	Select func(name string) bool // which outputs; nil: all
-	Maps   bool                   // attention weights too
-	Grad   func(name string) bool // nil, or of which parameters the loss's gradients are wanted; the model was opened with Gradients
-}
-
-// Trace runs the pass and returns its outputs, float32, named by module path as in transformers. The loss is the contrastive one, of
-// pictures and texts that belong together in order; there is one where there are as many of both.
-func (m *Model) Trace(opt tensor.Options, t Trace) ([]weights.Tensor, error) {
-	seen := model.NewRecorder(t.Select, t.Maps)
-	opt.Observer, opt.Grad = seen, t.Grad != nil
-	run := tensor.NewRun(opt)
-	loss, err := m.trace(run, seen, t.Inputs)
-	if err == nil && loss == nil && t.Grad != nil {
-		err = errors.New("gradients need a loss: as many pictures as texts")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("trace: %w", err)
-	}
-	if t.Grad != nil {
-		seen.Gradients(run, loss, m.params, t.Grad)
-	}
-	return seen.Out, nil
+// Trace runs a pass over pixel_values, input_ids and attention_mask, and returns its outputs, float32, named by module path as in
+// transformers. The loss is the contrastive one, of pictures and texts that belong together in order; there is one where there are as many
+// of both.
+func (m *Model) Trace(opt tensor.Options, t model.Trace) ([]weights.Tensor, error) {
+	return t.Run(opt, nil, m.params, "as many pictures as texts", func(run *tensor.Run, seen *model.Recorder) (*tensor.Tensor, error) {
+		return m.trace(run, seen, t.Inputs)
+	})
 }
 
 // trace is the forward pass; the loss is nil where there is none.

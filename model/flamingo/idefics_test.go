@@ -12,6 +12,7 @@ import (
 	"dragoman/generate"
 	"dragoman/kernel"
 	"dragoman/language"
+	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
 )
@@ -89,7 +90,7 @@ func TestIDEFICS(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			m := openTiny(t, kind, Options{Gradients: true})
 			in := openFile(t, "testdata/"+kind+"/inputs.safetensors")
-			out, err := m.Trace(tensor.Options{}, Trace{Inputs: in, Grad: func(string) bool { return true }})
+			out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in, Grad: func(string) bool { return true }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +102,7 @@ func TestIDEFICS(t *testing.T) {
 					rest = append(rest, w)
 				}
 			}
-			again, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(rest...), Select: func(name string) bool { return name == "logits" }})
+			again, err := m.Trace(tensor.Options{}, model.Trace{Inputs: weights.NewMemory(rest...), Select: func(name string) bool { return name == "logits" }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +181,7 @@ func TestBadPages(t *testing.T) {
 		t.Error("a picture token without a picture is read")
 	}
 	ids := weights.FromFloat32("input_ids", []int{1, 3}, []float32{1, 65, 65})
-	if _, err := m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(ids)}); err == nil || !strings.Contains(err.Error(), "2 picture tokens for 0 pictures") {
+	if _, err := m.Trace(tensor.Options{}, model.Trace{Inputs: weights.NewMemory(ids)}); err == nil || !strings.Contains(err.Error(), "2 picture tokens for 0 pictures") {
 		t.Errorf("picture tokens without pictures: %v", err)
 	}
 	for name, in := range map[string]weights.Memory{
@@ -192,7 +193,7 @@ func TestBadPages(t *testing.T) {
 		"labels of a size":    weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 1}), weights.FromFloat32("labels", []int{1, 1}, []float32{1})),
 		"a label that is not": weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 1}), weights.FromFloat32("labels", []int{1, 2}, []float32{1, 99})),
 	} {
-		if _, err := m.Trace(tensor.Options{}, Trace{Inputs: in}); err == nil || strings.Contains(err.Error(), "\n") {
+		if _, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in}); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

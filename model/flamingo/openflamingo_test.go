@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
 )
@@ -18,7 +19,7 @@ func TestOpenFlamingo(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			m := openTiny(t, kind, Options{Gradients: true})
 			in := openFile(t, "testdata/"+kind+"/inputs.safetensors")
-			out, err := m.Trace(tensor.Options{}, Trace{Inputs: in, Grad: func(string) bool { return true }})
+			out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in, Grad: func(string) bool { return true }})
 			if err != nil {
 				t.Fatal(err)
 			}

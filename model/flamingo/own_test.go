@@ -167,7 +167,7 @@ func saidOf(t *testing.T, m *Model, ids []int32) []float32 {
 	for i := range x {
 		x[i] = float32(i%11) / 5
 	}
-	out, err := m.Trace(tensor.Options{Compute: kernel.F32}, Trace{
+	out, err := m.Trace(tensor.Options{Compute: kernel.F32}, model.Trace{
 		Inputs: m.TraceInputs(ids, tensor.FromFloats(x, 2, 3, p.Size[0], p.Size[1])), Select: func(name string) bool { return name == "logits" },
 	})
 	if err != nil {

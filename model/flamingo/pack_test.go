@@ -24,7 +24,7 @@ func logitsOf(t *testing.T, path string, opt Options, in weights.Source) []byte 
 	if _, err := m.Encode([]Part{{Picture: true}, {Text: "a cat"}}); err != nil {
 		t.Errorf("%s: its tokenizer: %v", path, err)
 	}
-	out, err := m.Trace(tensor.Options{}, Trace{Inputs: in, Select: func(name string) bool { return name == "logits" }})
+	out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in, Select: func(name string) bool { return name == "logits" }})
 	if err != nil || len(out) != 1 {
 		t.Fatal(path, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"dragoman/internal/hint"
+	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
 )
@@ -70,7 +71,7 @@ func TestReleased(t *testing.T) {
 			}
 			defer m.Close()
 			in, want := openFile(t, dir+"/inputs.safetensors"), openFile(t, dir+"/expected.safetensors")
-			out, err := m.Trace(tensor.Options{}, Trace{Inputs: in, Select: func(name string) bool { return name == "logits" }})
+			out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in, Select: func(name string) bool { return name == "logits" }})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,33 +10,13 @@ import (
 	"dragoman/weights"
 )
 
-// Trace asks what goes through a model: one forward pass over given inputs, with every module's output kept.
-type Trace struct {
-	// Inputs have the names of the reference's forward arguments: pixel_values [rows, pictures, 3, H, W], input_ids, attention_mask,
-	// image_attention_mask [rows, tokens, pictures], labels; OpenFlamingo's vision_x [rows, pictures, frames, 3, H, W], lang_x.
-	Inputs weights.Source
-	Select func(name string) bool // which outputs; nil: all
-	Maps   bool                   // attention weights too
-	Grad   func(name string) bool // nil, or of which parameters the loss's gradients are wanted; the model was opened with Gradients
-}
-
-// Trace runs the pass and returns its outputs, float32, named by module path as in the reference.
-func (m *Model) Trace(opt tensor.Options, t Trace) ([]weights.Tensor, error) {
-	seen := model.NewRecorder(t.Select, t.Maps)
-	seen.Name = m.dialect.outside
-	opt.Observer, opt.Grad = seen, t.Grad != nil
-	run := tensor.NewRun(opt)
-	loss, err := m.trace(run, seen, t.Inputs)
-	if err != nil {
-		return nil, fmt.Errorf("trace: %w", err)
-	}
-	if t.Grad != nil {
-		if loss == nil {
-			return nil, errors.New("trace: gradients need a loss: labels among the inputs")
-		}
-		seen.Gradients(run, loss, m.params, t.Grad)
-	}
-	return seen.Out, nil
+// Trace runs a pass over pixel_values [rows, pictures, 3, H, W], input_ids, attention_mask, image_attention_mask [rows, tokens, pictures]
+// and labels, or OpenFlamingo's vision_x [rows, pictures, frames, 3, H, W] and lang_x, and returns its outputs, float32, named by module path
+// as in the reference.
+func (m *Model) Trace(opt tensor.Options, t model.Trace) ([]weights.Tensor, error) {
+	return t.Run(opt, m.dialect.outside, m.params, "labels among the inputs", func(run *tensor.Run, seen *model.Recorder) (*tensor.Tensor, error) {
+		return m.trace(run, seen, t.Inputs)
+	})
 }
 
 // trace is the forward pass; the loss is nil without labels.
@@ -215,5 +195,5 @@ func (m *Model) TraceInputs(ids []int32, pixels *tensor.Tensor) weights.Source {
 func (m *Model) TraceNames(opt tensor.Options) ([]weights.Tensor, error) {
 	p := m.processor
 	pixels := tensor.FromFloats(make([]float32, p.Len()), 1, 3, p.Size[0], p.Size[1])
-	return m.Trace(opt, Trace{Inputs: m.TraceInputs([]int32{m.dialect.image()}, pixels), Maps: true})
+	return m.Trace(opt, model.Trace{Inputs: m.TraceInputs([]int32{m.dialect.image()}, pixels), Maps: true})
 }
