@@ -310,16 +310,8 @@ func (m *Model) Restore(path string) error {
 		defer g.Close()
 		src = weights.Merge(f, g)
 	}
-	for _, p := range slices.Concat(m.params, m.Bridge.buffers()) {
-		t, ok := src.Lookup(p.Name())
-		if !ok || t.Len() != p.Len() {
-			return fmt.Errorf("restore model: %s: tensor %s is missing or has another size", path, p.Name())
-		}
-		x, err := t.Float32()
-		if err != nil {
-			return fmt.Errorf("restore model: %s: %w", path, err)
-		}
-		copy(p.Data(), x)
+	if err := model.Restore(slices.Concat(m.params, m.Bridge.buffers()), src, path); err != nil {
+		return err
 	}
 	if h := m.Bridge.Head; h != nil && h.Landmarks != nil {
 		h.Landmarks.Settle()

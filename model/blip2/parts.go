@@ -1,7 +1,6 @@
 package blip2
 
 import (
-	"errors"
 	"fmt"
 
 	"dragoman/model"
@@ -17,16 +16,9 @@ const (
 )
 
 // opened is what is kept open as long as a model is.
-type opened []*weights.File
+type opened model.Opened
 
-func (o *opened) close() error {
-	var errs []error
-	for _, f := range *o {
-		errs = append(errs, f.Close())
-	}
-	*o = nil
-	return errors.Join(errs...)
-}
+func (o *opened) close() error { return (*model.Opened)(o).Close() }
 
 // source finds a part's tensors, under the prefix that they have in a whole model's checkpoint: in the model's own, or in the file
 // that the part names, where they may stand without it. What the model's own file has of the part stands before what that file has:

@@ -30,7 +30,7 @@ type Model struct {
 
 	processor picture.Processor
 	params    []*tensor.Tensor // where Options.Gradients asked for them
-	files     []*weights.File
+	files     model.Opened
 }
 
 // Options say how a model is opened.
@@ -167,11 +167,4 @@ func (m *Model) openTokenizer(files model.Files) error {
 func (m *Model) Processor() picture.Processor { return m.processor }
 
 // Close gives back the files. The model must not be used afterwards.
-func (m *Model) Close() error {
-	var errs []error
-	for _, f := range m.files {
-		errs = append(errs, f.Close())
-	}
-	m.files = nil
-	return errors.Join(errs...)
-}
+func (m *Model) Close() error { return m.files.Close() }

@@ -264,21 +264,7 @@ func (d *idefics) shots(shots []Shot, ask Shot) []Part {
 		}
 		return d.chat(turns[:len(turns)-1])
 	}
-	var w writer
-	write := func(s Shot) {
-		w.pictures(s.Pictures)
-		if s.Question != "" {
-			w.text(ideficsQuestion + s.Question + ideficsAnswer)
-		} else {
-			w.text(ideficsCaption)
-		}
-	}
-	for _, s := range shots {
-		write(s)
-		w.text(" " + s.Text + "\n")
-	}
-	write(ask)
-	return w.parts
+	return wording{ideficsQuestion, ideficsAnswer, ideficsCaption}.page(shots, ask, func(text string) string { return " " + text + "\n" })
 }
 
 func (d *idefics) textOnly() int { return 0 }

@@ -42,7 +42,7 @@ type Model struct {
 	own       *own             // of a system that was put together here; nil for others
 	processor picture.Processor
 	params    []*tensor.Tensor // where Options.Gradients asked for them
-	files     []*weights.File
+	files     model.Opened
 }
 
 // dialect is what the two projects do otherwise with text.
@@ -227,11 +227,4 @@ func (m *Model) StopIDs() []int32  { return m.dialect.stop() }
 func (m *Model) NeverIDs() []int32 { return m.dialect.never() }
 
 // Close gives back the files. The model must not be used afterwards.
-func (m *Model) Close() error {
-	var errs []error
-	for _, f := range m.files {
-		errs = append(errs, f.Close())
-	}
-	m.files = nil
-	return errors.Join(errs...)
-}
+func (m *Model) Close() error { return m.files.Close() }

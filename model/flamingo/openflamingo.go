@@ -290,21 +290,9 @@ func (d *openFlamingo) shots(shots []Shot, ask Shot) []Part {
 			shots = paperQuestions
 		}
 	}
-	var w writer
-	write := func(s Shot) {
-		w.pictures(s.Pictures)
-		if s.Question != "" {
-			w.text("Question:" + s.Question + " Short answer:")
-		} else {
-			w.text("Output:")
-		}
-	}
-	for _, s := range shots {
-		write(s)
-		w.text(strings.TrimSpace(s.Text) + endOfChunk + "\n")
-	}
-	write(ask)
-	return w.parts
+	return wording{"Question:", " Short answer:", "Output:"}.page(shots, ask, func(text string) string {
+		return strings.TrimSpace(text) + endOfChunk + "\n"
+	})
 }
 
 func (d *openFlamingo) textOnly() int      { return len(paperDescriptions) }

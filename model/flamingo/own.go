@@ -315,18 +315,7 @@ func (m *Model) Restore(path string) error {
 		return err
 	}
 	defer f.Close()
-	for _, p := range m.params {
-		t, ok := f.Lookup(p.Name())
-		if !ok || t.Len() != p.Len() {
-			return fmt.Errorf("restore model: %s: tensor %s is missing or has another size", path, p.Name())
-		}
-		x, err := t.Float32()
-		if err != nil {
-			return fmt.Errorf("restore model: %s: %w", path, err)
-		}
-		copy(p.Data(), x)
-	}
-	return nil
+	return model.Restore(m.params, f, path)
 }
 
 // Convert writes the directory anew, with the bridge's matrices as d, and everything finer (norms, biases, gates, latents, new words) as

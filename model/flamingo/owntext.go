@@ -46,21 +46,7 @@ func (d *ownDialect) inputs() (pixels, ids string) { return "pixel_values", "inp
 func (d *ownDialect) page(parts []Part) string { return d.begin + d.openFlamingo.page(parts) }
 
 func (d *ownDialect) shots(shots []Shot, ask Shot) []Part {
-	var w writer
-	write := func(s Shot) {
-		w.pictures(s.Pictures)
-		if s.Question != "" {
-			w.text("Question: " + s.Question + " Answer:")
-		} else {
-			w.text(d.prompt)
-		}
-	}
-	for _, s := range shots {
-		write(s)
-		w.text(d.said(s.Text))
-	}
-	write(ask)
-	return w.parts
+	return wording{"Question: ", " Answer:", d.prompt}.page(shots, ask, d.said)
 }
 
 func (d *ownDialect) textOnly() int { return 0 }

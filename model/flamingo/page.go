@@ -131,6 +131,28 @@ func (w *writer) pictures(n int) {
 	}
 }
 
+// wording is what stands before an answer: around a question, or in its place.
+type wording struct{ question, answer, description string }
+
+// page writes examples, each with its pictures and said as said has it, and then what is asked.
+func (v wording) page(shots []Shot, ask Shot, said func(text string) string) []Part {
+	var w writer
+	write := func(s Shot) {
+		w.pictures(s.Pictures)
+		if s.Question != "" {
+			w.text(v.question + s.Question + v.answer)
+		} else {
+			w.text(v.description)
+		}
+	}
+	for _, s := range shots {
+		write(s)
+		w.text(said(s.Text))
+	}
+	write(ask)
+	return w.parts
+}
+
 // check refuses a text whose picture tokens are not as many as its pictures.
 func (m *Model) check(ids []int32, pictures int) error {
 	tokens := m.Pictures(ids)
