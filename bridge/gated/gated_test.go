@@ -63,14 +63,14 @@ func TestAgainstPyTorch(t *testing.T) {
 			sight := s.See(run, media, shape[0], false)
 			sight.Show(g.Mask("seen"), shape[1])
 			y := sight.Hook(run, 0, hidden)
-			g.Near("out", y.Data(), 1e-5)
+			g.Near("out", y.Data(), 1e-5, 0)
 			dy, _ := g.Floats("dy")
 			run.Backward(run.SumAll(run.Mul(y, tensor.FromFloats(dy, shape...))), 1)
-			g.Near("grad.hidden", hidden.Grad(), 1e-4)
-			g.Near("grad.media", media.Grad(), 1e-4)
+			g.Near("grad.hidden", hidden.Grad(), 1e-4, 0)
+			g.Near("grad.media", media.Grad(), 1e-4, 0)
 			compared := 0
 			for _, p := range b.Params() {
-				g.Near("grad."+p.Name(), p.Grad(), 1e-4)
+				g.Near("grad."+p.Name(), p.Grad(), 1e-4, 0)
 				compared++
 			}
 			for _, n := range g.Names() {

@@ -91,7 +91,7 @@ func TestAgainstTransformers(t *testing.T) {
 				if strings.HasPrefix(name, "grad.") {
 					tolerance = 1e-4
 				}
-				weightstest.Near(t, name, got[name], x, tolerance)
+				weightstest.Near(t, name, got[name], x, tolerance, 1e-7)
 				compared++
 			}
 			if least := len(b.Params()) + 6; compared < least {

@@ -128,7 +128,7 @@ func TestStepsEqualOnePass(t *testing.T) {
 		r := tensor.NewRun(tensor.Options{Compute: kernel.F32})
 		logits := language.Predict(r, m, nil, [][]int32{prompt}, [][]int32{text}).Data()
 		for i, id := range text {
-			weightstest.Near(t, compute.String(), d.Logits(0), logits[i*40:(i+1)*40], tolerance)
+			weightstest.Near(t, compute.String(), d.Logits(0), logits[i*40:(i+1)*40], tolerance, 0)
 			if err := d.Advance([]int{0}, []int32{id}); err != nil {
 				t.Fatal(err)
 			}

@@ -2,17 +2,16 @@ package clip
 
 import (
 	"encoding/json"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"dragoman/model"
 	"dragoman/picture"
 	"dragoman/tensor"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // kinds are the directories that tools/oracle/clip_model.py wrote.
@@ -28,30 +27,9 @@ func openTiny(t *testing.T, kind string, opt Options) *Model {
 	return m
 }
 
-func openFile(t *testing.T, path ...string) *weights.File {
+func openFile(t *testing.T, path ...string) weightstest.Golden {
 	t.Helper()
-	f, err := weights.Open(filepath.Join(append([]string{"testdata"}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-func near(t *testing.T, name string, got, want []float32, tolerance float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s: %d values, want %d", name, len(got), len(want))
-		return
-	}
-	var scale, worst float64
-	for i := range want {
-		scale = max(scale, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(want[i]-got[i])))
-	}
-	if !(worst <= tolerance*scale+1e-6) {
-		t.Errorf("%s: off by %g of %g", name, worst, scale)
-	}
+	return weightstest.Open(t, filepath.Join(append([]string{"testdata"}, path...)...))
 }
 
 // TestReference compares modules' outputs, logits, loss and gradients with transformers', and what open_clip gives with that.
@@ -64,35 +42,13 @@ func TestReference(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen, want := weights.NewMemory(out...), openFile(t, kind, "expected.safetensors")
-			padding, _ := in.Lookup("attention_mask")
-			mask, _ := padding.Float32()
-			for _, name := range want.Names() {
-				w, _ := want.Lookup(name)
-				g, ok := seen.Lookup(name)
-				if !ok {
-					t.Errorf("%s was not traced", name)
-					continue
-				}
-				x, _ := g.Float32()
-				y, _ := w.Float32()
-				if len(w.Shape) == 3 && slices.Equal(w.Shape[:2], padding.Shape) {
-					for i := range x { // what padding becomes is nobody's concern
-						x[i] *= mask[i/w.Shape[2]]
-					}
-				}
-				tolerance := 1e-4
-				if strings.HasPrefix(name, "grad.") {
-					tolerance = 1e-3
-				}
-				near(t, name, x, y, tolerance)
-			}
+			weightstest.Traced(t, out, openFile(t, kind, "expected.safetensors"), in, 1e-6)
 			plain := openTiny(t, kind, Options{})
 			again, err := plain.Trace(tensor.Options{}, model.Trace{Inputs: in, Select: func(name string) bool { return name == "logits_per_image" }})
 			if err != nil {
 				t.Fatal(err)
 			}
-			logits, _ := seen.Lookup("logits_per_image")
+			logits, _ := weights.NewMemory(out...).Lookup("logits_per_image")
 			if len(again) != 1 || !slices.Equal(again[0].Data, logits.Data) {
 				t.Error("being observed changed the logits")
 			}
@@ -135,7 +91,7 @@ func TestTexts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			near(t, kind+": "+x.Text, row.Data(), x.Embedding, 1e-4)
+			weightstest.Near(t, kind+": "+x.Text, row.Data(), x.Embedding, 1e-4, 1e-6)
 		}
 	}
 }
@@ -161,7 +117,7 @@ func TestPicture(t *testing.T) {
 		} {
 			w, _ := want.Lookup(name)
 			x, _ := w.Float32()
-			near(t, kind+": "+name, got, x, 1e-5)
+			weightstest.Near(t, kind+": "+name, got, x, 1e-5, 1e-6)
 		}
 	}
 }
@@ -206,7 +162,7 @@ func TestHalves(t *testing.T) {
 		w, _ := want.Lookup(side)
 		x, _ := got.Float32()
 		y, _ := w.Float32()
-		near(t, name, x, y, 1e-4)
+		weightstest.Near(t, name, x, y, 1e-4, 1e-6)
 		if _, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in}); err == nil {
 			t.Errorf("%s: what the half does not read is no error", name)
 		}

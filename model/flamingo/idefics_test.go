@@ -3,7 +3,6 @@ package flamingo
 import (
 	"context"
 	"encoding/json"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // kinds are the directories that tools/oracle/idefics.py wrote, openFlamingos those of tools/oracle/openflamingo.py.
@@ -43,47 +43,6 @@ func openFile(t *testing.T, path string) *weights.File {
 	return f
 }
 
-// compare checks that everything that is expected was traced, and near: gradients to a thousandth of their scale, else to 1e-4. What
-// the reference computes as no more than rounding of zero is compared with it as such, and what padding becomes is nobody's concern: it
-// is 0 in what is expected.
-func compare(t *testing.T, got []weights.Tensor, want, in weights.Source) {
-	t.Helper()
-	padding, _ := in.Lookup("attention_mask")
-	mask, _ := padding.Float32()
-	seen := weights.NewMemory(got...)
-	for _, name := range want.Names() {
-		w, _ := want.Lookup(name)
-		g, ok := seen.Lookup(name)
-		if !ok {
-			t.Errorf("%s was not traced", name)
-			continue
-		}
-		x, _ := g.Float32()
-		y, err := w.Float32()
-		if err != nil || len(x) != len(y) {
-			t.Errorf("%s: %v, want %v (%v)", name, g.Shape, w.Shape, err)
-			continue
-		}
-		if len(w.Shape) == 3 && slices.Equal(w.Shape[:2], padding.Shape) {
-			for i := range x {
-				x[i] *= mask[i/w.Shape[2]]
-			}
-		}
-		var scale, worst float64
-		for i := range y {
-			scale = max(scale, math.Abs(float64(y[i])))
-			worst = max(worst, math.Abs(float64(x[i]-y[i])))
-		}
-		tolerance := 1e-4
-		if strings.HasPrefix(name, "grad.") {
-			tolerance = 1e-3
-		}
-		if !(worst <= tolerance*scale+1e-7) {
-			t.Errorf("%s: off by %g of %g", name, worst, scale)
-		}
-	}
-}
-
 // TestIDEFICS compares modules' outputs, logits, loss and gradients with transformers'.
 func TestIDEFICS(t *testing.T) {
 	for _, kind := range kinds {
@@ -94,7 +53,7 @@ func TestIDEFICS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, out, openFile(t, "testdata/"+kind+"/expected.safetensors"), in)
+			weightstest.Traced(t, out, openFile(t, "testdata/"+kind+"/expected.safetensors"), in, 1e-7)
 			// The mask follows from the tokens.
 			var rest []weights.Tensor
 			for _, name := range in.Names() {

@@ -12,6 +12,7 @@ import (
 	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // pageShape is the bridge that tools/oracle/pages.py computes.
@@ -94,7 +95,7 @@ func TestPageLoss(t *testing.T) {
 	for _, p := range m.Params() {
 		out = append(out, weights.FromFloat32("grad."+p.Name(), p.Shape(), slices.Clone(p.Grad())))
 	}
-	compare(t, out, want, in)
+	weightstest.Traced(t, out, want, in, 1e-7)
 }
 
 // TestSaved checks that what was put together, saved and opened again is the same, and that converting it keeps what it says nearly.

@@ -11,6 +11,7 @@ import (
 	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // cached lays folders into a Hugging Face cache of the test's own, and returns where that of a model is.
@@ -76,7 +77,7 @@ func TestReleased(t *testing.T) {
 				t.Fatal(err)
 			}
 			logits, _ := want.Lookup("logits")
-			compare(t, out, weights.NewMemory(logits), in)
+			weightstest.Traced(t, out, weights.NewMemory(logits), in, 1e-7)
 		})
 	}
 }

@@ -53,7 +53,7 @@ func TestReference(t *testing.T) {
 		for _, n := range f.Names() {
 			if path, ok := strings.CutPrefix(n, "out."); ok {
 				want, _ := f.Floats(n)
-				weightstest.Near(t, name+": "+path, seen[path], want, 1e-5)
+				weightstest.Near(t, name+": "+path, seen[path], want, 1e-5, 0)
 				compared++
 			}
 		}
@@ -92,7 +92,7 @@ func TestOpenCLIP(t *testing.T) {
 		}
 		got := m.Encode(tensor.NewRun(tensor.Options{}), tensor.FromFloats(x, shape...)).Tokens
 		patches := slices.Concat(want[16:5*16], want[6*16:]) // of two pictures
-		weightstest.Near(t, name, got.Data(), patches, 1e-5)
+		weightstest.Near(t, name, got.Data(), patches, 1e-5, 0)
 		if s := m.Shape(); s.Tokens != 4 || s.First != 0 {
 			t.Errorf("%s: shape %+v", name, s)
 		}
@@ -137,7 +137,7 @@ func TestSizes(t *testing.T) {
 		x, shape := other.Floats(fmt.Sprintf("pixels.%d", size))
 		want, _ := other.Floats(fmt.Sprintf("out.%d", size))
 		got := at.Encode(tensor.NewRun(tensor.Options{}), tensor.FromFloats(x, shape...)).Tokens
-		weightstest.Near(t, fmt.Sprint(size, " pixels"), got.Data(), want, 1e-5)
+		weightstest.Near(t, fmt.Sprint(size, " pixels"), got.Data(), want, 1e-5, 0)
 	}
 	for _, size := range []int{6, 1 << 20} {
 		if _, err := m.At(size); err == nil {

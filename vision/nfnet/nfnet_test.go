@@ -12,6 +12,7 @@ import (
 	"dragoman/picture"
 	"dragoman/tensor"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // recorder copies what it is shown.
@@ -22,43 +23,9 @@ func (r recorder) WantsMap(string) bool                   { return false }
 func (r recorder) WantsModule(string) bool                { return true }
 func (r recorder) Map(string, *tensor.Tensor)             {}
 
-func open(t *testing.T, name string) *weights.File {
+func open(t *testing.T, name string) weightstest.Golden {
 	t.Helper()
-	f, err := weights.Open("testdata/tiny/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-func floats(t *testing.T, src weights.Source, name string) ([]float32, []int) {
-	t.Helper()
-	w, ok := src.Lookup(name)
-	if !ok {
-		t.Fatalf("%s is not in the file", name)
-	}
-	x, err := w.Float32()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x, w.Shape
-}
-
-func near(t *testing.T, name string, got, want []float32) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s: %d values, want %d", name, len(got), len(want))
-		return
-	}
-	var scale, worst float64
-	for i := range want {
-		scale = max(scale, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(want[i]-got[i])))
-	}
-	if !(worst <= 1e-5*scale) {
-		t.Errorf("%s: off by %g of %g", name, worst, scale)
-	}
+	return weightstest.Open(t, "testdata/tiny/"+name)
 }
 
 func tiny(t *testing.T) *Model {
@@ -88,15 +55,14 @@ func tiny(t *testing.T) *Model {
 // TestReference compares modules' outputs with timm's (tools/oracle/nfnet.py), for pictures of an odd size.
 func TestReference(t *testing.T) {
 	m, want := tiny(t), open(t, "expected.safetensors")
-	x, shape := floats(t, want, "pixels")
+	x, shape := want.Floats("pixels")
 	seen := recorder{}
 	out := m.Encode(tensor.NewRun(tensor.Options{Observer: seen}), tensor.FromFloats(x, shape...))
 	seen["final_act"], seen["pooled"], seen["head"] = out.Tokens.Data(), out.Pooled.Data(), out.Logits.Data()
 	compared := 0
 	for _, n := range want.Names() {
 		if path, ok := strings.CutPrefix(n, "out."); ok {
-			y, _ := floats(t, want, n)
-			near(t, path, seen[path], y)
+			want.Near(n, seen[path], 1e-5, 0)
 			compared++
 		}
 	}
@@ -118,8 +84,7 @@ func TestShape(t *testing.T) {
 	}
 	p := m.Processor()
 	pixels := p.Apply(img, nil)
-	want, _ := floats(t, open(t, "expected.safetensors"), "pixel_values")
-	near(t, "pixel_values", pixels, want)
+	open(t, "expected.safetensors").Near("pixel_values", pixels, 1e-5, 0)
 	out, s := m.Encode(tensor.NewRun(tensor.Options{}), tensor.FromFloats(pixels, 1, 3, p.Size[0], p.Size[1])), m.Shape()
 	if out.Tokens.Dim(1) != s.Tokens || out.Tokens.Dim(2) != s.Width || out.Pooled.Dim(1) != s.Pooled || out.Logits.Dim(1) != s.Classes || s.Tokens != s.Grid[0]*s.Grid[1] {
 		t.Errorf("tokens %v, pooled %v, logits %v; the shape promises %+v", out.Tokens.Shape(), out.Pooled.Shape(), out.Logits.Shape(), s)

@@ -46,7 +46,7 @@ func TestReference(t *testing.T) {
 			continue
 		}
 		want, _ := f.Floats(name)
-		weightstest.Near(t, path, seen[path], want, 1e-5)
+		weightstest.Near(t, path, seen[path], want, 1e-5, 0)
 		compared++
 	}
 	if compared != 6 {

@@ -3,6 +3,8 @@ package weightstest
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"dragoman/weights"
@@ -62,18 +64,15 @@ func (g Golden) Mask(name string) []uint8 {
 }
 
 // Near compares values with the recorded ones of a name.
-func (g Golden) Near(name string, got []float32, tolerance float64) {
+func (g Golden) Near(name string, got []float32, tolerance, rounding float64) {
 	g.t.Helper()
 	want, _ := g.Floats(name)
-	Near(g.t, name, got, want, tolerance)
+	Near(g.t, name, got, want, tolerance, rounding)
 }
 
-// rounding is what a gradient that is nothing but rounding may be off by: that of a bias of keys, since a softmax does not see what
-// all its scores have in common.
-const rounding = 1e-7
-
-// Near fails a test where the largest difference is more than tolerance of the largest value that is wanted.
-func Near(t testing.TB, name string, got, want []float32, tolerance float64) {
+// Near fails a test where the largest difference is more than tolerance of the largest value that is wanted, and rounding. That is for
+// gradients that are nothing else: of a bias of keys, since a softmax does not see what all its scores have in common.
+func Near(t testing.TB, name string, got, want []float32, tolerance, rounding float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%s: %d values, want %d", name, len(got), len(want))
@@ -81,6 +80,45 @@ func Near(t testing.TB, name string, got, want []float32, tolerance float64) {
 	}
 	if worst, scale := Distance(got, want); !(worst <= tolerance*scale+rounding) {
 		t.Errorf("%s: off by %g of %g", name, worst, scale)
+	}
+}
+
+// Traced compares what was traced with all that is wanted: gradients to a thousandth of their scale, else to 1e-4. What padding becomes is
+// nobody's concern: it is 0 in what is wanted; in's attention_mask says what is padding.
+func Traced(t testing.TB, got []weights.Tensor, want, in weights.Source, rounding float64) {
+	t.Helper()
+	padding, masked := in.Lookup("attention_mask")
+	var mask []float32
+	if masked {
+		var err error
+		if mask, err = padding.Float32(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := weights.NewMemory(got...)
+	for _, name := range want.Names() {
+		w, _ := want.Lookup(name)
+		g, ok := seen.Lookup(name)
+		if !ok {
+			t.Errorf("%s was not traced", name)
+			continue
+		}
+		x, _ := g.Float32()
+		y, err := w.Float32()
+		if err != nil || len(x) != len(y) {
+			t.Errorf("%s: %v, want %v (%v)", name, g.Shape, w.Shape, err)
+			continue
+		}
+		if masked && len(w.Shape) == 3 && slices.Equal(w.Shape[:2], padding.Shape) {
+			for i := range x {
+				x[i] *= mask[i/w.Shape[2]]
+			}
+		}
+		tolerance := 1e-4
+		if strings.HasPrefix(name, "grad.") {
+			tolerance = 1e-3
+		}
+		Near(t, name, x, y, tolerance, rounding)
 	}
 }
 
