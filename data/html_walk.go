@@ -214,7 +214,7 @@ func (w *htmlWalk) flush() {
 func (w *htmlWalk) picture(n *html.Node) {
 	var sources []string
 	add := func(s string) {
-		if s != "" && !slices.Contains(sources, s) {
+		if s != "" && len(sources) < maxSources && !slices.Contains(sources, s) {
 			sources = append(sources, s)
 		}
 	}
@@ -241,6 +241,9 @@ func (w *htmlWalk) picture(n *html.Node) {
 	w.items = append(w.items, htmlItem{sources: sources})
 }
 
+// maxSources is how many places of a picture are looked at, at most: no page that means well has more.
+const maxSources = 64
+
 // sourcesOf reads a srcset, the widest or densest first.
 func sourcesOf(set string) []string {
 	type choice struct {
@@ -248,7 +251,7 @@ func sourcesOf(set string) []string {
 		width float64
 	}
 	var choices []choice
-	for set = strings.TrimLeft(set, " \t\n\r\f,"); set != ""; set = strings.TrimLeft(set, " \t\n\r\f,") {
+	for set = strings.TrimLeft(set, " \t\n\r\f,"); set != "" && len(choices) < maxSources; set = strings.TrimLeft(set, " \t\n\r\f,") {
 		end := strings.IndexFunc(set, isSpace)
 		if end < 0 {
 			end = len(set)

@@ -83,9 +83,10 @@ func pageFrom(fields map[string]any, where string, in finder, o PageOptions) (Pa
 
 // maker puts a page together.
 type maker struct {
-	page Page
-	in   finder
-	o    PageOptions
+	page    Page
+	stretch strings.Builder // of text, behind the page's last part
+	in      finder
+	o       PageOptions
 
 	verdict *verdicts // on pictures that several pages have; nil: each is looked at for itself
 }
@@ -95,11 +96,18 @@ func (p *maker) text(s, glue string) {
 	if s = strings.ToValidUTF8(s, "\uFFFD"); s == "" {
 		return
 	}
-	if n := len(p.page.Parts); n > 0 && p.page.Parts[n-1].Media == nil {
-		p.page.Parts[n-1].Text += glue + s
-		return
+	if p.stretch.Len() > 0 {
+		p.stretch.WriteString(glue)
 	}
-	p.page.Parts = append(p.page.Parts, Part{Text: s})
+	p.stretch.WriteString(s)
+}
+
+// flush adds the stretch of text as a part.
+func (p *maker) flush() {
+	if p.stretch.Len() > 0 {
+		p.page.Parts = append(p.page.Parts, Part{Text: p.stretch.String()})
+		p.stretch.Reset()
+	}
 }
 
 // picture adds a picture behind what is there: what the document calls it, and its number in the document.
@@ -116,6 +124,7 @@ func (p *maker) picture(name any, n int) error {
 }
 
 func (p *maker) add(m *Media) {
+	p.flush()
 	m.where, m.maxPixels = p.page.Where, p.o.MaxPixels
 	p.page.Parts = append(p.page.Parts, Part{Media: m})
 }
@@ -172,6 +181,7 @@ const maxName = 200
 
 // done is the page, if there is something to learn from it.
 func (p *maker) done() (Page, error) {
+	p.flush()
 	texts, pictures := 0, 0
 	for _, part := range p.page.Parts {
 		switch {

@@ -103,7 +103,7 @@ func mmc4Pictures(fields map[string]any, sentences int) ([]mmc4Image, error) {
 
 // mmc4Picture adds a picture: the one inside the document, the file of its name, or what is at its address.
 func (p *maker) mmc4Picture(m mmc4Image) error {
-	if m.known && m.similarity < p.o.MinSimilarity {
+	if m.known && p.o.MinSimilarity != 0 && m.similarity < p.o.MinSimilarity {
 		return because(Unlike, "a similarity of %.3g is less than %.3g", m.similarity, p.o.MinSimilarity)
 	}
 	if s, ok := m.info["image_base64"].(string); ok && s != "" {

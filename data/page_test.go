@@ -163,6 +163,16 @@ func TestMMC4(t *testing.T) {
 	check(t, "with a network", allSaid(t, d)[0], "(red)|one.|(green)|two.|(green)|(green)|three. four.")
 }
 
+// TestMMC4Unlike: without a bound, a picture that is nothing like its sentence stays.
+func TestMMC4Unlike(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"r.png": string(red), "docs.jsonl": `{"text_list":["a"],"image_info":[{"image_name":"r.png","matched_text_index":0,"matched_sim":-0.2}]}`,
+	})
+	if d := mustOpenPages(t, filepath.Join(dir, "docs.jsonl"), PageOptions{}); d.Len() != 1 {
+		t.Errorf("%d pages", d.Len())
+	}
+}
+
 func TestOBELICS(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"r.png": string(red),

@@ -48,15 +48,6 @@ func (s Sampling) Pick(shown []float64) []int {
 // maxFrames bounds the frames that are chosen of a video, whatever its file says of time.
 const maxFrames = 1 << 16
 
-// IsMoving says whether a file is a GIF of more than one frame.
-func IsMoving(data []byte) bool {
-	if !isGIF(data) {
-		return false
-	}
-	frames, _ := gifFrames(data)
-	return len(frames) > 1
-}
-
 // DecodeFrames reads frames of a GIF, each as it is shown: what lies on what was there before. Of a file that does not move it is the picture.
 // Together the frames may have as many pixels as one picture.
 func DecodeFrames(data []byte, o Options, s Sampling) (out []*RGBA, err error) {
@@ -190,29 +181,28 @@ func drawGIF(data []byte, frames []gifFrame, at []int) ([]*RGBA, error) {
 	canvas := &gifCanvas{RGBA: first, background: int(all.BackgroundIndex), opaque: frames[0].transparent < 0}
 	var out []*RGBA
 	for i, img := range all.Image {
+		var before *RGBA
 		if i > 0 {
-			before := canvas.copyOf(img.Rect)
+			if frames[i].disposal > 2 {
+				before = canvas.copyOf(img.Rect)
+			}
 			canvas.draw(img, frames[i].transparent)
-			canvas.dispose(img, frames[i], before)
-		} else {
-			canvas.shown = canvas.RGBA
-			canvas.dispose(img, frames[0], nil)
 		}
 		for len(at) > 0 && at[0] == i {
-			out = append(out, canvas.shown)
+			out = append(out, &RGBA{W: canvas.W, H: canvas.H, Pix: bytes.Clone(canvas.Pix)})
 			at = at[1:]
 		}
 		if len(at) == 0 {
 			break
 		}
+		canvas.dispose(img, frames[i], before)
 	}
 	return out, nil
 }
 
 // gifCanvas is what frames are drawn on.
 type gifCanvas struct {
-	*RGBA            // as the next frame finds it
-	shown      *RGBA // as the last frame is shown
+	*RGBA
 	background int
 	opaque     bool // the first frame had no transparency, so that none shows later
 }
@@ -228,12 +218,10 @@ func (c *gifCanvas) draw(img *image.Paletted, transparent int) {
 			}
 		}
 	}
-	c.shown = c.RGBA
 }
 
-// dispose makes the canvas what the next frame finds; what is shown stays as it is.
+// dispose makes the canvas what the next frame finds.
 func (c *gifCanvas) dispose(img *image.Paletted, f gifFrame, before *RGBA) {
-	c.RGBA = &RGBA{W: c.W, H: c.H, Pix: bytes.Clone(c.Pix)}
 	r := img.Rect
 	switch {
 	case f.disposal < 2:

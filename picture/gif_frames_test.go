@@ -10,6 +10,15 @@ import (
 	"testing"
 )
 
+// isMoving says whether a file is a GIF of more than one frame.
+func isMoving(data []byte) bool {
+	if !isGIF(data) {
+		return false
+	}
+	frames, _ := gifFrames(data)
+	return len(frames) > 1
+}
+
 // TestFramesAgainstPillow compares every frame of every file with what Pillow shows: to the bit.
 func TestFramesAgainstPillow(t *testing.T) {
 	var cases []struct {
@@ -30,7 +39,7 @@ func TestFramesAgainstPillow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(frames) != len(c.SHA256) || !IsMoving(data) {
+			if len(frames) != len(c.SHA256) || !isMoving(data) {
 				t.Fatalf("%d frames, Pillow has %d", len(frames), len(c.SHA256))
 			}
 			for i, f := range frames {
@@ -97,14 +106,14 @@ func TestFrameLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err := DecodeFrames(still, Options{}, Sampling{Rate: 30, Most: 8}); err != nil || len(m) != 1 || IsMoving(still) {
+	if m, err := DecodeFrames(still, Options{}, Sampling{Rate: 30, Most: 8}); err != nil || len(m) != 1 || isMoving(still) {
 		t.Errorf("%d frames: %v", len(m), err)
 	}
 	pic, err := os.ReadFile("testdata/decode/" + pngFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err := DecodeFrames(pic, Options{}, Sampling{}); err != nil || len(m) != 1 || IsMoving(pic) {
+	if m, err := DecodeFrames(pic, Options{}, Sampling{}); err != nil || len(m) != 1 || isMoving(pic) {
 		t.Errorf("%d frames: %v", len(m), err)
 	}
 	if _, err := DecodeFrames(nil, Options{}, Sampling{}); !errors.Is(err, ErrNotPicture) {
