@@ -73,7 +73,7 @@ func (t *gating) canLearn(st *Stage) error {
 	if st.Kind == KindWords && !t.model.HasWords() {
 		return errors.New("no block stands before the first layer: model.flamingo.gated.from_first_layer")
 	}
-	if st.Kind == KindWords && slices.ContainsFunc(t.sets(st), func(s SetSpec) bool { return t.train.hasPages(s.Name) }) {
+	if st.Kind == KindWords && slices.ContainsFunc(t.sets(st), func(s SetSpec) bool { return !t.isPairs(s.Name) }) {
 		return errors.New("sets: words are learnt from pairs, not from pages")
 	}
 	for _, s := range t.sets(st) {
@@ -103,12 +103,18 @@ func (t *gating) sets(st *Stage) []SetSpec {
 	}
 	var sets []SetSpec
 	for _, s := range t.recipe.Data.Train {
+		if st.Kind == KindWords && !t.isPairs(s.set()) {
+			continue
+		}
 		if !slices.ContainsFunc(sets, func(o SetSpec) bool { return o.Name == s.set() }) {
 			sets = append(sets, SetSpec{Name: s.set(), Batch: st.Batch})
 		}
 	}
 	return sets
 }
+
+// isPairs says whether a dataset is pairs as they are, neither pages nor episodes that are made of them.
+func (t *gating) isPairs(set string) bool { return !t.train.hasPages(set) && !t.spec(set).makes() }
 
 // members are the pairs of a dataset.
 func (t *gating) members(set string) []int {

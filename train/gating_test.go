@@ -124,6 +124,8 @@ func TestFlamingoRecipeErrors(t *testing.T) {
 		"stages.1.sets=[{name: pairs}]":      "batch",
 		"model.flamingo.resampler.widht=1":   "there is no such key",
 		"data.train.1.episodes.nonce=2":      "episodes",
+		"stages.1.ridge=1":                   "does not begin with a regression",
+		"model.cut_words=true":               "nothing else",
 	} {
 		if _, err := ParseRecipe(raw, []string{setting}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", setting, err)
@@ -131,6 +133,10 @@ func TestFlamingoRecipeErrors(t *testing.T) {
 	}
 	r := tinyFlamingo(t, "stages.1.sets=[{name: paris, batch: 2}]")
 	if err := Run(context.Background(), r, Options{}); err == nil || !strings.Contains(err.Error(), "paris") {
+		t.Errorf("%v", err)
+	}
+	r = tinyFlamingo(t, "stages.0.sets=[{name: episodes, batch: 4}]")
+	if err := Run(context.Background(), r, Options{}); err == nil || !strings.Contains(err.Error(), "words are learnt from pairs") {
 		t.Errorf("%v", err)
 	}
 	r = tinyFlamingo(t, "model.flamingo.gated.from_first_layer=false", "model.flamingo.gated.cross_attn_every_n_layers=2")

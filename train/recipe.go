@@ -385,6 +385,12 @@ func (m ModelSpec) check() error {
 	if err := oneOf("model.system", cmp.Or(m.System, systemBLIP2), systemBLIP2, systemFlamingo); err != nil {
 		return err
 	}
+	if m.System == systemFlamingo {
+		known := ModelSpec{System: m.System, From: m.From, Vision: m.Vision, Language: m.Language, Flamingo: m.Flamingo}
+		if !reflect.DeepEqual(m, known) {
+			return fmt.Errorf("model: a model.system of %s is made of from, or vision, language and flamingo, and nothing else", systemFlamingo)
+		}
+	}
 	if m.System != systemFlamingo && !reflect.ValueOf(m.Flamingo).IsZero() {
 		return fmt.Errorf("model.flamingo: it belongs to model.system: %s", systemFlamingo)
 	}
@@ -433,6 +439,12 @@ func (s *Stage) check(system string) error {
 	}
 	if s.Folds != "" && (s.Kind != KindWarm || s.Ridge == 0) {
 		return errors.New("folds: it is for warm stages that begin with a regression")
+	}
+	if s.Ridge > 0 && s.Kind != KindWarm && s.Kind != KindWords {
+		return fmt.Errorf("ridge: a stage of kind %s does not begin with a regression", s.Kind)
+	}
+	if len(s.Sets) > 0 && !pages {
+		return fmt.Errorf("sets: a stage of kind %s learns from all of data.train", s.Kind)
 	}
 	for _, set := range s.Sets {
 		if set.Batch < 1 || set.Weight < 0 {
