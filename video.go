@@ -76,6 +76,9 @@ func (m *Model) framePixels(ctx context.Context, img Image) (*tensor.Tensor, err
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		if err := p.Check(f.W, f.H); err != nil {
+			return nil, fmt.Errorf("looking at %s: %w", img.name, err)
+		}
 		p.ApplyTo(values[i*p.Len():(i+1)*p.Len()], f.Flatten(m.opt.pictures.Alpha), nil)
 	}
 	return tensor.FromFloats(values, len(frames), 3, p.Size[0], p.Size[1]), nil

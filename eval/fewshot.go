@@ -108,6 +108,9 @@ func (e *fewShot) encode(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := p.Check(img.W, img.H); err != nil {
+			return err
+		}
 		p.ApplyTo(pixels, img.Flatten(p.Alpha), nil)
 		e.run.Reset()
 		e.m.EncodePictures(e.run, tensor.FromFloats(pixels, 1, 3, p.Size[0], p.Size[1]), e.raw[i*e.m.FeatureLen():])

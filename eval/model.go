@@ -330,14 +330,13 @@ func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float
 		logits := e.m.Bridge.MatchLogits(e.run, look, rows, t).Data()
 		for i, p := range part {
 			cosine := scores[int(p.image)*count+int(p.label)]
-			odds, memory := e.m.Bridge.MatchOdds(logits[2*i], logits[2*i+1], cosine), recall.Odds(int(rows[i]), labels[p.label])
-			if from := float32(e.m.Config.Extras.MatchFrom); from != 0 {
-				// The odds count the cosine already, so that what the queries say of the pair is half of what stands beside it; what is
+			queries, memory := logits[2*i+1]-logits[2*i], recall.Odds(int(rows[i]), labels[p.label])
+			if e.m.Config.Extras.MatchFrom != 0 {
+				// Where the cosine is in the odds of a match, what the queries say of a pair is half of what stands beside it; what is
 				// remembered was weighed against one cosine.
-				queries := float32(odds) - (cosine-from)/temperature
 				known[p] = weight*(queries/2+float32(memory)) + cosine/temperature
 			} else {
-				known[p] = weight*logMatch(odds+memory) + cosine/temperature
+				known[p] = weight*logMatch(float64(queries)+memory) + cosine/temperature
 			}
 		}
 		e.o.Progress(min(from+batch, len(pairs)), len(pairs))

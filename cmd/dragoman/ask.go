@@ -138,6 +138,7 @@ func (c *cli) askLike(cmd *cobra.Command, args []string, question string, images
 		if err != nil {
 			return err
 		}
+		c.noteNothing(name, text)
 		shown := make([]string, len(text.Shown))
 		for i, k := range text.Shown {
 			shown[i] = names[k]

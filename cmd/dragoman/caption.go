@@ -48,11 +48,16 @@ func (c *cli) textForImages(cmd *cobra.Command, args []string, images *imageFlag
 	})
 }
 
+// noteNothing says so where a model said nothing: an empty line says little by itself.
+func (c *cli) noteNothing(name string, text *dragoman.Text) {
+	if text.Text == "" && !c.json {
+		c.note("%s: the model ended before it said anything (--min-tokens has it say something)", name)
+	}
+}
+
 // emitText writes what a model said about a picture.
 func (c *cli) emitText(name string, text *dragoman.Text) error {
-	if text.Text == "" && !c.json { // an empty line says little by itself
-		c.note("%s: the model ended before it said anything: --shot shows it what to say, --min-tokens has it say something", name)
-	}
+	c.noteNothing(name, text)
 	return c.emit(struct {
 		Image string `json:"image,omitempty"`
 		*dragoman.Text

@@ -60,7 +60,7 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		if forgetting {
 			return c.forget(cmd, args, picture, windows)
 		}
-		wanted, err := parseWhere(where)
+		wanted, err := parseWhere("--where", where)
 		if err != nil {
 			return err
 		}
@@ -138,13 +138,13 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 	return cmd
 }
 
-// parseWhere reads FIELD=VALUE settings.
-func parseWhere(settings []string) (data.Where, error) {
+// parseWhere reads FIELD=VALUE settings of a flag.
+func parseWhere(flag string, settings []string) (data.Where, error) {
 	wanted := data.Where{}
 	for _, s := range settings {
 		field, value, ok := strings.Cut(s, "=")
 		if !ok || field == "" {
-			return nil, usagef("--where must be FIELD=VALUE: %s", s)
+			return nil, usagef("%s must be FIELD=VALUE: %s", flag, s)
 		}
 		wanted[field] = value
 	}

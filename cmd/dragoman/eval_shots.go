@@ -54,6 +54,8 @@ func (s *shotFlags) check(c *cli) error {
 		return usagef("--examples must be random or similar: %s", s.examples)
 	case s.fixed && s.examples == "similar":
 		return usagef("--same-examples excludes --examples similar")
+	case s.support.features != "" && s.examples != "similar":
+		return usagef("--features is about --examples similar")
 	case s.classes && len(s.generate.Choices) > 0:
 		return usagef("--classes excludes --choices, --choice and --choices-file")
 	case len(s.counts) == 0:
@@ -83,7 +85,7 @@ func (s *shotFlags) check(c *cli) error {
 func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []string, wanted data.Where, name string, o eval.Options, said string) error {
 	var support []eval.Item
 	if s.support.path != "" {
-		only, err := parseWhere(s.support.where)
+		only, err := parseWhere("--support-where", s.support.where)
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 	f.IntVar(&o.MaxPixels, "max-pixels", picture.DefaultMaxPixels, "refuse pictures of more pixels")
 	f.BoolVar(&c.allowNet, "allow-net", false, "read pictures from http and https addresses too")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
-		wanted, err := parseWhere(where)
+		wanted, err := parseWhere("--where", where)
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ const maxShots = 1 << 12
 // supportRows reads the examples: of several texts the first, and where a row has no question of its own, the given one;
 // names tells their pictures apart. The data must stay open while they are used.
 func supportRows(f *supportFlags, question string) (shots []dragoman.Shot, names []string, set data.Dataset, err error) {
-	wanted, err := parseWhere(f.where)
+	wanted, err := parseWhere("--support-where", f.where)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"dragoman/kernel"
@@ -148,11 +147,10 @@ func part(name string) string {
 
 // openTokenizer reads the directory's tokenizer, where there is one: pixels, or ids, can do without.
 func (m *Model) openTokenizer(files model.Files) error {
-	found := slices.ContainsFunc([]string{"tokenizer.json", "vocab.json"}, files.Has)
-	if !found {
+	t, err := files.Tokenizer()
+	if errors.Is(err, tokenizer.ErrNoFiles) {
 		return nil
 	}
-	t, err := files.Tokenizer()
 	if err != nil {
 		return err
 	}

@@ -203,8 +203,12 @@ func (m *Model) resize(size int) error {
 	if err != nil {
 		return err
 	}
-	m.Vision, m.processor.Size = other, [2]int{size, size}
-	return nil
+	m.Vision = other
+	m.processor.SetSize(size)
+	if m.own != nil {
+		m.own.groups, err = m.own.config.groups(other.Shape())
+	}
+	return err
 }
 
 // weights opens a checkpoint that is closed with the model.

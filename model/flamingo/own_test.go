@@ -98,6 +98,27 @@ func TestPageLoss(t *testing.T) {
 	weightstest.Traced(t, out, want, in, 1e-7)
 }
 
+// TestPictureIDs: what a page begins with, be it the tokenizer's own beginning or another token, is no part of a picture.
+func TestPictureIDs(t *testing.T) {
+	shape := pageShape
+	m := assembled(t, shape)
+	shape.Begin = endOfChunk                             // not the token that the tokenizer begins with
+	for _, m := range []*Model{m, assembled(t, shape)} { // the tokenizer begins with nothing; pages begin with a token
+		page, err := m.Encode([]Part{{Picture: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, begin := m.PictureIDs()
+		want := ids
+		if begin >= 0 {
+			want = append([]int32{begin}, ids...)
+		}
+		if len(ids) != 1 || !slices.Equal(page, want) || (begin >= 0) != (m.own.config.Begin != "") {
+			t.Errorf("a page of a picture is %v, the picture %v behind %d", page, ids, begin)
+		}
+	}
+}
+
 // TestSaved checks that what was put together, saved and opened again is the same, and that converting it keeps what it says nearly.
 func TestSaved(t *testing.T) {
 	m := assembled(t, pageShape)

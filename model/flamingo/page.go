@@ -103,7 +103,7 @@ func (m *Model) TextOnly() int { return m.dialect.textOnly() }
 // PictureIDs are the tokens of a picture, and the token that a page begins with (−1: none).
 func (m *Model) PictureIDs() (ids []int32, begin int32) {
 	ids, _ = m.Encode([]Part{{Picture: true}})
-	if begin = m.Tokenizer.Special().BOS; begin >= 0 && len(ids) > 0 && ids[0] == begin {
+	if _, _, begin = m.PageTokens(); begin >= 0 && len(ids) > 0 && ids[0] == begin {
 		return ids[1:], begin
 	}
 	return ids, -1
