@@ -48,3 +48,69 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParquet gives the bytes to the reader of columns, as pairs.
+func FuzzParquet(f *testing.F) {
+	whole, err := os.ReadFile("testdata/hf.parquet")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "data.parquet")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range []Options{{MaxPixels: 1 << 12}, {TextKey: "id", ImageKey: "caption"}} {
+			d, err := Open(path, o)
+			if err != nil {
+				if strings.Contains(err.Error(), "\n") {
+					t.Fatalf("%q", err)
+				}
+				continue
+			}
+			for i := range min(d.Len(), 100) {
+				row, err := d.Row(i)
+				if err == nil {
+					_, err = row.Decode()
+				}
+				if err != nil && (!strings.HasPrefix(err.Error(), path) || strings.Contains(err.Error(), "\n")) {
+					t.Fatalf("%q", err)
+				}
+			}
+			d.Close()
+		}
+	})
+}
+
+// FuzzShard gives the bytes to the reader of shards, as pages.
+func FuzzShard(f *testing.F) {
+	page := `{"parts":[{"text":"a"},{"image":"0.png"},{"video":"v.gif"}]}`
+	f.Add(shardOf(f, "k.json", page, "k.0.png", string(red), "k.v.gif", "GIF89a"))
+	f.Add(shardOf(f, "d/k.json", `{"texts":["a",null],"images":[null,"http://x/y.png"]}`, "d/k.0.png", string(red), "../b.png", "y", "j.png", ""))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "s.tar")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range []PageOptions{{MaxPixels: 1 << 12}, {Lenient: true, MinSide: 2, MaxAspect: 2, MaxPixels: 1 << 12}} {
+			d, err := OpenPages(path, o)
+			if err != nil {
+				if strings.Contains(err.Error(), "\n") {
+					t.Fatalf("%q", err)
+				}
+				continue
+			}
+			for i := range d.Len() {
+				p, err := d.Page(i)
+				soundPage(t, p, err)
+				for _, part := range p.Parts {
+					if part.Media != nil {
+						_ = part.Media.check()
+					}
+				}
+			}
+			d.Close()
+		}
+	})
+}
