@@ -66,7 +66,8 @@ func WithImageSize(size int) Option { return func(o *options) { o.imageSize = si
 // contradict its encoder.
 func WithPixels() Option { return func(o *options) { o.pixels = true } }
 
-// WithExtra names a safetensors file in which tensors are looked for that the model's own files lack.
+// WithExtra names a safetensors file in which tensors are looked for that the files of a BLIP-2 or an InstructBLIP lack. Any other model is
+// refused with it.
 func WithExtra(path string) Option { return func(o *options) { o.extra = path } }
 
 // WithMemory sets how many bytes of memory a model's weights may take: a larger one is refused before it is read. Without it that is
@@ -130,15 +131,20 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	}
 	m := &Model{opt: o, compute: compute}
 	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize, Pixels: o.pixels}
-	if flamingo.Is(path) {
+	pages, pair := flamingo.Is(path), clip.IsDir(path)
+	alone := !pages && !pair && path != builtinPrefix && blip2.IsLanguage(path)
+	if o.extra != "" && (pages || pair || alone) {
+		return nil, fmt.Errorf("opening a model: %s: tensors from another file are for a BLIP-2 or an InstructBLIP, and this is neither", path)
+	}
+	if pages {
 		if err := m.openPages(path, flamingo.Options{Precision: store, Room: o.room(), ImageSize: o.imageSize, Gradients: trainable, Finite: o.finite}); err != nil {
 			return nil, err
 		}
-	} else if clip.IsDir(path) {
+	} else if pair {
 		if err := m.openPair(path, store, trainable); err != nil {
 			return nil, err
 		}
-	} else if path != builtinPrefix && blip2.IsLanguage(path) {
+	} else if alone {
 		if m.system, err = blip2.OpenLanguage(path, bo); err != nil {
 			return nil, err
 		}

@@ -17,7 +17,7 @@ func (m *Model) openPair(path string, store blip2.Precision, gradients bool) err
 	if m.opt.imageSize > 0 {
 		return fmt.Errorf("opening a model: %s: pictures of another size: its encoder reads its own alone", path)
 	}
-	pair, err := clip.Open(path, clip.Options{Store: store.Store, Gradients: gradients, Finite: m.opt.finite, Pixels: m.opt.pixels})
+	pair, err := clip.Open(path, clip.Options{Precision: store, Room: m.opt.room(), Gradients: gradients, Finite: m.opt.finite, Pixels: m.opt.pixels})
 	if err != nil {
 		return err
 	}

@@ -45,13 +45,16 @@ about, and refuse an example that moves.`,
 	choices := choiceFlagsOf(cmd, g)
 	support := supportFlagsOf(cmd)
 	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
-	cmd.Args = func(_ *cobra.Command, args []string) error {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		given := len(shots) > 0 || shotsFile != ""
 		examples := given || support.path != ""
 		switch {
 		case page != "" && (examples || g.Prompt != "" || len(args) > 0):
 			return usagef("--page is all there is to read: it excludes pictures, a question, --prompt, --shot, --shots and --support")
+		case !examples && g.Permutations > 1:
+			return usagef("--permutations is about the order of examples, and there are none: --shot, --shots or --support")
 		case page != "":
+			return unused(cmd, "is about examples, and --page has all that is read", "shots-n", "support-where", "features")
 		case examples && g.Prompt != "":
 			return usagef("--prompt excludes --shot, --shots and --support: --page writes pictures and text in any order")
 		case given && support.path != "":

@@ -28,6 +28,16 @@ func (u *usage) Unwrap() error { return u.error }
 
 func usagef(format string, args ...any) error { return &usage{fmt.Errorf(format, args...)} }
 
+// unused refuses options that the call gives and that would do nothing; why goes on behind the option's name.
+func unused(cmd *cobra.Command, why string, names ...string) error {
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s %s", name, why)
+		}
+	}
+	return nil
+}
+
 // errReported says that something failed and that every failure has been shown already.
 var errReported = errors.New("some items failed")
 

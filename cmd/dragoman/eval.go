@@ -15,6 +15,9 @@ import (
 	"dragoman/picture"
 )
 
+// pairFlagNames are the options that are about pairs, whatever the model.
+var pairFlagNames = []string{"where", "labels", "rerank", "max-tokens", "min-tokens", "beams", "length-penalty", "no-captions", "name", "said"}
+
 func (c *cli) evalCommand() *cobra.Command {
 	var where, labels []string
 	var said, name, picture string
@@ -58,7 +61,13 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 	shots := shotFlagsOf(cmd)
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		if forgetting {
+			if err := unused(cmd, "is about pairs, and --forgetting reads texts", append(pairFlagNames, shotFlagNames...)...); err != nil {
+				return err
+			}
 			return c.forget(cmd, args, picture, windows)
+		}
+		if err := unused(cmd, "is about --forgetting, which is not given", "image", "window", "stride"); err != nil {
+			return err
 		}
 		wanted, err := parseWhere("--where", where)
 		if err != nil {
@@ -66,6 +75,11 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		}
 		if o.Rerank < 0 || o.MaxTokens < 1 {
 			return usagef("--rerank must not be negative, and --max-tokens at least 1")
+		}
+		if o.NoCaptions {
+			if err := unused(cmd, "is about captions: --no-captions asks for none", "max-tokens", "min-tokens", "beams", "length-penalty", "said"); err != nil {
+				return err
+			}
 		}
 		if g := o.Generate; g.Beams < 1 || g.Beams > 64 || g.MinTokens < 0 || g.MinTokens > o.MaxTokens {
 			return usagef("--beams must be from 1 to 64, and --min-tokens from 0 to --max-tokens")

@@ -27,7 +27,8 @@ func (c *cli) inspectCommand() *cobra.Command {
 		Long: `For one picture: NAME.inspect.html, a page that needs no other file (the picture, each query's map on it, layer by layer,
 the words its output is nearest to, the caption without it), and NAME.inspect.png, the same maps side by side; on standard
 output a line a query. For several pictures or a folder: the averages, a line a query: how often the caption changes without it,
-over how many cells it reads, how alike its output is to the others', and how many directions all outputs use.
+over how many cells it reads, how alike its output is to the others', and how many directions all outputs use; and, where --out is
+given, the page of each picture, too.
 
 Of a model that reads pages (IDEFICS, OpenFlamingo) the queries are the resampler's latents, and besides there is how far each gate into
 the language model is open. --page shows which picture each token of a page looks at.`,
@@ -57,6 +58,19 @@ the language model is open. --page shows which picture each token of a page look
 		if words < 0 || words > 100 {
 			return usagef("--words must be from 0 to 100: %d", words)
 		}
+		many := len(args) > 1 || len(args) == 1 && isMany(args[0])
+		switch {
+		case page != "":
+			err = unused(cmd, "is about the queries that look at one picture, and --page about the tokens of a page", "npy", "words", "without")
+		case many && !cmd.Flags().Changed("out"):
+			out, words = "", 0
+			err = unused(cmd, "is about one picture, or the pages that --out writes", "npy", "words")
+		case many:
+			err = unused(cmd, "is about one picture", "npy")
+		}
+		if err != nil {
+			return err
+		}
 		m, err := c.open(images)
 		if err != nil {
 			return err
@@ -65,14 +79,16 @@ the language model is open. --page shows which picture each token of a page look
 		if page != "" {
 			return c.inspectPage(cmd.Context(), m, page, out, o)
 		}
-		many := len(args) > 1
-		if !many {
-			info, err := os.Stat(args[0])
-			many = err == nil && info.IsDir() || strings.ContainsAny(args[0], "*?[")
+		if m.ReadsPages() {
+			if err := unused(cmd, "is about queries that stand for words, and the latents of this model do not", "words", "without"); err != nil {
+				return err
+			}
 		}
+		look := looks{c: c, m: m, decoding: o, folder: out}
+		wanted := dragoman.InspectOptions{Words: words, Without: without}
 		if !many {
 			return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
-				in, err := m.Inspect(cmd.Context(), img, dragoman.InspectOptions{Words: words, Without: without})
+				in, err := m.Inspect(cmd.Context(), img, wanted)
 				if err != nil {
 					return err
 				}
@@ -81,26 +97,24 @@ the language model is open. --page shows which picture each token of a page look
 						return err
 					}
 				}
-				if out != "" {
-					decoded, err := img.Decode(o)
-					if err != nil {
-						return err
-					}
-					if err := c.writeLook(out, name, in, m.Fit(decoded)); err != nil {
-						return err
-					}
+				if err := look.write(name, img, in); err != nil {
+					return err
 				}
 				return c.emit(in, describe(in))
 			})
 		}
 		var average inspect.Average
 		err = c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
-			in, err := m.Inspect(cmd.Context(), img, dragoman.InspectOptions{Without: without})
-			if err == nil {
-				average.Add(in)
-				c.progress("%d pictures, the last: %s", average.Pictures, name)
+			in, err := m.Inspect(cmd.Context(), img, wanted)
+			if err != nil {
+				return err
 			}
-			return err
+			if len(in.Layers) == 0 {
+				return fmt.Errorf("inspecting: %s: %w that averages are of: learned queries that look at pictures", name, dragoman.ErrNoPart)
+			}
+			average.Add(in)
+			c.progress("%d pictures, the last: %s", average.Pictures, name)
+			return look.write(name, img, in)
 		})
 		c.progressDone()
 		if average.Pictures == 0 {
@@ -110,6 +124,12 @@ the language model is open. --page shows which picture each token of a page look
 		return errors.Join(c.emit(average, describeAverage(&average)), err)
 	})
 	return cmd
+}
+
+// isMany says whether an argument names pictures, not a picture.
+func isMany(arg string) bool {
+	info, err := os.Stat(arg)
+	return err == nil && info.IsDir() || err != nil && strings.ContainsAny(arg, "*?[")
 }
 
 // lookPath is what a page about a file is called, without its ending, in a folder that is there then.
@@ -124,20 +144,42 @@ func lookPath(dir, name string) (string, error) {
 	return filepath.Join(dir, base+".inspect"), nil
 }
 
-// writeLook writes the page and the sheet of one picture.
-func (c *cli) writeLook(dir, name string, in *dragoman.Inspection, img *picture.Image) error {
-	path, err := lookPath(dir, name)
+// looks writes what was seen inside while pictures were read.
+type looks struct {
+	c        *cli
+	m        *dragoman.Model
+	decoding picture.Options
+	folder   string         // "": nothing is written
+	written  map[string]int // how often a name was used
+}
+
+// write writes the page and the sheet of one picture. Pictures of the same name, out of several folders, are numbered.
+func (l *looks) write(name string, img dragoman.Image, in *dragoman.Inspection) error {
+	if l.folder == "" {
+		return nil
+	}
+	decoded, err := img.Decode(l.decoding)
 	if err != nil {
 		return err
 	}
-	page, sheet := path+".html", path+".png"
-	if err := atomicfile.WriteFile(page, func(w io.Writer) error { return inspect.WriteHTML(w, in, img) }); err != nil {
+	path, err := lookPath(l.folder, name)
+	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(sheet, inspect.Sheet(in, img).WritePNG); err != nil {
+	if l.written == nil {
+		l.written = map[string]int{}
+	}
+	if l.written[path]++; l.written[path] > 1 {
+		path = fmt.Sprintf("%s-%d", path, l.written[path])
+	}
+	page, sheet, shown := path+".html", path+".png", l.m.Fit(decoded)
+	if err := atomicfile.WriteFile(page, func(w io.Writer) error { return inspect.WriteHTML(w, in, shown) }); err != nil {
 		return err
 	}
-	c.note("%s\n%s", page, sheet)
+	if err := atomicfile.WriteFile(sheet, inspect.Sheet(in, shown).WritePNG); err != nil {
+		return err
+	}
+	l.c.note("%s\n%s", page, sheet)
 	return nil
 }
 

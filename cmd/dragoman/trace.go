@@ -45,6 +45,9 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case list:
+			if err := unused(cmd, "is about a pass: --list shows what one can give", "inputs", "image", "prompt", "select", "grad", "head", "loss", "out"); err != nil {
+				return err
+			}
 		case out == "":
 			return usagef("trace needs --out FILE.safetensors, or --list")
 		case inputs == "" && len(images) == 0 && prompt == "":

@@ -34,12 +34,29 @@ type Model struct {
 
 // Options say how a model is opened.
 type Options struct {
-	// Store says what a matrix is stored as (nil: as the checkpoint has it); it is asked under the names vision_model.… and, for the
-	// text side, language_model.…
-	Store     func(t weights.Tensor) (d kernel.DType, convert bool)
-	Gradients bool // all tensors are parameters, to see their gradients
-	Finite    bool // a NaN or an infinity in the checkpoint is an error
-	Pixels    bool // the model is given pixel values: a processor that contradicts the encoder does not matter
+	Precision model.Precision // what matrices are rounded to: it is asked under the names vision_model.… and, for the text side, language_model.…
+	Room      model.Room      // what the weights have to fit into
+	Gradients bool            // all tensors are parameters, to see their gradients
+	Finite    bool            // a NaN or an infinity in the checkpoint is an error
+	Pixels    bool            // the model is given pixel values: a processor that contradicts the encoder does not matter
+}
+
+// store is what a tensor is stored as.
+func (o Options) store(t weights.Tensor) (kernel.DType, bool) {
+	t.Name = part(t.Name)
+	return o.Precision.Store(t)
+}
+
+// fits refuses tensors that are larger than the memory.
+func (o Options) fits(src weights.Source) error {
+	var all []weights.Tensor
+	for _, name := range src.Names() {
+		if t, ok := src.Lookup(name); ok {
+			t.Name = part(name)
+			all = append(all, t)
+		}
+	}
+	return o.Room.Fits(all, o.Precision, o.Gradients)
 }
 
 // IsDir says whether a directory is that of a CLIP: transformers' or open_clip's.
@@ -66,14 +83,10 @@ func (m *Model) bind(files model.Files, opt Options) error {
 	if err != nil {
 		return err
 	}
-	o := nn.BuilderOptions{Finite: opt.Finite}
-	if opt.Store != nil {
-		o.Store = func(t weights.Tensor) (kernel.DType, bool) {
-			t.Name = part(t.Name)
-			return opt.Store(t)
-		}
+	if err := opt.fits(src); err != nil {
+		return err
 	}
-	b := nn.NewBuilder(src, o).Trainable(opt.Gradients)
+	b := nn.NewBuilder(src, nn.BuilderOptions{Finite: opt.Finite, Store: opt.store}).Trainable(opt.Gradients)
 	c := m.Config
 	project := func(name string, in int) *tensor.Tensor { return b.Tensor(name, nn.Init{}, c.Width, in) }
 	if c.Vision != nil {
@@ -134,7 +147,7 @@ func (m *Model) weights(files model.Files, name string) (weights.Source, error) 
 	return f, nil
 }
 
-// part is what a tensor is to Options.Store.
+// part is what a tensor is to Options.Precision.
 func part(name string) string {
 	if inner, ok := strings.CutPrefix(name, "text_model."); ok {
 		if inner == "embeddings.token_embedding.weight" {

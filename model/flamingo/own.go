@@ -107,10 +107,21 @@ func (m *Model) openOwn(raw []byte, files model.Files, opt Options) error {
 // bindOwn binds the frozen parts of the configuration and, from src, the bridge.
 func (m *Model) bindOwn(files model.Files, src weights.Source, bind nn.BuilderOptions, opt Options) error {
 	o := m.own
-	if err := m.openEncoder(files, opt); err != nil {
+	look, err := m.part(o.config.Vision, files, "vision_config", visionBelow)
+	if err != nil {
 		return err
 	}
-	base, kind, err := m.openLanguage(files, opt)
+	words, err := m.part(o.config.Language, files, "text_config", languageOf+".")
+	if err != nil {
+		return err
+	}
+	if err := opt.fits(openFlamingoPart, weights.Below(weights.Prefix(look.src, visionBelow), visionBelow), words.src, src); err != nil {
+		return err
+	}
+	if err := m.openEncoder(look, opt); err != nil {
+		return err
+	}
+	base, kind, err := m.openLanguage(words, files, opt)
 	if err != nil {
 		return err
 	}
@@ -197,67 +208,65 @@ func (m *Model) startWords() {
 	}
 }
 
-// part opens the checkpoint of a frozen part, whose tensors then begin with below.
-func (m *Model) part(p model.Part, files model.Files, what, below string) (src weights.Source, f *weights.File, at string, err error) {
-	if at, err = p.Weights(); err != nil {
-		return nil, nil, "", err
-	}
-	if at == "" {
-		return nil, nil, "", fmt.Errorf("config.json: %s: it names no weights", what)
-	}
-	if at, err = files.Locate(at); err != nil {
-		return nil, nil, "", fmt.Errorf("%s: %w", what, err)
-	}
-	if f, err = m.weights(files, at); err != nil {
-		return nil, nil, "", fmt.Errorf("%s: %w", what, err)
-	}
-	m.own.frozen = append(m.own.frozen, f)
-	src = f
-	if len(weights.Prefix(src, below).Names()) == 0 {
-		src = weights.Below(src, below)
-	}
-	return src, f, at, nil
+// standing is the checkpoint of a frozen part.
+type standing struct {
+	src  weights.Source // its tensors, whose names begin as those of the part do
+	file *weights.File
+	at   string
 }
 
-func (m *Model) openEncoder(files model.Files, opt Options) error {
-	c := m.own.config.Vision
-	src, _, _, err := m.part(c, files, "vision_config", visionBelow)
-	if err != nil {
+// part opens the checkpoint of a frozen part, whose tensors then begin with below.
+func (m *Model) part(p model.Part, files model.Files, what, below string) (s standing, err error) {
+	if s.at, err = p.Weights(); err != nil {
+		return s, err
+	}
+	if s.at == "" {
+		return s, fmt.Errorf("config.json: %s: it names no weights", what)
+	}
+	if s.at, err = files.Locate(s.at); err != nil {
+		return s, fmt.Errorf("%s: %w", what, err)
+	}
+	if s.file, err = m.weights(files, s.at); err != nil {
+		return s, fmt.Errorf("%s: %w", what, err)
+	}
+	m.own.frozen = append(m.own.frozen, s.file)
+	s.src = s.file
+	if len(weights.Prefix(s.src, below).Names()) == 0 {
+		s.src = weights.Below(s.src, below)
+	}
+	return s, nil
+}
+
+func (m *Model) openEncoder(p standing, opt Options) (err error) {
+	b := nn.NewBuilder(p.src, opt.bind(openFlamingoPart)).Sub(model.VisionModule)
+	if m.Vision, err = model.BindVision(b, m.own.config.Vision); err != nil {
 		return err
 	}
-	b := nn.NewBuilder(src, opt.bind(openFlamingoPart)).Sub(model.VisionModule)
-	if m.Vision, err = model.BindVision(b, c); err != nil {
-		return err
-	}
-	m.own.encoder = weights.Prefix(src, visionBelow)
+	m.own.encoder = weights.Prefix(p.src, visionBelow)
 	return b.Err()
 }
 
 // openLanguage opens the language model and its tokenizer; kind is its model type.
-func (m *Model) openLanguage(files model.Files, opt Options) (base language.Model, kind string, err error) {
+func (m *Model) openLanguage(p standing, files model.Files, opt Options) (base language.Model, kind string, err error) {
 	c := m.own.config.Language
-	src, f, at, err := m.part(c, files, "text_config", languageOf+".")
-	if err != nil {
-		return nil, "", err
-	}
-	m.own.language = src
+	m.own.language = p.src
 	bind := opt.bind(openFlamingoPart)
-	if f.Format == weights.GGUF {
-		if base, err = llama.FromGGUF(f, languageOf, bind); err != nil {
+	if p.file.Format == weights.GGUF {
+		if base, err = llama.FromGGUF(p.file, languageOf, bind); err != nil {
 			return nil, "", err
 		}
-		m.Tokenizer, err = tokenizer.FromGGUF(f.Meta)
+		m.Tokenizer, err = tokenizer.FromGGUF(p.file.Meta)
 		return base, model.Llama, err
 	}
 	if _, ok := layersOf[c.Type]; !ok {
 		return nil, "", fmt.Errorf("text_config: a language model of type %q takes no gated blocks here", c.Type)
 	}
-	folder := files.Below(at)
+	folder := files.Below(p.at)
 	g, err := model.ReadGeneration(folder)
 	if err != nil {
 		return nil, "", err
 	}
-	b := nn.NewBuilder(src, bind)
+	b := nn.NewBuilder(p.src, bind)
 	if base, err = model.BindLanguage(b.Sub(languageOf), c.Type, c.JSON, g); err != nil {
 		return nil, "", err
 	}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	clipFolder = "../../model/clip/testdata/clip"
+	plain      = "../../model/flamingo/testdata/idefics-plain" // its text looks at the encoder's features themselves
+)
+
+// TestUnusedFlags: an option that would do nothing is refused, by its name, before anything is opened.
+func TestUnusedFlags(t *testing.T) {
+	for _, args := range []string{
+		"inspect --words 3 a.png b.png", "inspect --npy x.npy a.png b.png --out x", "inspect --npy x.npy ../../recipes/tiny/pictures",
+		"inspect --page page.json --npy x.npy", "inspect --page page.json --words 3", "inspect --page page.json --without=false",
+		"ask --page page.json --shots-n 3", "ask --page page.json --support-where a=b", "ask --page page.json --features x.safetensors",
+		"ask --page page.json --choices a,b --permutations 3", "ask --choices a,b --permutations 3 a.png what",
+		"eval --forgetting --beams 3 text.txt", "eval --forgetting --where a=b text.txt", "eval --forgetting --said x text.txt",
+		"eval --forgetting --shots-n 0 text.txt", "eval --forgetting --choices a,b text.txt", "eval --window 32 pairs.jsonl", "eval --image a.png pairs.jsonl",
+		"eval --no-captions --said x pairs.jsonl", "eval --no-captions --max-tokens 3 pairs.jsonl",
+		"trace --list --out x.safetensors", "trace --list --head itm",
+	} {
+		fields := strings.Fields(args)
+		status, out, errs := call(t, append(fields, "--model", "/does/not/exist")...)
+		named := false
+		for _, f := range fields {
+			f, _, _ = strings.Cut(f, "=")
+			named = named || strings.HasPrefix(f, "--") && strings.HasPrefix(errs, "dragoman: "+f+" ")
+		}
+		if status != exitUsage || out != "" || !named {
+			t.Errorf("%s: %d: %s%s", args, status, out, errs)
+		}
+	}
+	if status, _, errs := call(t, "inspect", "--model", idefics, "--words", "3", photo); status != exitUsage || !strings.HasPrefix(errs, "dragoman: --words ") {
+		t.Errorf("words of latents: %d: %s", status, errs)
+	}
+}
+
+// TestMemoryOfEveryModel: each kind of model heeds --memory; --extra is refused where nothing reads it.
+func TestMemoryOfEveryModel(t *testing.T) {
+	for _, model := range []string{clipFolder, idefics, "mini", "mini-flamingo"} {
+		if status, _, errs := call(t, "embed", "--model", model, "--memory", "1k", photo); status != exitFailed || !strings.Contains(errs, "the limit that was set") {
+			t.Errorf("%s: %d: %s", model, status, errs)
+		}
+	}
+	for _, model := range []string{clipFolder, idefics, "../../language/llama/testdata/tiny"} {
+		if status, _, errs := call(t, "trace", "--list", "--model", model, "--extra", "../../testdata/blip2-opt/model.safetensors"); status != exitFailed || !strings.Contains(errs, "tensors from another file") {
+			t.Errorf("%s: %d: %s", model, status, errs)
+		}
+	}
+}
+
+// TestInspectMany averages over pictures, writes their pages where it is asked to, and says so where nothing looks at them.
+func TestInspectMany(t *testing.T) {
+	dir := t.TempDir()
+	if status, out, errs := call(t, "inspect", "-q", "--model", idefics, "--out", dir, photo, photo); status != exitDone || !strings.HasPrefix(out, "2 pictures, 3 queries") {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+	for _, name := range []string{"picture.inspect.html", "picture.inspect-2.html", "picture.inspect-2.png"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if status, out, errs := call(t, "inspect", "--model", plain, photo, photo); status != exitFailed || out != "" || strings.Count(errs, "learned queries") != 2 {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+}
