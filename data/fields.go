@@ -30,7 +30,7 @@ func rowFrom(fields map[string]any, where, dir string, o Options) (Row, error) {
 	if err != nil {
 		return Row{}, fmt.Errorf("no picture: %w", err)
 	}
-	img, err := imageFrom(value, dir)
+	img, err := imageFrom(value, dir, nil)
 	if err != nil {
 		return Row{}, fmt.Errorf("%s: %w", key, err)
 	}
@@ -138,46 +138,45 @@ func tagsFrom(v any) ([]string, error) {
 	return stringsFrom(v)
 }
 
-// imageFrom reads how a record names its picture: a path, a data: URL, or an object with bytes (base64) or a path.
-func imageFrom(v any, dir string) (image, error) {
-	switch v := v.(type) {
+// imageFrom reads how a record names its picture: a path, a data: URL, or an object with bytes (base64) or a path. A picture inside stays in
+// the record, if it is given.
+func imageFrom(v any, dir string, in *record) (image, error) {
+	switch v := plainName(v).(type) {
 	case string:
 		switch {
 		case v == "":
 			return nil, errors.New("the path is empty")
 		case strings.HasPrefix(v, "data:"):
-			return inlineURL(v)
-		case strings.HasPrefix(v, "http://"), strings.HasPrefix(v, "https://"):
+			return inlineURL(v, in)
+		case isAddress(v):
 			return nil, fmt.Errorf("addresses on the network are not read: %.100q", v)
 		}
 		return fileOnDisk(v, dir)
 	case []byte:
 		return inMemory(v), nil
 	case map[string]any:
-		if b, ok := v["bytes"].([]byte); ok {
+		switch b := v["bytes"].(type) {
+		case []byte:
 			return inMemory(b), nil
-		}
-		if b, ok := v["bytes"].(string); ok {
-			data, err := base64.StdEncoding.DecodeString(b)
+		case string:
+			img, err := in.keep(b, base64.StdEncoding.DecodeString)
 			if err != nil {
 				return nil, fmt.Errorf("bytes: %w", err)
 			}
-			return inMemory(data), nil
+			return img, nil
 		}
-		if p, ok := v["path"].(string); ok && p != "" {
-			return fileOnDisk(p, dir)
-		}
+		return nil, fmt.Errorf("bytes is %T, not base64", v["bytes"])
+	case nil:
 		return nil, errors.New("has neither bytes nor path")
 	}
 	return nil, fmt.Errorf("is %T, not a path", v)
 }
 
-func inlineURL(s string) (image, error) {
+func inlineURL(s string, in *record) (image, error) {
 	if !strings.Contains(s, ",") {
 		return nil, errors.New("data URL without a comma")
 	}
-	data, err := picture.DataURL(s)
-	return inMemory(data), err
+	return in.keep(s, picture.DataURL)
 }
 
 // image is where a picture is.

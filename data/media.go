@@ -95,18 +95,13 @@ func (m *Media) sample(s picture.Sampling) ([]*picture.RGBA, error) {
 	return picture.DecodeFrames(b, m.options(), s)
 }
 
-// check decodes all that there is, two frames at a time: the first, and another that must be of its size.
+// check decodes all that there is, each frame once.
 func (m *Media) check() error {
-	if m.folder == "" {
-		_, err := m.Frames(picture.Sampling{Most: 1}) // a GIF is decoded to its end all the same
-		return err
+	if m.folder != "" {
+		return picture.CheckFrames(m.frames, m.options())
 	}
-	for _, f := range m.frames {
-		if _, err := picture.OpenFrames([]string{m.frames[0], f}, m.rate, m.options(), picture.Sampling{}); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := m.Frames(picture.Sampling{Most: 1}) // a GIF is decoded to its end all the same
+	return err
 }
 
 // defaultRate is how fast the frames of a folder are if nothing is said of it: as the paper takes them from videos.

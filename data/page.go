@@ -47,6 +47,7 @@ const (
 	Unlike     Why = "unlike its text"
 	NoPictures Why = "no pictures"
 	NoText     Why = "no text"
+	Moving     Why = "a video"
 	Unreadable Why = "cannot be read"
 )
 

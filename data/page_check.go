@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"errors"
+	"sync"
 )
 
 // CheckPages decodes every picture of every page. good are the pages whose pictures are all whole, in order, and r is d's report less
@@ -14,13 +15,13 @@ func CheckPages(
 	r.Report.add(Report{Broken: found.Broken, Examples: found.Examples})
 	r.Skipped.add(found.Skipped)
 	const stride = 64
+	var seen verdicts
 	for from := 0; from < d.Len(); from += stride {
 		if err := ctx.Err(); err != nil {
 			return nil, r, err
 		}
 		n := min(stride, d.Len()-from)
 		pages, errs := make([]Page, n), make([]error, n)
-		var seen verdicts
 		each(n, func(i int) {
 			if pages[i], errs[i] = d.Page(from + i); errs[i] == nil {
 				errs[i] = pages[i].check(&seen)
@@ -69,4 +70,36 @@ func (p *Page) check(seen *verdicts) error {
 		}
 	}
 	return nil
+}
+
+// verdicts remembers what became of pictures that many pages have, and not for ever. The zero value is ready.
+type verdicts struct {
+	mu   sync.Mutex
+	seen map[string]error
+}
+
+// maxVerdicts is how many are remembered.
+const maxVerdicts = 1 << 16
+
+// of is f's verdict on a picture in a file or on the network, which is asked for once.
+func (v *verdicts) of(img image, f func(image) error) error {
+	switch img.(type) {
+	case onDisk, onNetwork:
+	default: // one page's alone
+		return f(img)
+	}
+	v.mu.Lock()
+	err, ok := v.seen[img.name()]
+	v.mu.Unlock()
+	if ok {
+		return err
+	}
+	err = f(img)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.seen == nil || len(v.seen) == maxVerdicts {
+		v.seen = map[string]error{}
+	}
+	v.seen[img.name()] = err
+	return err
 }

@@ -18,16 +18,18 @@ type finder interface {
 type inFolder struct {
 	dir   string
 	fetch func(url string) ([]byte, error)
+	in    *record // that names them, and may hold them
 }
 
 func (f inFolder) find(name any, _ int) (image, error) {
+	name = plainName(name)
 	if s, ok := name.(string); ok && isAddress(s) {
 		if f.fetch == nil {
 			return nil, because(OnNetwork, "addresses on the network are not read: %.100q", s)
 		}
 		return onNetwork{s, f.fetch}, nil
 	}
-	img, err := imageFrom(name, f.dir)
+	img, err := imageFrom(name, f.dir, f.in)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &whyError{NotFound, err}
 	}
@@ -49,9 +51,21 @@ func (p onNetwork) bytes() ([]byte, error) { return p.fetch(p.url) }
 
 func (p onNetwork) name() string { return p.url }
 
-// pageFrom sorts the fields of a record into a page; what it takes is removed from fields, and the rest is the page's Extra.
-func pageFrom(fields map[string]any, where string, in finder, o PageOptions) (Page, error) {
-	p := &maker{page: Page{ID: where, Where: where}, in: in, o: o}
+// plainName is the path in an object that names a picture and holds none.
+func plainName(name any) any {
+	if m, ok := name.(map[string]any); ok && m["bytes"] == nil {
+		return m["path"]
+	}
+	return name
+}
+
+// pageFrom sorts the fields of a record into a page; what is left is the page's Extra.
+func pageFrom(r *record, in finder, o PageOptions, verdict *verdicts) (Page, error) {
+	fields, err := parseObject(r.text)
+	if err != nil {
+		return Page{}, err
+	}
+	p := &maker{page: Page{ID: r.where, Where: r.where}, in: in, o: o, verdict: verdict}
 	has := func(keys ...string) bool {
 		for _, k := range keys {
 			if _, ok := fields[k].([]any); !ok {
@@ -60,7 +74,6 @@ func pageFrom(fields map[string]any, where string, in finder, o PageOptions) (Pa
 		}
 		return true
 	}
-	var err error
 	switch {
 	case has("parts"):
 		err = p.parts(fields)
@@ -88,7 +101,7 @@ type maker struct {
 	in      finder
 	o       PageOptions
 
-	verdict *verdicts // on pictures that several pages have; nil: each is looked at for itself
+	verdict *verdicts // on pictures that several pages have
 }
 
 // text adds a text behind what is there. Texts of one stretch become one, with glue between.
@@ -131,6 +144,9 @@ func (p *maker) add(m *Media) {
 
 // video is picture for a video: a GIF, or a folder of frames, so many a second.
 func (p *maker) video(name any, rate any, n int) error {
+	if p.o.Stills {
+		return because(Moving, "videos are not wanted here")
+	}
 	fps := float64(defaultRate)
 	if rate != nil {
 		var err error
@@ -161,7 +177,7 @@ func (p *maker) leaveOut(name any, err error) {
 
 // nameOf is what a message calls a picture.
 func nameOf(name any) string {
-	s, ok := name.(string)
+	s, ok := plainName(name).(string)
 	switch {
 	case !ok || s == "":
 		return "picture"

@@ -62,22 +62,30 @@ func FuzzPages(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { d.Close() })
-	inTar := inShard{d.(*pageShard), d.(*pageShard).docs[0]}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, o := range []PageOptions{{}, {Lenient: true, MinSide: 1, MaxAspect: 2, MinSimilarity: 0.2, MaxPixels: 1 << 12}} {
-			for _, in := range []finder{inFolder{dir: dir}, inTar} {
-				err := splitValues(bytes.NewReader(data), func(_ recordAt, record []byte, err error) {
-					if err != nil {
-						return
-					}
-					if fields, err := parseObject(record); err == nil {
-						p, err := pageFrom(fields, "p.json:1", in, o)
-						soundPage(t, p, err)
-					}
-				})
-				if err != nil && strings.Contains(err.Error(), "\n") {
-					t.Fatalf("%q", err)
+		for _, o := range []PageOptions{{}, {Lenient: true, MinSide: 1, MaxAspect: 2, MinSimilarity: 0.2, MaxPixels: 1 << 12, Stills: true}} {
+			err := splitValues(bytes.NewReader(data), func(at recordAt, text []byte, err error) {
+				if err != nil {
+					return
 				}
+				r := &record{text: text, where: "p.json:1", offset: at.offset, json: true, read: func(s span) ([]byte, error) {
+					return data[s.offset:][:s.size], nil
+				}}
+				for _, in := range []finder{inFolder{dir: dir, in: r}, inShard{d.(*pageShard), d.(*pageShard).docs[0], r}} {
+					p, err := pageFrom(r, in, o, new(verdicts))
+					soundPage(t, p, err)
+					for _, part := range p.Parts {
+						if part.Media == nil || part.Media.video {
+							continue
+						}
+						if _, err := part.Media.Bytes(); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			})
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Fatalf("%q", err)
 			}
 		}
 	})

@@ -11,7 +11,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
@@ -112,7 +111,15 @@ func (d *htmlPages) read(path string) (Page, error) {
 
 // page makes a page of what a file holds.
 func (d *htmlPages) page(path string, raw []byte) (Page, error) {
-	in := &htmlFinder{inFolder: inFolder{filepath.Dir(path), d.options.Fetch}, root: d.root}
+	r := &record{text: raw, where: path, read: func(s span) ([]byte, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return readAt(f, s)
+	}}
+	in := &htmlFinder{inFolder: inFolder{filepath.Dir(path), d.options.Fetch, r}, root: d.root}
 	p := &maker{page: Page{ID: path, Where: path, Extra: map[string]any{}}, in: in, o: d.options, verdict: &d.verdict}
 	if err := p.html(raw, in); err != nil {
 		return Page{}, err
@@ -194,7 +201,7 @@ type htmlFinder struct {
 func (f *htmlFinder) find(name any, n int) (image, error) {
 	address := lineless.Replace(strings.TrimSpace(name.(string))) // as browsers read addresses
 	if strings.HasPrefix(strings.ToLower(address), "data:") {
-		img, err := inlineURL(address)
+		img, err := inlineURL(address, f.in)
 		if err != nil {
 			err = &whyError{Broken, err}
 		}
@@ -246,33 +253,6 @@ func (f *htmlFinder) local(u *url.URL) (image, error) {
 		}
 	}
 	return nil, first
-}
-
-// verdicts remembers what became of pictures that many pages have. The zero value is ready.
-type verdicts struct {
-	mu   sync.Mutex
-	seen map[string]error
-}
-
-// of is f's verdict on a picture in a file, which is asked for once.
-func (v *verdicts) of(img image, f func(image) error) error {
-	if _, ok := img.(onDisk); !ok || v == nil {
-		return f(img)
-	}
-	v.mu.Lock()
-	err, ok := v.seen[img.name()]
-	v.mu.Unlock()
-	if ok {
-		return err
-	}
-	err = f(img)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.seen == nil {
-		v.seen = map[string]error{}
-	}
-	v.seen[img.name()] = err
-	return err
 }
 
 // readRegular reads a whole file of at most so many bytes.

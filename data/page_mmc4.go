@@ -83,6 +83,9 @@ func mmc4Pictures(fields map[string]any, sentences int) ([]mmc4Image, error) {
 		if matrix == nil {
 			return nil, errors.New("image_info: without matched_text_index there must be a similarity_matrix")
 		}
+		if short, long := min(len(out), sentences), max(len(out), sentences); short > 1<<12 || short*short > maxAssignment/long {
+			return nil, fmt.Errorf("image_info: %d pictures and %d sentences are too many to match; matched_text_index is missing", len(out), sentences)
+		}
 		for i, s := range assign(matrix) {
 			out[i].sentence = s
 		}
@@ -131,12 +134,8 @@ func similarities(v any, pictures, sentences int) ([][]float64, error) {
 	if !ok || pictures == 0 || sentences == 0 {
 		return nil, nil
 	}
-	short, long := min(pictures, sentences), max(pictures, sentences)
 	if len(rows) != pictures {
 		return nil, fmt.Errorf("%d rows for %d pictures", len(rows), pictures)
-	}
-	if short > 1<<12 || short*short > maxAssignment/long {
-		return nil, fmt.Errorf("%d pictures and %d sentences are too many to match", pictures, sentences)
 	}
 	var out [][]float64
 	for _, r := range rows {

@@ -14,12 +14,14 @@ type PageOptions struct {
 	MaxAspect     float64 // the most that a picture's longer side may be of the shorter; 0: any, of HTML 3; negative: any
 	MinSimilarity float64 // MMC4: the least cosine of a picture and its sentence; 0: any
 	Lenient       bool    // a page whose pictures are not all there is kept, without them
+	Stills        bool    // videos are not wanted: a page with one is as one whose picture is not there
 	MaxPixels     int     // the most pixels a picture may have; 0 means picture.DefaultMaxPixels
 
 	// Skip is told of every page that is left out, where it is not nil; a report names but the first.
 	Skip func(where string, err error)
 
-	// Fetch reads a picture's address on the network when the picture is used. Without it such pictures are not there.
+	// Fetch reads a picture's address on the network when the picture is used; what was used last is kept, up to 256 MiB. Without it such
+	// pictures are not there.
 	Fetch func(url string) ([]byte, error)
 }
 
@@ -44,6 +46,9 @@ var pageFormats = []string{"jsonl", "json", "tar", "html", "folder"}
 // Pictures of HTML that are on the network, in a format that is not read here, too small or too narrow are left out by themselves, as
 // decoration is; and of MMC4 and OBELICS, which were collected from the network and lose pictures as it does, all that are not there.
 func OpenPages(spec string, o PageOptions) (Pages, error) {
+	if o.Fetch != nil {
+		o.Fetch = (&fetched{fetch: o.Fetch}).get
+	}
 	parts, err := openParts(spec, func(path string) (Pages, error) { return openPagesAt(path, o) })
 	if err != nil {
 		return nil, fmt.Errorf("open pages: %w", err)
@@ -113,7 +118,8 @@ func (o PageOptions) skip(r *PageReport) func(where string, err error) {
 // pageFile is a list of pages in a text file.
 type pageFile struct {
 	*recordFile[Page]
-	report PageReport
+	verdict verdicts
+	report  PageReport
 }
 
 func openPageRecords(path string, o PageOptions, split splitter) (Pages, error) {
@@ -122,12 +128,8 @@ func openPageRecords(path string, o PageOptions, split splitter) (Pages, error) 
 	if folder == "" {
 		folder = filepath.Dir(path)
 	}
-	f, err := openRecords(path, split, func(record []byte, where string) (Page, error) {
-		fields, err := parseObject(record)
-		if err != nil {
-			return Page{}, err
-		}
-		return pageFrom(fields, where, inFolder{folder, o.Fetch}, o)
+	f, err := openRecords(path, split, func(r *record) (Page, error) {
+		return pageFrom(r, inFolder{folder, o.Fetch, r}, o, &d.verdict)
 	}, d.report.has, o.skip(&d.report))
 	if err != nil {
 		return nil, err
@@ -136,6 +138,6 @@ func openPageRecords(path string, o PageOptions, split splitter) (Pages, error) 
 	return d, nil
 }
 
-func (d *pageFile) Page(i int) (Page, error) { return d.record(i) }
+func (d *pageFile) Page(i int) (Page, error) { return d.one(i) }
 
 func (d *pageFile) Report() PageReport { return d.report }

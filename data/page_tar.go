@@ -17,6 +17,7 @@ type pageShard struct {
 	options PageOptions
 	file    *os.File
 	docs    []document
+	verdict verdicts
 	report  PageReport
 }
 
@@ -69,13 +70,9 @@ func (d *pageShard) page(doc document) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("json: %w", err)
 	}
-	fields, err := parseObject(b)
-	if err != nil {
-		return Page{}, fmt.Errorf("json: %w", err)
-	}
-	where := d.where(doc)
-	p, err := pageFrom(fields, where, inShard{d, doc}, d.options)
-	if err == nil && p.ID == where {
+	r := &record{text: b, where: d.where(doc), offset: doc.json.offset, json: true, read: func(s span) ([]byte, error) { return readAt(d.file, s) }}
+	p, err := pageFrom(r, inShard{d, doc, r}, d.options, &d.verdict)
+	if err == nil && p.ID == r.where {
 		p.ID = doc.key
 	}
 	return p, err
@@ -99,12 +96,11 @@ func (d *pageShard) Close() error { return d.file.Close() }
 type inShard struct {
 	shard *pageShard
 	doc   document
+	json  *record
 }
 
 func (s inShard) find(name any, n int) (image, error) {
-	if m, ok := name.(map[string]any); ok && m["bytes"] == nil {
-		name = m["path"]
-	}
+	name = plainName(name)
 	text, named := name.(string)
 	if named && !strings.HasPrefix(text, "data:") {
 		if f, ok := s.doc.file(text, n); ok {
@@ -114,7 +110,7 @@ func (s inShard) find(name any, n int) (image, error) {
 			return nil, because(NotFound, "%.100q is not among the files of %s", text, s.doc.key)
 		}
 	}
-	return inFolder{"", s.shard.options.Fetch}.find(name, n)
+	return inFolder{"", s.shard.options.Fetch, s.json}.find(name, n)
 }
 
 // file is the picture of a name: one whose file is called so, with the key or behind it, or the n-th.

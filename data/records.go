@@ -28,22 +28,22 @@ type recordFile[T any] struct {
 	path  string
 	file  *os.File
 	index []recordAt
-	parse func(record []byte, where string) (T, error)
+	parse func(r *record) (T, error)
 }
 
 // openRecords builds the index: split finds the records and parse makes something of one; good is told what was made, broken what was not.
 func openRecords[T any](
-	path string, split splitter, parse func(record []byte, where string) (T, error), good func(T), broken func(where string, err error),
+	path string, split splitter, parse func(r *record) (T, error), good func(T), broken func(where string, err error),
 ) (*recordFile[T], error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	d := &recordFile[T]{path: path, file: f, parse: parse}
-	err = split(f, func(at recordAt, record []byte, err error) {
+	err = split(f, func(at recordAt, text []byte, err error) {
 		var made T
 		if err == nil {
-			made, err = parse(record, d.where(at))
+			made, err = parse(d.recordOf(at, text))
 		}
 		if err != nil {
 			broken(d.where(at), err)
@@ -67,18 +67,30 @@ func (d *recordFile[T]) where(at recordAt) string { return fmt.Sprintf("%s:%d", 
 
 func (d *recordFile[T]) Len() int { return len(d.index) }
 
-// record reads one again.
-func (d *recordFile[T]) record(i int) (T, error) {
+// recordOf is a record that was read.
+func (d *recordFile[T]) recordOf(at recordAt, text []byte) *record {
+	return &record{text: text, where: d.where(at), offset: at.offset, json: true, read: func(s span) ([]byte, error) { return readAt(d.file, s) }}
+}
+
+// readAt reads a piece of a file that was there when it was opened.
+func readAt(file *os.File, s span) ([]byte, error) {
+	b := make([]byte, s.size)
+	_, err := file.ReadAt(b, s.offset)
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the file became shorter since it was opened")
+	}
+	return b, err
+}
+
+// one reads a record again.
+func (d *recordFile[T]) one(i int) (T, error) {
 	var none T
 	at := d.index[i]
-	record := make([]byte, at.length)
-	if _, err := d.file.ReadAt(record, at.offset); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the file became shorter since it was opened")
-		}
+	text, err := readAt(d.file, span{at.offset, int64(at.length)})
+	if err != nil {
 		return none, &RowError{d.where(at), err}
 	}
-	made, err := d.parse(record, d.where(at))
+	made, err := d.parse(d.recordOf(at, text))
 	if err != nil {
 		return none, &RowError{d.where(at), err}
 	}
@@ -96,12 +108,12 @@ type rowFile struct {
 // openRows makes rows of the fields of records.
 func openRows(path string, o Options, split splitter, parse func(record []byte) (map[string]any, error)) (Dataset, error) {
 	d := &rowFile{}
-	f, err := openRecords(path, split, func(record []byte, where string) (Row, error) {
-		fields, err := parse(record)
+	f, err := openRecords(path, split, func(r *record) (Row, error) {
+		fields, err := parse(r.text)
 		if err != nil {
 			return Row{}, err
 		}
-		return rowFrom(fields, where, filepath.Dir(path), o)
+		return rowFrom(fields, r.where, filepath.Dir(path), o)
 	}, func(Row) { d.report.Rows++ }, d.report.Add)
 	if err != nil {
 		return nil, err
@@ -110,7 +122,7 @@ func openRows(path string, o Options, split splitter, parse func(record []byte) 
 	return d, nil
 }
 
-func (d *rowFile) Row(i int) (Row, error) { return d.record(i) }
+func (d *rowFile) Row(i int) (Row, error) { return d.one(i) }
 
 func (d *rowFile) Report() Report { return d.report }
 

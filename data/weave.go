@@ -6,16 +6,15 @@ import (
 	"slices"
 )
 
-// Weaver makes sequences of tokens out of pages and pairs, as Flamingo learns from them (Alayrac et al. 2022, section 2.4 and appendix A):
+// Weaver makes sequences of tokens out of pages, as Flamingo learns from them (Alayrac et al. 2022, section 2.4 and appendix A):
 // a picture's token where the picture stands, and the end of a chunk before every picture and behind the last text.
 //
-//	page:  BOS text END <image> text END <image> text END EOS
-//	pair:  BOS <image> text END EOS
+//	BOS text END <image> text END <image> text END
 //
 // A page longer than MaxTokens is seen through a window that is drawn anew each time.
 type Weaver struct {
 	Image, End int32 // the tokens of a picture and of the end of a chunk
-	BOS, EOS   int32 // around a sequence; NoToken: none
+	BOS        int32 // before a sequence; NoToken: none
 
 	// Encode makes tokens of a text, without any around it. It is called for each text of a page by itself.
 	Encode func(text string) []int32
@@ -23,7 +22,6 @@ type Weaver struct {
 	MaxTokens   int     // of a sequence; the paper: 256
 	MaxPictures int     // of a sequence, the first ones count; 0: any number; the paper: 5
 	Next        float64 // the share of pages whose texts look at the picture behind them and not at the one before; the paper: 0.5
-	Space       float64 // the share of pairs whose text begins with a space; the paper: 0.5
 }
 
 // NoToken is a token that there is none of.
@@ -34,7 +32,7 @@ type Sequence struct {
 	IDs []int32
 	// Sees is which picture each token looks at: Media[Sees[i]-1]; 0: none.
 	Sees []int32
-	// Learn says which tokens are to be predicted: texts that look at a picture, and the ends of their chunks; of pairs EOS too.
+	// Learn says which tokens are to be predicted: texts that look at a picture, and the ends of their chunks.
 	Learn []bool
 	// Media are the pictures in the order of their tokens.
 	Media []*Media
@@ -42,32 +40,6 @@ type Sequence struct {
 
 // ErrNothingToLearn is for a page of which no text looks at a picture.
 var ErrNothingToLearn = errors.New("no text of it looks at a picture")
-
-// Pair is a picture and its text. Of a text that is too long the beginning counts. The seed alone decides what is drawn.
-func (w *Weaver) Pair(m *Media, text string, seed uint64) Sequence {
-	if draw := newDrawing(seed); draw.chance(w.Space) {
-		text = " " + text
-	}
-	s := Sequence{Media: []*Media{m}}
-	around := 2 // picture and end
-	if w.BOS != NoToken {
-		s.add(w.BOS, 0, false)
-		around++
-	}
-	if w.EOS != NoToken {
-		around++
-	}
-	s.add(w.Image, 1, false)
-	ids := w.encode(text)
-	for _, id := range ids[:max(0, min(len(ids), w.MaxTokens-around))] {
-		s.add(id, 1, true)
-	}
-	s.add(w.End, 1, true)
-	if w.EOS != NoToken {
-		s.add(w.EOS, 1, true)
-	}
-	return s
-}
 
 // Page is a window of a page, of which some text looks at a picture: ErrNothingToLearn if none does. The seed alone decides what is
 // drawn.
@@ -132,9 +104,6 @@ func (w *Weaver) whole(p Page, next bool) Sequence {
 		}
 	}
 	end()
-	if w.EOS != NoToken && len(s.IDs) > 0 {
-		s.add(w.EOS, s.Sees[len(s.Sees)-1], false)
-	}
 	return s
 }
 

@@ -75,19 +75,17 @@ func OpenFrames(files []string, rate float64, o Options, s Sampling) ([]*RGBA, e
 			out = append(out, out[i-1])
 			continue
 		}
-		data, err := readFile(files[n])
+		m, err := openFrame(files[n], o)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", files[n], bare(err))
-		}
-		m, err := DecodeRGBA(data, o)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", files[n], err)
+			return nil, err
 		}
 		if i == 0 && len(at) > o.maxPixels()/(m.W*m.H) {
 			return nil, tooLargeError(fmt.Sprintf("%d frames of a", len(at)), m.W, m.H, o.maxPixels())
 		}
-		if i > 0 && (m.W != out[0].W || m.H != out[0].H) {
-			return nil, fmt.Errorf("%s: a frame of %d×%d in a video of %d×%d", files[n], m.W, m.H, out[0].W, out[0].H)
+		if i > 0 {
+			if err := sameSize(files[n], m, out[0].W, out[0].H); err != nil {
+				return nil, err
+			}
 		}
 		out = append(out, m)
 	}
@@ -95,4 +93,42 @@ func OpenFrames(files []string, rate float64, o Options, s Sampling) ([]*RGBA, e
 		return nil, errors.New("the video has no frames")
 	}
 	return out, nil
+}
+
+// CheckFrames decodes every frame of a video that is files, one at a time, and says what is wrong with the first that is broken or of
+// another size.
+func CheckFrames(files []string, o Options) error {
+	w, h := 0, 0
+	for i, file := range files {
+		m, err := openFrame(file, o)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			w, h = m.W, m.H
+		}
+		if err := sameSize(file, m, w, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openFrame(file string, o Options) (*RGBA, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, bare(err))
+	}
+	m, err := DecodeRGBA(data, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return m, nil
+}
+
+func sameSize(file string, m *RGBA, w, h int) error {
+	if m.W != w || m.H != h {
+		return fmt.Errorf("%s: a frame of %d×%d in a video of %d×%d", file, m.W, m.H, w, h)
+	}
+	return nil
 }

@@ -30,7 +30,7 @@ func (s *pairSet) openPageSources(dir string, sources []Source, spec DataSpec) e
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		pages, err := data.OpenPages(path, data.PageOptions{MaxPixels: spec.MaxPixels})
+		pages, err := data.OpenPages(path, data.PageOptions{MaxPixels: spec.MaxPixels, Stills: true})
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func newWoven(set *pairSet, name string, m *flamingo.Model, seed uint64) *woven 
 	spec := w.source[0].spec
 	image, end, bos := m.PageTokens()
 	w.weaver = &data.Weaver{
-		Image: image, End: end, BOS: bos, EOS: data.NoToken, MaxTokens: spec.Window, MaxPictures: spec.Pictures, Next: spec.Next,
+		Image: image, End: end, BOS: bos, MaxTokens: spec.Window, MaxPictures: spec.Pictures, Next: spec.Next,
 		Encode: func(text string) []int32 { return m.Tokenizer.Encode(text, false) },
 	}
 	w.order = data.Order(w.len(), seed, 0)
