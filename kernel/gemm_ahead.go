@@ -9,7 +9,7 @@ type ahead [3]stream
 // The streams of an ahead.
 const (
 	aheadC = iota // where the sums of this panel are going
-	aheadR        // what this worker's next task reads of R, where R is read as it lies
+	aheadR        // what this worker reads of R next, where R is read as it lies
 	aheadV        // the next panel of V, or what it will be packed from
 )
 
@@ -33,18 +33,24 @@ func (s *stream) walk(p unsafe.Pointer, stride, rows, bytes int) {
 // run sets a stream to bytes that lie one after another from p.
 func (s *stream) run(p unsafe.Pointer, bytes int) { s.walk(p, 128, (bytes+127)/128, 128) }
 
-// aheadMost is how many bytes of the next task are worth asking for: more would push this task's own out of the cache.
+// aheadMost is how many bytes of R are worth asking for: more would push what is being read out of the cache.
 const aheadMost = 1 << 20
 
-// aheadOfTask sets the stream of R: workers take tasks in turn, so this one's next is likely to be so many blocks on.
-func (p *product) aheadOfTask(s *workerScratch, r0, rows, workers int) {
-	r := r0 + workers*p.rBlock
-	bytes := min(rows, p.rn-r-1) * p.r.Stride
-	if p.rPacks > 0 || p.r.Trans || p.vBlocks > 1 || bytes <= 0 || bytes > aheadMost {
+// aheadOfChunk sets the stream of R, where a single task reads it: to the same rows' next chunk, or behind the last to the first chunk of
+// this worker's next task. Workers take tasks in turn, so that is likely to be so many blocks on.
+func (p *product) aheadOfChunk(s *workerScratch, r0, rows, chunk, workers int) {
+	next := chunk + 1
+	if next == p.chunks {
+		r0, next = r0+workers*p.rBlock, 0
+	}
+	from, units := p.span(next)
+	rows = min(rows, p.rn-r0)
+	bytes := p.r.DType.RowBytes(min(units*p.kit.unit, p.K-from*p.kit.unit))
+	if p.rPacks > 0 || p.r.Trans || p.vBlocks > 1 || rows <= 0 || rows*bytes > aheadMost {
 		s.ahead[aheadR].stop()
 		return
 	}
-	s.ahead[aheadR].run(unsafe.Pointer(&p.r.Data[r*p.r.Stride]), bytes)
+	s.ahead[aheadR].walk(unsafe.Pointer(&p.r.Data[r0*p.r.Stride+p.r.DType.RowBytes(from*p.kit.unit)]), p.r.Stride, rows, bytes)
 }
 
 // aheadOfPanel sets the other streams, before panel n of V is multiplied.

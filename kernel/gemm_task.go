@@ -49,11 +49,11 @@ func (j *job) task(task, worker int) {
 		accStep = accRows * panel
 	}
 	acc := s.acc.take(accRows*panel + accStep*(panels-1))
-	p.aheadOfTask(s, r0, rows, len(j.scratch))
 	for chunk := range p.chunks {
 		from, units := p.span(chunk)
 		padded := roundUp(units, kit.pad)
 		r := p.rowsOf(s, r0, rows, from, units)
+		p.aheadOfChunk(s, r0, rows, chunk, len(j.scratch))
 		for n := range panels {
 			var v []uint32
 			if p.vPacks > 0 {

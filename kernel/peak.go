@@ -21,8 +21,9 @@ func (e *Engine) Peaks() []Peak {
 	return e.peaks()
 }
 
-// Read reads all of p and returns something that depends on it: for measuring how fast memory can be read.
-func (e *Engine) Read(p []byte) uint64 { return e.read(p) }
+// Readers lists loops that read all of p and return something that depends on it, for measuring how fast memory can be read: which is
+// the fastest, depends on the processor.
+func (e *Engine) Readers() []func(p []byte) uint64 { return e.readers() }
 
 type peakSums [8]float32
 

@@ -2,8 +2,6 @@
 
 package kernel
 
-import "unsafe"
-
 //go:noescape
 func peakF32AVX2(rounds int, data *[1024]byte)
 
@@ -23,7 +21,10 @@ func peakBF16Tiles(rounds int, shape *[64]byte, data *[1024]byte)
 func peakInt8Tiles(rounds int, shape *[64]byte, data *[1024]byte)
 
 //go:noescape
-func readAVX2(p *byte, n int) uint64
+func readEightAVX2(p *byte, n int) uint64
+
+//go:noescape
+func readTwoAVX2(p *byte, n int) uint64
 
 // peakData are operands as varied as those of real work: multiplying zeros takes less power, and the clock would be higher
 // than it is at work.
@@ -61,14 +62,20 @@ func (e *Engine) peaks() []Peak {
 	return nil
 }
 
-// read reads memory and does nothing with it: eight streams side by side, which is more than a processor follows of its own in one.
-func (e *Engine) read(p []byte) (x uint64) {
+// readers are the reading loops: many streams side by side suit a processor that follows few of its own in one (AMD's), two suit one that
+// fetches far ahead (Intel's, where eight are read at half the rate).
+func (e *Engine) readers() []func(p []byte) uint64 {
 	if e.family < AVX2 {
-		return readGeneric(p)
+		return []func(p []byte) uint64{readGeneric}
 	}
-	n := len(p) &^ 511
-	if n > 0 {
-		x = readAVX2((*byte)(unsafe.Pointer(&p[0])), n)
+	whole := func(read func(*byte, int) uint64) func(p []byte) uint64 {
+		return func(p []byte) (x uint64) {
+			n := len(p) &^ 511
+			if n > 0 {
+				x = read(&p[0], n)
+			}
+			return x ^ readGeneric(p[n:])
+		}
 	}
-	return x ^ readGeneric(p[n:])
+	return []func(p []byte) uint64{whole(readEightAVX2), whole(readTwoAVX2)}
 }

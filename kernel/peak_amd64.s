@@ -211,15 +211,26 @@ round:
 	TILERELEASE
 	RET
 
-// READ is 64 bytes of a stream.
-#define READ(p) \
-	VPXOR       (p), Y0, Y0; \
-	VPXOR       32(p), Y1, Y1; \
-	PREFETCHNTA 512(p); \
-	ADDQ        $64, p
+// READ is 64 bytes of a stream; ASK(p) asks for what comes later.
+#define READ(p, ASK) \
+	VPXOR (p), Y0, Y0; \
+	VPXOR 32(p), Y1, Y1; \
+	ASK(p); \
+	ADDQ  $64, p
 
-// func readAVX2(p *byte, n int) uint64: the exclusive or of n bytes, read as eight streams of an eighth each
-TEXT ·readAVX2(SB), NOSPLIT, $0-24
+#define NEAR(p) PREFETCHNTA 512(p)
+#define FAR(p) PREFETCHT0 2048(p)
+
+// READEND is the end of the loop over CX bytes of each stream; the result is in AX.
+#define READEND \
+	SUBQ  $64, CX; \
+	JGT   loop; \
+	VPXOR Y1, Y0, Y0; \
+	VMOVQ X0, AX; \
+	VZEROUPPER
+
+// func readEightAVX2(p *byte, n int) uint64: the exclusive or of n bytes, read as eight streams of an eighth each
+TEXT ·readEightAVX2(SB), NOSPLIT, $0-24
 	MOVQ  p+0(FP), SI
 	MOVQ  n+8(FP), CX
 	SHRQ  $3, CX
@@ -234,18 +245,30 @@ TEXT ·readAVX2(SB), NOSPLIT, $0-24
 	VPXOR Y1, Y1, Y1
 
 loop:
-	READ(SI)
-	READ(DI)
-	READ(R8)
-	READ(R9)
-	READ(R10)
-	READ(R11)
-	READ(R12)
-	READ(R13)
-	SUBQ  $64, CX
-	JGT   loop
-	VPXOR Y1, Y0, Y0
-	VMOVQ X0, AX
-	MOVQ  AX, ret+16(FP)
-	VZEROUPPER
+	READ(SI, NEAR)
+	READ(DI, NEAR)
+	READ(R8, NEAR)
+	READ(R9, NEAR)
+	READ(R10, NEAR)
+	READ(R11, NEAR)
+	READ(R12, NEAR)
+	READ(R13, NEAR)
+	READEND
+	MOVQ AX, ret+16(FP)
+	RET
+
+// func readTwoAVX2(p *byte, n int) uint64: the same as two streams of a half each
+TEXT ·readTwoAVX2(SB), NOSPLIT, $0-24
+	MOVQ  p+0(FP), SI
+	MOVQ  n+8(FP), CX
+	SHRQ  $1, CX
+	LEAQ  (SI)(CX*1), DI
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+
+loop:
+	READ(SI, FAR)
+	READ(DI, FAR)
+	READEND
+	MOVQ AX, ret+16(FP)
 	RET

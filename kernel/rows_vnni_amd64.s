@@ -64,8 +64,8 @@
 	SCALES(X8, X8, 128); \
 	VPERMPS         Z8, Z11, Z8; \
 	VFMADD231PS     Z8, Z7, acc; \
-	PREFETCHNTA     (p)(R8*1); \
-	PREFETCHNTA     64(p)(R8*1); \
+	PREFETCHT0     (p)(R8*1); \
+	PREFETCHT0     64(p)(R8*1); \
 	ADDQ            $68, p
 
 // The nibbles of four blocks at p times the inputs in Z4 (first halves) and Z5 (second halves), as float32 in Z7. Z10 picks the
@@ -89,8 +89,8 @@
 	SCALES(X8, X8, 192); \
 	VPERMPS     Z8, Z11, Z8; \
 	VFMADD231PS Z8, Z7, acc; \
-	PREFETCHNTA (p)(R8*1); \
-	PREFETCHNTA 64(p)(R8*1); \
+	PREFETCHT0 (p)(R8*1); \
+	PREFETCHT0 64(p)(R8*1); \
 	ADDQ        $72, p
 
 // acc += d·scale·Σq·q, and the upper half of least += m·scale·Σq, of four blocks of Q4_1
@@ -100,8 +100,8 @@
 	VADDPS      Y8, least, least; \
 	VPERMPS     Z8, Z11, Z8; \
 	VFMADD231PS Z8, Z7, acc; \
-	PREFETCHNTA (p)(R8*1); \
-	PREFETCHNTA 64(p)(R8*1); \
+	PREFETCHT0 (p)(R8*1); \
+	PREFETCHT0 64(p)(R8*1); \
 	ADDQ        $80, p
 
 // WORDS makes K4 show the words of n blocks of SIZE bytes.

@@ -12,6 +12,7 @@
 
 // TILELOADT1 is TILELOAD of what will not be wanted again soon: it does not push other lines out of the first-level cache.
 #define TILELOADT1(t, sib) VEX3(0x79, 0x4B, 0x04|((t)<<3)); BYTE $(sib)
+#define TILELOADT1AT(t, sib, off) VEX3(0x79, 0x4B, 0x84|((t)<<3)); BYTE $(sib); LONG $(off)
 
 // Addresses for sib: base and index.
 #define AX_BX 0x18
