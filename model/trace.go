@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"dragoman/kernel"
 	"dragoman/tensor"
 	"dragoman/weights"
 )
@@ -48,11 +47,9 @@ func (r *Recorder) Keep(name string, t *tensor.Tensor) {
 	if r.wanted != nil && !r.wanted(name) {
 		return
 	}
-	values := make([]float32, t.Len())
-	if t.Data() != nil {
-		copy(values, t.Data())
-	} else {
-		kernel.Decode(t.DType(), values, t.Mat().Data)
+	values := t.Floats()
+	if t.Data() != nil { // which the run goes on with
+		values = slices.Clone(values)
 	}
 	w := weights.FromFloat32(name, slices.Clone(t.Shape()), values)
 	if i, again := r.at[name]; again {

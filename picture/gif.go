@@ -6,23 +6,23 @@ import (
 	"image/gif"
 )
 
-// gifDecode draws the first frame where it lies on the file's canvas, which is transparent elsewhere. The standard library
-// forgets the colour of the transparent index, so it is not told of it.
+// gifDecode draws the first frame where it lies on the file's canvas, which is transparent elsewhere.
 func gifDecode(data []byte) (*RGBA, error) {
 	c, err := gif.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
-	data, transparent := opaqueGIF(data)
-	img, err := gif.Decode(bytes.NewReader(data))
+	frames, _ := gifFrames(data)
+	first := frames[:min(len(frames), 1)]
+	img, err := gif.Decode(bytes.NewReader(opaqueGIF(data, first)))
 	if err != nil {
 		return nil, err
 	}
 	m := fromImage(img)
-	if indices, ok := img.(*image.Paletted); ok && transparent >= 0 {
+	if indices, ok := img.(*image.Paletted); ok && len(first) > 0 && first[0].transparent >= 0 {
 		for y := range m.H {
 			for x, v := range indices.Pix[y*indices.Stride : y*indices.Stride+m.W] {
-				if int(v) == transparent {
+				if int(v) == first[0].transparent {
 					m.Pix[4*(y*m.W+x)+3] = 0
 				}
 			}
@@ -31,28 +31,13 @@ func gifDecode(data []byte) (*RGBA, error) {
 	return m.placed(img.Bounds().Min.X, img.Bounds().Min.Y, c.Width, c.Height), nil
 }
 
-// opaqueGIF returns a file whose first frame has no transparent index, and the index that it had, or −1.
-func opaqueGIF(data []byte) ([]byte, int) {
-	const header, extension, graphicControl, hasTransparent = 13, 0x21, 0xf9, 1
-	if len(data) < header {
-		return data, -1
-	}
-	at := header
-	if flags := data[10]; flags&0x80 != 0 {
-		at += 3 << (flags&7 + 1)
-	}
-	for at+2 < len(data) && data[at] == extension {
-		control := data[at+1] == graphicControl
-		block := at + 2
-		if control && block+5 < len(data) && data[block] == 4 && data[block+1]&hasTransparent != 0 {
-			data = bytes.Clone(data)
-			data[block+1] &^= hasTransparent
-			return data, int(data[block+4])
+// opaqueGIF is a file whose frames have no transparent index: the standard library forgets the colour of one, so it is not told of it.
+func opaqueGIF(data []byte, frames []gifFrame) []byte {
+	opaque := bytes.Clone(data)
+	for _, f := range frames {
+		for _, at := range f.controls {
+			opaque[at] &^= 1
 		}
-		for block < len(data) && data[block] != 0 {
-			block += 1 + int(data[block])
-		}
-		at = block + 1
 	}
-	return data, -1
+	return opaque
 }

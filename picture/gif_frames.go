@@ -84,7 +84,7 @@ func DecodeFrames(data []byte, o Options, s Sampling) (out []*RGBA, err error) {
 
 // gifFrame is what a file says of one frame.
 type gifFrame struct {
-	control     int     // where its flags are in the file; 0: it has none
+	controls    []int   // where in the file flags say that it has a transparent index
 	disposal    int     // what becomes of it before the next: 2 cleared, 3 what was there before; else it stays
 	transparent int     // the index that lets through what is beneath; −1: none
 	seconds     float64 // how long it is shown
@@ -123,9 +123,8 @@ func gifFrames(data []byte) (frames []gifFrame, pixels int) {
 			block := at + 2
 			if data[at+1] == graphicControl && block+5 < len(data) && data[block] == 4 {
 				flags := data[block+1]
-				next.control = block + 1
-				next.transparent = -1
 				if flags&hasTransparent != 0 {
+					next.controls = append(next.controls, block+1)
 					next.transparent = int(data[block+4])
 				}
 				if d := int(flags >> 2 & 7); d != 0 { // one that says nothing is as the one before, as it is for Pillow
@@ -164,14 +163,7 @@ func drawGIF(data []byte, frames []gifFrame, at []int) ([]*RGBA, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The standard library forgets the colours of transparent indices, so it is not told of them.
-	opaque := bytes.Clone(data)
-	for _, f := range frames {
-		if f.control > 0 {
-			opaque[f.control] &^= 1
-		}
-	}
-	all, err := gif.DecodeAll(bytes.NewReader(opaque))
+	all, err := gif.DecodeAll(bytes.NewReader(opaqueGIF(data, frames)))
 	if err != nil {
 		return nil, err
 	}

@@ -162,3 +162,28 @@ func FuzzFrames(f *testing.F) {
 		}
 	})
 }
+
+// TestSeveralControls reads a frame with two graphic controls, of which the last that names a transparent index counts, as it does for Pillow.
+func TestSeveralControls(t *testing.T) {
+	control := func(flags, index byte) string { return string([]byte{0x21, 0xf9, 4, flags, 0, 0, index, 0}) }
+	for _, c := range []struct {
+		controls string
+		clear    int
+	}{
+		{control(1, 1) + control(0, 2), 1},
+		{control(0, 1) + control(1, 2), 2},
+		{control(1, 1) + control(1, 2), 2},
+	} {
+		data := "GIF89a\x02\x00\x02\x00\x81\x00\x00\xff\x00\x00\x00\xff\x00\x00\x00\xff\x09\x09\x09" + c.controls +
+			"\x2c\x00\x00\x00\x00\x02\x00\x02\x00\x00\x08\x07\x00\x01\x04\x10\x30\x20\x20\x00;"
+		m, err := DecodeRGBA([]byte(data), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []byte{255, 0, 0, 255, 0, 255, 0, 255, 0, 0, 255, 255, 9, 9, 9, 255}
+		want[4*c.clear+3] = 0
+		if !bytes.Equal(m.Pix, want) {
+			t.Errorf("%x: %v", c.controls, m.Pix)
+		}
+	}
+}

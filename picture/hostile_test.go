@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // headers that promise pictures of any size, in each format.
@@ -324,4 +326,47 @@ func FuzzProcessorConfig(f *testing.F) {
 			t.Fatalf("%d values of %v", len(got), size)
 		}
 	})
+}
+
+// TestManyZstandardStrips reads a picture of a strip a row, for all of which there is one decoder.
+func TestManyZstandardStrips(t *testing.T) {
+	const w, h = 3, 400
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := []byte("II*\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	var offsets, lengths []byte
+	for y := range h {
+		strip := enc.EncodeAll([]byte{byte(y), 1, 2}, nil)
+		offsets = binary.LittleEndian.AppendUint32(offsets, uint32(len(data)))
+		lengths = binary.LittleEndian.AppendUint32(lengths, uint32(len(strip)))
+		data = append(data, strip...)
+	}
+	at := [2]uint32{uint32(len(data)), uint32(len(data) + len(offsets))}
+	data = append(append(data, offsets...), lengths...)
+	binary.LittleEndian.PutUint32(data[4:], uint32(len(data)))
+	tags := [][3]uint32{{256, 1, w}, {257, 1, h}, {258, 1, 8}, {259, 1, 50000}, {262, 1, 1}, {273, h, at[0]}, {277, 1, 1}, {278, 1, 1}, {279, h, at[1]}}
+	data = binary.LittleEndian.AppendUint16(data, uint16(len(tags)))
+	for _, t := range tags {
+		data = binary.LittleEndian.AppendUint16(data, uint16(t[0]))
+		data = append(data, 4, 0)
+		data = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(data, t[1]), t[2])
+	}
+	data = append(data, 0, 0, 0, 0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m, err := DecodeRGBA(data, Options{})
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for y := range h {
+		if got := m.Pix[4*w*y:][:12]; got[0] != byte(y) || got[4] != 1 || got[8] != 2 {
+			t.Fatalf("row %d is %v", y, got)
+		}
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("%d bytes were allocated", took)
+	}
 }

@@ -2,17 +2,13 @@ package picture
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"math/bits"
 
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/image/ccitt"
-	"golang.org/x/image/tiff/lzw"
 )
 
 // TIFF is read here because the kinds that Pillow reads and a photographer's or a scanner's file has are more than other
@@ -70,6 +66,8 @@ type tiffFile struct {
 	format           int // of samples: 1 unsigned, 2 signed, 3 float
 	blockW, blockH   int // of strips or tiles
 	offsets, lengths []int
+
+	zstd *zstd.Decoder // for all blocks
 }
 
 // isTIFF knows both orders of bytes and both sizes of places.
@@ -271,6 +269,7 @@ func tiffDecode(data []byte) (*RGBA, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer t.close()
 	// A tile may be larger than the picture, but not by much more than people have them.
 	const widest = 1 << 12
 	if t.blockW < 1 || t.blockH < 1 || t.blockW > t.w+widest || t.blockH > t.h+widest {
@@ -317,89 +316,6 @@ func tiffDecode(data []byte) (*RGBA, error) {
 		}
 	}
 	return out, nil
-}
-
-// block unpacks a strip or tile, as far as its first rows. A JPEG one stays as it is.
-func (t *tiffFile) block(i, rows, samples int) ([]byte, error) {
-	from, n := t.offsets[i], t.lengths[i]
-	if from < 0 || n < 0 || from > len(t.data) || n > len(t.data)-from {
-		return nil, io.ErrUnexpectedEOF
-	}
-	packed := t.data[from : from+n]
-	if order, err := t.one(tagFillOrder, 1); err != nil {
-		return nil, err
-	} else if order == 2 && t.compression != compressionJPEG {
-		packed = bytes.Clone(packed)
-		for k, b := range packed {
-			packed[k] = bits.Reverse8(b)
-		}
-	}
-	size := ceilDiv(t.blockW*samples*t.bits, 8) * rows
-	var r io.Reader
-	switch t.compression {
-	case compressionNone:
-		r = bytes.NewReader(packed)
-	case compressionGroup3, compressionGroup4:
-		if options, err := t.one(tagGroup3Options, 0); err != nil {
-			return nil, err
-		} else if t.compression == compressionGroup3 && options&1 != 0 {
-			return nil, unsupported("CCITT's group 3 of two dimensions")
-		}
-		kind := ccitt.Group3
-		if t.compression == compressionGroup4 {
-			kind = ccitt.Group4
-		}
-		r = ccitt.NewReader(bytes.NewReader(packed), ccitt.MSB, kind, t.blockW, rows, &ccitt.Options{Invert: true})
-	case compressionLZW:
-		r = lzw.NewReader(bytes.NewReader(packed), lzw.MSB, 8)
-	case compressionDeflate, compressionDeflate2:
-		z, err := zlib.NewReader(bytes.NewReader(packed))
-		if err != nil {
-			return nil, err
-		}
-		r = z
-	case compressionZstd:
-		z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(1<<27))
-		if err != nil {
-			return nil, err
-		}
-		defer z.Close()
-		r = z
-	case compressionPackBits:
-		r = bytes.NewReader(unpackBits(packed, size))
-	case compressionJPEG:
-		return packed, nil
-	default:
-		return nil, unsupported("compression %d", t.compression)
-	}
-	raw, err := io.ReadAll(io.LimitReader(r, int64(size)))
-	if err == nil && len(raw) < size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return nil, err
-	}
-	return raw, t.undoPredictor(raw, rows, samples)
-}
-
-// unpackBits undoes runs: n+1 bytes as they are, or one byte 1−n times.
-func unpackBits(packed []byte, size int) []byte {
-	var out []byte
-	for len(packed) > 1 && len(out) < size {
-		n := int(int8(packed[0]))
-		switch {
-		case n >= 0:
-			n = min(n+1, len(packed)-1)
-			out = append(out, packed[1:1+n]...)
-			packed = packed[1+n:]
-		case n == -128:
-			packed = packed[1:]
-		default:
-			out = append(out, bytes.Repeat(packed[1:2], 1-n)...)
-			packed = packed[2:]
-		}
-	}
-	return out
 }
 
 // undoPredictor adds up rows that were stored as differences of neighbours.

@@ -37,14 +37,7 @@ func (o *convOp) taps() []float32 {
 }
 
 func (o *convOp) turned() []float32 {
-	w := o.w.data
-	if w == nil {
-		w = make([]float32, o.w.Len())
-		m := o.w.mat
-		for i := range m.Rows {
-			kernel.Decode(m.DType, w[i*m.Cols:(i+1)*m.Cols], m.Row(i))
-		}
-	}
+	w := o.w.Floats()
 	area := o.kernelHeight * o.kernelWidth
 	taps := make([]float32, len(w))
 	for i, v := range w {

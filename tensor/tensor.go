@@ -136,21 +136,27 @@ func (t *Tensor) String() string {
 	return fmt.Sprintf("%v %v", t.DType(), t.shape)
 }
 
-// floats is the values of a small weight (a bias, a norm) as float32, decoded once if it is stored otherwise.
-func (t *Tensor) floats() []float32 {
-	if t == nil || t.data != nil {
-		if t == nil {
-			return nil
-		}
+// Floats is the values as float32: those of Data, or, of a weight that is stored otherwise, widened into memory that is the caller's.
+func (t *Tensor) Floats() []float32 {
+	if t.data != nil {
 		return t.data
 	}
-	return t.cached(func() []float32 {
-		x := make([]float32, t.Len())
-		for i := range t.mat.Rows {
-			kernel.Decode(t.mat.DType, x[i*t.mat.Cols:(i+1)*t.mat.Cols], t.mat.Row(i))
-		}
-		return x
-	})
+	x := make([]float32, t.Len())
+	for i := range t.mat.Rows {
+		kernel.Decode(t.mat.DType, x[i*t.mat.Cols:(i+1)*t.mat.Cols], t.mat.Row(i))
+	}
+	return x
+}
+
+// floats is the values of a small weight (a bias, a norm) as float32, decoded once if it is stored otherwise; nil where there is none.
+func (t *Tensor) floats() []float32 {
+	if t == nil {
+		return nil
+	}
+	if t.data != nil {
+		return t.data
+	}
+	return t.cached(t.Floats)
 }
 
 // cached keeps what f makes of a weight whose values do not change.

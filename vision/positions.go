@@ -1,9 +1,33 @@
 package vision
 
-import "math"
+import (
+	"fmt"
+	"math"
+
+	"dragoman/tensor"
+)
 
 // MaxSize bounds the side of a picture that an encoder is asked to read at another size than it was trained at.
 const MaxSize = 1 << 13
+
+// CheckSize says whether an encoder of such patches can read pictures of a size.
+func CheckSize(size, patch int) error {
+	if size < patch || size > MaxSize {
+		return fmt.Errorf("pictures of %d×%d: the encoder can be brought to sizes from %d, its patch, to %d", size, size, patch, MaxSize)
+	}
+	return nil
+}
+
+// Positions brings learnt positions, a row for the picture as a whole and from·from for its patches, to to·to patches: a frozen tensor of the
+// given shape. step is as for Interpolate.
+func Positions(learnt *tensor.Tensor, from, to int, step float64, shape ...int) *tensor.Tensor {
+	x, d := learnt.Floats(), learnt.Dim(-1)
+	position := append(make([]float32, 0, (1+to*to)*d), x[:d]...) // the whole has no place
+	position = append(position, Interpolate(x[d:], from, to, d, step)...)
+	p := tensor.NewParamOf(learnt.Name(), position, shape...)
+	p.SetTrainable(false)
+	return p
+}
 
 // Interpolate brings a square map x [from, from, d] to [to, to, d], as torch's bicubic interpolate does without anti-aliasing: four neighbours
 // along each axis, those beyond an edge being the edge. step is how far two places of the result are apart on the map: from/to, unless a

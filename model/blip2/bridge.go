@@ -4,7 +4,6 @@ import (
 	"dragoman/bridge/linear"
 	"dragoman/bridge/qformer"
 	"dragoman/bridge/resampler"
-	"dragoman/kernel"
 	"dragoman/nn"
 	"dragoman/tensor"
 )
@@ -101,11 +100,7 @@ func widened(t *tensor.Tensor) *tensor.Tensor {
 	if t.Data() != nil {
 		return t
 	}
-	m, x := t.Mat(), make([]float32, t.Len())
-	for i := range m.Rows {
-		kernel.Decode(m.DType, x[i*m.Cols:(i+1)*m.Cols], m.Row(i))
-	}
-	w := tensor.NewParamOf(t.Name(), x, t.Shape()...)
+	w := tensor.NewParamOf(t.Name(), t.Floats(), t.Shape()...)
 	w.SetTrainable(false)
 	return w
 }

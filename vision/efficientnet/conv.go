@@ -6,6 +6,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/nn"
 	"dragoman/tensor"
+	"dragoman/vision"
 )
 
 // conv is a convolution with its batch norm folded in, and ReLU6 or nothing behind it.
@@ -20,9 +21,9 @@ type conv struct {
 
 func newConv(b *nn.Builder, name, norm string, in, out, k, stride, groups int) conv {
 	zero := nn.Init{}
-	weight := values(b.Tensor(name+".weight", zero, out, in/groups, k, k))
-	gamma, beta := values(b.Tensor(norm+".weight", nn.Init{Kind: nn.One}, out)), values(b.Tensor(norm+".bias", zero, out))
-	mean, variance := values(b.Tensor(norm+".running_mean", zero, out)), values(b.Tensor(norm+".running_var", nn.Init{Kind: nn.One}, out))
+	weight := b.Tensor(name+".weight", zero, out, in/groups, k, k).Floats()
+	gamma, beta := b.Tensor(norm+".weight", nn.Init{Kind: nn.One}, out).Floats(), b.Tensor(norm+".bias", zero, out).Floats()
+	mean, variance := b.Tensor(norm+".running_mean", zero, out).Floats(), b.Tensor(norm+".running_var", nn.Init{Kind: nn.One}, out).Floats()
 	c := conv{kernel: k, stride: stride, groups: groups, act: kernel.ReLU6}
 	folded, bias := fold(weight, gamma, beta, mean, variance)
 	if k == 1 {
@@ -48,38 +49,18 @@ func fold(weight, gamma, beta, mean, variance []float32) (folded, bias []float32
 	return folded, bias
 }
 
-// values are a bound tensor's, widened to float32.
-func values(t *tensor.Tensor) []float32 {
-	if x := t.Data(); x != nil {
-		return x
-	}
-	m := t.Mat()
-	out := make([]float32, t.Len())
-	for i := range m.Rows {
-		kernel.Decode(m.DType, out[i*m.Cols:(i+1)*m.Cols], m.Row(i))
-	}
-	return out
-}
-
 // forward convolves x [B, H, W, in] with TensorFlow's "same" padding: as much as makes the output side ⌈n/stride⌉, and
 // where that is odd, the larger half behind.
 func (c *conv) forward(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	if c.kernel == 1 {
 		return r.Linear(x, c.weight, c.bias, c.act)
 	}
-	top, bottom := c.padding(x.Dim(1))
-	left, right := c.padding(x.Dim(2))
+	top, bottom := vision.SamePadding(x.Dim(1), c.kernel, c.stride)
+	left, right := vision.SamePadding(x.Dim(2), c.kernel, c.stride)
 	return r.Conv2D(x, c.weight, c.bias, tensor.ConvArgs{
 		Stride: [2]int{c.stride, c.stride},
 		Pad:    [4]int{top, left, bottom, right},
 		Groups: c.groups,
 		Act:    c.act,
 	})
-}
-
-func (c *conv) padding(n int) (before, after int) { return padding(n, c.kernel, c.stride) }
-
-func padding(n, kernel, stride int) (before, after int) {
-	total := max(0, (side(n, stride)-1)*stride+kernel-n)
-	return total / 2, total - total/2
 }

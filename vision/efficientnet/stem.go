@@ -3,6 +3,7 @@ package efficientnet
 import (
 	"dragoman/nn"
 	"dragoman/tensor"
+	"dragoman/vision"
 )
 
 // The stem is a dense convolution of 3×3 at stride 2.
@@ -36,8 +37,8 @@ func (s *stem) forward(r *tensor.Run, pixels *tensor.Tensor) *tensor.Tensor {
 
 // stemPatches writes the patches of row y of the result, each 3 colours of 3 rows of 3 pixels, 0 outside of the picture.
 func stemPatches(dst, picture []float32, y, h, w int) {
-	top, _ := padding(h, stemKernel, stemStride)
-	left, _ := padding(w, stemKernel, stemStride)
+	top, _ := vision.SamePadding(h, stemKernel, stemStride)
+	left, _ := vision.SamePadding(w, stemKernel, stemStride)
 	for part := range patchLen / stemKernel { // colour · 3 + row of the window
 		to := dst[part*stemKernel:]
 		sy := y*stemStride - top + part%stemKernel

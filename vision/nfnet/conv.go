@@ -6,6 +6,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/nn"
 	"dragoman/tensor"
+	"dragoman/vision"
 )
 
 // conv is a convolution of standardised weights. The gain of what comes before it is among them.
@@ -19,8 +20,8 @@ type conv struct {
 func newConv(b *nn.Builder, name string, in, out, size, stride, groups int, gain float64) conv {
 	c := b.Sub(name)
 	zero, one := nn.Init{}, nn.Init{Kind: nn.One}
-	w := values(c.Tensor("weight", nn.Init{Kind: nn.Normal, Std: 0.02}, out, in, size, size))
-	g := values(c.Tensor("gain", one, out, 1, 1, 1))
+	w := c.Tensor("weight", nn.Init{Kind: nn.Normal, Std: 0.02}, out, in, size, size).Floats()
+	g := c.Tensor("gain", one, out, 1, 1, 1).Floats()
 	return conv{
 		weight: shaped(standardised(w, g, gain), out, in, size, size), bias: c.Tensor("bias", zero, out),
 		path: c.Path(), kernel: size, stride: stride, groups: groups,
@@ -59,27 +60,11 @@ func shaped(x []float32, shape ...int) *tensor.Tensor {
 	return tensor.FromFloats(x, shape...)
 }
 
-// values are a bound tensor's, widened to float32.
-func values(t *tensor.Tensor) []float32 {
-	if x := t.Data(); x != nil {
-		return x
-	}
-	m, x := t.Mat(), make([]float32, t.Len())
-	for i := range m.Rows {
-		kernel.Decode(m.DType, x[i*m.Cols:(i+1)*m.Cols], m.Row(i))
-	}
-	return x
-}
-
 // forward convolves x [B, H, W, in] with TensorFlow's "same" padding: the output's side is ⌈n/stride⌉, and where what that takes is odd,
 // the larger half stands behind.
 func (c *conv) forward(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
-	pad := func(n int) (before, after int) {
-		total := max(0, ((n+c.stride-1)/c.stride-1)*c.stride+c.kernel-n)
-		return total / 2, total - total/2
-	}
-	top, bottom := pad(x.Dim(1))
-	left, right := pad(x.Dim(2))
+	top, bottom := vision.SamePadding(x.Dim(1), c.kernel, c.stride)
+	left, right := vision.SamePadding(x.Dim(2), c.kernel, c.stride)
 	y := r.Conv2D(x, c.weight, c.bias, tensor.ConvArgs{
 		Stride: [2]int{c.stride, c.stride}, Pad: [4]int{top, left, bottom, right}, Groups: c.groups,
 	})
@@ -96,7 +81,7 @@ type squeeze struct {
 func newSqueeze(b *nn.Builder, channels, width int) squeeze {
 	start := nn.Init{Kind: nn.TorchLinear}
 	matrix := func(name string, out, in int) *tensor.Tensor {
-		return shaped(values(b.Tensor(name+".weight", start, out, in, 1, 1)), out, in)
+		return shaped(b.Tensor(name+".weight", start, out, in, 1, 1).Floats(), out, in)
 	}
 	return squeeze{
 		fc1: matrix("fc1", width, channels), bias1: b.Tensor("fc1.bias", start, width),

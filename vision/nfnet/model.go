@@ -85,7 +85,7 @@ func newBlock(b *nn.Builder, s blockShape, gain float64) block {
 		scale:   alpha * attnGain,
 	}
 	if s.gain {
-		if g := values(b.Tensor("skipinit_gain", nn.Init{})); len(g) == 1 {
+		if g := b.Tensor("skipinit_gain", nn.Init{}).Floats(); len(g) == 1 {
 			k.scale *= g[0]
 		}
 	}
