@@ -49,7 +49,10 @@ func (w *warmer) learnRecall(x []float32, captions []int32) error {
 		}
 		choices = append(choices, some...)
 	}
-	weights := fitChoices(choices, len(choices[0].terms[0]))
+	weights, err := fitChoices(choices)
+	if err != nil {
+		return fmt.Errorf("folds: %s: %w", st.Folds, err)
+	}
 	t.model.Config.Extras.MatchMemory, t.state.Recall = weights, weights
 	before, after := shareRight(choices, make([]float64, len(weights))), shareRight(choices, weights)
 	return t.metrics.add(Record{Stage: st.Name, Losses: map[string]float64{"cosine_first": before, "matched_first": after}})
@@ -168,8 +171,12 @@ func (c choice) logit(weights []float64) []float64 {
 }
 
 // fitChoices maximises the likelihood of the lists' own captions by Newton's method, with a little ridge.
-func fitChoices(choices []choice, n int) []float64 {
+func fitChoices(choices []choice) ([]float64, error) {
+	if len(choices) == 0 {
+		return nil, fmt.Errorf("no picture's own caption is among the %d nearest of a head that was fitted without it", nearestTexts)
+	}
 	const rounds, ridge = 25, 1e-3
+	n := len(choices[0].terms[0])
 	weights := make([]float64, n)
 	for range rounds {
 		gradient, hessian := mat.NewVecDense(n, nil), mat.NewSymDense(n, nil)
@@ -204,7 +211,7 @@ func fitChoices(choices []choice, n int) []float64 {
 			break
 		}
 	}
-	return weights
+	return weights, nil
 }
 
 // shareRight is how many of the lists have the picture's own caption at their head.

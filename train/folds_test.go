@@ -26,12 +26,18 @@ func TestFitChoices(t *testing.T) {
 		}
 		choices = append(choices, c)
 	}
-	got := fitChoices(choices, 2)
+	got, err := fitChoices(choices)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, want := range truth {
 		if math.Abs(got[i]-want) > 0.2 {
 			t.Errorf("weights %v, drawn by %v", got, truth)
 			break
 		}
+	}
+	if _, err := fitChoices(nil); err == nil {
+		t.Error("weights of nothing")
 	}
 	if before, after := shareRight(choices, []float64{0, 0}), shareRight(choices, got); after <= before {
 		t.Errorf("right in %v of the lists, %v by cosine alone", after, before)
