@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"dragoman/kernel"
 	"dragoman/picture"
@@ -27,6 +28,7 @@ type views struct {
 	cached  int // views a picture in the cache; 0: drawn anew
 	shards  []*weights.File
 	pixels  []float32
+	took    time.Duration // drawing and encoding, so far
 }
 
 const (
@@ -73,6 +75,8 @@ func (v *views) features(reqs []request) ([]float32, error) {
 
 // encode draws the views and runs them through the encoder.
 func (v *views) encode(reqs []request, out []float32) error {
+	began := time.Now()
+	defer func() { v.took += time.Since(began) }()
 	size := v.proc.Len()
 	if v.pixels == nil {
 		v.pixels = make([]float32, encodeBatch*size)
@@ -211,7 +215,10 @@ func (v *views) fillShard(ctx context.Context, path string, set *pairSet, from i
 // key names the cache by everything that its contents depend on: the encoder, how views are drawn, and the pictures.
 func (v *views) key(r *Recipe, set *pairSet) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "3 %s %s %d %d\n", v.model.EncodingHash(), r.Views.Augment, v.cached, v.seed)
+	fmt.Fprintf(h, "4 %s %v %s\n", v.model.EncodingHash(), v.run.Options().Compute, r.Views.Augment)
+	if v.augment != nil {
+		fmt.Fprintln(h, v.cached, v.seed)
+	}
 	sums := make([][sha256.Size]byte, len(set.pairs))
 	errs := make([]error, len(set.pairs))
 	tensor.DefaultPool().Do(len(set.pairs), func(i, _ int) {
