@@ -227,7 +227,7 @@ func (e *fewShot) word(ctx context.Context, k int, r *rand.Rand, w *Word) error 
 func (e *fewShot) page(examples []example, ask int) (parts []flamingo.Part, raw []float32) {
 	width := e.m.FeatureLen()
 	for _, x := range examples {
-		parts = append(parts, e.m.Example(x.text)...)
+		parts = append(parts, e.m.Example("", x.text)...)
 		raw = append(raw, e.raw[x.at*width:(x.at+1)*width]...)
 	}
 	return parts, append(raw, e.raw[ask*width:(ask+1)*width]...)
@@ -265,7 +265,7 @@ func (e *fewShot) likelihoods(examples []example, text string, asks ...int) ([]f
 		for i := range pictures {
 			pictures[i] = i
 		}
-		lesson, err := e.m.Teach(append(parts, e.m.Example(text)...), pictures, 1<<20)
+		lesson, err := e.m.Teach(append(parts, e.m.Example("", text)...), pictures, 1<<20)
 		if err != nil {
 			return nil, err
 		}

@@ -57,7 +57,7 @@ func (t *bridging) params(st *Stage) []*tensor.Tensor { return t.model.StagePara
 func (t *bridging) complete() error { return t.rememberPictures() }
 
 func (t *bridging) measure(ctx context.Context, held Held) (eval.Report, error) {
-	set, err := openPairs(t.recipe.dir, held.Data, DataSpec{MaxPixels: t.recipe.Data.MaxPixels})
+	set, err := t.openHeld(held)
 	if err != nil {
 		return eval.Report{}, err
 	}

@@ -30,17 +30,27 @@ func (s Source) set() string {
 	return pairsName
 }
 
-// join makes a pair part of a dataset.
-func (p *pair) join(set string, e EpisodeSpec, row data.Row) {
-	p.sets = append(p.sets, set)
-	if !e.makes() {
-		return
+// share is how many of a source's rows an epoch has.
+func (s Source) share() float64 {
+	if s.Share == nil {
+		return 1
 	}
-	p.concept = p.texts[0]
-	if v, ok := row.Extra[e.Concept].(string); ok {
-		p.concept = v
+	return *s.Share
+}
+
+// join makes a pair part of a source's dataset.
+func (p *pair) join(src Source, row data.Row) {
+	m := membership{set: src.set(), episodes: src.Episodes.makes()}
+	if m.episodes {
+		m.concept = p.texts[0]
+		if v, ok := row.Extra[src.Episodes.Concept].(string); ok {
+			m.concept = v
+		}
+		m.style, _ = row.Extra[src.Episodes.Style].(string)
+	} else {
+		p.share = src.share() // of which there is one: a further source of pairs makes pairs of its own
 	}
-	p.style, _ = row.Extra[e.Style].(string)
+	p.in = append(p.in, m)
 }
 
 // episodes makes pages of pairs: pictures, each with its text, as a few-shot prompt has them. A third kind, or another, as the recipe says:
@@ -53,18 +63,19 @@ func (p *pair) join(set string, e EpisodeSpec, row data.Row) {
 // again what was said last is wrong more often than right.
 type episodes struct {
 	spec     EpisodeSpec
+	set      string
 	pairs    []pair
 	concepts [][]int             // pairs of each concept, two or more
 	styles   [][]int             // pairs of each style
 	alike    map[[2]string][]int // pairs of a concept in a style
 }
 
-func newEpisodes(pairs []pair, members []int, spec EpisodeSpec) *episodes {
-	e := &episodes{spec: spec, pairs: pairs, alike: map[[2]string][]int{}}
+func newEpisodes(pairs []pair, members []int, set string, spec EpisodeSpec) *episodes {
+	e := &episodes{spec: spec, set: set, pairs: pairs, alike: map[[2]string][]int{}}
 	concepts, styles := map[string][]int{}, map[string][]int{}
 	var conceptNames, styleNames []string
 	for _, i := range members {
-		p := &pairs[i]
+		p := pairs[i].as(set)
 		if concepts[p.concept] == nil {
 			conceptNames = append(conceptNames, p.concept)
 		}
@@ -92,13 +103,16 @@ type example struct {
 	learn bool // the text is to be predicted: nothing on the page could tell a word that nobody knows the first time
 }
 
+// leastNonce is how many pictures a page has whose words nobody knows: two concepts, and one of them again, of which alone something is learnt.
+const leastNonce = 3
+
 // draw makes an episode.
 func (e *episodes) draw(r *rand.Rand) []example {
 	least, most := e.spec.Pictures[0], e.spec.Pictures[len(e.spec.Pictures)-1]
 	n := least + r.IntN(most-least+1)
 	switch u := r.Float64(); {
 	case u < e.spec.Nonce:
-		return e.few(r, n, true)
+		return e.few(r, max(n, leastNonce), true)
 	case u < e.spec.Nonce+e.spec.Repeated:
 		return e.few(r, n, false)
 	}
@@ -127,7 +141,8 @@ func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 		members := e.concepts[c]
 		p := &e.pairs[members[r.IntN(len(members))]]
 		if chosen[k] = members; oneStyle {
-			chosen[k] = e.alike[[2]string{p.concept, p.style}]
+			as := p.as(e.set)
+			chosen[k] = e.alike[[2]string{as.concept, as.style}]
 		}
 		words[k] = p.texts[p.pick(r)]
 		if nonce {

@@ -43,6 +43,11 @@ func (t *trainer) keepBest() error {
 	return errors.Join(os.RemoveAll(t.out.at("best")), os.Rename(t.out.at(name), t.out.at("best")))
 }
 
+// openHeld opens a set of the recipe's report.
+func (t *trainer) openHeld(held Held) (*pairSet, error) {
+	return openPairs(t.recipe.dir, held.Data, DataSpec{MaxPixels: t.recipe.Data.MaxPixels})
+}
+
 // report measures the result on each set of the recipe's report.
 func (t *trainer) report(ctx context.Context) error {
 	var reports []eval.Report

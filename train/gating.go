@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"dragoman/eval"
+	"dragoman/internal/hint"
 	"dragoman/model/flamingo"
 	"dragoman/tensor"
 	"dragoman/weights"
@@ -62,7 +63,28 @@ func (t *gating) open() (system, error) {
 		}
 	}
 	t.texts = len(different)
+	for i, held := range r.Report {
+		if err := t.canMeasure(held); err != nil {
+			return nil, fmt.Errorf("report.%d: %w", i, err)
+		}
+	}
 	return pageSystem{t.model}, nil
+}
+
+// canMeasure refuses a set whose pictures are not to be described but asked about.
+func (t *gating) canMeasure(held Held) error {
+	set, err := t.openHeld(held)
+	if err != nil {
+		return err
+	}
+	defer set.close()
+	for i := range set.pairs {
+		if p := &set.pairs[i]; p.question != "" {
+			row, err := p.set.Row(p.row)
+			return errors.Join(err, hint.Wrap(fmt.Errorf("%s: it asks a question, and a report measures descriptions", row.Where), "dragoman eval --model FOLDER/model measures answers"))
+		}
+	}
+	return nil
 }
 
 func (t *gating) restored(state)  {}
@@ -77,8 +99,8 @@ func (t *gating) canLearn(st *Stage) error {
 		return errors.New("sets: words are learnt from pairs, not from pages")
 	}
 	for _, s := range t.sets(st) {
-		if !t.train.hasPages(s.Name) && len(t.members(s.Name)) == 0 {
-			return fmt.Errorf("sets: no source of data.train belongs to %q", s.Name)
+		if t.train.pagesOf(s.Name) == 0 && len(t.members(s.Name)) == 0 {
+			return fmt.Errorf("sets: no row of data.train belongs to %q", s.Name)
 		}
 	}
 	return nil
@@ -114,31 +136,33 @@ func (t *gating) sets(st *Stage) []SetSpec {
 }
 
 // isPairs says whether a dataset is pairs as they are, neither pages nor episodes that are made of them.
-func (t *gating) isPairs(set string) bool { return !t.train.hasPages(set) && !t.spec(set).makes() }
+func (t *gating) isPairs(set string) bool {
+	return t.source(set).kind(systemFlamingo) == systemFlamingo
+}
 
 // members are the pairs of a dataset.
 func (t *gating) members(set string) []int {
 	var members []int
 	for i := range t.train.pairs {
-		if slices.Contains(t.train.pairs[i].sets, set) {
+		if t.train.pairs[i].as(set) != nil {
 			members = append(members, i)
 		}
 	}
 	return members
 }
 
-// spec says how pages are made of a dataset, if they are.
-func (t *gating) spec(set string) EpisodeSpec {
+// source is the first source of a dataset; the others are like it.
+func (t *gating) source(set string) Source {
 	for _, s := range t.recipe.Data.Train {
-		if s.set() == set && s.Episodes.makes() {
-			return s.Episodes
+		if s.set() == set {
+			return s
 		}
 	}
-	return EpisodeSpec{}
+	return Source{}
 }
 
 func (t *gating) measure(ctx context.Context, held Held) (eval.Report, error) {
-	set, err := openPairs(t.recipe.dir, held.Data, DataSpec{MaxPixels: t.recipe.Data.MaxPixels})
+	set, err := t.openHeld(held)
 	if err != nil {
 		return eval.Report{}, err
 	}
@@ -197,14 +221,14 @@ func (t *gating) learner(st *Stage, trial bool) (learner, error) {
 			l.sets = append(l.sets, d)
 			continue
 		}
-		if spec := t.spec(s.Name); spec.makes() {
-			d.episodes = newEpisodes(t.train.pairs, d.members, spec)
+		if spec := t.source(s.Name).Episodes; spec.makes() {
+			d.episodes = newEpisodes(t.train.pairs, d.members, s.Name, spec)
 		} else {
-			pairs := make([]pair, len(d.members))
+			shares := make([]float64, len(d.members))
 			for i, at := range d.members {
-				pairs[i] = t.train.pairs[at]
+				shares[i] = t.train.pairs[at].share
 			}
-			d.sampler = newSampler(pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage), uint64(n)))
+			d.sampler = newSampler(shares, mix(t.recipe.Seed, "order", uint64(t.state.Stage), uint64(n)))
 		}
 		l.sets = append(l.sets, d)
 	}
@@ -219,6 +243,17 @@ func (t *gating) learner(st *Stage, trial bool) (learner, error) {
 	return l, nil
 }
 
+// dealt implements learner.
+func (l *gateLearner) dealt() (samples, rows int) {
+	for _, d := range l.sets {
+		samples, rows = samples+d.Batch, rows+len(d.members)
+		if d.woven != nil {
+			rows += len(d.woven.pages)
+		}
+	}
+	return samples, rows
+}
+
 func (l *gateLearner) keep() []weights.Tensor { return nil }
 
 // sheet is a batch of one dataset: pictures, and the pages that show them.
@@ -231,13 +266,13 @@ type sheet struct {
 	lessons  []flamingo.Lesson // of pages as they were found, instead of pages
 }
 
-// show puts a picture behind the last page, and what is said of it.
-func (s *sheet) show(m *flamingo.Model, r request, text string, learn bool) {
+// show puts a picture behind the last page, what is asked about it, and what is said.
+func (s *sheet) show(m *flamingo.Model, r request, question, text string, learn bool) {
 	n := len(s.pages) - 1
 	if !learn {
 		s.muted[n] = append(s.muted[n], len(s.pictures[n]))
 	}
-	s.pages[n] = append(s.pages[n], m.Example(text)...)
+	s.pages[n] = append(s.pages[n], m.Example(question, text)...)
 	s.pictures[n] = append(s.pictures[n], len(s.requests))
 	s.requests, s.texts = append(s.requests, r), append(s.texts, text)
 }
@@ -267,11 +302,12 @@ func (l *gateLearner) draw(n int, k uint64) (*sheet, error) {
 		if d.episodes == nil {
 			at, epoch := d.sampler.at(k*uint64(d.Batch) + uint64(i))
 			p := &t.train.pairs[d.members[at]]
-			s.show(t.model, request{pair: p, index: d.members[at], view: epoch}, p.texts[p.pick(random)], true)
+			s.show(t.model, request{pair: p, index: d.members[at], view: epoch}, p.question, p.texts[p.pick(random)], true)
 			continue
 		}
 		for _, e := range d.episodes.draw(random) {
-			s.show(t.model, request{pair: &t.train.pairs[e.pair], index: e.pair, view: random.Uint64() >> 1}, e.text, e.learn)
+			p := &t.train.pairs[e.pair]
+			s.show(t.model, request{pair: p, index: e.pair, view: random.Uint64() >> 1}, p.question, e.text, e.learn)
 		}
 	}
 	return s, nil
@@ -341,8 +377,12 @@ func (l *gateLearner) loss(s *sheet, raw []float32) (*tensor.Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		lesson.Mute(m, s.muted[i])
-		lessons = append(lessons, lesson)
+		if lesson.Mute(m, s.muted[i]); lesson.Teaches() {
+			lessons = append(lessons, lesson)
+		}
+	}
+	if len(lessons) == 0 {
+		return nil, fmt.Errorf("of no page is anything to be predicted within data.max_tokens, %d", l.t.recipe.Data.MaxTokens)
 	}
 	return m.Loss(run, media, lessons), nil
 }
@@ -354,7 +394,7 @@ func (l *gateLearner) validate() (map[string]float64, error) {
 		for i := from; i < to; i++ {
 			p := &t.held[i]
 			s.page()
-			s.show(t.model, request{}, p.texts[p.likeliest()], true)
+			s.show(t.model, request{}, p.question, p.texts[p.likeliest()], true)
 		}
 		loss, err := l.loss(s, raw)
 		if err != nil {

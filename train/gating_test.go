@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,17 +77,22 @@ func TestEpisodes(t *testing.T) {
 	var pairs []pair
 	var members []int
 	for i := range 24 {
-		pairs = append(pairs, pair{texts: []string{string(rune('a' + i/3))}, concept: string(rune('a' + i/3)), style: string(rune('x' + i%3))})
+		pairs = append(pairs, pair{texts: []string{string(rune('a' + i/3))}, in: []membership{
+			{set: "others", concept: "nothing"}, {set: "e", concept: string(rune('a' + i/3)), style: string(rune('x' + i%3))},
+		}})
 		members = append(members, i)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	e := newEpisodes(pairs, members, EpisodeSpec{Pictures: []int{4, 6}, Nonce: 1})
+	e := newEpisodes(pairs, members, "e", EpisodeSpec{Pictures: []int{1, 6}, Nonce: 1})
 	again, all := 0, 0
 	for range 300 {
 		page := e.draw(r)
+		if !slices.ContainsFunc(page, func(x example) bool { return x.learn }) {
+			t.Fatalf("%+v: nothing is learnt of it", page)
+		}
 		words := map[string]string{}
 		for i, x := range page {
-			concept := pairs[x.pair].concept
+			concept := pairs[x.pair].as("e").concept
 			if word, shown := words[concept]; shown != x.learn || shown && word != x.text {
 				t.Fatalf("%+v: %q of %s", page, x.text, concept)
 			}
@@ -101,9 +108,9 @@ func TestEpisodes(t *testing.T) {
 	if again*2 > all {
 		t.Errorf("what was said last is right in %d of %d", again, all)
 	}
-	plain := newEpisodes(pairs, members, EpisodeSpec{Pictures: []int{3, 3}}).draw(r)
+	plain := newEpisodes(pairs, members, "e", EpisodeSpec{Pictures: []int{3, 3}}).draw(r)
 	for _, x := range plain {
-		if !x.learn || x.text != pairs[x.pair].texts[0] || pairs[x.pair].style != pairs[plain[0].pair].style {
+		if !x.learn || x.text != pairs[x.pair].texts[0] || pairs[x.pair].as("e").style != pairs[plain[0].pair].as("e").style {
 			t.Errorf("%+v", plain)
 		}
 	}
@@ -116,16 +123,36 @@ func TestFlamingoRecipeErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for setting, want := range map[string]string{
-		"model.system=flamenco":              "model.system",
-		"model.system=blip2":                 "pages are for",
-		"stages.0.kind=stage1":               "does not train",
-		"data.train.1.episodes.pictures=[4]": "episodes",
-		"data.train.2.pages.window=2":        "window",
-		"stages.1.sets=[{name: pairs}]":      "batch",
-		"model.flamingo.resampler.widht=1":   "there is no such key",
-		"data.train.1.episodes.nonce=2":      "episodes",
-		"stages.1.ridge=1":                   "does not begin with a regression",
-		"model.cut_words=true":               "nothing else",
+		"model.system=flamenco":                 "model.system",
+		"model.system=blip2":                    "are for model.system: flamingo",
+		"stages.0.kind=stage1":                  "does not train",
+		"data.train.1.episodes.pictures=[4]":    "episodes",
+		"data.train.2.pages.window=2":           "window",
+		"stages.1.sets=[{name: pairs}]":         "batch",
+		"model.flamingo.resampler.widht=1":      "there is no such key",
+		"data.train.1.episodes.nonce=2":         "episodes",
+		"stages.1.ridge=1":                      "ridge: a stage of kind pages has no use for it",
+		"stages.1.gain=1":                       "gain: a stage of kind pages",
+		"stages.0.gain=1":                       "ridge is missing",
+		"stages.1.itc=1":                        "itc: a stage of kind pages",
+		"data.prompts=[a]":                      "prompts: a model.system of flamingo has no use for it",
+		"data.max_prompt_tokens=64":             "max_prompt_tokens",
+		"data.train.0.prompts=[a]":              "prompts: a source of pairs for a model.system of flamingo",
+		"data.train.0.pages={pictures: 3}":      "window",
+		"data.train.1.share=0.5":                "share: a source of episodes",
+		"data.train.0.share=1.5":                "share: 1.5",
+		"data.train.1.episodes.pictures=[1, 2]": "teaches no word",
+		"data.train.1.set=pairs":                "made otherwise by data.train.0",
+		"data.train.2.set=pairs":                "made otherwise by data.train.0",
+		"data.train=[{path: a, episodes: {pictures: [2, 4]}}, {path: b, episodes: {pictures: [2, 5]}}]": "made otherwise by data.train.0",
+		"data.validation.0.share=0.5":                                      "data.validation.0: share: what is held out",
+		"data.validation.0.pages.window=48":                                "data.validation.0: pages",
+		"data.validation.0.prompts=[a]":                                    "data.validation.0: prompts",
+		"report.0.data.0.pages.window=48":                                  "report.0.data.0: pages",
+		"report.0.beams=3":                                                 "report.0: beams: a report on a model.system of flamingo",
+		"report.0.rerank=3":                                                "report.0: rerank",
+		"stages.1.sets=[{name: pairs, batch: 2}, {name: pairs, batch: 1}]": "twice",
+		"model.cut_words=true":                                             "nothing else",
 	} {
 		if _, err := ParseRecipe(raw, []string{setting}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", setting, err)
@@ -176,5 +203,83 @@ func TestHeldOutIsNotCached(t *testing.T) {
 		if got := cached[stage]; math.Abs(got-want) > 0.02*want { // the cache keeps 16 bits of what is trained on
 			t.Errorf("%s: the loss of what is held out is %v with a cache, %v without", stage, got, want)
 		}
+	}
+}
+
+// TestQuestionsAreTaught: what is asked about a picture stands before the answer that is learnt, of pairs and of episodes alike, as ask writes it;
+// and a question that has no room does not take its answer's.
+func TestQuestionsAreTaught(t *testing.T) {
+	picture, err := filepath.Abs("../recipes/tiny/pictures/red-bar.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "asked.jsonl")
+	var rows strings.Builder
+	for _, question := range []string{"what colour is it?", strings.Repeat("what colour is it? ", 60)} {
+		fmt.Fprintf(&rows, "{\"image\":%q,\"question\":%q,\"answer\":\"red\"}\n", picture, question)
+	}
+	if err := os.WriteFile(path, []byte(rows.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asked := "{path: " + path + "}"
+	r := tinyFlamingo(t, "data.train=["+asked+", {path: "+path+", episodes: {pictures: [2, 2]}}]", "data.validation=["+asked+"]", "report=[]")
+	g := &gating{trainer: newTrainer(r, Options{})}
+	if err := g.openData(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	defer g.train.close()
+	if _, err := g.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer g.model.Close()
+	m := g.model
+	answer := m.Tokenizer.Encode(" red", false)
+	for name, examples := range map[string]int{"pairs": 1, "episodes": 2} {
+		st := &Stage{Kind: KindPages, Batch: 4, Sets: []SetSpec{{Name: name, Batch: 4}}}
+		l, err := g.learner(st, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.(*gateLearner).draw(0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, page := range s.pages {
+			lesson, err := m.Teach(page, s.pictures[i], 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			question := g.train.pairs[s.requests[s.pictures[i][0]].index].question
+			prompt, err := m.Encode(m.Prompt(nil, flamingo.Shot{Pictures: 1, Question: question}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(lesson.IDs) < len(prompt) || !slices.Equal(lesson.IDs[:len(prompt)], prompt) {
+				t.Errorf("%s: %q does not begin as %q is asked", name, m.Tokenizer.Decode(lesson.IDs, false), question)
+			}
+			var learnt []int32
+			for at, id := range lesson.IDs {
+				if lesson.Learn[at] {
+					learnt = append(learnt, id)
+				}
+			}
+			want := slices.Concat(slices.Repeat([][]int32{append(slices.Clone(answer), m.StopIDs()[0])}, examples)...)
+			if !slices.Equal(learnt, want) {
+				t.Errorf("%s: %q is learnt", name, m.Tokenizer.Decode(learnt, false))
+			}
+			short, err := m.Teach(page, s.pictures[i], 12)
+			if err != nil || !short.Teaches() || len(short.IDs) > 12 {
+				t.Errorf("%s: %q, %v", name, m.Tokenizer.Decode(short.IDs, false), err)
+			}
+		}
+	}
+	for i := range g.held {
+		if g.held[i].question == "" {
+			t.Errorf("%+v", g.held[i])
+		}
+	}
+	r = tinyFlamingo(t, "report=[{name: asked, data: ["+asked+"]}]")
+	if err := Run(context.Background(), r, Options{}); err == nil || !strings.Contains(err.Error(), "report.0: ") || !strings.Contains(err.Error(), "asked.jsonl:1: it asks a question") {
+		t.Errorf("%v", err)
 	}
 }

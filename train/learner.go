@@ -20,7 +20,11 @@ type bridgeLearner struct {
 }
 
 func (t *bridging) learner(st *Stage, trial bool) (learner, error) {
-	l := &bridgeLearner{t: t, stage: st, held: heldOut{t: t.trainer}, sampler: newSampler(t.train.pairs, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
+	shares := make([]float64, len(t.train.pairs))
+	for i := range shares {
+		shares[i] = t.train.pairs[i].share
+	}
+	l := &bridgeLearner{t: t, stage: st, held: heldOut{t: t.trainer}, sampler: newSampler(shares, mix(t.recipe.Seed, "order", uint64(t.state.Stage)))}
 	if trial {
 		if st.Kind == KindWarm {
 			l.warm = t.newColdWarmer(st)
@@ -50,6 +54,9 @@ func (t *bridging) learner(st *Stage, trial bool) (learner, error) {
 	}
 	return l, nil
 }
+
+// dealt implements learner.
+func (l *bridgeLearner) dealt() (samples, rows int) { return l.stage.Batch, len(l.t.train.pairs) }
 
 // keep is the captions' vectors that the bank began with.
 func (l *bridgeLearner) keep() []weights.Tensor {

@@ -2,8 +2,6 @@ package train
 
 import (
 	"fmt"
-	"path/filepath"
-	"slices"
 
 	"dragoman/data"
 	"dragoman/model/flamingo"
@@ -16,6 +14,8 @@ const pagesName = "pages"
 type pageSource struct {
 	set   string
 	pages data.Pages
+	rows  []int // of the pages, those that are wanted
+	share float64
 	spec  PageSpec
 }
 
@@ -26,15 +26,28 @@ func (s *pairSet) openPageSources(dir string, sources []Source, spec DataSpec) e
 		if !src.Pages.reads() {
 			continue
 		}
-		path := src.Path
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
+		o := src.Pages
+		if o.Folder != "" {
+			o.Folder = below(dir, o.Folder)
 		}
-		pages, err := data.OpenPages(path, data.PageOptions{MaxPixels: spec.MaxPixels, Stills: true})
+		pages, err := data.OpenPages(below(dir, src.Path), data.PageOptions{
+			MaxPixels: spec.MaxPixels, Stills: true, Format: o.Format, Pictures: o.Folder,
+			MinSide: o.MinSide, MaxAspect: o.MaxAspect, MinSimilarity: o.MinSimilarity, Lenient: o.Lenient,
+		})
 		if err != nil {
 			return err
 		}
-		s.pages = append(s.pages, pageSource{src.set(), pages, src.Pages})
+		from := pageSource{set: src.set(), pages: pages, share: src.share(), spec: src.Pages}
+		for i := range pages.Len() {
+			page, err := pages.Page(i)
+			switch {
+			case err != nil:
+				s.report.Broken++
+			case data.Where(src.Where).Wants(page.Extra):
+				from.rows = append(from.rows, i)
+			}
+		}
+		s.pages = append(s.pages, from)
 		r := pages.Report()
 		s.report.Broken += r.Broken
 		s.report.Examples = append(s.report.Examples, r.Examples...)
@@ -45,7 +58,7 @@ func (s *pairSet) openPageSources(dir string, sources []Source, spec DataSpec) e
 // listPictures puts the pictures of all pages behind the pairs that are trained on.
 func (s *pairSet) listPictures() error {
 	for _, src := range s.pages {
-		for i := range src.pages.Len() {
+		for _, i := range src.rows {
 			page, err := src.pages.Page(i)
 			if err != nil {
 				return err
@@ -64,9 +77,14 @@ func (s *pairSet) listPictures() error {
 	return nil
 }
 
-// hasPages says whether a dataset is one of pages.
-func (s *pairSet) hasPages(set string) bool {
-	return slices.ContainsFunc(s.pages, func(p pageSource) bool { return p.set == set })
+// pagesOf is how many pages a dataset has.
+func (s *pairSet) pagesOf(set string) (n int) {
+	for _, p := range s.pages {
+		if p.set == set {
+			n += len(p.rows)
+		}
+	}
+	return n
 }
 
 // reads says whether a source is one of pages.
@@ -74,58 +92,52 @@ func (p PageSpec) reads() bool { return p.Window > 0 }
 
 // woven draws pages and makes lessons of them.
 type woven struct {
-	set    *pairSet
+	*sampler
+	set   *pairSet
+	pages []wovenPage
+}
+
+// wovenPage is a page of a source, and who makes sequences of it.
+type wovenPage struct {
+	source data.Pages
+	row    int
 	weaver *data.Weaver
-	source []pageSource
-	order  []int // of all pages, in this epoch
-	epoch  uint64
-	seed   uint64
-	begin  uint64
 }
 
 // newWoven is the pages of a dataset, as a model's tokenizer writes them.
 func newWoven(set *pairSet, name string, m *flamingo.Model, seed uint64) *woven {
-	w := &woven{set: set, seed: seed}
+	w := &woven{set: set}
+	var shares []float64
+	image, end, bos := m.PageTokens()
 	for _, src := range set.pages {
-		if src.set == name {
-			w.source = append(w.source, src)
+		if src.set != name {
+			continue
+		}
+		weaver := &data.Weaver{
+			Image: image, End: end, BOS: bos, MaxTokens: src.spec.Window, MaxPictures: src.spec.Pictures, Next: src.spec.Next,
+			Encode: func(text string) []int32 { return m.Tokenizer.Encode(text, false) },
+		}
+		for _, row := range src.rows {
+			w.pages, shares = append(w.pages, wovenPage{src.pages, row, weaver}), append(shares, src.share)
 		}
 	}
-	if len(w.source) == 0 {
+	if len(w.pages) == 0 {
 		return nil
 	}
-	spec := w.source[0].spec
-	image, end, bos := m.PageTokens()
-	w.weaver = &data.Weaver{
-		Image: image, End: end, BOS: bos, MaxTokens: spec.Window, MaxPictures: spec.Pictures, Next: spec.Next,
-		Encode: func(text string) []int32 { return m.Tokenizer.Encode(text, false) },
-	}
-	w.order = data.Order(w.len(), seed, 0)
+	w.sampler = newSampler(shares, seed)
 	return w
-}
-
-func (w *woven) len() int {
-	n := 0
-	for _, s := range w.source {
-		n += s.pages.Len()
-	}
-	return n
 }
 
 // draw is sample k: a page's lesson, with its pictures among all; one of which nothing can be learnt is passed over.
 func (w *woven) draw(k uint64) (flamingo.Lesson, []request, error) {
-	for k >= w.begin+uint64(len(w.order)) {
-		w.begin += uint64(len(w.order))
-		w.epoch++
-		w.order = data.Order(len(w.order), w.seed, w.epoch)
-	}
+	w.at(k)
 	for try := range w.order {
-		at := w.order[(int(k-w.begin)+try)%len(w.order)]
-		page, err := w.page(at)
+		p := w.pages[w.order[(int(k-w.begin)+try)%len(w.order)]]
+		page, err := p.source.Page(p.row)
 		if err != nil {
 			return flamingo.Lesson{}, nil, err
 		}
-		s, err := w.weaver.Page(page, mix(w.seed, "window", k, uint64(try)))
+		s, err := p.weaver.Page(page, mix(w.seed, "window", k, uint64(try)))
 		if err != nil || len(s.Media) == 0 {
 			continue // no text of it looks at a picture
 		}
@@ -142,14 +154,4 @@ func (w *woven) draw(k uint64) (flamingo.Lesson, []request, error) {
 		return l, reqs, nil
 	}
 	return flamingo.Lesson{}, nil, data.ErrNothingToLearn
-}
-
-func (w *woven) page(i int) (data.Page, error) {
-	for _, s := range w.source {
-		if i < s.pages.Len() {
-			return s.pages.Page(i)
-		}
-		i -= s.pages.Len()
-	}
-	panic("train: a page beyond the last")
 }

@@ -25,10 +25,26 @@ type pair struct {
 	mayFlip  bool
 	share    float64 // of the epochs that have this pair
 
-	sets           []string // the datasets that it belongs to
-	concept, style string   // what it shows, and how, for episodes
+	in []membership // the datasets that it belongs to
 
 	media *data.Media // a picture of a page, which has nothing but this; nil: a pair
+}
+
+// membership is a pair's in a dataset.
+type membership struct {
+	set            string
+	episodes       bool   // it is one of episodes, for which
+	concept, style string // say what the picture shows, and how
+}
+
+// as is a pair's membership in a dataset; nil: it has none.
+func (p *pair) as(set string) *membership {
+	for i := range p.in {
+		if p.in[i].set == set {
+			return &p.in[i]
+		}
+	}
+	return nil
 }
 
 // pairSet is a list of pairs out of several sources.
@@ -58,11 +74,7 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 		if src.Pages.reads() {
 			continue
 		}
-		path := src.Path
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		d, err := data.Open(path, data.Options{MaxPixels: spec.MaxPixels})
+		d, err := data.Open(below(dir, src.Path), data.Options{MaxPixels: spec.MaxPixels})
 		if err != nil {
 			s.close()
 			return nil, err
@@ -71,10 +83,6 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 		r := d.Report()
 		s.report.Broken += r.Broken
 		s.report.Examples = append(s.report.Examples, r.Examples...)
-		share := 1.0
-		if src.Share != nil {
-			share = *src.Share
-		}
 		for i := range d.Len() {
 			row, err := d.Row(i)
 			if err != nil {
@@ -84,20 +92,20 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 			if !data.Where(src.Where).Wants(row.Extra) {
 				continue
 			}
-			name := src.set()
-			if at, known := rows[[2]any{src.Path, i}]; known && src.Episodes.makes() { // seen once, it is in both sets
-				s.pairs[at].join(name, src.Episodes, row)
+			// A row that one source has as a pair and others for episodes is one pair, whichever comes first.
+			if at, known := rows[[2]any{src.Path, i}]; known && s.pairs[at].takes(src) {
+				s.pairs[at].join(src, row)
 				continue
 			}
 			p := pair{
-				set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(append(row.Texts[:len(row.Texts):len(row.Texts)], row.Question)), share: share,
+				set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(append(row.Texts[:len(row.Texts):len(row.Texts)], row.Question)),
 				weights: row.Weights, question: row.Question, picture: numbered(pictures, row.Picture()),
 			}
 			if err := p.prompted(src.Prompts, spec.Prompts, spec.Clean); err != nil {
 				s.report.Add(row.Where, err)
 				continue
 			}
-			p.join(name, src.Episodes, row)
+			p.join(src, row)
 			rows[[2]any{src.Path, i}] = len(s.pairs)
 			s.pairs = append(s.pairs, p)
 		}
@@ -108,6 +116,19 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 	}
 	s.report.Rows = len(s.pairs)
 	return s, nil
+}
+
+// below is where a file is that a recipe in a folder names.
+func below(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// takes says whether a source adds to a pair which another source has made: episodes do, and to those of episodes alone pairs do.
+func (p *pair) takes(src Source) bool {
+	return src.Episodes.makes() || !slices.ContainsFunc(p.in, func(m membership) bool { return !m.episodes })
 }
 
 // numbered is the number of a name, a new one where it has none.
@@ -188,17 +209,17 @@ func (s *pairSet) check(ctx context.Context, each func(n int, f func(i int)), pr
 	return nil
 }
 
-// sampler deals out pairs epoch by epoch. An epoch has every pair whose share says so, in an order of its own.
+// sampler deals out pairs or pages epoch by epoch. An epoch has every pair whose share says so, in an order of its own.
 type sampler struct {
-	pairs []pair
-	seed  uint64
-	epoch uint64
-	order []int
-	begin uint64 // the first sample of the epoch
+	shares []float64 // of each pair, of the epochs
+	seed   uint64
+	epoch  uint64
+	order  []int
+	begin  uint64 // the first sample of the epoch
 }
 
-func newSampler(pairs []pair, seed uint64) *sampler {
-	s := &sampler{pairs: pairs, seed: seed}
+func newSampler(shares []float64, seed uint64) *sampler {
+	s := &sampler{shares: shares, seed: seed}
 	s.order = s.draw(0)
 	return s
 }
@@ -216,13 +237,13 @@ func (s *sampler) at(k uint64) (index int, epoch uint64) {
 func (s *sampler) draw(epoch uint64) []int {
 	coin := rng(s.seed, "share", epoch)
 	var order []int
-	for _, i := range data.Order(len(s.pairs), s.seed, epoch) {
-		if p := s.pairs[i].share; p >= 1 || coin.Float64() < p {
+	for _, i := range data.Order(len(s.shares), s.seed, epoch) {
+		if p := s.shares[i]; p >= 1 || coin.Float64() < p {
 			order = append(order, i)
 		}
 	}
 	if len(order) == 0 { // whatever the shares, an epoch has something
-		order = data.Order(len(s.pairs), s.seed, epoch)
+		order = data.Order(len(s.shares), s.seed, epoch)
 	}
 	return order
 }

@@ -14,7 +14,8 @@ import (
 
 // Plan is what a run would be: the data counted and checked, and the time and memory foreseen from a step of each stage.
 type Plan struct {
-	Train, Validation int
+	Train, Validation int         // pairs
+	Pages             int         // to train on
 	Report            data.Report // of the rows trained on
 	Captions          int         // different ones
 	Parameters        int         // of the bridge
@@ -63,7 +64,10 @@ func (t *trainer) plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	r := t.recipe
-	p := &Plan{Train: len(t.train.pairs), Validation: len(t.held), Report: t.train.report, Captions: t.subject.captions()}
+	p := &Plan{Train: len(t.train.pairs) - len(t.train.pictures), Validation: len(t.held), Report: t.train.report, Captions: t.subject.captions()}
+	for _, src := range t.train.pages {
+		p.Pages += len(src.rows)
+	}
 	for _, param := range t.system.Params() {
 		p.Parameters += param.Len()
 	}
@@ -89,6 +93,9 @@ func (t *trainer) plan(ctx context.Context) (*Plan, error) {
 
 // planEncoding times the encoder on some pictures. Where features are not cached, they are part of every step.
 func (t *trainer) planEncoding(p *Plan) error {
+	if t.views.cached == 0 {
+		return nil
+	}
 	n := min(encodeBatch, len(t.train.pairs))
 	var reqs []request
 	for i := range n {
@@ -106,7 +113,7 @@ func (t *trainer) planEncoding(p *Plan) error {
 	return nil
 }
 
-// planStage takes two steps of a stage and times the second.
+// planStage takes two steps of a stage and times the second, for which memory has been got.
 func (t *trainer) planStage(p *Plan, st *Stage) error {
 	params := t.subject.params(st)
 	trained := 0
@@ -115,25 +122,25 @@ func (t *trainer) planStage(p *Plan, st *Stage) error {
 	}
 	p.Trained = append(p.Trained, trained)
 	t.adam = newAdamW(kernel.Default(), params, st.Groups)
+	l, err := t.subject.learner(st, true)
+	if err != nil {
+		return err
+	}
 	var took time.Duration
-	for range 2 {
-		l, err := t.subject.learner(st, true) // both are the stage's first step, and a learner does not go back
-		if err != nil {
-			return err
-		}
-		began := time.Now()
+	defer func() { t.state.Step = 0 }()
+	for t.state.Step = range 2 {
+		began, encoding := time.Now(), t.views.took
 		if _, _, err := t.step(st, l, 0); err != nil {
 			return err
 		}
-		took = time.Since(began)
-		if t.views.cached > 0 {
-			// Drawing and encoding the batch is the cache's time, not the step's.
-			took -= min(took, p.Encode/time.Duration(max(1, len(t.train.pairs)*t.views.stored()))*time.Duration(st.Batch*st.Accumulate))
+		if took = time.Since(began); t.views.cached > 0 {
+			took -= t.views.took - encoding // drawing and encoding the batch is the cache's time, not the step's
 		}
 	}
-	samples := st.Steps * st.Batch * st.Accumulate
+	samples, rows := l.dealt()
+	samples *= st.Steps * st.Accumulate
 	p.Stages = append(p.Stages, StagePlan{
-		Name: st.Name, Steps: st.Steps, Samples: samples, Epochs: float64(samples) / float64(len(t.train.pairs)),
+		Name: st.Name, Steps: st.Steps, Samples: samples, Epochs: float64(samples) / float64(rows),
 		Time: took * time.Duration(st.Steps),
 	})
 	return nil

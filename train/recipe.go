@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"dragoman/model/blip2"
@@ -80,11 +81,11 @@ type QFormerSpec struct {
 type DataSpec struct {
 	Train      []Source `yaml:"train"`
 	Validation []Source `yaml:"validation,omitempty"`
-	Hold       float64  `yaml:"hold,omitempty"`              // without validation: the share of the training rows that is held out
-	MaxTokens  int      `yaml:"max_tokens"`                  // of a caption or an answer, its ends included
-	MaxPrompt  int      `yaml:"max_prompt_tokens,omitempty"` // of what stands before it; default 128, the last ones count
-	Prompts    []string `yaml:"prompts,omitempty"`           // stage2: what stands before a text, one drawn each time; {question} is the row's; default: the model's own
-	Clean      string   `yaml:"clean,omitempty"`             // none (default), or lavis: captions and questions as its blip_caption and blip_question make them
+	Hold       float64  `yaml:"hold,omitempty"`                          // without validation: the share of the training rows that is held out
+	MaxTokens  int      `yaml:"max_tokens"`                              // of a caption or an answer, its ends included
+	MaxPrompt  int      `yaml:"max_prompt_tokens,omitempty" for:"blip2"` // of what stands before it; default 128, the last ones count
+	Prompts    []string `yaml:"prompts,omitempty" for:"blip2"`           // stage2: what stands before a text, one drawn each time; {question} is the row's; default: the model's own
+	Clean      string   `yaml:"clean,omitempty"`                         // none (default), or lavis: captions and questions as its blip_caption and blip_question make them
 	MaxPixels  int      `yaml:"max_pixels,omitempty"`
 	Limit      int      `yaml:"validation_limit,omitempty"` // the most pairs that are validated on; default 512
 }
@@ -117,25 +118,25 @@ type Stage struct {
 
 	Groups []LRGroup `yaml:"lr_groups,omitempty"` // rates of their own, the first that fits counts
 
-	ITC             float32 `yaml:"itc,omitempty"` // weights of stage1's losses
-	ITM             float32 `yaml:"itm,omitempty"`
-	ITG             float32 `yaml:"itg,omitempty"`
-	Smoothing       float32 `yaml:"smoothing,omitempty"`
-	RandomNegatives int     `yaml:"random_negatives,omitempty"` // steps before matching's negatives are drawn by similarity
-	MatchingPairs   int     `yaml:"itm_pairs,omitempty"`        // pairs of a batch that matching looks at; 0: all
-	Bank            bool    `yaml:"bank,omitempty"`             // contrast with all captions, not with the batch's
-	LM              float32 `yaml:"lm,omitempty"`               // weight of the caption's loss through the language model
+	ITC             float32 `yaml:"itc,omitempty" for:"stage1 stage2"` // weights of stage1's losses
+	ITM             float32 `yaml:"itm,omitempty" for:"stage1 stage2"`
+	ITG             float32 `yaml:"itg,omitempty" for:"stage1 stage2"`
+	Smoothing       float32 `yaml:"smoothing,omitempty" for:"stage1 stage2"`
+	RandomNegatives int     `yaml:"random_negatives,omitempty" for:"stage1 stage2"` // steps before matching's negatives are drawn by similarity
+	MatchingPairs   int     `yaml:"itm_pairs,omitempty" for:"stage1 stage2"`        // pairs of a batch that matching looks at; 0: all
+	Bank            bool    `yaml:"bank,omitempty" for:"stage1 stage2"`             // contrast with all captions, not with the batch's
+	LM              float32 `yaml:"lm,omitempty" for:"stage1 stage2"`               // weight of the caption's loss through the language model
 
-	Sets []SetSpec `yaml:"sets,omitempty"` // pages: the datasets that each step learns from; default: all, batch texts each
+	Sets []SetSpec `yaml:"sets,omitempty" for:"words pages"` // words, pages: the datasets that each step learns from; default: all, batch texts each
 
-	Ridge     float64 `yaml:"ridge,omitempty"`      // warm: the head starts as a ridge regression with this λ; words: the bridge does; 0: at random
-	NearRidge float64 `yaml:"near_ridge,omitempty"` // warm: the λ of the head's landmarks; default 0.3
-	Folds     string  `yaml:"folds,omitempty"`      // warm: a field of the rows; matching learns what remembered pictures tell from heads that are fitted without the pictures of one value each
-	Gain      float64 `yaml:"gain,omitempty"`       // words: how loudly the block says what the regression found; default 1
-	Whiten    float64 `yaml:"whiten,omitempty"`     // warm: how far the variances of the captions' embeddings are evened out, from 0 to 1; and their mean taken away
-	Noise     float64 `yaml:"noise,omitempty"`      // warm: noise on the head's input, in standard deviations; words, pages: on features, as a share of each
-	Dropout   float32 `yaml:"dropout,omitempty"`    // warm: of the head's input; words, pages: of whole feature tokens
-	Neighbour float32 `yaml:"neighbours,omitempty"` // warm, bank: share of the target that goes to captions like the pair's own
+	Ridge     float64 `yaml:"ridge,omitempty" for:"warm words"`              // warm: the head starts as a ridge regression with this λ; words: the bridge does; 0: at random
+	NearRidge float64 `yaml:"near_ridge,omitempty" for:"warm"`               // warm: the λ of the head's landmarks; default 0.3
+	Folds     string  `yaml:"folds,omitempty" for:"warm"`                    // warm: a field of the rows; matching learns what remembered pictures tell from heads that are fitted without the pictures of one value each
+	Gain      float64 `yaml:"gain,omitempty" for:"words"`                    // words: how loudly the block says what the regression found; default 1
+	Whiten    float64 `yaml:"whiten,omitempty" for:"warm"`                   // warm: how far the variances of the captions' embeddings are evened out, from 0 to 1; and their mean taken away
+	Noise     float64 `yaml:"noise,omitempty" for:"warm words pages"`        // warm: noise on the head's input, in standard deviations; words, pages: on features, as a share of each
+	Dropout   float32 `yaml:"dropout,omitempty" for:"warm words pages"`      // warm: of the head's input; words, pages: of whole feature tokens
+	Neighbour float32 `yaml:"neighbours,omitempty" for:"warm stage1 stage2"` // warm, bank: share of the target that goes to captions like the pair's own
 }
 
 // LRGroup multiplies the rate of parameters whose name contains Match.
@@ -149,32 +150,32 @@ type Held struct {
 	Name string   `yaml:"name"`
 	Data []Source `yaml:"data"`
 	// OwnLabels: retrieval chooses among the set's own captions, not among all that were trained on too.
-	OwnLabels bool `yaml:"own_labels,omitempty"`
-	Rerank    int  `yaml:"rerank,omitempty"` // candidates that the matching head looks at again
+	OwnLabels bool `yaml:"own_labels,omitempty" for:"blip2"`
+	Rerank    int  `yaml:"rerank,omitempty" for:"blip2"` // candidates that the matching head looks at again
 	// Of a Flamingo: how many examples stand before what is asked, other pictures of the set with their texts; default none.
-	Shots   []int  `yaml:"shots,omitempty"`
-	Most    int    `yaml:"most,omitempty"`    // pictures that are asked about, drawn from the set; default all
-	Concept string `yaml:"concept,omitempty"` // the field that says what a picture shows; default: its first text does
+	Shots   []int  `yaml:"shots,omitempty" for:"flamingo"`
+	Most    int    `yaml:"most,omitempty" for:"flamingo"`    // pictures that are asked about, drawn from the set; default all
+	Concept string `yaml:"concept,omitempty" for:"flamingo"` // the field that says what a picture shows; default: its first text does
 	// How captions and answers are made: at most and at least so many tokens, by beams whose scores are divided by length to a power.
 	MaxTokens     int     `yaml:"max_tokens,omitempty"` // default data.max_tokens
-	MinTokens     int     `yaml:"min_tokens,omitempty"`
-	Beams         int     `yaml:"beams,omitempty"`
-	LengthPenalty float64 `yaml:"length_penalty,omitempty"`
+	MinTokens     int     `yaml:"min_tokens,omitempty" for:"blip2"`
+	Beams         int     `yaml:"beams,omitempty" for:"blip2"`
+	LengthPenalty float64 `yaml:"length_penalty,omitempty" for:"blip2"`
 }
 
 // Source is a set of pairs, in a format that package data reads.
 type Source struct {
-	Path  string            `yaml:"path"`            // relative to the recipe
-	Where map[string]string `yaml:"where,omitempty"` // fields that rows must have: one of the values between bars; "!…": none of them
-	Share *float64          `yaml:"share,omitempty"` // how many of the rows an epoch has, drawn anew each time; default 1
+	Path  string            `yaml:"path"`                                       // relative to the recipe
+	Where map[string]string `yaml:"where,omitempty"`                            // fields that rows must have: one of the values between bars; "!…": none of them
+	Share *float64          `yaml:"share,omitempty" for:"blip2 flamingo pages"` // how many of the rows an epoch has, drawn anew each time; default 1
 	// Prompts stand in the place of data.prompts for this source.
-	Prompts []string `yaml:"prompts,omitempty"`
-	// Set is the dataset that the source belongs to, for stages of kind pages; default: pairs, episodes or pages.
-	Set string `yaml:"set,omitempty"`
+	Prompts []string `yaml:"prompts,omitempty" for:"blip2 validation"`
+	// Set is the dataset that the source belongs to, for stages of kind words and pages; default: pairs, episodes or pages.
+	Set string `yaml:"set,omitempty" for:"flamingo episodes pages"`
 	// Pages says how pages are read, where the source is one of them; path is then as package data's OpenPages takes it.
-	Pages PageSpec `yaml:"pages,omitempty"`
+	Pages PageSpec `yaml:"pages,omitempty" for:"pages"`
 	// Episodes makes pages of several pictures of the pairs, each with its text, that stand in for few-shot prompts.
-	Episodes EpisodeSpec `yaml:"episodes,omitempty"`
+	Episodes EpisodeSpec `yaml:"episodes,omitempty" for:"episodes"`
 }
 
 // PageSpec says what is learnt of a page at a time.
@@ -182,6 +183,14 @@ type PageSpec struct {
 	Window   int     `yaml:"window,omitempty"`   // tokens, a stretch of the page that is drawn anew each time; 0: the source is none of pages
 	Pictures int     `yaml:"pictures,omitempty"` // of the window, the first ones count; 0: all
 	Next     float64 `yaml:"p_next,omitempty"`   // share of the pages whose texts look at the next picture, not at the last
+
+	// How the source is read, as package data's PageOptions say it.
+	Format        string  `yaml:"format,omitempty"`
+	Folder        string  `yaml:"folder,omitempty"` // that pictures are looked for in, relative to the recipe; default: that of the file which names them
+	MinSide       int     `yaml:"min_side,omitempty"`
+	MaxAspect     float64 `yaml:"max_aspect,omitempty"`
+	MinSimilarity float64 `yaml:"min_similarity,omitempty"`
+	Lenient       bool    `yaml:"lenient,omitempty"`
 }
 
 // EpisodeSpec says how pages are made of pairs.
@@ -210,10 +219,13 @@ const (
 	KindPages  = "pages"
 )
 
-// Values of model.system.
+// Values of model.system, and of the tags that say where a field of a recipe counts: the kind of a stage, or of a source.
 const (
 	systemBLIP2    = "blip2"
 	systemFlamingo = "flamingo"
+
+	ofValidation = "validation"
+	ofReport     = "report"
 )
 
 // Values of data.clean.
@@ -276,7 +288,7 @@ func (r *Recipe) fill() {
 	if r.Data.MaxTokens == 0 {
 		r.Data.MaxTokens = 32
 	}
-	if r.Data.MaxPrompt == 0 {
+	if r.Data.MaxPrompt == 0 && r.Model.system() == systemBLIP2 {
 		r.Data.MaxPrompt = 128
 	}
 	if r.Data.Clean == "" {
@@ -327,13 +339,8 @@ func (r *Recipe) check() error {
 	if len(r.Data.Train) == 0 {
 		return fmt.Errorf("data.train: there is nothing to train on")
 	}
-	for i, src := range r.Data.Train {
-		if src.Pages.reads() && (r.Model.System != systemFlamingo || src.Episodes.makes() || src.Pages.Window < 4 || src.Pages.Next < 0 || src.Pages.Next > 1 || src.Pages.Pictures < 0) {
-			return fmt.Errorf("data.train.%d: pages are for model.system: %s, with a window of 4 tokens or more and p_next from 0 to 1", i, systemFlamingo)
-		}
-		if e := src.Episodes; e.makes() && (len(e.Pictures) != 2 || e.Pictures[0] < 1 || e.Pictures[1] < e.Pictures[0] || e.Pictures[1] > 64 || e.Nonce < 0 || e.Repeated < 0 || e.Nonce+e.Repeated > 1) {
-			return fmt.Errorf("data.train.%d: episodes: pictures must be the least and the most of a page, nonce and repeated shares", i)
-		}
+	if err := r.checkSources(); err != nil {
+		return err
 	}
 	if r.Data.MaxTokens < 3 || r.Data.MaxTokens > 1024 {
 		return fmt.Errorf("data.max_tokens: %d is not in 3…1024", r.Data.MaxTokens)
@@ -341,7 +348,10 @@ func (r *Recipe) check() error {
 	if r.Data.Hold < 0 || r.Data.Hold >= 1 {
 		return fmt.Errorf("data.hold: %v is not a share from 0 to 1", r.Data.Hold)
 	}
-	if r.Data.MaxPrompt < 2 || r.Data.MaxPrompt > 4096 {
+	if err := unused(r.Data, r.Model.system(), "a model.system of "+r.Model.system()); err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	if n := r.Data.MaxPrompt; n != 0 && (n < 2 || n > 4096) {
 		return fmt.Errorf("data.max_prompt_tokens: %d is not in 2…4096", r.Data.MaxPrompt)
 	}
 	if err := oneOf("data.clean", r.Data.Clean, cleanNone, cleanLAVIS); err != nil {
@@ -363,13 +373,16 @@ func (r *Recipe) check() error {
 		return fmt.Errorf("stages: there is none")
 	}
 	for i, h := range r.Report {
+		if err := unused(h, r.Model.system(), "a report on a model.system of "+r.Model.system()); err != nil {
+			return fmt.Errorf("report.%d: %w", i, err)
+		}
 		if h.Beams < 0 || h.Beams > 64 || h.MaxTokens < 0 || h.MinTokens < 0 || h.MinTokens > cmp.Or(h.MaxTokens, r.Data.MaxTokens) {
 			return fmt.Errorf("report.%d: beams is %d, max_tokens %d, min_tokens %d", i, h.Beams, h.MaxTokens, h.MinTokens)
 		}
 	}
 	names := map[string]bool{}
 	for i := range r.Stages {
-		if err := r.Stages[i].check(cmp.Or(r.Model.System, systemBLIP2)); err != nil {
+		if err := r.Stages[i].check(r.Model.system()); err != nil {
 			return fmt.Errorf("stages.%d: %w", i, err)
 		}
 		if n := r.Stages[i].Name; names[n] {
@@ -380,9 +393,12 @@ func (r *Recipe) check() error {
 	return nil
 }
 
+// system is the kind of system.
+func (m ModelSpec) system() string { return cmp.Or(m.System, systemBLIP2) }
+
 // check says what a model that is gone on with cannot be given.
 func (m ModelSpec) check() error {
-	if err := oneOf("model.system", cmp.Or(m.System, systemBLIP2), systemBLIP2, systemFlamingo); err != nil {
+	if err := oneOf("model.system", m.system(), systemBLIP2, systemFlamingo); err != nil {
 		return err
 	}
 	if m.System == systemFlamingo {
@@ -437,16 +453,16 @@ func (s *Stage) check(system string) error {
 			return fmt.Errorf("%s: %d is not positive", v.key, v.value)
 		}
 	}
-	if s.Folds != "" && (s.Kind != KindWarm || s.Ridge == 0) {
-		return errors.New("folds: it is for warm stages that begin with a regression")
+	if err := unused(*s, s.Kind, "a stage of kind "+s.Kind); err != nil {
+		return err
 	}
-	if s.Ridge > 0 && s.Kind != KindWarm && s.Kind != KindWords {
-		return fmt.Errorf("ridge: a stage of kind %s does not begin with a regression", s.Kind)
+	if (s.Folds != "" || s.Gain != 0) && s.Ridge == 0 {
+		return errors.New("folds, gain: they are for stages that begin with a regression, and ridge is missing")
 	}
-	if len(s.Sets) > 0 && !pages {
-		return fmt.Errorf("sets: a stage of kind %s learns from all of data.train", s.Kind)
-	}
-	for _, set := range s.Sets {
+	for i, set := range s.Sets {
+		if slices.ContainsFunc(s.Sets[:i], func(o SetSpec) bool { return o.Name == set.Name }) {
+			return fmt.Errorf("sets: %q stands there twice", set.Name)
+		}
 		if set.Batch < 1 || set.Weight < 0 {
 			return fmt.Errorf("sets: %s: batch is %d, weight %v", set.Name, set.Batch, set.Weight)
 		}

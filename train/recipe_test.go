@@ -41,6 +41,12 @@ func TestRecipeErrors(t *testing.T) {
 		{"setting", least, "stages.3.lr=1", `the list has no entry "3"`},
 		{"setting misspelt", least, "seeed=1", "seeed: there is no such key (did you mean seed?)"},
 		{"setting without value", least, "seed", "it is not key=value"},
+		{"a source's dataset", least, "data.train.0.set=a", "data.train.0: set: a source of pairs for a model.system of blip2 has no use for it"},
+		{"episodes", least, "data.train.0.episodes.pictures=[2, 3]", "episodes are for model.system: flamingo"},
+		{"a report's shots", least, "report=[{name: a, data: [{path: p}], shots: [1]}]", "report.0: shots: a report on a model.system of blip2 has no use for it"},
+		{"a report's prompts", least, "report=[{name: a, data: [{path: p, prompts: [b]}]}]", "report.0.data.0: prompts"},
+		{"a stage's noise", least, "stages.0.noise=0.1", "stages.0: noise: a stage of kind stage1 has no use for it"},
+		{"folds without a regression", least, "stages=[{kind: warm, steps: 1, batch: 1, lr: 1, folds: style}]", "ridge is missing"},
 		{"steps", least, "stages.0.steps=-1", "steps: -1 is not positive"},
 		{"two of a name", least, "stages=[{kind: stage1, steps: 1, batch: 1, lr: 1}, {kind: stage1, steps: 1, batch: 1, lr: 1}]", "two stages called"},
 	} {

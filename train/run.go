@@ -279,7 +279,8 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 	}
 	sums, count := map[string]float64{}, 0
 	var rate, norm float64
-	meter := newMeter()
+	samples, _ := l.dealt()
+	meter := newMeter(samples * st.Accumulate)
 	for index := t.state.Stage; t.state.Stage == index; {
 		if err := ctx.Err(); err != nil {
 			return err

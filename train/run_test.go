@@ -218,7 +218,7 @@ func TestDryRunOfLargeSteps(t *testing.T) {
 
 // TestWarm trains the picture's head alone: pooled features are missing in the tiny encoder, so a fresh model must say so.
 func TestWarmNeedsAHead(t *testing.T) {
-	r := tiny(t, "stages.0.kind=warm", "stages.0.itc=0")
+	r := tiny(t, "stages.0.kind=warm", "stages.0.smoothing=0")
 	if err := Run(context.Background(), r, Options{}); !errors.Is(err, errNoHead) {
 		t.Errorf("%v", err)
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -51,6 +52,20 @@ func checkNode(n *yaml.Node, t reflect.Type, path string) error {
 	return nil
 }
 
+// unused is an error for the first field of a part of a recipe that is set although what it stands in has no use for it: its tag "for" names
+// those that have, and role is none of them.
+func unused(part any, role, what string) error {
+	v := reflect.ValueOf(part)
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		uses, some := f.Tag.Lookup("for")
+		if some && !v.Field(i).IsZero() && !slices.Contains(strings.Fields(uses), role) {
+			return fmt.Errorf("%s: %s has no use for it", keyOf(f), what)
+		}
+	}
+	return nil
+}
+
 // lineOf says where in the file a node is; what a setting laid over it is nowhere.
 func lineOf(n *yaml.Node) string {
 	if n.Line == 0 {
@@ -66,10 +81,15 @@ func yamlFields(t reflect.Type) map[string]reflect.Type {
 		if !t.Field(i).IsExported() {
 			continue
 		}
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		fields[name] = t.Field(i).Type
+		fields[keyOf(t.Field(i))] = t.Field(i).Type
 	}
 	return fields
+}
+
+// keyOf is what a field is called in the file.
+func keyOf(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return name
 }
 
 func names(fields map[string]reflect.Type) []string {

@@ -34,6 +34,8 @@ type subject interface {
 type learner interface {
 	// losses computes batch k's: each by name, and their weighed sum, to go back from.
 	losses(k uint64) (map[string]float64, *tensor.Tensor, error)
+	// dealt is how many samples a batch has, and how many pairs and pages they are drawn from.
+	dealt() (samples, rows int)
 	// validate is the mean of the losses over what is held out, as it is, without dropout.
 	validate() (map[string]float64, error)
 	// keep is what a checkpoint must hold besides the parameters and the optimiser, for a stage to go on.

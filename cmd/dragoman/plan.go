@@ -19,7 +19,7 @@ func planObject(p *train.Plan) map[string]any {
 		stages = append(stages, stage)
 	}
 	return map[string]any{
-		"rows": p.Train, "validation": p.Validation, "broken": p.Report.Broken, "captions": p.Captions, "parameters": p.Parameters,
+		"rows": p.Train, "pages": p.Pages, "validation": p.Validation, "broken": p.Report.Broken, "captions": p.Captions, "parameters": p.Parameters,
 		"stages": stages, "seconds": p.Time().Seconds(), "encode_seconds": p.Encode.Seconds(), "cache_bytes": p.CacheBytes, "memory_bytes": p.MemoryBytes,
 	}
 }
@@ -27,7 +27,11 @@ func planObject(p *train.Plan) map[string]any {
 // describePlan is the same as text.
 func describePlan(p *train.Plan) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d pairs to train on, %d to validate with, %d different captions", p.Train, p.Validation, p.Captions)
+	fmt.Fprintf(&b, "%d pairs", p.Train)
+	if p.Pages > 0 {
+		fmt.Fprintf(&b, " and %d pages", p.Pages)
+	}
+	fmt.Fprintf(&b, " to train on, %d pairs to validate with, %d different captions", p.Validation, p.Captions)
 	if p.Report.Broken > 0 {
 		fmt.Fprintf(&b, "\n%s", p.Report.String())
 	}

@@ -113,6 +113,9 @@ type Lesson struct {
 	Pictures []int   // of each picture token, in order, its place among the pictures that Loss is given
 }
 
+// Teaches says whether there is something to be predicted.
+func (l *Lesson) Teaches() bool { return slices.Contains(l.Learn, true) }
+
 // Loss is the mean of the cross-entropies of all tokens to be predicted, over pages of any lengths; media is [pictures, latents, width].
 // Every page has a picture, and one token to be predicted or more.
 func (m *Model) Loss(run *tensor.Run, media *tensor.Tensor, lessons []Lesson) *tensor.Tensor {
@@ -156,17 +159,57 @@ func (m *Model) Loss(run *tensor.Run, media *tensor.Tensor, lessons []Lesson) *t
 }
 
 // Teach is the lesson of a page whose pictures have these places: what OpenFlamingo learns of one. Texts behind a picture are to be
-// predicted, up to the end of their chunk and with it; pictures, what stands before the first, and what stands between an end and the next
-// picture are not. Of more than most tokens the first count.
+// predicted, up to the end of their chunk and with it; pictures, what stands before the first, what stands between an end and the next
+// picture, and what is given are not. Of more than most tokens the first count; but of a question that would leave no room for its answer, the
+// end.
 func (m *Model) Teach(parts []Part, pictures []int, most int) (Lesson, error) {
 	ids, err := m.Encode(parts)
 	if err != nil {
 		return Lesson{}, err
 	}
-	return m.teach(ids[:min(most, len(ids))], pictures), nil
+	given := m.given(parts, ids)
+	ids, given = shorten(ids, given, most)
+	return m.teach(ids, given, pictures), nil
 }
 
-func (m *Model) teach(ids []int32, pictures []int) Lesson {
+// given says which tokens of a page stand for what is given, and for nothing else.
+func (m *Model) given(parts []Part, ids []int32) []bool {
+	given := make([]bool, len(ids))
+	upTo := func(n int) int { // where what the first parts are as a page of their own ends to be what the whole is
+		head := m.Tokenizer.Encode(m.dialect.page(parts[:n]), m.dialect.special())
+		same := 0
+		for same < min(len(head), len(ids)) && head[same] == ids[same] {
+			same++
+		}
+		return same
+	}
+	for n, p := range parts {
+		if !p.Given || p.Text == "" {
+			continue
+		}
+		for i := upTo(n); i < upTo(n+1); i++ {
+			given[i] = true
+		}
+	}
+	return given
+}
+
+// shorten cuts a page to its first tokens, once the first question has left half of the room to its answer.
+func shorten(ids []int32, given []bool, most int) ([]int32, []bool) {
+	from := slices.Index(given, true)
+	to := from
+	for from >= 0 && to < len(ids) && given[to] {
+		to++
+	}
+	if from >= 0 && to >= most {
+		cut := min(to-from, to-most+min(len(ids)-to, max(1, (most-from)/2)))
+		ids, given = slices.Delete(ids, from, from+cut), slices.Delete(given, from, from+cut)
+	}
+	n := min(most, len(ids))
+	return ids[:n], given[:n]
+}
+
+func (m *Model) teach(ids []int32, given []bool, pictures []int) Lesson {
 	l := Lesson{IDs: ids, Learn: make([]bool, len(ids)), Sees: make([]int32, len(ids))}
 	behind, n := false, 0
 	end := m.StopIDs()[0]
@@ -176,7 +219,7 @@ func (m *Model) teach(ids []int32, pictures []int) Lesson {
 			l.Sees[i] = int32(n)
 			continue
 		}
-		l.Learn[i], l.Sees[i] = behind, int32(n)
+		l.Learn[i], l.Sees[i] = behind && !given[i], int32(n)
 		behind = behind && id != end
 	}
 	l.Pictures = pictures[:n]
@@ -209,10 +252,10 @@ func (m *Model) SaysWords(name string) bool {
 	return !strings.HasPrefix(name, languageOf+".") || strings.HasPrefix(name, m.Gates.Path(0)+".")
 }
 
-// Example is a picture and what is said of it, as part of a page.
-func (m *Model) Example(text string) []Part {
+// Example is a picture and what is said of it, behind what is asked about it, if anything is, as part of a page to learn from.
+func (m *Model) Example(question, text string) []Part {
 	d := m.dialect.(*ownDialect)
-	return []Part{{Picture: true}, {Text: d.prompt + d.said(text)}}
+	return []Part{{Picture: true}, {Text: d.wording().before(question), Given: true}, {Text: d.said(text)}}
 }
 
 // TextIDs are the tokens of what is said of a picture, without its end.

@@ -75,7 +75,7 @@ func TestPageLoss(t *testing.T) {
 				at = append(at, int(p))
 			}
 		}
-		l := m.teach(row[:end], at)
+		l := m.teach(row[:end], make([]bool, end), at)
 		for i, learn := range l.Learn {
 			if learn != (labels[r*length+i] >= 0) {
 				t.Errorf("row %d: token %d is to be predicted: %v", r, i, learn)
@@ -175,7 +175,7 @@ func said(t *testing.T, m *Model) []float32 {
 
 func idsOf(t *testing.T, m *Model) []int32 {
 	t.Helper()
-	ids, err := m.Encode(append(m.Example("a red circle"), Part{Picture: true}))
+	ids, err := m.Encode(append(m.Example("", "a red circle"), Part{Picture: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestAnyParts(t *testing.T) {
 			defer m.Close()
 			var parts []Part
 			for _, text := range []string{"a cat", "a dog"} {
-				parts = append(parts, m.Example(text)...)
+				parts = append(parts, m.Example("", text)...)
 			}
 			lesson, err := m.Teach(parts, []int{0, 1}, 100)
 			if err != nil {

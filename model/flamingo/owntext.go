@@ -46,8 +46,10 @@ func (d *ownDialect) inputs() (pixels, ids string) { return "pixel_values", "inp
 func (d *ownDialect) page(parts []Part) string { return d.begin + d.openFlamingo.page(parts) }
 
 func (d *ownDialect) shots(shots []Shot, ask Shot) []Part {
-	return wording{"Question: ", " Answer:", d.prompt}.page(shots, ask, d.said)
+	return d.wording().page(shots, ask, d.said)
 }
+
+func (d *ownDialect) wording() wording { return wording{"Question: ", " Answer:", d.prompt} }
 
 func (d *ownDialect) textOnly() int { return 0 }
 

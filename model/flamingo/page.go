@@ -12,6 +12,7 @@ import (
 type Part struct {
 	Text    string
 	Picture bool
+	Given   bool // of a page to learn from: the text is what is asked, and not to be predicted
 }
 
 // Shot is an example: pictures (none in the text-only examples that a question without any is put behind), what was asked about them
@@ -134,16 +135,20 @@ func (w *writer) pictures(n int) {
 // wording is what stands before an answer: around a question, or in its place.
 type wording struct{ question, answer, description string }
 
+// before is what stands before the answer to a question, or, without one, before a description.
+func (v wording) before(question string) string {
+	if question == "" {
+		return v.description
+	}
+	return v.question + question + v.answer
+}
+
 // page writes examples, each with its pictures and said as said has it, and then what is asked.
 func (v wording) page(shots []Shot, ask Shot, said func(text string) string) []Part {
 	var w writer
 	write := func(s Shot) {
 		w.pictures(s.Pictures)
-		if s.Question != "" {
-			w.text(v.question + s.Question + v.answer)
-		} else {
-			w.text(v.description)
-		}
+		w.text(v.before(s.Question))
 	}
 	for _, s := range shots {
 		write(s)

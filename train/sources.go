@@ -1,0 +1,89 @@
+package train
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// kind is what a source of data.train is: pages, episodes that are made of pairs, or, by the system's name, pairs as they are.
+func (s Source) kind(system string) string {
+	switch {
+	case s.Pages.reads():
+		return pagesName
+	case s.Episodes.makes():
+		return episodesName
+	}
+	return system
+}
+
+// check says what a source cannot be given.
+func (s Source) check(system string) error {
+	p, e := s.Pages, s.Episodes
+	switch {
+	case p != (PageSpec{}) && (system != systemFlamingo || e.makes() || p.Window < 4 || p.Next < 0 || p.Next > 1 || p.Pictures < 0):
+		return fmt.Errorf("pages are for model.system: %s, with a window of 4 tokens or more and p_next from 0 to 1", systemFlamingo)
+	case e.makes() && system != systemFlamingo:
+		return fmt.Errorf("episodes are for model.system: %s", systemFlamingo)
+	case e.makes() && (len(e.Pictures) != 2 || e.Pictures[0] < 1 || e.Pictures[1] < e.Pictures[0] || e.Pictures[1] > 64 || e.Nonce < 0 || e.Repeated < 0 || e.Nonce+e.Repeated > 1):
+		return fmt.Errorf("episodes: pictures must be the least and the most of a page, nonce and repeated shares")
+	case e.Nonce > 0 && e.Pictures[1] < leastNonce:
+		return fmt.Errorf("episodes: nonce: a page of %d pictures teaches no word, it takes %d", e.Pictures[1], leastNonce)
+	}
+	what := "a source of " + s.kind(system)
+	if s.kind(system) == system {
+		what = "a source of pairs for a model.system of " + system
+	}
+	if s.share() < 0 || s.share() > 1 {
+		return fmt.Errorf("share: %v is not a share from 0 to 1", s.share())
+	}
+	return unused(s, s.kind(system), what)
+}
+
+// drawsLike says whether episodes are drawn alike; what the fields of rows are called is each source's own.
+func (e EpisodeSpec) drawsLike(o EpisodeSpec) bool {
+	e.Concept, e.Style = o.Concept, o.Style
+	return reflect.DeepEqual(e, o)
+}
+
+// checkSources says what sources cannot be given, and which of them do not go together into one dataset.
+func (r *Recipe) checkSources() error {
+	system := r.Model.system()
+	first := map[string]int{} // source of each dataset
+	for i, src := range r.Data.Train {
+		if err := src.check(system); err != nil {
+			return fmt.Errorf("data.train.%d: %w", i, err)
+		}
+		at, known := first[src.set()]
+		if !known {
+			first[src.set()] = i
+			continue
+		}
+		other := r.Data.Train[at]
+		if src.kind(system) != other.kind(system) || !src.Episodes.drawsLike(other.Episodes) {
+			return fmt.Errorf("data.train.%d: the dataset %q is made otherwise by data.train.%d; set names another", i, src.set(), at)
+		}
+	}
+	validation := ofValidation
+	if system != systemBLIP2 {
+		validation = ofReport // where nothing but the rows counts
+	}
+	if err := unusedOf(r.Data.Validation, "data.validation", validation); err != nil {
+		return err
+	}
+	for i, h := range r.Report {
+		if err := unusedOf(h.Data, fmt.Sprintf("report.%d.data", i), ofReport); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unusedOf is unused of sources that are held out.
+func unusedOf(sources []Source, path, role string) error {
+	for i, src := range sources {
+		if err := unused(src, role, "what is held out"); err != nil {
+			return fmt.Errorf("%s.%d: %w", path, i, err)
+		}
+	}
+	return nil
+}
