@@ -46,7 +46,8 @@ type Seconds struct {
 type Score struct {
 	ITM float64 `json:"itm"` // probability of a match, by the head that reads both at once
 	ITC float64 `json:"itc"` // cosine of the best query with the text, −1…1
-	// Probability is that of this text among those that the picture was compared with. A CLIP has it instead of ITM, which is then 0.
+	// Probability is that of this text among those that the picture was compared with. A model without a matching head has it instead of
+	// ITM, which is then 0.
 	Probability float64 `json:"probability,omitempty"`
 }
 

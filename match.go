@@ -21,13 +21,13 @@ func (m *Model) Match(ctx context.Context, img Image, texts ...string) ([]Score,
 	return labels.Score(ctx, img)
 }
 
-// HasMatchingHead says whether scores have an ITM. A CLIP's have a Probability instead.
-func (m *Model) HasMatchingHead() bool { return m.pair == nil }
+// HasMatchingHead says whether scores have an ITM. Those of a CLIP, and of a bridge that learnt by contrast alone, have a Probability instead.
+func (m *Model) HasMatchingHead() bool { return m.system.Matches() }
 
 // matchTexts is Match for a model with a bridge.
 func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Score, error) {
 	b := m.system.Bridge
-	if b == nil || m.system.Words == nil || b.Heads.Match == nil && b.Heads.Text == nil {
+	if b == nil || m.system.Words == nil || !m.HasMatchingHead() && (b.Heads.Vision == nil || b.Heads.Text == nil) {
 		return nil, fmt.Errorf("matching: %w: heads that compare pictures with texts", ErrNoPart)
 	}
 	run, done := m.run()
@@ -48,7 +48,7 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 			scores[i].ITC = float64(cosines[i])
 		}
 	}
-	if b.Heads.Match != nil {
+	if m.HasMatchingHead() {
 		logits := b.MatchLogits(run, seen.Pictures, make([]int32, len(texts)), t).Data()
 		recall := m.system.Recall(run, seen.View)
 		for i, text := range texts {

@@ -148,12 +148,19 @@ func (l *Labels) Score(ctx context.Context, img Image) ([]Score, error) {
 	defer done()
 	scale := float64(l.model.pair.Scale(run).Data()[0])
 	scores := make([]Score, len(l.rows))
-	best := math.Inf(-1)
 	for i, text := range l.rows {
 		scores[i].ITC = dot(row, text)
-		best = max(best, scores[i].ITC)
 	}
-	sum := 0.0
+	share(scores, scale)
+	return scores, nil
+}
+
+// share shares 1 out among scores: the softmax of their cosines, times a scale.
+func share(scores []Score, scale float64) {
+	best, sum := math.Inf(-1), 0.0
+	for _, s := range scores {
+		best = max(best, s.ITC)
+	}
 	for i := range scores {
 		scores[i].Probability = math.Exp(scale * (scores[i].ITC - best))
 		sum += scores[i].Probability
@@ -161,7 +168,6 @@ func (l *Labels) Score(ctx context.Context, img Image) ([]Score, error) {
 	for i := range scores {
 		scores[i].Probability /= sum
 	}
-	return scores, nil
 }
 
 // averages scores every template's texts, and averages over the templates.
@@ -182,6 +188,9 @@ func (l *Labels) averages(ctx context.Context, img Image) ([]Score, error) {
 			scores[i].ITC += s.ITC / n
 		}
 		each = each[len(texts):]
+	}
+	if !l.model.HasMatchingHead() {
+		share(scores, 1/float64(l.model.system.Bridge.Temperature()))
 	}
 	return scores, nil
 }

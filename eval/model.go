@@ -227,7 +227,7 @@ func (e *evaluation) retrieve(ctx context.Context, r *Report) error {
 	isRightBack := func(j, i int) bool { return right[i][j] }
 	r.Text = &Retrieval{Cosine: RecallOf(scores, len(labels), isRight)}
 	r.Image = &Retrieval{Cosine: RecallOf(Transposed(scores, len(labels)), n, isRightBack)}
-	if e.o.Rerank == 0 || e.m.Bridge.Heads.Match == nil {
+	if e.o.Rerank == 0 || !e.m.Matches() {
 		return nil
 	}
 	byImage, byText, err := e.rerank(ctx, labels, scores, right)

@@ -3,6 +3,8 @@ package train
 import (
 	"cmp"
 	"context"
+	"path"
+	"slices"
 
 	"dragoman/data"
 	"dragoman/eval"
@@ -29,8 +31,24 @@ func (t *bridging) open() (system, error) {
 		return nil, err
 	}
 	t.ownPrompts()
+	t.ownMatching()
 	t.labels = newLabels(t.train.pairs, t.held)
 	return t.model, nil
+}
+
+// ownMatching has the model remember whether anything teaches its matching head, so that it does not answer with one as it was drawn.
+func (t *bridging) ownMatching() {
+	x, r := &t.model.Config.Extras, t.recipe
+	taught := slices.ContainsFunc(r.Stages, func(s Stage) bool { return s.ITM != 0 }) || slices.ContainsFunc(r.Model.Start.Tensors, func(glob string) bool {
+		ok, err := path.Match(glob, "itm_head.weight")
+		return ok && err == nil
+	})
+	switch {
+	case taught:
+		x.NoMatching = false
+	case r.Model.From == "":
+		x.NoMatching = t.model.Bridge.Heads.Match != nil
+	}
 }
 
 func (t *bridging) restored(s state) {

@@ -111,6 +111,9 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			}
 			return shots.run(c, cmd, m, args, wanted, name, o, said)
 		}
+		if o.Rerank > 0 && !m.HasMatchingHead() {
+			return usagef("--rerank is about the matching head, which this model has none of")
+		}
 		var reports []eval.Report
 		var all []saidLine
 		for _, path := range args {

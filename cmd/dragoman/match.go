@@ -18,8 +18,9 @@ func (c *cli) matchCommand() *cobra.Command {
 		Long: `Writes, for each picture and each text, the probability that they belong together (itm, the matching head's, which reads
 both at once) and the cosine of the best query with the text (itc, which compares them apart).
 
-A CLIP has no matching head: its itm is null, and a probability says how it shares 1 out among the texts that were given. --classes does so
-for classes, each put into every --template ("a photo of a {}" where none is given), over which the text's embeddings are averaged.`,
+A CLIP has no matching head, nor has a bridge that learnt by contrast alone: itm is null, and a probability says how 1 is shared out among
+the texts that were given. --classes does so for classes, each put into every --template ("a photo of a {}" where none is given), over which
+what is said of a text is averaged.`,
 		Example: `  dragoman match photo.jpg --text "a dog on a beach" --text "a city at night"
   dragoman match --model openai/clip-vit-base-patch32 photos/ --classes dog,cat,boat --template "a photo of a {}" --template "a drawing of a {}"`,
 	}
@@ -82,7 +83,7 @@ for classes, each put into every --template ("a photo of a {}" where none is giv
 type matched struct {
 	Image       string   `json:"image"`
 	Text        string   `json:"text"`
-	ITM         *float64 `json:"itm"` // null for a CLIP
+	ITM         *float64 `json:"itm"` // null without a matching head
 	ITC         float64  `json:"itc"`
 	Probability *float64 `json:"probability,omitempty"`
 }

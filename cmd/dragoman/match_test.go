@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -38,5 +39,43 @@ func TestMatchClasses(t *testing.T) {
 		if status := run(wrong, strings.NewReader(""), &out, &errs); status != exitUsage {
 			t.Errorf("%v: status %d", wrong, status)
 		}
+	}
+}
+
+// TestUntaughtMatching: a bridge that learnt by contrast alone says that it has no matching head, until a recipe that goes on with it teaches one.
+func TestUntaughtMatching(t *testing.T) {
+	dir := t.TempDir()
+	recipe := func(name, from, losses string) string {
+		out := filepath.Join(dir, name)
+		args := []string{"train", "-q", "../../recipes/tiny.yaml", "--set", "output=" + out, "--set", "report=[]", "--set", "stages=[{kind: stage1, steps: 2, batch: 6, lr: 1e-3, " + losses + "}]"}
+		if from != "" {
+			args = append(args, "--set", "model={from: "+from+"}")
+		}
+		if status, _, errs := call(t, args...); status != exitDone {
+			t.Fatalf("%s: %d: %s", name, status, errs)
+		}
+		return filepath.Join(out, "model")
+	}
+	match := func(model string) map[string]any {
+		status, out, errs := call(t, "match", "--json", "--model", model, photo, "--text", "a red ring", "--text", "a blue bar")
+		line, _, _ := strings.Cut(out, "\n")
+		var got map[string]any
+		if err := json.Unmarshal([]byte(line), &got); err != nil || status != exitDone || strings.Count(out, "\n") != 2 {
+			t.Fatalf("%s: %d: %s%s", model, status, out, errs)
+		}
+		return got
+	}
+	alone := recipe("alone", "", "itc: 1")
+	if got := match(alone); got["itm"] != nil || got["probability"] == nil || got["itc"] == nil {
+		t.Errorf("taught by contrast alone: %v", got)
+	}
+	if status, _, errs := call(t, "eval", "--model", alone, "--rerank", "3", tinyPairs); status != exitUsage || !strings.Contains(errs, "--rerank") {
+		t.Errorf("reranking without a matching head: %d: %s", status, errs)
+	}
+	if got := match(recipe("taught", alone, "itc: 1, itm: 1")); got["itm"] == nil || got["probability"] != nil {
+		t.Errorf("taught both: %v", got)
+	}
+	if got := match(recipe("again", alone, "itc: 1")); got["itm"] != nil {
+		t.Errorf("taught by contrast twice: %v", got)
 	}
 }

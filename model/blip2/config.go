@@ -68,6 +68,8 @@ type Extras struct {
 	// MatchFrom, where it is not 0, is the cosine at which picture and text are as likely to match as not: the matching head then
 	// only adds to how far, in temperatures, they are beyond it.
 	MatchFrom float64 `json:"match_from,omitempty"`
+	// NoMatching says that nothing ever taught the matching head: it is there for training to go on with, and has nothing to say.
+	NoMatching bool `json:"no_matching,omitempty"`
 	// MatchMemory are what the remembered pictures add to the odds that picture and text match, as Recall has them; empty: nothing.
 	MatchMemory []float64 `json:"match_memory,omitempty"`
 	// Prompt stands between the soft prompt and the caption.

@@ -331,6 +331,11 @@ func (b *Bridge) MatchLogits(run *tensor.Run, p *qformer.Picture, rows []int32, 
 	return run.MeanAxis(b.Heads.Match.Forward(run, b.QFormer.Match(run, p, rows, t)), 1)
 }
 
+// Matches says whether there is a matching head that was taught.
+func (m *Model) Matches() bool {
+	return m.Bridge != nil && m.Bridge.Heads.Match != nil && !m.Config.Extras.NoMatching
+}
+
 // MatchOdds is the logarithm of the odds that a picture and a text belong together, from the matching head's two logits and from
 // their cosine, where the model counts that too.
 func (b *Bridge) MatchOdds(no, yes, cosine float32) float64 {
