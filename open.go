@@ -7,11 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"dragoman/hub"
 	"dragoman/internal/builtin"
 	"dragoman/internal/hint"
+	"dragoman/internal/nearest"
 	"dragoman/internal/rss"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
@@ -83,6 +86,30 @@ const builtinPrefix = "mini:"
 // builtinModels are the directories of the built-in models, by their names.
 var builtinModels = map[string]string{"": builtinPrefix, "mini": builtinPrefix, "mini-flamingo": builtinPrefix + "flamingo/"}
 
+// BuiltIn are the names of the models that the program was built with.
+func BuiltIn() (names []string) {
+	for name, path := range builtinModels {
+		if _, err := builtin.ReadFile(path + "config.json"); err == nil && name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// orBuiltIn puts before a hint which models are built in, and which of them a misspelt name may mean. A name with a slash is somebody's on a hub.
+func orBuiltIn(name, text string) string {
+	names := BuiltIn()
+	if len(names) == 0 || hub.IsName(name) && strings.Contains(name, "/") {
+		return text
+	}
+	said := "built in: " + strings.Join(names, ", ")
+	if meant := nearest.To(name, names); meant != "" {
+		return fmt.Sprintf("did you mean %s? %s", meant, said)
+	}
+	return said + "; " + text
+}
+
 // resolve turns what a user calls a model into a directory or a file: nothing, "mini" and "mini-flamingo" are built in; what is no path is
 // looked for in the Hugging Face cache, as NAME or NAME@REVISION.
 func resolve(name string) (string, error) {
@@ -98,11 +125,11 @@ func resolve(name string) (string, error) {
 		return "", fmt.Errorf("opening a model: %w", err)
 	}
 	if model, _ := hub.SplitRevision(name); !hub.IsName(model) || weights.IsFile(model) {
-		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w", name, ErrNoModel), "give a directory with a config.json, a GGUF file, or leave --model out for the built-in model")
+		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w", name, ErrNoModel), "%s", orBuiltIn(name, "give a directory with a config.json, or a GGUF file"))
 	}
 	dir, err := hub.Lookup(name)
 	if errors.Is(err, hub.ErrNotCached) {
-		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w here, nor in the Hugging Face cache", name, ErrNoModel), "%s", hint.Of(err))
+		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w here, nor in the Hugging Face cache", name, ErrNoModel), "%s", orBuiltIn(name, hint.Of(err)))
 	}
 	if err != nil {
 		return "", fmt.Errorf("opening a model: %w", err)

@@ -53,7 +53,7 @@ func TestPages(t *testing.T) {
 	if other, err := m.Continue(ctx, page, g); err != nil || slices.Equal(other.Logprobs, first.Logprobs) {
 		t.Errorf("a page's last picture does not count (%v)", err)
 	}
-	if _, err := m.Caption(ctx, dark, &dragoman.Generate{Prompt: "<image>", MaxTokens: 1}); err == nil || !strings.Contains(err.Error(), "1 pictures for 2") {
+	if _, err := m.Caption(ctx, dark, &dragoman.Generate{Prompt: "<image>", MaxTokens: 1}); err == nil || !strings.Contains(err.Error(), "1 picture for 2") {
 		t.Errorf("a picture token in a prompt: %v", err)
 	}
 	if _, err := m.EmbedImage(ctx, dark); !errors.Is(err, dragoman.ErrNoPart) {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"dragoman/internal/plural"
 )
 
 // Page is an interleaved document: texts and pictures in the order in which they are read.
@@ -150,12 +152,12 @@ func (r *PageReport) add(o PageReport) {
 
 // String is one line: how many pages and pictures, and how many were left out, by reason, with the first of the pages.
 func (r PageReport) String() string {
-	s := fmt.Sprintf("%d pages with %d pictures", r.Rows, r.Pictures)
+	s := fmt.Sprintf("%s with %s", plural.Of(r.Rows, "page"), plural.Of(r.Pictures, "picture"))
 	if len(r.LeftOut) > 0 {
 		s += fmt.Sprintf(" (%v: left out)", r.LeftOut)
 	}
 	if r.Broken > 0 {
-		s += fmt.Sprintf("; %d pages skipped (%v), the first: %v", r.Broken, r.Skipped, r.Examples[0])
+		s += fmt.Sprintf("; %s skipped (%v), the first: %v", plural.Of(r.Broken, "page"), r.Skipped, r.Examples[0])
 	}
 	return s
 }

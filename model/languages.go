@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/internal/plainjson"
 	"dragoman/language"
 	"dragoman/language/gptneox"
 	"dragoman/language/llama"
@@ -103,7 +104,7 @@ func ReadGeneration(files Files) (g Generation, err error) {
 	if err != nil {
 		return g, err
 	}
-	if err := json.Unmarshal(raw, &g); err != nil {
+	if err := plainjson.Unmarshal(raw, &g); err != nil {
 		return g, fmt.Errorf("%s: %w", GenerationFile, err)
 	}
 	return g, nil

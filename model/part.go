@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"dragoman/internal/plainjson"
 	"dragoman/nn"
 	"dragoman/vision"
 	"dragoman/vision/clip"
@@ -42,7 +43,7 @@ func ParsePart(raw json.RawMessage, fallback string) (Part, error) {
 	var head struct {
 		ModelType string `json:"model_type"`
 	}
-	if err := json.Unmarshal(raw, &head); err != nil {
+	if err := plainjson.Unmarshal(raw, &head); err != nil {
 		return Part{}, err
 	}
 	if head.ModelType == "" {
@@ -57,7 +58,7 @@ func (p Part) Weights() (string, error) {
 	var at struct {
 		Weights string `json:"weights"`
 	}
-	if err := json.Unmarshal(p.JSON, &at); err != nil {
+	if err := plainjson.Unmarshal(p.JSON, &at); err != nil {
 		return "", fmt.Errorf("config.json: %w", err)
 	}
 	return at.Weights, nil
@@ -67,7 +68,7 @@ func (p Part) Weights() (string, error) {
 func partAt(raw json.RawMessage, fallback, path string) (Part, error) {
 	fields := map[string]any{}
 	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &fields); err != nil {
+		if err := plainjson.Unmarshal(raw, &fields); err != nil {
 			return Part{}, fmt.Errorf("config.json: %w", err)
 		}
 	}
@@ -96,7 +97,7 @@ func VisionPart(files Files, name string) (Part, error) {
 			Architecture string          `json:"architecture"`
 			Vision       json.RawMessage `json:"vision_config"`
 		}
-		if err := json.Unmarshal(raw, &whole); err != nil {
+		if err := plainjson.Unmarshal(raw, &whole); err != nil {
 			return Part{}, fmt.Errorf("%s/config.json: %w", name, err)
 		}
 		fallback := ViT

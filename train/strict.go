@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"dragoman/internal/nearest"
 )
 
 // checkKeys finds the first key of a document that the Go value it is meant for has no field for.
@@ -110,38 +112,10 @@ func join(path, key string) string {
 
 // didYouMean is " (did you mean …?)" where a known word is near, else nothing.
 func didYouMean(word string, known []string) string {
-	best, nearest := "", 1+max(2, len(word)/3)
-	for _, k := range known {
-		if d := editDistance(word, k); d < nearest {
-			best, nearest = k, d
-		}
+	if meant := nearest.To(word, known); meant != "" {
+		return fmt.Sprintf(" (did you mean %s?)", meant)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", best)
-}
-
-// editDistance counts the letters to insert, delete or replace.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			above := row[j+1]
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			row[j+1] = min(cost, above+1, row[j]+1)
-			diagonal = above
-		}
-	}
-	return row[len(b)]
+	return ""
 }
 
 // applySetting writes one "dotted.path=value" into a document; the value is YAML.

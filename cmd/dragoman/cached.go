@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"dragoman"
 	"dragoman/hub"
 )
 
@@ -64,9 +65,9 @@ func cachedNames() []string {
 	return names
 }
 
-// completeModels offers the built-in model and those in the cache, besides files.
+// completeModels offers the built-in models and those in the cache, besides files.
 func completeModels(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return append([]string{"mini"}, cachedNames()...), cobra.ShellCompDirectiveDefault
+	return append(dragoman.BuiltIn(), cachedNames()...), cobra.ShellCompDirectiveDefault
 }
 
 func (c *cli) rmCommand() *cobra.Command {

@@ -48,7 +48,7 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 		talk := m.Converse(system)
 		var shown []dragoman.Part // pictures that belong to the next text
 		for _, name := range pictures {
-			shown = append(shown, imagePart(name))
+			shown = append(shown, c.imagePart(name))
 		}
 		say := func(text string) error {
 			said := dragoman.Message{Role: "user", Parts: append(shown, dragoman.Part{Text: text})}
@@ -71,7 +71,7 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 			line, err := in.ReadString('\n')
 			line = strings.TrimSpace(line)
 			if name, ok := strings.CutPrefix(line, imageCommand); ok && (name == "" || name[0] == ' ') {
-				part := imagePart(strings.TrimSpace(name))
+				part := c.imagePart(strings.TrimSpace(name))
 				if _, err := part.Image.Decode(decoding); err == nil {
 					shown = append(shown, part)
 				} else {
@@ -103,9 +103,9 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 // imageCommand begins a line of standard input that names a picture.
 const imageCommand = "/image"
 
-// imagePart is the picture in a file.
-func imagePart(name string) dragoman.Part {
-	img := dragoman.ImageFile(name)
+// imagePart is the picture in a file, or at an address.
+func (c *cli) imagePart(name string) dragoman.Part {
+	img := c.pictureAt("", name)
 	return dragoman.Part{Image: &img}
 }
 

@@ -49,7 +49,7 @@ func TestChoiceFlags(t *testing.T) {
 
 // TestParsePage reads pages and conversations, and refuses what is neither.
 func TestParsePage(t *testing.T) {
-	p, err := parsePage([]byte(`{"turns":[{"role":"user","parts":[{"image":"a.png"},{"text":"what?"}]},{"role":"assistant","parts":[{"text":"b"}]}]}`), "dir")
+	p, err := (&cli{}).parsePage([]byte(`{"turns":[{"role":"user","parts":[{"image":"a.png"},{"text":"what?"}]},{"role":"assistant","parts":[{"text":"b"}]}]}`), "dir")
 	if err != nil || len(p.turns) != 2 || len(p.turns[0].Parts) != 2 || p.turns[0].Parts[0].Image == nil || p.turns[1].Role != "assistant" {
 		t.Errorf("read %+v (%v)", p, err)
 	}
@@ -58,7 +58,7 @@ func TestParsePage(t *testing.T) {
 		`{"turns":[{"role":"user","parts":[{"text":"a"}]}],"parts":[{"text":"a"}]}`,
 		`{"parts":[{"video":"a","text":"b"}]}`, `{"parts":[{"video":"a","fps":-1}]}`, `{"parts":[{"video":"a","image":"b"}]}`,
 	} {
-		if p, err := parsePage([]byte(bad), ""); err == nil || strings.Contains(err.Error(), "\n") {
+		if p, err := (&cli{}).parsePage([]byte(bad), ""); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %+v, %v", bad, p, err)
 		}
 	}

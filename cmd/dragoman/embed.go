@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/internal/plural"
 	"dragoman/weights"
 )
 
@@ -54,12 +56,14 @@ names in its metadata) or .npy.`,
 		}
 		if text {
 			for _, t := range args {
-				row, err := m.EmbedText(cmd.Context(), t)
-				if err != nil {
-					return err
+				row, eerr := m.EmbedText(cmd.Context(), t)
+				if eerr == nil {
+					eerr = show(t, [][]float32{row})
 				}
-				if err := show(t, [][]float32{row}); err != nil {
-					return err
+				if eerr = c.inPlace(cmd.Context(), "item", t, eerr); errors.Is(eerr, errReported) {
+					err = eerr
+				} else if eerr != nil {
+					return eerr
 				}
 			}
 		} else {
@@ -75,6 +79,7 @@ names in its metadata) or .npy.`,
 			if werr := all.write(out, ext); werr != nil {
 				return werr
 			}
+			c.note("%s: embeddings %v of %s", out, []int{len(all.items), all.rows, all.width}, plural.Of(len(all.items), "item"))
 		}
 		return err
 	})

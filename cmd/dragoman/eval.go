@@ -12,6 +12,7 @@ import (
 	"dragoman/eval"
 	"dragoman/internal/atomicfile"
 	"dragoman/internal/hint"
+	"dragoman/internal/plural"
 	"dragoman/picture"
 )
 
@@ -143,7 +144,7 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			}
 		}
 		if said != "" {
-			if err := writeSaid(said, all); err != nil {
+			if err := c.writeSaid(said, all); err != nil {
 				return err
 			}
 		}
@@ -218,8 +219,8 @@ type saidLine struct {
 	Seed       *uint64  `json:"seed,omitempty"`
 }
 
-func writeSaid(path string, lines []saidLine) error {
-	return atomicfile.WriteFile(path, func(w io.Writer) error {
+func (c *cli) writeSaid(path string, lines []saidLine) error {
+	err := atomicfile.WriteFile(path, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		for _, l := range lines {
@@ -229,4 +230,8 @@ func writeSaid(path string, lines []saidLine) error {
 		}
 		return nil
 	})
+	if err == nil {
+		c.note("%s: %s", path, plural.Of(len(lines), "text"))
+	}
+	return err
 }

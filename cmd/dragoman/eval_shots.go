@@ -139,7 +139,7 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 		}
 	}
 	if said != "" {
-		if err := writeSaid(said, lines); err != nil {
+		if err := c.writeSaid(said, lines); err != nil {
 			return err
 		}
 	}

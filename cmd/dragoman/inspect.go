@@ -14,6 +14,7 @@ import (
 	"dragoman"
 	"dragoman/inspect"
 	"dragoman/internal/atomicfile"
+	"dragoman/internal/plural"
 	"dragoman/picture"
 )
 
@@ -77,7 +78,7 @@ the language model is open. --page shows which picture each token of a page look
 		}
 		defer m.Close()
 		if page != "" {
-			return c.inspectPage(cmd.Context(), m, page, out, o)
+			return c.inPlace(cmd.Context(), "page", page, c.inspectPage(cmd.Context(), m, page, out, o))
 		}
 		if m.ReadsPages() {
 			if err := unused(cmd, "is about queries that stand for words, and the latents of this model do not", "words", "without"); err != nil {
@@ -96,6 +97,7 @@ the language model is open. --page shows which picture each token of a page look
 					if err := writeNPY(npy, inspect.Numbers(in), inspect.Shape(in)); err != nil {
 						return err
 					}
+					c.note("%s", npy)
 				}
 				if err := look.write(name, img, in); err != nil {
 					return err
@@ -113,7 +115,7 @@ the language model is open. --page shows which picture each token of a page look
 				return fmt.Errorf("inspecting: %s: %w that averages are of: learned queries that look at pictures", name, dragoman.ErrNoPart)
 			}
 			average.Add(in)
-			c.progress("%d pictures, the last: %s", average.Pictures, name)
+			c.progress("%s, the last: %s", plural.Of(average.Pictures, "picture"), name)
 			return look.write(name, img, in)
 		})
 		c.progressDone()
@@ -185,16 +187,12 @@ func (l *looks) write(name string, img dragoman.Image, in *dragoman.Inspection) 
 
 // inspectPage looks at a page and writes what was seen of it.
 func (c *cli) inspectPage(ctx context.Context, m *dragoman.Model, name, out string, o picture.Options) error {
-	data, dir, err := c.readFile("reading a page", name)
+	page, err := c.readPage(name)
 	if err != nil {
 		return err
 	}
-	page, err := parsePage(data, dir)
-	if err == nil && page.turns != nil {
-		err = errors.New("it has turns: only parts can be looked into")
-	}
-	if err != nil {
-		return fmt.Errorf("reading a page: %s: %w", name, err)
+	if page.turns != nil {
+		return fmt.Errorf("reading a page: %s: it has turns: only parts can be looked into", name)
 	}
 	parts := page.parts
 	in, err := m.InspectPage(ctx, parts)
@@ -305,7 +303,7 @@ func describe(in *dragoman.Inspection) string {
 // describeAverage is an average as text.
 func describeAverage(a *inspect.Average) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d pictures, %d queries; outputs use %.1f directions, two of them have a cosine of %.2f on average", a.Pictures, a.Queries, a.EffectiveRank, a.Alike)
+	fmt.Fprintf(&b, "%s, %d queries; outputs use %.1f directions, two of them have a cosine of %.2f on average", plural.Of(a.Pictures, "picture"), a.Queries, a.EffectiveRank, a.Alike)
 	for q, x := range a.Query {
 		fmt.Fprintf(&b, "\nquery %d\treads %.1f cells\tcosine with others %.2f", q, x.Spread, x.Alike)
 		if x.Changed >= 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman/data"
+	"dragoman/internal/plural"
 	"dragoman/picture"
 	"dragoman/tensor"
 )
@@ -52,20 +53,14 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 		if err := checkNumbers(number{"max-aspect", o.MaxAspect}, number{"min-similarity", o.MinSimilarity}); err != nil {
 			return err
 		}
-		if c.allowNet {
-			o.Fetch = picture.Fetcher{}.Fetch(cmd.Context())
-		}
+		o.Fetch = c.fetch
 		var broken error
 		for _, path := range args {
-			err := c.showPages(cmd, path, wanted, o)
-			if output := (*outputError)(nil); errors.As(err, &output) || cmd.Context().Err() != nil {
+			err := c.inPlace(cmd.Context(), "page", path, c.showPages(cmd, path, wanted, o))
+			if errors.Is(err, errReported) {
+				broken = err
+			} else if err != nil {
 				return err
-			}
-			if err != nil {
-				broken = errReported
-				if err := c.emitError("page", path, err); err != nil {
-					return err
-				}
 			}
 		}
 		return broken
@@ -127,7 +122,7 @@ func summary(p data.Page) string {
 			pictures++
 		}
 	}
-	s := fmt.Sprintf("%s: %d pictures, %d words", p.Where, pictures, words)
+	s := fmt.Sprintf("%s: %s, %s", p.Where, plural.Of(pictures, "picture"), plural.Of(words, "word"))
 	if len(p.LeftOut) > 0 {
 		counts := data.Counts{}
 		for _, l := range p.LeftOut {

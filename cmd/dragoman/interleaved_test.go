@@ -36,8 +36,8 @@ func TestPages(t *testing.T) {
 		t.Fatalf("status %d: %s", status, errs)
 	}
 	for _, want := range []string{
-		"bad.html: skipped: ", "none.png: no such file", "empty.html: skipped: it has no pictures\n", "good.html: 1 pictures, 2 words; left out: 1 on the network\n",
-		": 1 pages with 1 pictures (1 on the network: left out); 2 pages skipped (1 no pictures, 1 not found), the first: ",
+		"bad.html: skipped: ", "none.png: no such file", "empty.html: skipped: it has no pictures\n", "good.html: 1 picture, 2 words; left out: 1 on the network\n",
+		": 1 page with 1 picture (1 on the network: left out); 2 pages skipped (1 no pictures, 1 not found), the first: ",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in %s", want, out)
@@ -59,12 +59,12 @@ func TestPages(t *testing.T) {
 	if err := os.WriteFile(again, []byte(out), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, _, status := call(again); status != 0 || !strings.Contains(out, ": 1 pages with 1 pictures\n") {
+	if out, _, status := call(again); status != 0 || !strings.Contains(out, ": 1 page with 1 picture\n") {
 		t.Errorf("status %d: %s", status, out)
 	}
 	// What cannot be opened is said in its place, and the others are shown.
 	out, errs, status = call(filepath.Join(dir, "empty.html"), filepath.Join(dir, "none.html"), again)
-	if status != 1 || strings.Count(errs, "dragoman: open pages: ") != 2 || !strings.Contains(out, ": 1 pages with 1 pictures\n") {
+	if status != 1 || strings.Count(errs, "dragoman: open pages: ") != 2 || !strings.Contains(out, ": 1 page with 1 picture\n") {
 		t.Errorf("status %d: %s%s", status, errs, out)
 	}
 	if out, _, status := call("--json", filepath.Join(dir, "none.html")); status != 1 || !strings.Contains(out, `"error":{"message":"open pages: `) {

@@ -72,14 +72,28 @@ func (f *imageFlags) options() (picture.Options, error) {
 	return picture.Options{MaxPixels: f.maxPixels, Alpha: alpha}, nil
 }
 
+// inPlace shows an item's error in its place, which is then errReported; what ends the whole call it returns as it is.
+func (c *cli) inPlace(ctx context.Context, key, name string, err error) error {
+	var output *outputError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &output):
+		return err
+	}
+	if err := c.emitError(key, name, err); err != nil {
+		return err
+	}
+	return errReported
+}
+
 // eachImage calls f for every picture that the arguments name, in order. A picture that fails is shown in its place and the
 // others are done all the same; the call then ends with errReported. A context that ends, ends the loop.
 func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, img dragoman.Image) error) error {
 	broken := false
-	source := picture.Source{Stdin: c.stdin}
-	if c.allowNet {
-		source.Fetch = picture.Fetcher{}.Fetch(ctx)
-	}
+	source := picture.Source{Stdin: c.stdin, Fetch: c.fetch}
 	for item := range source.Expand(args) {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -90,18 +104,10 @@ func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, 
 		} else {
 			err = f(item.Name, dragoman.ImageFunc(item.Name, item.Read))
 		}
-		if err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			var output *outputError
-			if errors.As(err, &output) {
-				return err
-			}
+		if err = c.inPlace(ctx, "image", item.Name, err); errors.Is(err, errReported) {
 			broken = true
-			if err := c.emitError("image", item.Name, err); err != nil {
-				return err
-			}
+		} else if err != nil {
+			return err
 		}
 	}
 	if broken {

@@ -20,7 +20,7 @@ both at once) and the cosine of the best query with the text (itc, which compare
 
 A CLIP has no matching head, nor has a bridge that learnt by contrast alone: itm is null, and a probability says how 1 is shared out among
 the texts that were given. --classes does so for classes, each put into every --template ("a photo of a {}" where none is given), over which
-what is said of a text is averaged.`,
+what is said of a text is averaged, and says which is the likeliest.`,
 		Example: `  dragoman match photo.jpg --text "a dog on a beach" --text "a city at night"
   dragoman match --model openai/clip-vit-base-patch32 photos/ --classes dog,cat,boat --template "a photo of a {}" --template "a drawing of a {}"`,
 	}
@@ -47,6 +47,7 @@ what is said of a text is averaged.`,
 	cmd.Flags().StringSliceVar(&classes, "classes", nil, "classes to choose from, separated by commas: texts that are put into templates")
 	cmd.Flags().StringArrayVar(&templates, "template", nil, "what each text is put into, where it has {} (may be given again: averaged)")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		choosing := len(classes) > 0 // among them, and the texts beside them
 		m, err := c.open(images)
 		if err != nil {
 			return err
@@ -56,22 +57,41 @@ what is said of a text is averaged.`,
 		if err != nil {
 			return err
 		}
+		likely := func(s dragoman.Score) float64 { return s.Probability }
+		column := "share"
+		if m.HasMatchingHead() {
+			likely, column = func(s dragoman.Score) float64 { return s.ITM }, "match"
+		}
+		if c.onTerminal && !c.json { // scripts read lines of values alone
+			if err := c.emit(nil, column+"\tcosine\tpicture\ttext"); err != nil {
+				return err
+			}
+		}
 		return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
 			scores, err := labels.Score(cmd.Context(), img)
 			if err != nil {
 				return err
 			}
+			best := 0
+			for i := range scores {
+				if likely(scores[i]) > likely(scores[best]) {
+					best = i
+				}
+			}
 			for i, s := range scores {
-				object := matched{Image: name, Text: labels.Names[i], ITC: s.ITC}
-				first := s.ITM
+				first := likely(s)
+				object := matched{Image: name, Text: labels.Names[i], ITC: s.ITC, Chosen: choosing && i == best}
 				if m.HasMatchingHead() {
-					object.ITM = &s.ITM
+					object.ITM = &first
 				} else {
-					object.Probability, first = &s.Probability, s.Probability
+					object.Probability = &first
 				}
 				if err := c.emit(object, fmt.Sprintf("%.4f\t%.4f\t%s\t%s", first, s.ITC, name, oneLine(object.Text))); err != nil {
 					return err
 				}
+			}
+			if choosing && !c.json {
+				c.note("%s: %s", name, labels.Names[best])
 			}
 			return nil
 		})
@@ -86,4 +106,5 @@ type matched struct {
 	ITM         *float64 `json:"itm"` // null without a matching head
 	ITC         float64  `json:"itc"`
 	Probability *float64 `json:"probability,omitempty"`
+	Chosen      bool     `json:"chosen,omitempty"` // of --classes, the likeliest
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/internal/hint"
+	"dragoman/internal/plainjson"
 	"dragoman/picture"
 )
 
@@ -41,10 +42,18 @@ func (c *cli) readFile(what, name string) (data []byte, dir string, err error) {
 	return data, dir, nil
 }
 
-// pictureAt is a picture that a file in dir names.
-func pictureAt(dir, name string) dragoman.Image {
-	if strings.HasPrefix(name, "data:") {
-		return dragoman.ImageFunc("data:", func() ([]byte, error) { return picture.DataURL(name) })
+// pictureAt is a picture that a file in dir names: its path, a data: URL, or an address.
+func (c *cli) pictureAt(dir, name string) dragoman.Image {
+	if isData := strings.HasPrefix(name, "data:"); isData || strings.Contains(name, "://") {
+		for item := range (picture.Source{Fetch: c.fetch}).Expand([]string{name}) {
+			if isData {
+				item.Name = "data:"
+			}
+			if item.Err != nil {
+				item.Read = func() ([]byte, error) { return nil, item.Err }
+			}
+			return dragoman.ImageFunc(item.Name, item.Read)
+		}
 	}
 	return dragoman.ImageFile(pathAt(dir, name))
 }
@@ -61,7 +70,7 @@ func videoAt(dir, name string, fps float64) (dragoman.Image, error) {
 }
 
 func pathAt(dir, name string) string {
-	if filepath.IsAbs(name) {
+	if dir == "" || filepath.IsAbs(name) {
 		return name
 	}
 	return filepath.Join(dir, name)
@@ -72,13 +81,9 @@ func (c *cli) continuePage(cmd *cobra.Command, name string, images *imageFlags, 
 	if err := c.checkGenerate(g); err != nil {
 		return err
 	}
-	data, dir, err := c.readFile("reading a page", name)
+	page, err := c.readPage(name)
 	if err != nil {
-		return err
-	}
-	page, err := parsePage(data, dir)
-	if err != nil {
-		return fmt.Errorf("reading a page: %s: %w", name, err)
+		return c.inPlace(cmd.Context(), "image", name, err)
 	}
 	m, err := c.open(images)
 	if err != nil {
@@ -91,10 +96,10 @@ func (c *cli) continuePage(cmd *cobra.Command, name string, images *imageFlags, 
 	} else {
 		text, err = m.Continue(cmd.Context(), page.parts, g)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.emitText(name, text)
 	}
-	return c.emitText(name, text)
+	return c.inPlace(cmd.Context(), "image", name, err)
 }
 
 // page is what a page's file holds: parts, or the turns of a conversation.
@@ -111,8 +116,29 @@ type jsonPart struct {
 	Text  *string `json:"text"`
 }
 
+// readPage reads a page's file.
+func (c *cli) readPage(name string) (page, error) {
+	const what = "reading a page"
+	data, dir, err := c.readFile(what, name)
+	if err != nil {
+		return page{}, err
+	}
+	p, err := c.parsePage(data, dir)
+	if err == nil {
+		return p, nil
+	}
+	err = fmt.Errorf("%s: %s: %w", what, name, err)
+	switch {
+	case errors.Is(err, plainjson.ErrMore):
+		err = hint.Wrap(err, "--page takes one page: of a file with a page a line, one line")
+	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")):
+		err = hint.Wrap(err, "dragoman pages --json %s makes a page of HTML, which --page takes", name)
+	}
+	return page{}, err
+}
+
 // parsePage reads {"parts": […]} or {"turns": [{"role": R, "parts": […]}, …]}.
-func parsePage(data []byte, dir string) (p page, err error) {
+func (c *cli) parsePage(data []byte, dir string) (p page, err error) {
 	var j struct {
 		Parts []jsonPart `json:"parts"`
 		Turns []struct {
@@ -120,7 +146,7 @@ func parsePage(data []byte, dir string) (p page, err error) {
 			Parts []jsonPart `json:"parts"`
 		} `json:"turns"`
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return p, err
 	}
 	switch {
@@ -129,11 +155,11 @@ func parsePage(data []byte, dir string) (p page, err error) {
 	case len(j.Parts) == 0 && len(j.Turns) == 0:
 		return p, errors.New("it has no parts and no turns")
 	}
-	if p.parts, err = parseParts(j.Parts, dir); err != nil {
+	if p.parts, err = c.parseParts(j.Parts, dir); err != nil {
 		return p, err
 	}
 	for i, t := range j.Turns {
-		parts, err := parseParts(t.Parts, dir)
+		parts, err := c.parseParts(t.Parts, dir)
 		if err == nil && len(parts) == 0 {
 			err = errors.New("it has no parts")
 		}
@@ -145,7 +171,7 @@ func parsePage(data []byte, dir string) (p page, err error) {
 	return p, nil
 }
 
-func parseParts(list []jsonPart, dir string) (parts []dragoman.Part, err error) {
+func (c *cli) parseParts(list []jsonPart, dir string) (parts []dragoman.Part, err error) {
 	for i, p := range list {
 		kinds := 0
 		for _, kind := range []*string{p.Image, p.Video, p.Text} {
@@ -157,7 +183,7 @@ func parseParts(list []jsonPart, dir string) (parts []dragoman.Part, err error) 
 		case kinds != 1:
 			return nil, fmt.Errorf("part %d is neither an image nor a video nor a text, or several of them", i+1)
 		case p.Image != nil:
-			img := pictureAt(dir, *p.Image)
+			img := c.pictureAt(dir, *p.Image)
 			parts = append(parts, dragoman.Part{Image: &img})
 		case p.Video != nil:
 			video, err := videoAt(dir, *p.Video, p.FPS)
@@ -187,7 +213,7 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 			if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 				continue
 			}
-			shot, err := parseShot(lines.Bytes(), dir, question)
+			shot, err := c.parseShot(lines.Bytes(), dir, question)
 			if err != nil {
 				return nil, fmt.Errorf("reading examples: %s: line %d: %w", file, n, err)
 			}
@@ -196,19 +222,26 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 		if err := lines.Err(); err != nil {
 			return nil, fmt.Errorf("reading examples: %s: %w", file, err)
 		}
+		if len(shots) == 0 {
+			return nil, fmt.Errorf("reading examples: %s: it has none", file)
+		}
 	}
 	for _, s := range flags {
 		image, text, ok := strings.Cut(s, "=")
 		if !ok || image == "" {
 			return nil, usagef("--shot %s is not IMAGE=TEXT", s)
 		}
-		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{dragoman.Video(image, 1)}, Question: question, Text: text})
+		img := dragoman.Video(image, 1)
+		if strings.Contains(image, "://") {
+			img = c.pictureAt("", image)
+		}
+		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{img}, Question: question, Text: text})
 	}
 	return shots, nil
 }
 
 // parseShot reads a line of a file of examples.
-func parseShot(line []byte, dir, question string) (dragoman.Shot, error) {
+func (c *cli) parseShot(line []byte, dir, question string) (dragoman.Shot, error) {
 	var j struct {
 		Image    string   `json:"image"`
 		Images   []string `json:"images"`
@@ -217,7 +250,7 @@ func parseShot(line []byte, dir, question string) (dragoman.Shot, error) {
 		Question string   `json:"question"`
 		Text     *string  `json:"text"`
 	}
-	if err := json.Unmarshal(line, &j); err != nil {
+	if err := plainjson.Unmarshal(line, &j); err != nil {
 		return dragoman.Shot{}, err
 	}
 	if j.Text == nil {
@@ -231,7 +264,7 @@ func parseShot(line []byte, dir, question string) (dragoman.Shot, error) {
 		j.Images = append([]string{j.Image}, j.Images...)
 	}
 	for _, name := range j.Images {
-		s.Images = append(s.Images, pictureAt(dir, name))
+		s.Images = append(s.Images, c.pictureAt(dir, name))
 	}
 	if j.Video != "" {
 		video, err := videoAt(dir, j.Video, j.FPS)

@@ -24,13 +24,19 @@ func (c *cli) progress(format string, args ...any) {
 		return
 	}
 	if now := time.Now(); now.Sub(c.lastLine) >= lineEvery {
-		c.lastLine = now
+		c.lastLine, c.unshown = now, ""
 		fmt.Fprintln(c.stderr, line)
+		return
 	}
+	c.unshown = line
 }
 
-// progressDone ends the line that progress draws.
+// progressDone ends the line that progress draws; elsewhere, how far it came at last is written, whenever that was.
 func (c *cli) progressDone() {
+	if c.unshown != "" {
+		fmt.Fprintln(c.stderr, c.unshown)
+		c.unshown = ""
+	}
 	if c.shown > 0 {
 		fmt.Fprintln(c.stderr)
 		c.shown = 0

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"dragoman"
 	"dragoman/kernel"
+	"dragoman/picture"
 	"dragoman/tensor"
 )
 
@@ -20,6 +22,8 @@ type cli struct {
 	stdin  io.Reader
 	out    *bufio.Writer // standard output
 	stderr io.Writer
+
+	onTerminal bool // standard output is a terminal: a person reads
 
 	model   string
 	dtype   string
@@ -31,14 +35,16 @@ type cli struct {
 	json    bool
 	quiet   bool
 
-	allowNet bool // pictures may come from the network
+	allowNet bool                             // pictures may come from the network
+	fetch    func(url string) ([]byte, error) // which this reads them from; nil: they may not
 
 	shown    int       // length of the progress line that a terminal shows
 	lastLine time.Time // when a line of progress was last written elsewhere
+	unshown  string    // nothing, or a later one that was not written
 }
 
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
-	return &cli{stdin: stdin, out: writer(stdout), stderr: stderr}
+	return &cli{stdin: stdin, out: writer(stdout), stderr: stderr, onTerminal: isTerminal(stdout)}
 }
 
 const longHelp = `dragoman lets an image talk to a language model.
@@ -88,7 +94,7 @@ func (c *cli) root() *cobra.Command {
 
 // modelFlags adds the options that choose a model.
 func (c *cli) modelFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.model, "model", "", "a model directory or file, a Hub name, or a built-in model (nothing: mini)")
+	cmd.Flags().StringVar(&c.model, "model", "", "a model directory or file, a Hub name, or a built-in model: "+strings.Join(dragoman.BuiltIn(), ", ")+" (nothing: mini)")
 	cmd.Flags().StringVar(&c.dtype, "dtype", "auto", "how weights are computed with: auto, f32, f16, bf16, q8_0, q4_0, q4_1")
 	cmd.Flags().StringVar(&c.memory, "memory", "auto", "what a model's weights may take: auto (what this process may have), or a size as 500M or 16G; 0: anything")
 	cmd.Flags().BoolVar(&c.check, "check", false, "read all weights first, and refuse a NaN or an infinity")
@@ -147,6 +153,9 @@ func (c *cli) prepare(cmd *cobra.Command) error {
 		if err := kernel.Use(c.isa); err != nil {
 			return usagef("--isa: %w", err)
 		}
+	}
+	if c.allowNet {
+		c.fetch = picture.Fetcher{}.Fetch(cmd.Context())
 	}
 	if c.threads > 0 {
 		tensor.SetThreads(c.threads)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/internal/plural"
 	"dragoman/weights"
 )
 
@@ -110,7 +111,7 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		if err := weights.WriteSafetensors(out, tensors, nil); err != nil {
 			return err
 		}
-		c.note("%s: %d tensors", out, len(tensors))
+		c.note("%s: %s", out, plural.Of(len(tensors), "tensor"))
 		return nil
 	})
 	return cmd

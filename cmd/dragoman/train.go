@@ -62,12 +62,13 @@ a report on what was held out. A run that was killed goes on with --resume and e
 	return cmd
 }
 
-// trainView shows how far a run is: a bar on a terminal, elsewhere a line every ten seconds.
+// trainView shows how far a run is: a bar on a terminal, elsewhere a line every ten seconds, and one at the end.
 type trainView struct {
 	c     *cli
 	bar   *progressbar.ProgressBar
 	doing string
 	last  time.Time
+	shown int // how much was done then
 }
 
 func (c *cli) trainProgress() *trainView { return &trainView{c: c} }
@@ -92,8 +93,9 @@ func (v *trainView) update(p train.Progress) {
 		_ = v.bar.Set(done)
 		return
 	}
-	if now := time.Now(); now.Sub(v.last) >= lineEvery || v.doing != p.Doing {
-		v.last, v.doing = now, p.Doing
+	ends := done == all && done != v.shown
+	if now := time.Now(); now.Sub(v.last) >= lineEvery || v.doing != p.Doing || ends {
+		v.last, v.doing, v.shown = now, p.Doing, done
 		fmt.Fprintf(v.c.stderr, "%s %d/%d%s\n", p.Doing, done, all, detail)
 	}
 }

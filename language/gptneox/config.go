@@ -1,9 +1,9 @@
 package gptneox
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/nn"
@@ -46,7 +46,7 @@ func ParseConfig(data []byte) (Config, error) {
 		Vocab: 50432, Width: 6144, FeedForward: 24576, Layers: 44, Heads: 64, Context: 2048, Act: "gelu", Eps: 1e-5, Fraction: 0.25,
 		Base: 10000, Parallel: true, Bias: true, BOS: language.IDs{0}, EOS: language.IDs{2},
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("gptneox: config: %w", err)
 	}
 	if j.Rope != nil {

@@ -1,10 +1,10 @@
 package llama
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/nn"
@@ -68,7 +68,7 @@ func ParseConfig(data []byte) (Config, error) {
 		Vocab: 32000, Width: 4096, FeedForward: 11008, Layers: 32, Heads: 32, Context: 2048, Act: "silu", Eps: 1e-6,
 		Theta: 10000, BOS: language.IDs{1}, EOS: language.IDs{2},
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("llama: config: %w", err)
 	}
 	if j.KVHeads == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"dragoman/internal/plainjson"
 	"dragoman/language"
 )
 
@@ -58,7 +59,7 @@ func ParseConfig(data []byte) (Config, error) {
 		common: common{Vocab: 50368, Width: 2048, Layers: 24, Heads: 16, Context: 2048, NoBias: true, Tied: true},
 		Ratio:  4, Eps: 1e-5, Attention: attention{ALiBi: true, BiasMax: 8},
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("mpt: config: %w", err)
 	}
 	return j.config(j.Ratio, j.Eps, j.Attention, "attn_config: ")
@@ -80,7 +81,7 @@ func ParseFirst(data []byte) (Config, error) {
 		common: common{Vocab: 50257, Width: 2048, Layers: 24, Heads: 16, Context: 2048, Tied: true},
 		Ratio:  4, BiasMax: 8,
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("mosaic_gpt: config: %w", err)
 	}
 	j.Tied = true // it knows no other

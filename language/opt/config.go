@@ -1,9 +1,9 @@
 package opt
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/nn"
@@ -44,7 +44,7 @@ func ParseConfig(data []byte) (Config, error) {
 		Vocab: 50272, Width: 768, FeedForward: 3072, Layers: 12, Heads: 12, Context: 2048, Act: "relu", NormBefore: true,
 		Bias: true, AffineNorms: true, Tied: true, BOS: language.IDs{2}, EOS: language.IDs{2}, Pad: language.IDs{1},
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("opt: config: %w", err)
 	}
 	if j.WordWidth == nil {

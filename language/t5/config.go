@@ -1,10 +1,10 @@
 package t5
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/nn"
@@ -74,7 +74,7 @@ func ParseConfig(data []byte) (Config, error) {
 		Vocab: 32128, Width: 512, HeadDim: 64, FeedForward: 2048, Layers: 6, Heads: 8, Buckets: 32, Far: 128, Eps: 1e-6,
 		Projection: "relu", EOS: language.IDs{1}, Pad: language.IDs{0},
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("t5: config: %w", err)
 	}
 	c := Config{

@@ -8,6 +8,7 @@ import (
 	"dragoman/bridge"
 	"dragoman/bridge/qformer"
 	"dragoman/bridge/resampler"
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/model"
 	"dragoman/nn"
@@ -139,7 +140,7 @@ type qformerJSON struct {
 // ParseConfig reads a config.json; keys that are absent have Hugging Face's defaults.
 func ParseConfig(raw []byte) (Config, error) {
 	var j configJSON
-	if err := json.Unmarshal(raw, &j); err != nil {
+	if err := plainjson.Unmarshal(raw, &j); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	if j.ModelType != typeBLIP2 && j.ModelType != typeInstruct {

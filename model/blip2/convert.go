@@ -51,7 +51,7 @@ func (m *Model) convert(dir string, d kernel.DType, except []Exception) error {
 	for _, p := range m.stored() {
 		x, shape := p.Data(), p.Shape()
 		if x == nil {
-			return fmt.Errorf("%s is %v: open the model Trainable", p.Name(), p.DType())
+			return fmt.Errorf("%s is %v: what is rounded already is not rounded anew", p.Name(), p.DType())
 		}
 		if !coarse(p.Name(), shape, d) {
 			tensors = append(tensors, weights.FromFloat32(p.Name(), shape, x))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"dragoman/internal/plainjson"
 	"dragoman/language"
 	"dragoman/nn"
 	"dragoman/picture"
@@ -94,7 +95,7 @@ func ParseConfig(data []byte) (Config, error) {
 		OldText    json.RawMessage `json:"text_config_dict"`
 		Projection int             `json:"projection_dim"`
 	}{Projection: 512}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	var c Config
@@ -154,7 +155,7 @@ func parseText(data []byte) (TextConfig, error) {
 		EOS: language.IDs{49407},
 	}
 	if len(data) > 0 {
-		if err := json.Unmarshal(data, &j); err != nil {
+		if err := plainjson.Unmarshal(data, &j); err != nil {
 			return TextConfig{}, err
 		}
 	}
@@ -220,7 +221,7 @@ func parseOpenCLIP(data []byte) (Config, error) {
 	v, t := &j.Model.Vision, &j.Model.Text
 	*v = tower{Layers: json.RawMessage("12"), Width: 768, HeadWidth: 64, Ratio: 4, Patch: 16, Size: json.RawMessage("224")}
 	*t = tower{Layers: json.RawMessage("12"), Width: 512, Heads: 8, Ratio: 4, Context: 77, Vocab: 49408}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", openCLIPConfig, err)
 	}
 	if v.Timm != "" || t.HF != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"dragoman/internal/hint"
+	"dragoman/internal/plainjson"
 	"dragoman/model"
 	"dragoman/nn"
 	"dragoman/tensor"
@@ -63,7 +64,7 @@ func languageType(config []byte) (string, error) {
 	var head struct {
 		Type string `json:"model_type"`
 	}
-	if err := json.Unmarshal(config, &head); err != nil {
+	if err := plainjson.Unmarshal(config, &head); err != nil {
 		return "", fmt.Errorf("config.json: %w", err)
 	}
 	if _, ok := layersOf[head.Type]; !ok {
@@ -129,7 +130,7 @@ func readCLIP(folder model.Files) (clip.Config, error) {
 	var whole struct {
 		Vision json.RawMessage `json:"vision_config"`
 	}
-	if err := json.Unmarshal(raw, &whole); err != nil {
+	if err := plainjson.Unmarshal(raw, &whole); err != nil {
 		return clip.Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	if whole.Vision != nil {

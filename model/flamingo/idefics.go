@@ -11,6 +11,7 @@ import (
 	"dragoman/bridge"
 	"dragoman/bridge/gated"
 	"dragoman/bridge/resampler"
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/language/llama"
@@ -52,7 +53,7 @@ func parseIDEFICS(raw []byte) (c ideficsConfig, err error) {
 		Width: 4096, FeedForward: 11008, Layers: 32, Heads: 32, Act: "silu", Eps: 1e-6, Every: 1, AlphaType: "float",
 		Perceiver: perceiverConfig{Latents: 64, Layers: 6, Heads: 16, HeadDim: 96},
 	}
-	if err := json.Unmarshal(raw, &c); err != nil {
+	if err := plainjson.Unmarshal(raw, &c); err != nil {
 		return c, fmt.Errorf("config.json: %w", err)
 	}
 	if c.AlphaType != "float" && c.AlphaType != "vector" {

@@ -132,7 +132,7 @@ func TestPages(t *testing.T) {
 // TestBadPages refuses what does not fit together in one line.
 func TestBadPages(t *testing.T) {
 	m := openTiny(t, "idefics", Options{})
-	if _, err := m.Encode([]Part{{Picture: true}, {Text: "<image>"}}); err == nil || !strings.Contains(err.Error(), "1 pictures for 2 picture tokens") {
+	if _, err := m.Encode([]Part{{Picture: true}, {Text: "<image>"}}); err == nil || !strings.Contains(err.Error(), "1 picture for 2 picture tokens") {
 		t.Errorf("a picture token too many: %v", err)
 	}
 	d := language.NewDecoder(m.Language, tensor.Options{})

@@ -8,6 +8,7 @@ import (
 
 	"dragoman/bridge/gated"
 	"dragoman/bridge/resampler"
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model"
@@ -170,7 +171,7 @@ func (m *Model) bind(files model.Files, opt Options) error {
 	var c struct {
 		Type string `json:"model_type"`
 	}
-	if err := json.Unmarshal(raw, &c); err != nil {
+	if err := plainjson.Unmarshal(raw, &c); err != nil {
 		return fmt.Errorf("config.json: %w", err)
 	}
 	switch c.Type {

@@ -2,7 +2,6 @@ package flamingo
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -11,6 +10,7 @@ import (
 	"dragoman/bridge/gated"
 	"dragoman/bridge/resampler"
 	"dragoman/internal/hint"
+	"dragoman/internal/plainjson"
 	"dragoman/model"
 	"dragoman/nn"
 	"dragoman/picture"
@@ -42,7 +42,7 @@ const headDim = 64
 
 func (m *Model) openOpenFlamingo(raw []byte, files model.Files, opt Options) error {
 	c := openFlamingoConfig{Every: 1}
-	if err := json.Unmarshal(raw, &c); err != nil {
+	if err := plainjson.Unmarshal(raw, &c); err != nil {
 		return fmt.Errorf("config.json: %w", err)
 	}
 	if c.Vision == "" || c.Language == "" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"dragoman/internal/hint"
+	"dragoman/internal/plural"
 	"dragoman/tokenizer"
 )
 
@@ -164,6 +165,6 @@ func (m *Model) check(ids []int32, pictures int) error {
 	if tokens == pictures {
 		return nil
 	}
-	return hint.Wrap(fmt.Errorf("%d pictures for %d picture tokens in the text", pictures, tokens),
+	return hint.Wrap(fmt.Errorf("%s for %s in the text", plural.Of(pictures, "picture"), plural.Of(tokens, "picture token")),
 		"leave %s out of the text: each picture of a page brings its own", m.Tokenizer.Token(m.dialect.image()))
 }

@@ -10,6 +10,7 @@ import (
 	"dragoman/bridge"
 	"dragoman/bridge/gated"
 	"dragoman/bridge/resampler"
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model"
@@ -88,7 +89,7 @@ type configJSON struct {
 
 func parseOwn(raw []byte) (c Config, err error) {
 	var j configJSON
-	if err := json.Unmarshal(raw, &j); err != nil {
+	if err := plainjson.Unmarshal(raw, &j); err != nil {
 		return c, fmt.Errorf("config.json: %w", err)
 	}
 	c.Shape = j.Shape

@@ -2,10 +2,10 @@ package clip
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 
+	"dragoman/internal/plainjson"
 	"dragoman/nn"
 	"dragoman/vision"
 )
@@ -66,7 +66,7 @@ func ParseIDEFICS(data []byte) (Config, error) {
 
 func parse(data []byte, j configJSON) (Config, error) {
 	if len(data) > 0 {
-		if err := json.Unmarshal(data, &j); err != nil {
+		if err := plainjson.Unmarshal(data, &j); err != nil {
 			return Config{}, fmt.Errorf("vision_config: %w", err)
 		}
 	}

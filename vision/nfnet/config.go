@@ -1,10 +1,10 @@
 package nfnet
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
+	"dragoman/internal/plainjson"
 	"dragoman/nn"
 	"dragoman/picture"
 )
@@ -51,7 +51,7 @@ func ParseConfig(data []byte) (Config, error) {
 			Filter string    `json:"interpolation"`
 		} `json:"pretrained_cfg"`
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return c, fmt.Errorf("config.json: %w", err)
 	}
 	c.Architecture = j.Architecture

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math"
 
+	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/nn"
 	"dragoman/tensor"
@@ -48,7 +49,7 @@ func ParseConfig(data []byte) (Config, error) {
 			Image side `json:"image_size"`
 			Patch side `json:"patch_size"`
 		}{Config: &c, Patch: side(c.PatchSize)}
-		if err := json.Unmarshal(data, &sides); err != nil {
+		if err := plainjson.Unmarshal(data, &sides); err != nil {
 			return c, fmt.Errorf("vision_config: %w", err)
 		}
 		c.PatchSize, c.unsized = int(sides.Patch), sides.Image == 0

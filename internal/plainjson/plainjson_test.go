@@ -1,0 +1,50 @@
+package plainjson
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestUnmarshal: what is wrong is said without Go's names for it.
+func TestUnmarshal(t *testing.T) {
+	type part struct {
+		Image *string `json:"image"`
+		FPS   float64 `json:"fps"`
+		Count int8    `json:"count"`
+		Whole bool    `json:"whole"`
+	}
+	for in, want := range map[string]string{
+		`{"parts":"a"}`:                        "parts: a text stands where a list belongs",
+		`{"parts":[{"image":3}]}`:              "parts.image: a number stands where a text belongs",
+		`{"parts":[{"fps":"x"}]}`:              "parts.fps: a text stands where a number belongs",
+		`{"parts":[{"count":1000}]}`:           "parts.count: 1000 is no number that belongs there",
+		`{"parts":[{"count":1.5}]}`:            "parts.count: 1.5 is no number that belongs there",
+		`{"parts":[{"whole":[]}]}`:             "parts.whole: a list stands where true or false belongs",
+		`{"parts":[true]}`:                     "parts: true or false stands where an object belongs",
+		`[1]`:                                  "a list stands where an object belongs",
+		"":                                     "it is empty",
+		" \n":                                  "it is empty",
+		`{"parts":[`:                           "not JSON: line 1: unexpected end of JSON input",
+		"<html>":                               "not JSON: line 1: invalid character '<' looking for beginning of value",
+		"{\"parts\":\n\n[}":                    "not JSON: line 3: invalid character '}' looking for beginning of value",
+		"{\"parts\":[]}\n{\"parts\":[]}\n":     "line 2: more stands behind it",
+		"{\"parts\":[]}\n<p>":                  "line 2: more stands behind it",
+		`{"parts":[{"image":"a","fps":2.5}]}`:  "",
+		`{"parts":null,"other":[{"a":["b"]}]}`: "",
+	} {
+		var to struct {
+			Parts []part `json:"parts"`
+		}
+		got := ""
+		if err := Unmarshal([]byte(in), &to); err != nil {
+			got = err.Error()
+			if errors.Is(err, ErrMore) != strings.HasPrefix(want, "line 2") {
+				t.Errorf("%q: %v is or is not ErrMore", in, err)
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
