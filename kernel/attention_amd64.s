@@ -84,7 +84,8 @@
 	KMOVW AX, K2
 
 // SOFTMAX goes over the rows' scores for their maxima, lane by lane, then over all rows at once for what is left of that; and the same
-// again for the weights and their sums. R8 is the block, SI a row's scores, BX the step, DI where a row's weights go, R13 the row.
+// again for the weights and their sums. A score is rounded as the maximum was before that is taken from it: of a large one a fused
+// multiplication would leave what the rounding took, and 2 to the power of that. R8 is the block, SI a row's scores, BX the step, DI where a row's weights go, R13 the row.
 #define SOFTMAX(LOAD, DEGREE, STORE) \
 	MOVQ softmaxBlock_acc(R8), SI; \
 	MOVQ softmaxBlock_step(R8), BX; \
@@ -149,10 +150,10 @@ row: \
 	TESTQ R12, R12; \
 	JZ   weightrest; \
 weight: \
-	VMOVAPS Z16, Z5; \
-	VMOVAPS Z16, Z6; \
-	VFMSUB132PS (R9), Z17, Z5; \
-	VFMSUB132PS 64(R9), Z17, Z6; \
+	VMULPS (R9), Z16, Z5; \
+	VMULPS 64(R9), Z16, Z6; \
+	VSUBPS Z17, Z5, Z5; \
+	VSUBPS Z17, Z6, Z6; \
 	EXP2(DEGREE, Z5, Z7, Z2); \
 	EXP2(DEGREE, Z6, Z8, Z3); \
 	VADDPS Z2, Z0, Z0; \
@@ -164,10 +165,10 @@ weight: \
 weightrest: \
 	TESTQ CX, CX; \
 	JZ   zeros; \
-	VMOVAPS Z16, Z5; \
-	VMOVAPS Z16, Z6; \
-	VFMSUB132PS (R9), Z17, Z5; \
-	VFMSUB132PS 64(R9), Z17, Z6; \
+	VMULPS (R9), Z16, Z5; \
+	VMULPS 64(R9), Z16, Z6; \
+	VSUBPS Z17, Z5, Z5; \
+	VSUBPS Z17, Z6, Z6; \
 	EXP2(DEGREE, Z5, Z7, Z2); \
 	EXP2(DEGREE, Z6, Z8, Z3); \
 	VMOVAPS.Z Z2, K1, Z2; \
