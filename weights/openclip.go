@@ -1,6 +1,9 @@
 package weights
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // openCLIPRules renames what open_clip trains (and OpenAI's CLIP, which it follows) as transformers names it. The text side stands at the
 // top there, or below text. in a model that was put together of parts.
@@ -32,6 +35,13 @@ func openCLIPRules() []Rule {
 	return rules
 }
 
+// openCLIPStrangers are parts that some of its models have and ours have not: poolers that attend, scales of layers and heads, norms inside of
+// blocks, a class token of texts.
+var openCLIPStrangers = []string{
+	"visual.attn_pool", ".ls_1.", ".ls_2.", ".ln_attn.", ".head_scale", ".attn.ln_q.", ".attn.ln_k.", ".attn.logit_scale", ".attn.ln_inner", "text.cls_emb",
+	".mlp.ln.", "logit_bias",
+}
+
 // IsOpenCLIP says whether a checkpoint is open_clip's: a whole model, or its image encoder by itself.
 func IsOpenCLIP(src Source) bool {
 	_, whole := src.Lookup("visual.conv1.weight")
@@ -49,6 +59,13 @@ func isOpenCLIPVision(src Source) bool {
 func OpenCLIP(src Source) (Source, error) {
 	if isOpenCLIPVision(src) {
 		src = Below(src, "visual.")
+	}
+	for _, name := range src.Names() {
+		for _, part := range openCLIPStrangers {
+			if strings.Contains(name, part) {
+				return nil, fmt.Errorf("open_clip's names: %s: a model of such a part is not supported", name)
+			}
+		}
 	}
 	renamed, err := Rename(src, openCLIPRules()...)
 	for _, model := range []string{"vision_model", "text_model"} {

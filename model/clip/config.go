@@ -2,7 +2,6 @@ package clip
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"dragoman/internal/plainjson"
@@ -189,75 +188,4 @@ func (c *TextConfig) check() error {
 		return fmt.Errorf("hidden_act: %w", err)
 	}
 	return nil
-}
-
-// openCLIPConfig is the file that open_clip writes beside its checkpoints.
-const openCLIPConfig = "open_clip_config.json"
-
-// parseOpenCLIP reads open_clip's configuration of a model whose sides are both transformers; what is left out has open_clip's default.
-func parseOpenCLIP(data []byte) (Config, error) {
-	type tower struct {
-		Layers    json.RawMessage `json:"layers"` // four numbers for a ResNet
-		Width     int             `json:"width"`
-		HeadWidth int             `json:"head_width"`
-		Heads     int             `json:"heads"`
-		Ratio     float64         `json:"mlp_ratio"`
-		Patch     int             `json:"patch_size"`
-		Size      json.RawMessage `json:"image_size"`
-		Context   int             `json:"context_length"`
-		Vocab     int             `json:"vocab_size"`
-		Timm      string          `json:"timm_model_name"`
-		HF        string          `json:"hf_model_name"`
-	}
-	var j struct {
-		Model struct {
-			Width  int   `json:"embed_dim"`
-			Quick  bool  `json:"quick_gelu"`
-			Vision tower `json:"vision_cfg"`
-			Text   tower `json:"text_cfg"`
-		} `json:"model_cfg"`
-		Preprocess preprocessing `json:"preprocess_cfg"`
-	}
-	v, t := &j.Model.Vision, &j.Model.Text
-	*v = tower{Layers: json.RawMessage("12"), Width: 768, HeadWidth: 64, Ratio: 4, Patch: 16, Size: json.RawMessage("224")}
-	*t = tower{Layers: json.RawMessage("12"), Width: 512, Heads: 8, Ratio: 4, Context: 77, Vocab: 49408}
-	if err := plainjson.Unmarshal(data, &j); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", openCLIPConfig, err)
-	}
-	if v.Timm != "" || t.HF != "" {
-		return Config{}, fmt.Errorf("%s: encoders out of timm or transformers (%s%s) are not supported", openCLIPConfig, v.Timm, t.HF)
-	}
-	act := "gelu"
-	if j.Model.Quick {
-		act = "quick_gelu"
-	}
-	var layers [2]int
-	var size int
-	for i, l := range []json.RawMessage{v.Layers, t.Layers} {
-		if json.Unmarshal(l, &layers[i]) != nil {
-			return Config{}, fmt.Errorf("%s: layers %.40s: a ResNet is not supported", openCLIPConfig, l)
-		}
-	}
-	if json.Unmarshal(v.Size, &size) != nil {
-		return Config{}, fmt.Errorf("%s: image_size %.40s is not one number", openCLIPConfig, v.Size)
-	}
-	if v.HeadWidth < 1 || v.Ratio > 64 || t.Ratio > 64 {
-		return Config{}, fmt.Errorf("%s: head_width %d or mlp_ratio is out of range", openCLIPConfig, v.HeadWidth)
-	}
-	vc := vision.Config{
-		HiddenSize: v.Width, IntermediateSize: int(float64(v.Width) * v.Ratio), Layers: layers[0], Heads: v.Width / v.HeadWidth,
-		ImageSize: size, PatchSize: v.Patch, Act: act, Eps: 1e-5, Pool: true,
-	}
-	tc := TextConfig{
-		Sizes: vision.Sizes{HiddenSize: t.Width, IntermediateSize: int(float64(t.Width) * t.Ratio), Layers: layers[1], Heads: t.Heads, Act: act, Eps: 1e-5},
-		Vocab: t.Vocab, Positions: t.Context, EOS: highest,
-	}
-	err := errors.Join(vc.Check(), tc.check())
-	if j.Model.Width < 1 || j.Model.Width > 1<<20 {
-		err = fmt.Errorf("embed_dim %d is out of range", j.Model.Width)
-	}
-	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", openCLIPConfig, err)
-	}
-	return Config{Vision: &vc, Text: &tc, Width: j.Model.Width, preprocess: j.Preprocess}, nil
 }
