@@ -85,7 +85,8 @@
 
 // SOFTMAX goes over the rows' scores for their maxima, lane by lane, then over all rows at once for what is left of that; and the same
 // again for the weights and their sums. A score is rounded as the maximum was before that is taken from it: of a large one a fused
-// multiplication would leave what the rounding took, and 2 to the power of that. R8 is the block, SI a row's scores, BX the step, DI where a row's weights go, R13 the row.
+// multiplication would leave what the rounding took, and 2 to the power of that. R8 is the block, SI a row's scores, BX the step, DI where
+// a row's weights go, R13 the row.
 #define SOFTMAX(LOAD, DEGREE, STORE) \
 	MOVQ softmaxBlock_acc(R8), SI; \
 	MOVQ softmaxBlock_step(R8), BX; \

@@ -40,10 +40,10 @@
 	VMOVD        AX, x; \
 	VPBROADCASTD x, y
 
-// WEIGHT is the weights of 8 columns of a panel: 2^(scale·score − top), added to a sum.
+// WEIGHT is the weights of 8 columns of a panel: 2^(scale·score − top), added to a sum; scale·score is rounded as top was.
 #define WEIGHT(at, sum) \
-	VMOVAPS     Y8, Y0; \
-	VFMSUB132PS at(R9), Y6, Y0; \
+	VMULPS      at(R9), Y8, Y0; \
+	VSUBPS      Y6, Y0, Y0; \
 	EXP2(Y0, Y1, Y2, Y3); \
 	VADDPS      Y3, sum, sum; \
 	VMOVUPS     Y3, at(R10)

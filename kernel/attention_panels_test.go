@@ -46,7 +46,9 @@ func testSoftmaxPanels(t *testing.T, r *rand.Rand, e *Engine, kit *kit, keys int
 		acc[i/panel*step+3*panel+i%panel] = negInf
 	}
 	acc[5*panel], visible[5] = float32(math.NaN()), int32(keys)
-	acc[6*panel], visible[6] = 3e38, int32(keys)
+	for i, large := range []float32{3e38, 2.9e38, 1.7e30, 7.3e20} {
+		acc[(6+i)*panel], visible[6+i] = large, int32(keys)
+	}
 	type result struct{ weights, top, sum guarded }
 	var results [2]result
 	for i := range results {
