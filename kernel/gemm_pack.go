@@ -95,7 +95,7 @@ func (p *product) packPanel(s *workerScratch, dst []uint32, n, from, units int) 
 }
 
 // zip packs columns c0…c0+cols−1 of the stored rows k0…k0+k−1 to lanes [units][32]. Types that the kit's zip does not read
-// are widened to f32 before.
+// are widened to f32 before, or in the place where they are wanted.
 func (p *product) zip(s *workerScratch, dst []uint32, o *Operand, c0, cols, k0, k int) {
 	kit, d := p.kit, o.DType
 	at := d.RowBytes(c0)
@@ -103,16 +103,22 @@ func (p *product) zip(s *workerScratch, dst []uint32, o *Operand, c0, cols, k0, 
 		kit.zip(&dst[0], d, &o.Data[k0*o.Stride+at], o.Stride, k, cols)
 		return
 	}
+	if kit.direct == F32 && cols == panel && k > 0 && decodeColumns(d, (*float32)(unsafe.Pointer(&dst[0])), &o.Data[k0*o.Stride+at], o.Stride, k) {
+		return
+	}
 	const some = 64 // rows widened at a time; whole units
 	if cap(s.floats) < some*panel {
 		s.floats = make([]float32, some*panel)
 	}
+	floats := s.floats[:some*panel]
 	wide := roundUp(cols, d.BlockLen())
 	for i := 0; i < k; i += some {
 		n := min(some, k-i)
-		for r := range n {
-			Decode(d, s.floats[r*panel:r*panel+wide], o.Data[(k0+i+r)*o.Stride+at:])
+		if from := (k0+i)*o.Stride + at; wide < panel || !decodeColumns(d, &floats[0], &o.Data[from], o.Stride, n) {
+			for r := range n {
+				Decode(d, floats[r*panel:r*panel+wide], o.Data[from+r*o.Stride:])
+			}
 		}
-		kit.zip(&dst[i/kit.unit*panel], F32, (*byte)(unsafe.Pointer(&s.floats[0])), 4*panel, n, cols)
+		kit.zip(&dst[i/kit.unit*panel], F32, (*byte)(unsafe.Pointer(&floats[0])), 4*panel, n, cols)
 	}
 }

@@ -1,6 +1,7 @@
 //go:build amd64 && !purego
 
-// Stored types to float32 and back, for AVX2 with F16C; n is a multiple of 8, or of 32 for the quantised types.
+// Stored types to float32 and back, for AVX2 with F16C; n is a multiple of 8, or of 32 for the quantised types. What is decoded stands in
+// blocks of 32 elements, step bytes from one to the next.
 
 #include "textflag.h"
 
@@ -9,46 +10,60 @@
 	MOVQ src+8(FP), SI; \
 	MOVQ n+16(FP), CX
 
+#define STEPARGS \
+	MOVQ dst+0(FP), DI; \
+	MOVQ src+8(FP), SI; \
+	MOVQ step+16(FP), DX; \
+	MOVQ n+24(FP), CX
+
+// HALVES is the loop over elements of 16 bits, of which WIDEN(mem, y) reads eight.
+#define HALVES(WIDEN) \
+	STEPARGS; \
+block: \
+	SUBQ    $32, CX; \
+	JLT     rest; \
+	WIDEN((SI), Y0); \
+	WIDEN(16(SI), Y1); \
+	WIDEN(32(SI), Y2); \
+	WIDEN(48(SI), Y3); \
+	VMOVUPS Y0, (DI); \
+	VMOVUPS Y1, 32(DI); \
+	VMOVUPS Y2, 64(DI); \
+	VMOVUPS Y3, 96(DI); \
+	ADDQ    DX, SI; \
+	ADDQ    $128, DI; \
+	JMP     block; \
+rest: \
+	ADDQ    $32, CX; \
+eight: \
+	SUBQ    $8, CX; \
+	JLT     done; \
+	WIDEN((SI), Y0); \
+	VMOVUPS Y0, (DI); \
+	ADDQ    $16, SI; \
+	ADDQ    $32, DI; \
+	JMP     eight; \
+done: \
+	VZEROUPPER; \
+	RET
+
 // ALL sets all lanes of y, whose lower half is x, to v.
 #define ALL(v, x, y) \
 	MOVL         $v, AX; \
 	VMOVD        AX, x; \
 	VPBROADCASTD x, y
 
-// func decodeF16AVX2(dst *float32, src *byte, n int)
-TEXT ·decodeF16AVX2(SB), NOSPLIT, $0-24
-	ARGS
+// func decodeF16AVX2(dst *float32, src *byte, step, n int)
+TEXT ·decodeF16AVX2(SB), NOSPLIT, $0-32
+#define WIDENF16(mem, y) VCVTPH2PS mem, y
+	HALVES(WIDENF16)
 
-loop:
-	SUBQ      $8, CX
-	JLT       done
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   Y0, (DI)
-	ADDQ      $16, SI
-	ADDQ      $32, DI
-	JMP       loop
-
-done:
-	VZEROUPPER
-	RET
-
-// func decodeBF16AVX2(dst *float32, src *byte, n int)
-TEXT ·decodeBF16AVX2(SB), NOSPLIT, $0-24
-	ARGS
-
-loop:
-	SUBQ      $8, CX
-	JLT       done
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $16, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	ADDQ      $16, SI
-	ADDQ      $32, DI
-	JMP       loop
-
-done:
-	VZEROUPPER
-	RET
+// func decodeBF16AVX2(dst *float32, src *byte, step, n int)
+TEXT ·decodeBF16AVX2(SB), NOSPLIT, $0-32
+#define WIDENBF16(mem, y) \
+	VPMOVZXWD mem, y; \
+	VPSLLD    $16, y, y
+	HALVES(WIDENBF16)
 
 // EIGHT writes d (Y8) times eight signed bytes.
 #define EIGHT(from, to) \
@@ -57,9 +72,9 @@ done:
 	VMULPS    Y8, Y0, Y0; \
 	VMOVUPS   Y0, to(DI)
 
-// func decodeQ80AVX2(dst *float32, src *byte, n int)
-TEXT ·decodeQ80AVX2(SB), NOSPLIT, $0-24
-	ARGS
+// func decodeQ80AVX2(dst *float32, src *byte, step, n int)
+TEXT ·decodeQ80AVX2(SB), NOSPLIT, $0-32
+	STEPARGS
 
 loop:
 	SUBQ         $32, CX
@@ -70,7 +85,7 @@ loop:
 	EIGHT(10, 32)
 	EIGHT(18, 64)
 	EIGHT(26, 96)
-	ADDQ         $34, SI
+	ADDQ         DX, SI
 	ADDQ         $128, DI
 	JMP          loop
 
@@ -84,9 +99,9 @@ done:
 	VPSRLD    $4, Y0, Y1; \
 	VPAND     Y15, Y0, Y0
 
-// func decodeQ40AVX2(dst *float32, src *byte, n int)
-TEXT ·decodeQ40AVX2(SB), NOSPLIT, $0-24
-	ARGS
+// func decodeQ40AVX2(dst *float32, src *byte, step, n int)
+TEXT ·decodeQ40AVX2(SB), NOSPLIT, $0-32
+	STEPARGS
 	ALL(15, X15, Y15)
 	ALL(8, X14, Y14)
 
@@ -108,7 +123,7 @@ loop:
 	VCVTPH2PS    X8, Y8
 	WEIGHTS40(2, 0, 64)
 	WEIGHTS40(10, 32, 96)
-	ADDQ         $18, SI
+	ADDQ         DX, SI
 	ADDQ         $128, DI
 	JMP          loop
 
@@ -116,9 +131,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func decodeQ41AVX2(dst *float32, src *byte, n int)
-TEXT ·decodeQ41AVX2(SB), NOSPLIT, $0-24
-	ARGS
+// func decodeQ41AVX2(dst *float32, src *byte, step, n int)
+TEXT ·decodeQ41AVX2(SB), NOSPLIT, $0-32
+	STEPARGS
 	ALL(15, X15, Y15)
 
 // d·q is exact: one rounding, as in the Go loop.
@@ -140,7 +155,7 @@ loop:
 	VCVTPH2PS    X9, Y9
 	WEIGHTS41(4, 0, 64)
 	WEIGHTS41(12, 32, 96)
-	ADDQ         $20, SI
+	ADDQ         DX, SI
 	ADDQ         $128, DI
 	JMP          loop
 
