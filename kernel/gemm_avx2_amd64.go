@@ -7,7 +7,7 @@ import "unsafe"
 var avx2F32 = kit{
 	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 6, chunk: 384, block: 264, single: 516, least: 96,
 	direct: F32, mul: mulF32AVX2,
-	rRows: rowsToF32, vRows: rowsToF32, zip: zipF32, transpose: transposeAVX2,
+	rRows: rowsToF32, vRows: rowsToF32, zip: zipF32, transpose: transposeAVX2, turn: turnAVX2,
 	store: storeAVX2, stream: streamRowsAVX2,
 }
 
@@ -42,6 +42,16 @@ func transposeAVX2(dst *uint32, dstStride int, src *byte, srcStride, words int) 
 			}
 		}
 	}
+}
+
+// turnAVX2 turns whole squares of pairs of bf16.
+func turnAVX2(dst *uint32, d DType, src *byte, srcStride, k int) bool {
+	if d != BF16 || k == 0 || k%16 != 0 {
+		return false
+	}
+	transposePairsAVX2(dst, src, srcStride, k/16)
+	transposePairsAVX2((*uint32)(unsafe.Add(unsafe.Pointer(dst), 32)), (*byte)(unsafe.Add(unsafe.Pointer(src), 8*srcStride)), srcStride, k/16)
+	return true
 }
 
 func storeAVX2(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool) {

@@ -223,6 +223,42 @@ square:
 	VZEROUPPER
 	RET
 
+// PAIRS makes of a vector of pairs of bf16 two of f32, those of even and of odd lanes, and puts them into the lanes at DI.
+#define PAIRS(y) \
+	VPSLLD $16, y, Y0; \
+	VPAND Y1, y, y; \
+	VMOVUPS Y0, (DI); \
+	VMOVUPS y, 128(DI); \
+	ADDQ $256, DI
+
+// func transposePairsAVX2(dst *uint32, src *byte, srcStride, squares int): 8 rows, squares times 16 bf16 of each, to f32 in rows of 32 lanes
+TEXT ·transposePairsAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ srcStride+16(FP), R8
+	MOVQ squares+24(FP), CX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R8)(R8*4), R10
+	LEAQ (R9)(R8*4), R11
+
+square:
+	EIGHT(SI)
+	VPCMPEQD Y1, Y1, Y1
+	VPSLLD $16, Y1, Y1
+	PAIRS(Y8)
+	PAIRS(Y9)
+	PAIRS(Y10)
+	PAIRS(Y11)
+	PAIRS(Y12)
+	PAIRS(Y13)
+	PAIRS(Y14)
+	PAIRS(Y15)
+	ADDQ $32, SI
+	DECQ CX
+	JNZ  square
+	VZEROUPPER
+	RET
+
 // func storeRowsAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32, add bool): all 32 columns
 TEXT ·storeRowsAVX2(SB), NOSPLIT, $0-49
 	STOREARGS(nobias)

@@ -65,6 +65,9 @@ func mulF32AVX2(acc *float32, r rowSide, v *uint32, units, rows, cols int, first
 func transpose8AVX2(dst *uint32, dstStride int, src *byte, srcStride, squares int)
 
 //go:noescape
+func transposePairsAVX2(dst *uint32, src *byte, srcStride, squares int)
+
+//go:noescape
 func zipRowsAVX2(dst *uint32, src *byte, stride, k int)
 
 //go:noescape

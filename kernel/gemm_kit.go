@@ -45,6 +45,10 @@ type kit struct {
 	// from words/2 on are zero. Strides are bytes; a lane is two words of 16 bits, and only words of them are read.
 	transpose func(dst *uint32, dstStride int, src *byte, srcStride, words int)
 
+	// turn, where it is not nil, transposes 16 stored rows of k elements as they lie to lanes [k][32], if it has a way to read them
+	// so, and says whether it has.
+	turn func(dst *uint32, d DType, src *byte, srcStride, k int) bool
+
 	// store moves a finished acc [rows][32] to C: C[row][col] = scale·acc + bias[col], or added to C. storeT is the same for
 	// a product computed with its sides swapped: C[col][row] = scale·acc[row][col] + bias[row].
 	store, storeT func(c *float32, ldc int, acc *float32, rows, cols int, scale float32, bias *float32, add bool)

@@ -77,20 +77,25 @@ func (p *product) packPanel(s *workerScratch, dst []uint32, n, from, units int) 
 	ld := roundUp(lanes, 16) + 16
 	for half := 0; half < panel; half += 16 {
 		have := min(16, rows-half)
-		if lie && have == 16 {
+		if have == 16 {
 			src := &o.Data[(row+half)*o.Stride+at]
-			kit.transpose(&dst[half], 4*panel, src, o.Stride, k*o.DType.BlockBytes()/2)
-		} else {
-			tmp := s.tmp.take(16 * ld)
-			for i := range 16 {
-				if i >= have {
-					clear(tmp[i*ld : i*ld+lanes])
-					continue
-				}
-				kit.vRows(&tmp[i*ld], 64, o.DType, &o.Data[(row+half+i)*o.Stride+at], k)
+			if lie {
+				kit.transpose(&dst[half], 4*panel, src, o.Stride, k*o.DType.BlockBytes()/2)
+				continue
 			}
-			kit.transpose(&dst[half], 4*panel, (*byte)(unsafe.Pointer(&tmp[0])), 4*ld, 2*lanes)
+			if kit.turn != nil && kit.turn(&dst[half], o.DType, src, o.Stride, k) {
+				continue
+			}
 		}
+		tmp := s.tmp.take(16 * ld)
+		for i := range 16 {
+			if i >= have {
+				clear(tmp[i*ld : i*ld+lanes])
+				continue
+			}
+			kit.vRows(&tmp[i*ld], 64, o.DType, &o.Data[(row+half+i)*o.Stride+at], k)
+		}
+		kit.transpose(&dst[half], 4*panel, (*byte)(unsafe.Pointer(&tmp[0])), 4*ld, 2*lanes)
 	}
 }
 
