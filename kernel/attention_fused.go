@@ -143,10 +143,12 @@ func (j *attentionJob) bundle(i int) []int32 { return j.order[j.starts[i]:j.star
 // spanMax is the most heads that a task computes side by side: they share pages and cache lines.
 const spanMax = 4
 
-// Rows of attention that are worth packing keys for, and what a task should have at least if its work is shared out.
+// Rows of attention that are worth packing keys for, what a task should have at least if its work is shared out, and how many tasks there
+// are then for a worker.
 const (
-	rowsFew  = 8
-	partRows = 64
+	rowsFew   = 8
+	partRows  = 64
+	partsEach = 4
 )
 
 // Attention computes attention, as Attention's comment says. The values of keys that are hidden must be numbers.
@@ -170,7 +172,7 @@ func (e *Engine) Attention(w Workers, a *Attention) {
 			j.span = spanFor(a.KVHeads, bundles, w)
 		}
 		tasks := bundles * ceilDiv(a.KVHeads, j.span)
-		if want := tasksEach * w.Size(); j.span == 1 && tasks < want {
+		if want := partsEach * w.Size(); j.span == 1 && tasks < want {
 			j.parts = max(1, min(ceilDiv(want, tasks), rows/partRows))
 		}
 		w.Do(tasks*j.parts, j.forward)

@@ -266,22 +266,22 @@ func emulatedStoreT(c *float32, ldc int, acc *float32, rows, cols int, scale flo
 // emulated are the kits with everything in plain Go: they run anywhere.
 var emulated = map[string]*kit{
 	"f32": {
-		unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 64, block: 24, single: 36, least: 12, direct: F32,
+		unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 64, block: 24, single: 36, least: 12, tasks: 4, direct: F32,
 		mul: emulateVectors(1, 1, unitF32), rRows: emulatedRowsF32, vRows: emulatedRowsF32, zip: emulatedZip(1),
 		transpose: emulatedTranspose, store: storeGeneric,
 	},
 	"vdpbf16ps": {
-		unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 64, block: 24, single: 36, least: 12, direct: BF16,
+		unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 64, block: 24, single: 36, least: 12, tasks: 4, direct: BF16,
 		mul: emulateVectors(1, 1, unitBF16), rRows: emulatedRowsBF16, vRows: emulatedRowsBF16, zip: emulatedZip(2),
 		transpose: emulatedTranspose, store: storeGeneric,
 	},
 	"vpdpbusd": {
-		unit: 32, rLanes: 10, vLanes: 10, pad: 1, step: 6, chunk: 8, block: 24, single: 36, least: 12, direct: none,
+		unit: 32, rLanes: 10, vLanes: 10, pad: 1, step: 6, chunk: 8, block: 24, single: 36, least: 12, tasks: 4, direct: none,
 		mul: emulateVectors(10, 10, unitInt8), rRows: emulatedActivations, vRows: emulatedBlocks,
 		transpose: emulatedTranspose, store: storeGeneric,
 	},
 	"tdpbf16ps": {
-		unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 32, block: 64, single: 64, least: 32, direct: BF16, swap: true, tiled: true,
+		unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 32, block: 64, single: 64, least: 32, tasks: 4, direct: BF16, swap: true, tiled: true,
 		mul: emulateTiles, rRows: emulatedRowsBF16, vRows: emulatedRowsBF16, zip: emulatedZip(2),
 		transpose: emulatedTranspose, store: storeGeneric, storeT: emulatedStoreT,
 	},

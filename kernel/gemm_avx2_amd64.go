@@ -5,7 +5,7 @@ package kernel
 import "unsafe"
 
 var avx2F32 = kit{
-	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 6, chunk: 384, block: 264, single: 516, least: 96,
+	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 6, chunk: 384, block: 264, single: 516, least: 96, tasks: 8,
 	direct: F32, mul: mulF32AVX2,
 	rRows: rowsToF32, vRows: rowsToF32, zip: zipF32, transpose: transposeAVX2, turn: turnAVX2,
 	store: storeAVX2, stream: streamRowsAVX2,

@@ -24,6 +24,7 @@ type kit struct {
 	block  int  // most rows of R in a task, if there are several blocks
 	single int  // most rows of R that are a single block: then each task packs its own panels of V
 	least  int  // fewest rows of R in a task, if there are as many
+	tasks  int  // for a worker along V, if there is enough work, so that all end at about the same time
 	swap   bool
 
 	// direct says that R is read as it lies where it is stored so, row-major, and k is a multiple of pad units.

@@ -35,28 +35,28 @@ func (e *Engine) kit(g *Gemm) *kit {
 }
 
 var avx512F32 = kit{
-	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 264, single: 516, least: 96,
+	unit: 1, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 264, single: 516, least: 96, tasks: 4,
 	direct: F32, mul: mulF32AVX512,
 	rRows: rowsToF32, vRows: rowsToF32, zip: zipToF32, transpose: transposeAVX512,
 	store: storeAVX512, storeT: storeTAVX512, stream: streamAVX512,
 }
 
 var avx512BF16 = kit{
-	unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 264, single: 516, least: 96,
+	unit: 2, rLanes: 1, vLanes: 1, pad: 1, step: 12, chunk: 384, block: 264, single: 516, least: 96, tasks: 4,
 	direct: BF16, mul: mulBF16AVX512,
 	rRows: rowsToBF16, vRows: rowsToBF16, zip: zipToBF16, transpose: transposeAVX512,
 	store: storeAVX512, storeT: storeTAVX512, stream: streamAVX512,
 }
 
 var tilesBF16 = kit{
-	unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 512, block: 256, single: 256, least: 96, swap: true, tiled: true,
+	unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 512, block: 256, single: 256, least: 96, tasks: 4, swap: true, tiled: true,
 	direct: BF16, mul: mulTilesBF16,
 	rRows: rowsToBF16, vRows: rowsToBF16, zip: zipToBF16, transpose: transposeAVX512,
 	store: storeAVX512, storeT: storeTAVX512, stream: streamAVX512,
 }
 
 var avx512Int8 = kit{
-	unit: 32, rLanes: 10, vLanes: 10, pad: 1, step: 6, chunk: 24, block: 264, single: 516, least: 96,
+	unit: 32, rLanes: 10, vLanes: 10, pad: 1, step: 6, chunk: 24, block: 264, single: 516, least: 96, tasks: 4,
 	direct: none, mul: mulInt8AVX512,
 	rRows: func(dst *uint32, _ int, _ DType, src *byte, n int) { f32ToInt8(dst, src, n/32) },
 	vRows: blocksToInt8, transpose: transposeAVX512,

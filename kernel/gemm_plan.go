@@ -136,7 +136,6 @@ func (j *job) run(w Workers) {
 const (
 	smallWork   = 1 << 19 // multiplications that are not worth sharing out
 	accMax      = 1 << 18 // sums that are carried from chunk to chunk by a task: 1 MB
-	tasksEach   = 4       // tasks for a worker along V, if there is enough work, so that all end at about the same time
 	streamLeast = 1 << 22 // elements of C that are not worth keeping in the caches: 16 MB
 	vTaskMax    = 8       // most panels that a task packs itself
 
@@ -173,7 +172,7 @@ func (j *job) add(g *Gemm, kit *kit, workers int) {
 		even := roundUp(ceilDiv(p.rn, roundUp(blocks, workers)), kit.step)
 		p.rBlock = max(even, min(kit.least, p.rBlock))
 	} else if workers > 1 {
-		p.vBlock = min(max(1, panels/(workers*tasksEach)), vTaskMax)
+		p.vBlock = min(max(1, panels/(workers*kit.tasks)), vTaskMax)
 	}
 	if p.accByChunk {
 		p.vBlock = min(p.vBlock, max(1, accMax/(p.rBlock*panel)))
