@@ -51,6 +51,9 @@ func (m *extended) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	if m.first < m.Model.Config().Vocab {
 		own = r.Slice(own, len(own.Shape())-1, 0, m.first)
 	}
+	if s, ok := m.Model.(interface{ LogitScale() float32 }); ok && s.LogitScale() != 0 {
+		hidden = r.Scale(hidden, s.LogitScale())
+	}
 	return r.Concat(-1, own, r.Linear(hidden, m.head, nil, kernel.NoAct))
 }
 

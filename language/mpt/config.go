@@ -16,7 +16,7 @@ type Config struct {
 	First    bool    // of the first generation, MosaicGPT: other names of tensors, and ALiBi by one formula for any number of heads
 	BiasMax  float64 // of ALiBi: the steepest head loses 2^−(BiasMax/Heads) a token
 	Scale    float32 // of scores; 0: 1/√d
-	Logits   float32 // what logits are multiplied with; 0: nothing
+	Logits   float32 // what logits are multiplied with; 0: nothing. Of the first generation: transformers' MptForCausalLM passes logit_scale over
 	Eps      float32 // of the layer norms
 	HeadNorm bool    // queries and keys are normed, each over all heads together
 	Bias     bool    // maps and norms have biases
@@ -86,8 +86,11 @@ func ParseFirst(data []byte) (Config, error) {
 	}
 	j.Tied = true // it knows no other
 	c, err := j.config(j.Ratio, 1e-5, attention{j.ALiBi, j.BiasMax, j.Clip, j.NormQK, j.PrefixLM, j.Softmax}, "")
+	if err != nil {
+		return Config{}, err
+	}
 	c.First = true
-	return c, err
+	return c, c.scale(j.Scale)
 }
 
 // config is what both generations' keys mean; where is what stands before the keys of an attention.
@@ -110,10 +113,7 @@ func (j *common) config(ratio int, eps float32, a attention, where string) (Conf
 	if a.Scale != nil {
 		c.Scale = *a.Scale
 	}
-	if err := c.CheckHeads("mpt"); err != nil {
-		return Config{}, err
-	}
-	return c, c.scale(j.Scale)
+	return c, c.CheckHeads("mpt")
 }
 
 // scale reads logit_scale: a number, or the name of one.

@@ -152,6 +152,9 @@ func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	return m.words.Logits(r, hidden)
 }
 
+// LogitScale is what logits are multiplied with, those of words that are added to the model too; 0: nothing.
+func (m *Model) LogitScale() float32 { return m.cfg.Logits }
+
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)

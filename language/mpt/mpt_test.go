@@ -22,9 +22,12 @@ func TestParseConfig(t *testing.T) {
 	if c, err := ParseConfig([]byte(`{"d_model":16,"n_heads":2}`)); err != nil || !c.Tied || c.FeedForward != 64 || c.BiasMax != 8 {
 		t.Errorf("defaults are %+v, %v", c, err)
 	}
+	if c, err := ParseConfig([]byte(`{"logit_scale":0.5}`)); err != nil || c.Logits != 0 {
+		t.Errorf("transformers has no logits that are scaled: %+v, %v", c, err)
+	}
 	for _, raw := range []string{
 		`[]`, `{"d_model":0}`, `{"n_heads":7}`, `{"attn_config":{"alibi":false}}`, `{"attn_config":{"clip_qkv":8}}`,
-		`{"attn_config":{"alibi_bias_max":0}}`, `{"expansion_ratio":0}`, `{"logit_scale":"large"}`,
+		`{"attn_config":{"alibi_bias_max":0}}`, `{"expansion_ratio":0}`,
 	} {
 		if _, err := ParseConfig([]byte(raw)); err == nil {
 			t.Errorf("%s: no error", raw)
@@ -39,7 +42,7 @@ func TestParseFirst(t *testing.T) {
 	if err != nil || !c.First || !c.HeadNorm || c.Bias || !c.Tied || c.FeedForward != 32 || c.Layers != 3 || c.Logits != 0.25 {
 		t.Errorf("read %+v, %v", c, err)
 	}
-	for _, raw := range []string{`[]`, `{}`, `{"alibi":true,"attn_clip_qkv":8}`, `{"alibi":true,"prefix_lm":true}`, `{"alibi":true,"n_heads":7}`} {
+	for _, raw := range []string{`[]`, `{}`, `{"alibi":true,"attn_clip_qkv":8}`, `{"alibi":true,"prefix_lm":true}`, `{"alibi":true,"n_heads":7}`, `{"alibi":true,"logit_scale":"large"}`} {
 		if _, err := ParseFirst([]byte(raw)); err == nil {
 			t.Errorf("%s: no error", raw)
 		}
