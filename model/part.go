@@ -172,7 +172,7 @@ func BindVision(b *nn.Builder, p Part) (vision.Encoder, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Patches = true
+		c.Patches, c.Pool = true, b.Has("post_layernorm.weight")
 		return clip.New(c, b), nil
 	}
 	return nil, fmt.Errorf("config.json: vision_config: model_type %q is none of %v", p.Type, visionTypes)
