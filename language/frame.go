@@ -49,7 +49,7 @@ func (s *Sizes) CheckHeads(model string, more ...Size) error {
 // Shared is what the rest of the house knows of a model whose heads share its width evenly.
 func (s *Sizes) Shared(architecture string) Config {
 	return Config{
-		Architecture: architecture, Vocab: s.Vocab, Width: s.Width, Layers: s.Layers, KVHeads: s.Heads, HeadDim: s.Width / s.Heads,
+		Architecture: architecture, Vocab: s.Vocab, Width: s.Width, Hidden: s.Width, Layers: s.Layers, KVHeads: s.Heads, HeadDim: s.Width / s.Heads,
 		Context: s.Context, BOS: s.BOS, EOS: s.EOS, Pad: s.Pad,
 	}
 }

@@ -34,7 +34,8 @@ type Reader interface {
 type Config struct {
 	Architecture string // as GGUF and transformers call it: "llama"
 	Vocab        int
-	Width        int // of an embedding and of a hidden state
+	Width        int // of an embedding, and of a hidden state that Forward returns
+	Hidden       int // of hidden states between blocks, as a Hook sees them; Width but in opt-350m
 	Layers       int // of a Reader, those that write
 	KVHeads      int // heads of keys and values
 	HeadDim      int
@@ -64,7 +65,7 @@ type Input struct {
 	Hook   Hook           // nil, or what is done before each block
 }
 
-// Hook is given the hidden states [B, T, Width] that come into a block and returns what the block is to read.
+// Hook is given the hidden states [B, T, Hidden] that come into a block and returns what the block is to read.
 type Hook func(r *tensor.Run, layer int, hidden *tensor.Tensor) *tensor.Tensor
 
 // ErrContext is wrapped where a text would become longer than the model's context.

@@ -93,7 +93,7 @@ func (t *gating) complete() error { return nil }
 
 func (t *gating) canLearn(st *Stage) error {
 	if st.Kind == KindWords && !t.model.HasWords() {
-		return errors.New("no block stands before the first layer: model.flamingo.gated.from_first_layer")
+		return errors.New("no block stands before the first layer (model.flamingo.gated.from_first_layer), or words are narrower than what it reads")
 	}
 	if st.Kind == KindWords && slices.ContainsFunc(t.sets(st), func(s SetSpec) bool { return !t.isPairs(s.Name) }) {
 		return errors.New("sets: words are learnt from pairs, not from pages")

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/vision"
 )
@@ -201,7 +202,7 @@ func (m *Model) Features(run *tensor.Run, raw []float32) View {
 	var parts []*tensor.Tensor
 	at := 0
 	for _, g := range m.groups {
-		x := strided(run, raw, n, stride, at, g.tokens, g.width)
+		x := model.Group(run, raw, stride, at, g.tokens, g.width)
 		at += g.tokens * g.width
 		parts = append(parts, m.Bridge.inputs[g.kind].Forward(run, x))
 	}
@@ -272,15 +273,6 @@ func summarise(dst, tokens []float32, kind string) {
 // Picture is where the head puts pictures, by their centred summaries, in the shared space: [B, shared], of length 1.
 func (m *Model) Picture(run *tensor.Run, centred *tensor.Tensor) *tensor.Tensor {
 	return run.Normalize(m.Bridge.Head.Forward(run, centred))
-}
-
-// strided copies one group's numbers of n pictures into a tensor of their own.
-func strided(run *tensor.Run, raw []float32, n, stride, at, tokens, width int) *tensor.Tensor {
-	x, size := run.New(n, tokens, width), tokens*width
-	for b := range n {
-		copy(x.Data()[b*size:(b+1)*size], raw[b*stride+at:])
-	}
-	return x
 }
 
 // ExtraTokens names the feature tokens that are no cells of the encoder's map, in their order.

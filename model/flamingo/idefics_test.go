@@ -20,7 +20,7 @@ import (
 // kinds are the directories that tools/oracle/idefics.py wrote, openFlamingos those of tools/oracle/openflamingo.py.
 var (
 	kinds         = []string{"idefics", "idefics-plain"}
-	openFlamingos = []string{"openflamingo-opt", "openflamingo-llama", "openflamingo-gptneox", "openflamingo-pythia", "openflamingo-mpt", "openflamingo-mosaic"}
+	openFlamingos = []string{"openflamingo-opt", "openflamingo-opt350", "openflamingo-llama", "openflamingo-gptneox", "openflamingo-pythia", "openflamingo-mpt", "openflamingo-mosaic"}
 )
 
 func openTiny(t *testing.T, kind string, opt Options) *Model {

@@ -84,15 +84,20 @@ func (m *Model) FrozenHash() string {
 
 // Media is what texts look at, of what EncodePictures wrote for some pictures: [pictures, latents, width].
 func (m *Model) Media(run *tensor.Run, raw []float32) *tensor.Tensor {
-	stride := m.FeatureLen()
-	n, at := len(raw)/stride, 0
-	var parts []*tensor.Tensor
+	var groups []*tensor.Tensor
+	at := 0
 	for _, g := range m.own.groups {
-		x, size := run.New(n, g.tokens, g.width), g.tokens*g.width
-		for b := range n {
-			copy(x.Data()[b*size:(b+1)*size], raw[b*stride+at:])
-		}
-		at += size
+		groups = append(groups, model.Group(run, raw, m.FeatureLen(), at, g.tokens, g.width))
+		at += g.tokens * g.width
+	}
+	return m.media(run, groups)
+}
+
+// media is Media of each group's numbers, [pictures, tokens, width].
+func (m *Model) media(run *tensor.Run, groups []*tensor.Tensor) *tensor.Tensor {
+	var parts []*tensor.Tensor
+	for i, g := range m.own.groups {
+		x := groups[i]
 		if m.own.inputs != nil {
 			x = m.own.inputs[g.kind].Forward(run, x)
 		}
@@ -244,8 +249,11 @@ func (m *Model) Words(run *tensor.Run, media *tensor.Tensor, vocabulary []int32,
 	return run.SoftCrossEntropy(logits, targets)
 }
 
-// HasWords says whether a block stands before the first layer, which Words trains.
-func (m *Model) HasWords() bool { return m.Gates.Config.First }
+// HasWords says whether a block stands before the first layer and reads words as they are embedded, which Words trains.
+func (m *Model) HasWords() bool {
+	c := m.Language.Config()
+	return m.Gates.Config.First && c.Hidden == c.Width
+}
 
 // SaysWords says whether Words reaches a parameter.
 func (m *Model) SaysWords(name string) bool {

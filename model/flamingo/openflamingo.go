@@ -128,7 +128,7 @@ func (m *Model) bindResampler(b *nn.Builder, width int) error {
 // bindGates binds the gated blocks, in the same way.
 func (m *Model) bindGates(b *nn.Builder, layers string, width, every int) error {
 	c := m.Language.Config()
-	g := gated.Released(c.Width, width, c.Layers, every)
+	g := gated.Released(c.Hidden, width, c.Layers, every)
 	if every > 0 {
 		if shape, ok := b.ShapeOf(fmt.Sprintf("lang_encoder.%s.%d.gated_cross_attn_layer.attn.to_q.weight", layers, every-1)); ok && len(shape) == 2 {
 			g.Heads = max(1, shape[0]/headDim)

@@ -41,6 +41,7 @@ type own struct {
 	config  Config
 	groups  []group
 	inputs  map[string]*linear.Input // of each kind of feature; nil where tokens are read as they come
+	bridge  []*tensor.Tensor         // what learns
 	encoder weights.Source           // what the image encoder was bound to
 	frozen  []weights.Source         // everything that must not change
 
@@ -148,7 +149,8 @@ func (m *Model) bindOwn(files model.Files, src weights.Source, bind nn.BuilderOp
 	if err := m.addWords(base, layers, b); err != nil {
 		return err
 	}
-	m.params = b.Params()
+	o.bridge = b.Params()
+	m.params = append(m.params, o.bridge...)
 	if err := b.Err(); err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (m *Model) addWords(base language.Model, layers string, b *nn.Builder) erro
 
 // startWords has new words begin as the mean of all others, each a little apart.
 func (m *Model) startWords() {
-	for _, p := range m.params {
+	for _, p := range m.own.bridge {
 		if p.Name() != "new_words.embedding.weight" {
 			continue
 		}
@@ -238,10 +240,12 @@ func (m *Model) part(p model.Part, files model.Files, what, below string) (s sta
 }
 
 func (m *Model) openEncoder(p standing, opt Options) (err error) {
-	b := nn.NewBuilder(p.src, opt.bind(openFlamingoPart)).Sub(model.VisionModule)
+	learns := opt.Gradients && !slices.Contains(m.own.config.Features, kindPooled) // none leads back through how a summary is made
+	b := nn.NewBuilder(p.src, opt.bind(openFlamingoPart)).Trainable(learns).Sub(model.VisionModule)
 	if m.Vision, err = model.BindVision(b, m.own.config.Vision); err != nil {
 		return err
 	}
+	m.params = append(m.params, b.Params()...)
 	m.own.encoder = weights.Prefix(p.src, visionBelow)
 	return b.Err()
 }
@@ -250,9 +254,8 @@ func (m *Model) openEncoder(p standing, opt Options) (err error) {
 func (m *Model) openLanguage(p standing, files model.Files, opt Options) (base language.Model, kind string, err error) {
 	c := m.own.config.Language
 	m.own.language = p.src
-	bind := opt.bind(openFlamingoPart)
-	if p.file.Format == weights.GGUF {
-		if base, err = llama.FromGGUF(p.file, languageOf, bind); err != nil {
+	if p.file.Format == weights.GGUF { // whose tensors are no parameters
+		if base, err = llama.FromGGUF(p.file, languageOf, opt.bind(openFlamingoPart)); err != nil {
 			return nil, "", err
 		}
 		m.Tokenizer, err = tokenizer.FromGGUF(p.file.Meta)
@@ -266,13 +269,14 @@ func (m *Model) openLanguage(p standing, files model.Files, opt Options) (base l
 	if err != nil {
 		return nil, "", err
 	}
-	b := nn.NewBuilder(p.src, bind)
+	b := opt.builder(p.src, openFlamingoPart)
 	if base, err = model.BindLanguage(b.Sub(languageOf), c.Type, c.JSON, g); err != nil {
 		return nil, "", err
 	}
 	if err := b.Err(); err != nil {
 		return nil, "", err
 	}
+	m.params = append(m.params, b.Params()...)
 	m.Tokenizer, err = folder.Tokenizer()
 	return base, c.Type, err
 }
@@ -292,7 +296,7 @@ func (m *Model) Save(dir string) error {
 
 func (m *Model) save(dir string) error {
 	var tensors []weights.Tensor
-	for _, p := range m.params {
+	for _, p := range m.own.bridge {
 		tensors = append(tensors, weights.FromFloat32(p.Name(), p.Shape(), p.Data()))
 	}
 	if err := m.saveConfig(dir); err != nil {
@@ -324,7 +328,7 @@ func (m *Model) Restore(path string) error {
 		return err
 	}
 	defer f.Close()
-	return model.Restore(m.params, f, path)
+	return model.Restore(m.own.bridge, f, path)
 }
 
 // Convert writes the directory anew, with the bridge's matrices as d, and everything finer (norms, biases, gates, latents, new words) as
@@ -334,7 +338,7 @@ func (m *Model) Convert(dir string, d kernel.DType) error {
 		return errors.New("convert model: only a bridge that was trained here is written by itself")
 	}
 	var tensors []weights.Tensor
-	for _, p := range m.params {
+	for _, p := range m.own.bridge {
 		shape := p.Shape()
 		if len(shape) != 2 || !strings.HasSuffix(p.Name(), ".weight") || strings.HasPrefix(p.Name(), "new_words.") || shape[1]%d.BlockLen() != 0 {
 			tensors = append(tensors, weights.FromFloat32(p.Name(), shape, p.Data()))

@@ -2,9 +2,11 @@ package flamingo
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"dragoman/kernel"
@@ -288,10 +290,12 @@ func TestAnyParts(t *testing.T) {
 func TestUpstream(t *testing.T) {
 	for _, kind := range openFlamingos {
 		t.Run(kind, func(t *testing.T) {
-			parts, err := filepath.Abs("testdata/" + kind)
-			if err != nil {
+			parts := t.TempDir()
+			if err := os.CopyFS(parts, os.DirFS("testdata/"+kind)); err != nil {
 				t.Fatal(err)
 			}
+			set(t, filepath.Join(parts, "language", "config.json"), "logit_scale", 0.25) // where a language model knows such a thing
+			set(t, filepath.Join(parts, "language", "tokenizer_config.json"), "pad_token", "</s>")
 			m, err := Assemble(Shape{Resampler: ResamplerShape{Latents: 3, Layers: 2, Heads: 1}, Gated: GatedShape{Every: 2, Heads: 1, TouchText: true}},
 				Parts{Vision: filepath.Join(parts, "vision"), Language: filepath.Join(parts, "language"), Seed: 5})
 			if err != nil {
@@ -300,27 +304,102 @@ func TestUpstream(t *testing.T) {
 			defer m.Close()
 			for _, p := range m.Params() {
 				for i := range p.Data() {
-					p.Data()[i] += float32(i%7) * 0.05
+					p.Data()[i] += float32((i+1)%7) * 0.05 // gates too
 				}
 			}
 			dir := t.TempDir()
 			if err := m.Save(dir); err != nil {
 				t.Fatal(err)
 			}
-			theirs, err := Open(filepath.Join(dir, upstreamDir), Options{})
+			theirs, err := Open(filepath.Join(dir, upstreamDir), Options{Gradients: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer theirs.Close()
-			a, b := said(t, m), saidOf(t, theirs, idsOf(t, m))
+			ids := idsOf(t, m)
+			a, b := saidOf(t, m, ids), saidOf(t, theirs, ids)
 			vocab, wide := m.Language.Config().Vocab, theirs.Language.Config().Vocab
 			for i := range len(a) / vocab {
 				if !near(a[i*vocab:(i+1)*vocab], b[i*wide:i*wide+vocab], 1e-5) {
 					t.Fatalf("token %d: they say something else", i)
 				}
 			}
+			ours, err := Open(dir, Options{Gradients: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ours.Close()
+			got, want := gradients(t, ours, ids), gradients(t, theirs, ids)
+			words, seen, read := tables[ours.own.kind], 0, 0
+			for name, g := range got {
+				of := strings.Replace(name, model.VisionModule+".", visionModule+".", 1)
+				if w, ok := want[of]; ok && len(w) == len(g) {
+					if !near(w, g, 1e-3) && !strings.HasSuffix(name, "k_proj.bias") { // which is nothing but rounding
+						t.Errorf("%s: they have other gradients", name)
+					}
+					if strings.Contains(name, "vision") {
+						seen++
+					} else if strings.Contains(name, ".decoder_layer.") {
+						read++
+					}
+				} else if !strings.Contains(name, "new_words.") && !slices.Contains(words[:], strings.TrimPrefix(name, "grad."+languageOf+".")) {
+					t.Errorf("%s: they have none such", name)
+				}
+			}
+			if seen == 0 || read == 0 {
+				t.Errorf("%d and %d tensors of the frozen parts have gradients", seen, read)
+			}
 		})
 	}
+}
+
+// set writes a value into a JSON file.
+func set(t *testing.T, path, key string, value any) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c map[string]any
+	if err := json.Unmarshal(raw, &c); err != nil {
+		t.Fatal(err)
+	}
+	c[key] = value
+	if raw, err = json.Marshal(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// gradients are those of all parameters by the loss on a page of two pictures.
+func gradients(t *testing.T, m *Model, ids []int32) map[string][]float32 {
+	t.Helper()
+	p := m.Processor()
+	x, labels := make([]float32, 2*p.Len()), make([]float32, len(ids))
+	for i := range x {
+		x[i] = float32(i%11) / 5
+	}
+	for i, id := range ids {
+		if labels[i] = float32(id); id == m.dialect.image() {
+			labels[i] = -100
+		}
+	}
+	in := weights.Merge(m.TraceInputs(ids, tensor.FromFloats(x, 2, 3, p.Size[0], p.Size[1])), weights.NewMemory(weights.FromFloat32("labels", []int{1, len(ids)}, labels)))
+	out, err := m.Trace(tensor.Options{Compute: kernel.F32}, model.Trace{
+		Inputs: in, Select: func(string) bool { return false }, Grad: func(string) bool { return true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]float32{}
+	for _, g := range out {
+		if all[g.Name], err = g.Float32(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
 }
 
 // TestOwnConfig refuses what a config.json cannot mean.

@@ -33,6 +33,8 @@ func (m *Model) Look(run *tensor.Run, pixels *tensor.Tensor, rows int) *tensor.T
 func (m *Model) resampled(run *tensor.Run, f vision.Features, pictures int) *tensor.Tensor {
 	x := f.Tokens
 	switch {
+	case m.own != nil && len(m.own.groups) == 1 && m.own.groups[0].kind == kindTokens: // as they are, by which the encoder has gradients
+		return m.media(run, []*tensor.Tensor{x})
 	case m.own != nil:
 		raw := make([]float32, pictures*m.FeatureLen())
 		m.gather(run, f, raw)

@@ -122,7 +122,7 @@ func (s *Shape) fill(v vision.Shape, l language.Config) {
 	or(&r.HeadDim, released.HeadDim)
 	or(&r.FeedForward, 4*r.Width)
 	or(&g.Every, 1)
-	blocks := gated.Released(l.Width, r.Width, l.Layers, g.Every)
+	blocks := gated.Released(l.Hidden, r.Width, l.Layers, g.Every)
 	or(&g.Heads, blocks.Heads)
 	or(&g.HeadDim, blocks.HeadDim)
 	or(&g.FeedForward, blocks.FeedForward)
@@ -176,7 +176,7 @@ func (s Shape) parts(l language.Config) (r resampler.Config, g gated.Config, err
 	r.Act, of = act(p.Act)
 	q := s.Gated
 	g = gated.Config{
-		Width: l.Width, MediaWidth: p.Width, Heads: q.Heads, HeadDim: q.HeadDim, FeedForward: q.FeedForward, Layers: l.Layers, Every: q.Every,
+		Width: l.Hidden, MediaWidth: p.Width, Heads: q.Heads, HeadDim: q.HeadDim, FeedForward: q.FeedForward, Layers: l.Layers, Every: q.Every,
 		First: q.First, Norm: bridge.LayerNorm, Untouched: !q.TouchText, Eps: 1e-5,
 	}
 	g.Act, og = act(q.Act)

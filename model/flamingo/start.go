@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"dragoman/model"
 	"dragoman/tensor"
 )
 
@@ -45,11 +46,7 @@ func (m *Model) Summaries(run *tensor.Run, raw []float32) (*tensor.Tensor, error
 			at += g.tokens * g.width
 			continue
 		}
-		n := len(raw) / stride
-		x := run.New(n, g.width)
-		for b := range n {
-			copy(x.Data()[b*g.width:(b+1)*g.width], raw[b*stride+at:])
-		}
+		x := run.Reshape(model.Group(run, raw, stride, at, 1, g.width), -1, g.width)
 		one, zero := run.New(g.width), run.Zeros(g.width)
 		for i := range one.Data() {
 			one.Data()[i] = 1
@@ -74,7 +71,7 @@ func (m *Model) Begin(l Line) error {
 		return fmt.Errorf("a line of %d directions, the bridge has room for %d", l.Rank, m.Lines())
 	}
 	w := map[string]*tensor.Tensor{}
-	for _, p := range m.params {
+	for _, p := range m.own.bridge {
 		w[p.Name()] = p
 	}
 	m.beginFeatures(w, l)

@@ -52,7 +52,7 @@ func (m *Model) saveUpstream(dir string) error {
 	}
 	var tensors []weights.Tensor
 	rows := map[string][]float32{}
-	for _, p := range m.params {
+	for _, p := range m.own.bridge {
 		switch p.Name() {
 		case "new_words.embedding.weight":
 			rows[tables[m.own.kind][0]] = p.Data()

@@ -1,6 +1,6 @@
 """Tiny random OpenFlamingos, put together and run by the real open_flamingo 2.0.1 (torch 2.0.1, transformers 4.33):
 
-    python tools/oracle/openflamingo.py opt llama gptneox pythia mpt mosaic
+    python tools/oracle/openflamingo.py opt opt350 llama gptneox pythia mpt mosaic
 
 writes model/flamingo/testdata/openflamingo-LM: config.json; checkpoint.pt (of opt and mosaic flat, as released; of the others as a training run leaves it);
 vision and language, what transformers saves of the frozen parts; inputs.safetensors, expected.safetensors named by module path, with the
@@ -66,6 +66,8 @@ def tokenizer(path):
 SIZES = dict(vocab_size=VOCAB + 9, hidden_size=16, num_hidden_layers=4, num_attention_heads=2, max_position_embeddings=128, bos_token_id=1, eos_token_id=2)
 LANGUAGES = {
     "opt": lambda: OPTForCausalLM(OPTConfig(ffn_dim=24, word_embed_proj_dim=16, dropout=0.0, pad_token_id=1, **SIZES)),
+    # As opt-350m: words are narrower than hidden states, and norms stand behind the sums.
+    "opt350": lambda: OPTForCausalLM(OPTConfig(ffn_dim=24, word_embed_proj_dim=10, do_layer_norm_before=False, dropout=0.0, pad_token_id=1, **SIZES)),
     "gptneox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(intermediate_size=24, rotary_pct=1.0, use_parallel_residual=False, hidden_dropout=0.0, attention_dropout=0.0, **SIZES)),
     "pythia": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(intermediate_size=24, rotary_pct=0.5, use_parallel_residual=True, hidden_dropout=0.0, attention_dropout=0.0, **SIZES)),
     "mpt": lambda: MptForCausalLM(MptConfig(d_model=16, n_heads=2, n_layers=4, max_seq_len=128, vocab_size=VOCAB + 9)),
