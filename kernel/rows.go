@@ -46,7 +46,10 @@ type rowsPart struct {
 	whole  int       // columns that the kernel computes; the others are left to a Go loop
 	count  int       // what the kernel takes as its k
 	first  int       // its first task
-	chunk  int       // rows of B in a task, a multiple of 4
+	shares int       // of the rows of B, one for each worker: four runs each,
+	apart  int       // which begin so many rows apart;
+	step   int       // a task is so many rows of each run of a share,
+	steps  int       // and there are so many of a share; what is left over is the last task
 	inputs [rowsMax]unsafe.Pointer
 }
 
@@ -94,8 +97,8 @@ func (j *rowsJob) free() {
 // A worker gets tasksAWorker tasks, of weights within these bounds in bytes: many, so that all end at about the same time, but
 // long enough to be streams.
 const (
-	tasksAWorker     = 6
-	minTask, maxTask = 16 << 10, 256 << 10
+	tasksAWorker     = 4
+	minTask, maxTask = 32 << 10, 256 << 10
 )
 
 func (j *rowsJob) prepare(e *Engine, workers int, gs []*Gemm) {
@@ -106,11 +109,15 @@ func (j *rowsJob) prepare(e *Engine, workers int, gs []*Gemm) {
 	}
 	task := min(max(total/(workers*tasksAWorker), minTask), maxTask)
 	for i, g := range gs {
-		p := rowsPart{Gemm: g, first: j.tasks}
-		tasks := max(1, ceilDiv(g.N*g.B.DType.RowBytes(g.K), task))
-		p.chunk = roundUp(ceilDiv(g.N, tasks), 4)
-		j.tasks += ceilDiv(g.N, p.chunk)
-		room = max(room, p.chunk+max(g.K, 4))
+		p := rowsPart{Gemm: g, first: j.tasks, shares: workers, apart: g.N / (4 * workers)}
+		p.steps = max(1, ceilDiv(g.N*g.B.DType.RowBytes(g.K), task*workers))
+		p.step = max(1, ceilDiv(p.apart, p.steps))
+		p.steps = ceilDiv(p.apart, p.step)
+		j.tasks += p.shares * p.steps
+		if p.rest() < g.N {
+			j.tasks++
+		}
+		room = max(room, 4*max(p.step, workers)+max(g.K, 4))
 		p.choose(e)
 		if i > 0 && p.sameInputs(&j.parts[i-1]) {
 			p.inputs = j.parts[i-1].inputs
@@ -156,48 +163,70 @@ func (p *rowsPart) sameInputs(q *rowsPart) bool {
 		&a.Data[0] == &b.Data[0] && p.round == q.round && (p.round == unrounded || p.B.DType == q.B.DType)
 }
 
-// task computes a chunk of the columns of every row of C of one product.
+// rest is the first row of those that are left over.
+func (p *rowsPart) rest() int { return 4 * p.shares * p.apart }
+
+// task computes a step of a share of the rows of B with every row of A, or what is left over. Workers take tasks in turn, so that one which
+// keeps pace goes on where it was: what it has asked for ahead it reads itself.
 func (j *rowsJob) task(task, worker int) {
 	i := len(j.parts) - 1
 	for task < j.parts[i].first {
 		i--
 	}
-	p, loops, buf := &j.parts[i], j.e.loops(), j.scratch[worker].floats
-	from := (task - p.first) * p.chunk
-	to := min(from+p.chunk, p.N)
+	p, buf := &j.parts[i], j.scratch[worker].floats
+	share, step := (task-p.first)%p.shares, (task-p.first)/p.shares
 	for m := range p.M {
-		c := p.C[m*p.LDC+from : m*p.LDC+to]
-		sums := c
-		if p.Accumulate || p.Act != NoAct {
-			sums = buf[:to-from]
+		if step < p.steps {
+			done := step * p.step
+			j.runs(p, buf, m, 4*share*p.apart+done, p.apart, 4, min(p.step, p.apart-done))
+			continue
 		}
-		p.products(sums, buf[p.chunk:], from, m)
-		if p.Scale != 0 && p.Scale != 1 {
-			loops.scale(p.Scale, sums)
+		rest := p.rest()
+		run := (p.N - rest) / 4
+		if run > 0 {
+			j.runs(p, buf, m, rest, run, 4, run)
 		}
-		if p.Bias != nil {
-			loops.add(sums, sums, p.Bias[from:to])
-		}
-		if p.Accumulate {
-			loops.add(c, c, sums)
-		} else if p.Act != NoAct {
-			loops.act[p.Act](c, sums)
+		if alone := rest + 4*run; alone < p.N {
+			j.runs(p, buf, m, alone, 1, p.N-alone, 1)
 		}
 	}
 }
 
-// products computes the sums of row m of A with the rows of B from from on; room is for a row, or four values.
-func (p *rowsPart) products(sums, room []float32, from, m int) {
-	b, n := &p.B, len(sums)
-	if p.kernel == nil {
-		clear(sums)
-	} else {
-		stride, run := b.Stride, n/4
-		if run > 0 {
-			p.kernel(&sums[0], unsafe.Pointer(&b.Data[from*stride]), stride, run*stride, run, p.inputs[m], p.count, aheadBytes)
+// runs computes runs of n rows of B, which begin apart rows after one another, with row m of A: four runs, or fewer of a row each.
+func (j *rowsJob) runs(p *rowsPart, buf []float32, m, from, apart, runs, n int) {
+	loops, sums := j.e.loops(), buf[:runs*n]
+	p.products(sums, buf[len(sums):], m, from, apart, n)
+	if p.Scale != 0 && p.Scale != 1 {
+		loops.scale(p.Scale, sums)
+	}
+	for i := range runs {
+		first := from + i*apart
+		c, sums := p.C[m*p.LDC+first:m*p.LDC+first+n], sums[i*n:(i+1)*n]
+		if p.Bias != nil {
+			loops.add(sums, sums, p.Bias[first:first+n])
 		}
-		for i := 4 * run; i < n; i++ { // a row alone stands in for four
-			p.kernel(&room[0], unsafe.Pointer(&b.Data[(from+i)*stride]), 0, 0, 1, p.inputs[m], p.count, 0)
+		switch {
+		case p.Accumulate:
+			loops.add(c, c, sums)
+		case p.Act != NoAct:
+			loops.act[p.Act](c, sums)
+		default:
+			copy(c, sums)
+		}
+	}
+}
+
+// products computes the sums of row m of A with runs of n rows of B, as runs says; room is for a row, or four values.
+func (p *rowsPart) products(sums, room []float32, m, from, apart, n int) {
+	b := &p.B
+	switch stride := b.Stride; {
+	case p.kernel == nil:
+		clear(sums)
+	case len(sums) == 4*n:
+		p.kernel(&sums[0], unsafe.Pointer(&b.Data[from*stride]), stride, apart*stride, n, p.inputs[m], p.count, aheadBytes)
+	default:
+		for i := range sums { // a row alone stands in for four
+			p.kernel(&room[0], unsafe.Pointer(&b.Data[(from+i*apart)*stride]), 0, 0, 1, p.inputs[m], p.count, 0)
 			sums[i] = room[0]
 		}
 	}
@@ -208,7 +237,7 @@ func (p *rowsPart) products(sums, room []float32, from, m int) {
 	weight := room[:len(x)]
 	at := b.DType.RowBytes(p.whole)
 	for i := range sums {
-		Decode(b.DType, weight, b.Row(from + i)[at:])
+		Decode(b.DType, weight, b.Row(from + i/n*apart + i%n)[at:])
 		sums[i] += dot(weight, x)
 	}
 }
