@@ -81,3 +81,39 @@ func gemm(b *testing.B, m, k, n int, orient string, compute, d kernel.DType) {
 	b.ReportMetric(2*float64(m)*float64(n)*float64(k)/best.Seconds()/1e9, "best-GFLOP/s")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkDecoding reports how fast the weights of a small LLaMA's products of one row are read, each in turn from memory that no cache
+// holds: the smaller a product, the more of its time goes to sharing it out.
+func BenchmarkDecoding(b *testing.B) {
+	const k, d = 576, kernel.Q4_1
+	memory := make([]byte, 1<<30)
+	for i := range memory {
+		memory[i] = byte(i * i >> 8)
+		if i%2 == 1 {
+			memory[i] = 0x3c // no denormal scales
+		}
+	}
+	pool, e, at := tensor.DefaultPool(), kernel.Default(), 0
+	for _, n := range []int{576, 3072, 49152} {
+		b.Run(fmt.Sprintf("%v/%dx%d", d, k, n), func(b *testing.B) {
+			size := n * d.RowBytes(k)
+			x, c := make([]float32, k), make([]float32, n)
+			for i := range x {
+				x[i] = float32(i%17) - 8
+			}
+			best := time.Hour
+			for b.Loop() {
+				if at+size > len(memory) {
+					at = 0
+				}
+				w := kernel.MatOf(d, n, k, memory[at:at+size])
+				t := time.Now()
+				e.Gemm(pool, &kernel.Gemm{M: 1, N: n, K: k, A: kernel.Operand{Mat: kernel.MatF32(x, 1, k, k)}, B: kernel.Operand{Mat: w}, C: c, LDC: n, Compute: kernel.BF16})
+				best = min(best, time.Since(t))
+				at += size
+			}
+			b.ReportMetric(float64(size)/best.Seconds()/1e9, "best-GB/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
