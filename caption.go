@@ -13,7 +13,7 @@ import (
 // where the model remembers its training's captions, has hints from them).
 func (m *Model) Caption(ctx context.Context, img Image, g *Generate) (*Text, error) {
 	if m.pages != nil {
-		return m.captionPage(ctx, img, g)
+		return m.captionSeen(ctx, &glance{image: img}, g)
 	}
 	if g != nil && g.Prompt != "" {
 		return m.say(ctx, "captioning", img, &g.Prompt, func(*tensor.Run, blip2.Seen) string { return g.Prompt }, g)
@@ -75,18 +75,10 @@ func (m *Model) see(ctx context.Context, run *tensor.Run, img Image, instruction
 	if m.system.Vision == nil {
 		return nil, fmt.Errorf("looking at %s: %w: an image encoder", img.name, ErrNoPart)
 	}
-	picture, err := img.Decode(m.opt.pictures)
+	pixels, err := m.pixels(ctx, m.system.Processor(), img)
 	if err != nil {
 		return nil, err
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	p := m.system.Processor()
-	if err := p.Check(picture.W, picture.H); err != nil {
-		return nil, fmt.Errorf("looking at %s: %w", img.name, err)
-	}
-	pixels := tensor.FromFloats(p.Apply(picture, nil), 1, 3, p.Size[0], p.Size[1])
 	seen := m.system.See(run, pixels, instructions...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

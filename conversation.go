@@ -87,7 +87,7 @@ func (c *Conversation) readOn(ctx context.Context, what string, l *leaf, g *Gene
 	defer release()
 	spent := Seconds{Load: m.load}
 	from, pictures := 0, 0
-	if b := c.begun; b != nil && len(b.ids) < len(l.ids) && slices.Equal(b.ids, l.ids[:len(b.ids)]) {
+	if b := c.begun; b.of(l.ids[:max(0, len(l.ids)-1)]) {
 		if err := d.Resume(b.kept); err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)
 		}
@@ -97,10 +97,9 @@ func (c *Conversation) readOn(ctx context.Context, what string, l *leaf, g *Gene
 	if err := m.readLeaf(ctx, d, l, from, pictures, &spent); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	kept, err := d.Keep()
-	if err != nil {
+	var err error
+	if c.begun, err = keep(d, l.ids); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	c.begun = &beginning{l.ids, kept}
 	return m.goOn(ctx, d, l, g, spent)
 }

@@ -33,7 +33,7 @@ func (m *Model) Forgetting(ctx context.Context, text string, img *Image, w eval.
 			grey := ImageOf(even)
 			img = &grey
 		}
-		pixels, perr := m.pagePixels(ctx, []Image{*img})
+		pixels, perr := m.pixels(ctx, m.pages.Processor(), *img)
 		if perr != nil {
 			return eval.Forgetting{}, perr
 		}

@@ -1,5 +1,7 @@
 package dragoman
 
+import "time"
+
 // Generate says how text is chosen. The zero value is greedy, at most 20 new tokens.
 type Generate struct {
 	Prompt            string   // text that the model continues, passed through as it is
@@ -41,6 +43,9 @@ type Seconds struct {
 	Prefill float64 `json:"prefill"`
 	Decode  float64 `json:"decode"`
 }
+
+// prefill counts what has gone by since a time.
+func (s *Seconds) prefill(since time.Time) { s.Prefill += time.Since(since).Seconds() }
 
 // Score says how well a picture and a text go together.
 type Score struct {

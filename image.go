@@ -1,6 +1,7 @@
 package dragoman
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -8,6 +9,7 @@ import (
 	"os"
 
 	"dragoman/picture"
+	"dragoman/tensor"
 )
 
 // Image is a picture on its way into a model. It is read when it is used, so that an error belongs to the call that used it.
@@ -88,4 +90,22 @@ func (i Image) Decode(o picture.Options) (*picture.Image, error) {
 		return nil, fmt.Errorf("reading a picture: %s: %w", i.name, err)
 	}
 	return img, nil
+}
+
+// pixels decodes pictures as p prepares them: [pictures, 3, H, W].
+func (m *Model) pixels(ctx context.Context, p picture.Processor, images ...Image) (*tensor.Tensor, error) {
+	values := make([]float32, len(images)*p.Len())
+	for i, img := range images {
+		decoded, err := img.Decode(m.opt.pictures)
+		if err == nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := p.Prepare(values[i*p.Len():(i+1)*p.Len()], decoded, nil); err != nil {
+			return nil, fmt.Errorf("looking at %s: %w", img.name, err)
+		}
+	}
+	return tensor.FromFloats(values, len(images), 3, p.Size[0], p.Size[1]), nil
 }

@@ -13,7 +13,8 @@ import (
 	"dragoman/vision"
 )
 
-// InspectOptions say what Inspect is to find out besides where the queries look.
+// InspectOptions say what Inspect is to find out besides where the queries look. Words and Without are about queries that stand for words: a
+// model that reads pages has none, and nothing is found out of it.
 type InspectOptions struct {
 	Words   int  // how many nearest words a query; 0: none
 	Without bool // caption without each query
@@ -27,7 +28,7 @@ func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Insp
 		return nil, hint.Wrap(fmt.Errorf("inspecting: %w: learned queries", ErrNoPart), "trace --maps shows what the layers of a CLIP attend to")
 	}
 	if m.pages != nil {
-		return m.inspectPicture(ctx, img, o)
+		return m.inspectPicture(ctx, img, o.Generate)
 	}
 	run, done := m.run()
 	defer done()

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"dragoman/model/flamingo"
 	"dragoman/tensor"
 	"dragoman/vision"
 )
@@ -53,22 +52,18 @@ func (m *Model) InspectPage(ctx context.Context, page []Part) (*PageInspection, 
 	if m.pages == nil {
 		return nil, m.noPages("inspecting a page")
 	}
-	var parts []flamingo.Part
+	parts, pictures := partsOf(page)
+	ids, err := m.pages.Encode(parts)
+	if err != nil {
+		return nil, fmt.Errorf("inspecting a page: %w", err)
+	}
 	in := &PageInspection{Gates: m.gates()}
-	for _, p := range page {
-		parts = append(parts, flamingo.Part{Text: p.Text, Picture: p.Image != nil})
-		if p.Image == nil {
-			continue
-		}
-		look, err := m.inspectLatents(ctx, *p.Image)
+	for _, g := range pictures {
+		look, err := m.inspectLatents(ctx, g)
 		if err != nil {
 			return nil, err
 		}
 		in.Pictures = append(in.Pictures, look)
-	}
-	ids, err := m.pages.Encode(parts)
-	if err != nil {
-		return nil, fmt.Errorf("inspecting a page: %w", err)
 	}
 	seen := m.pages.Seen(ids, len(in.Pictures))
 	for i, id := range ids {
@@ -81,14 +76,15 @@ func (m *Model) InspectPage(ctx context.Context, page []Part) (*PageInspection, 
 	return in, nil
 }
 
-// inspectPicture is Inspect for a model that reads pages: its queries are the resampler's latents.
-func (m *Model) inspectPicture(ctx context.Context, img Image, o InspectOptions) (*Inspection, error) {
-	in, err := m.inspectLatents(ctx, img)
+// inspectPicture is Inspect for a model that reads pages: its queries are the resampler's latents, which stand for no words.
+func (m *Model) inspectPicture(ctx context.Context, img Image, g *Generate) (*Inspection, error) {
+	seen := &glance{image: img}
+	in, err := m.inspectLatents(ctx, seen)
 	if err != nil {
 		return nil, err
 	}
 	in.Gates = m.gates()
-	text, err := m.captionPage(ctx, img, o.Generate)
+	text, err := m.captionSeen(ctx, seen, g)
 	if err != nil {
 		return nil, err
 	}
@@ -96,35 +92,64 @@ func (m *Model) inspectPicture(ctx context.Context, img Image, o InspectOptions)
 	return in, nil
 }
 
-// inspectLatents is what each latent reads of a picture, layer by layer. Where the text looks at the encoder's features themselves there are
-// none.
-func (m *Model) inspectLatents(ctx context.Context, img Image) (*Inspection, error) {
-	run, done := m.run()
-	defer done()
-	pixels, err := m.pagePixels(ctx, []Image{img})
+// inspectLatents is what each latent reads of a picture, or of a video's frames together, layer by layer. Where the text looks at the encoder's
+// features themselves there are none.
+func (m *Model) inspectLatents(ctx context.Context, g *glance) (*Inspection, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	pixels, err := m.framePixels(ctx, g.image)
 	if err != nil {
 		return nil, err
 	}
 	shape := m.pages.Vision.Shape()
-	in := &Inspection{Image: img.name, Grid: shape.Grid}
+	in := &Inspection{Image: g.image.name, Grid: shape.Grid}
 	r := m.pages.Resampler
 	if r == nil {
 		return in, nil
 	}
 	maps := &mapObserver{below: r.Path() + "."}
-	run.SetObserver(maps)
-	defer run.SetObserver(nil)
-	media := m.pages.Look(run, pixels, 1)
-	in.Queries = media.Dim(2)
-	in.Outputs = rowsOf(run.Reshape(media, 1, media.Dim(2), media.Dim(3)))
+	seen, err := g.look(ctx, m, pixels, maps)
+	if err != nil {
+		return nil, err
+	}
+	in.Queries = seen.latent
+	in.Outputs = rowsOf(tensor.FromFloats(seen.media, seen.latent, len(seen.media)/seen.latent))
 	for i, path := range maps.paths {
-		in.Layers = append(in.Layers, latentLayer(path, maps.maps[i], shape))
+		probs := maps.maps[i]
+		if frames := pixels.Dim(0); frames > 1 {
+			probs, in.Frames = overFrames(probs, frames, shape.Tokens)
+		}
+		in.Layers = append(in.Layers, latentLayer(path, probs, shape))
 	}
 	in.Extra = extraKeys(shape)
 	if !r.Config.FeaturesOnly {
 		in.Extra = append(in.Extra, "the latents themselves")
 	}
 	return in, nil
+}
+
+// overFrames sums a map [1, heads, latents, frames·tokens + own] over the frames of a video; shares are how much of what is read of the video is
+// of each frame.
+func overFrames(probs *tensor.Tensor, frames, tokens int) (sum *tensor.Tensor, shares []float32) {
+	heads, latents, keys := probs.Dim(1), probs.Dim(2), probs.Dim(3)
+	own := keys - frames*tokens
+	all := make([]float32, 0, heads*latents*(tokens+own))
+	shares = make([]float32, frames)
+	var total float32
+	for q := range heads * latents {
+		row := probs.Data()[q*keys : (q+1)*keys]
+		sum := make([]float32, tokens, tokens+own)
+		for k, v := range row[:frames*tokens] {
+			sum[k%tokens] += v
+			shares[k/tokens] += v
+			total += v
+		}
+		all = append(all, append(sum, row[frames*tokens:]...)...)
+	}
+	for i := range shares {
+		shares[i] /= total
+	}
+	return tensor.FromFloats(all, 1, heads, latents, tokens+own), shares
 }
 
 // extraKeys name the encoder's tokens that are no cells of its map.

@@ -18,6 +18,8 @@ type Inspection struct {
 	Words [][]Word `json:"words"`
 	// Without is the caption, without hints, with query k knocked out, in its order; nil where it was not asked for.
 	Without []string `json:"without,omitempty"`
+	// Frames are, of a video, the shares of its frames in what the resampler's last layer reads of it; Layers are then of all frames together.
+	Frames []float32 `json:"frames,omitempty"`
 	// Gates are how far Flamingo's blocks are open; nil for other models.
 	Gates []Gate `json:"gates,omitempty"`
 }

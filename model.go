@@ -50,16 +50,21 @@ func (m *Model) ReadsPages() bool { return m.pages != nil }
 
 // Fit is a picture as the image encoder sees it: cut, squeezed or padded to its size. Maps of Inspect lie on it.
 func (m *Model) Fit(img *picture.Image) *picture.Image {
-	if m.pages != nil {
-		p := m.pages.Processor()
-		return p.FitTo(img, nil)
-	}
-	if m.pair != nil {
-		p := m.pair.Processor()
-		return p.FitTo(img, nil)
-	}
-	p := m.system.Processor()
+	p, _ := m.processor()
 	return p.FitTo(img, nil)
+}
+
+// processor prepares pictures for the image encoder; ok is false where there is none.
+func (m *Model) processor() (p picture.Processor, ok bool) {
+	switch {
+	case m.pages != nil:
+		return m.pages.Processor(), true
+	case m.pair != nil && m.pair.Vision != nil:
+		return m.pair.Processor(), true
+	case m.system.Vision != nil:
+		return m.system.Processor(), true
+	}
+	return picture.Processor{}, false
 }
 
 // run hands out the memory of a pass; done takes it back.

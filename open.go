@@ -250,6 +250,7 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer m.Close()
 	if m.system.Tokenizer == nil && m.system.Words != nil { // a matching model's
 		return m.system.Words, nil
 	}
@@ -277,14 +278,9 @@ func OpenProcessor(name string) (picture.Processor, error) {
 		return picture.Processor{}, err
 	}
 	defer m.Close()
-	if m.pages != nil {
-		return m.pages.Processor(), nil
+	p, ok := m.processor()
+	if !ok {
+		return p, fmt.Errorf("opening a processor: %s: %w: an image encoder", name, ErrNoPart)
 	}
-	if m.pair != nil && m.pair.Vision != nil {
-		return m.pair.Processor(), nil
-	}
-	if m.system.Vision == nil {
-		return picture.Processor{}, fmt.Errorf("opening a processor: %s: %w: an image encoder", name, ErrNoPart)
-	}
-	return m.system.Processor(), nil
+	return p, nil
 }

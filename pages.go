@@ -52,7 +52,7 @@ func (m *Model) AnswerLike(ctx context.Context, shots []Shot, ask Shot, g *Gener
 	if err != nil {
 		return nil, err
 	}
-	return p.Answer(ctx, ask, g)
+	return p.once().Answer(ctx, ask, g)
 }
 
 func (m *Model) noPages(what string) error {
@@ -104,10 +104,8 @@ func (m *Model) readLeaf(ctx context.Context, d *language.Decoder, l *leaf, from
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	err = m.pages.ReadOn(d, l.ids, from, media)
-	spent.Prefill += time.Since(began).Seconds()
-	return err
+	defer spent.prefill(time.Now())
+	return m.pages.ReadOn(d, l.ids, from, media)
 }
 
 // goOn writes on behind a page that a decoder has read.
@@ -126,32 +124,21 @@ func (m *Model) continueLeaf(ctx context.Context, what string, l *leaf, g *Gener
 	return m.goOn(ctx, d, l, g, spent)
 }
 
-// pagePixels decodes pictures: [pictures, 3, H, W].
-func (m *Model) pagePixels(ctx context.Context, images []Image) (*tensor.Tensor, error) {
-	p := m.pages.Processor()
-	values := make([]float32, len(images)*p.Len())
-	for i, img := range images {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		picture, err := img.Decode(m.opt.pictures)
+// captionSeen describes a picture, or writes on behind it and a prompt that is passed through as it is.
+func (m *Model) captionSeen(ctx context.Context, seen *glance, g *Generate) (*Text, error) {
+	if g != nil && g.Prompt != "" {
+		const what = "continuing a page"
+		l, err := m.leaf(what, []flamingo.Part{{Picture: true}, {Text: g.Prompt}}, []*glance{seen})
 		if err != nil {
 			return nil, err
 		}
-		if err := p.Check(picture.W, picture.H); err != nil {
-			return nil, fmt.Errorf("looking at %s: %w", img.name, err)
-		}
-		p.ApplyTo(values[i*p.Len():(i+1)*p.Len()], picture, nil)
+		return m.continueLeaf(ctx, what, l, g)
 	}
-	return tensor.FromFloats(values, len(images), 3, p.Size[0], p.Size[1]), nil
-}
-
-// captionPage describes a picture, or writes on behind it and a prompt that is passed through as it is.
-func (m *Model) captionPage(ctx context.Context, img Image, g *Generate) (*Text, error) {
-	if g != nil && g.Prompt != "" {
-		return m.Continue(ctx, []Part{{Image: &img}, {Text: g.Prompt}}, g)
+	p, err := m.Prompt(nil)
+	if err != nil {
+		return nil, err
 	}
-	return m.AnswerLike(ctx, nil, Shot{Images: []Image{img}}, g)
+	return p.once().answer(ctx, seenShot{pictures: []*glance{seen}}, g)
 }
 
 // openPages opens a model that reads pages; what asks for no pictures sees its language model alone.
@@ -188,7 +175,7 @@ func (m *Model) pageInputs(images []Image, text string) (weights.Source, error) 
 	}
 	var pixels *tensor.Tensor
 	if len(images) > 0 {
-		if pixels, err = m.pagePixels(context.Background(), images); err != nil {
+		if pixels, err = m.pixels(context.Background(), m.pages.Processor(), images...); err != nil {
 			return nil, err
 		}
 	}

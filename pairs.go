@@ -29,28 +29,12 @@ func (m *Model) openPair(path string, store blip2.Precision, gradients bool) err
 	return nil
 }
 
-// pairPixels decodes a picture for a CLIP: [1, 3, H, W].
-func (m *Model) pairPixels(ctx context.Context, img Image) (*tensor.Tensor, error) {
-	picture, err := img.Decode(m.opt.pictures)
-	if err != nil {
-		return nil, err
-	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	p := m.pair.Processor()
-	if err := p.Check(picture.W, picture.H); err != nil {
-		return nil, fmt.Errorf("reading a picture: %s: %w", img.name, err)
-	}
-	return tensor.FromFloats(p.Apply(picture, nil), 1, 3, p.Size[0], p.Size[1]), nil
-}
-
 // embedPicture is a picture's place in a CLIP's space.
 func (m *Model) embedPicture(ctx context.Context, img Image) ([]float32, error) {
 	if m.pair.Vision == nil {
 		return nil, fmt.Errorf("embedding: %w: an image encoder", ErrNoPart)
 	}
-	pixels, err := m.pairPixels(ctx, img)
+	pixels, err := m.pixels(ctx, m.pair.Processor(), img)
 	if err != nil {
 		return nil, err
 	}
@@ -218,16 +202,11 @@ func (m *Model) pairInputs(images []Image, text string) (weights.Source, error) 
 		if m.pair.Vision == nil {
 			return nil, fmt.Errorf("tracing: %w: an image encoder", ErrNoPart)
 		}
-		var pixels []float32
-		for _, img := range images {
-			one, err := m.pairPixels(context.Background(), img)
-			if err != nil {
-				return nil, err
-			}
-			pixels = append(pixels, one.Data()...)
+		pixels, err := m.pixels(context.Background(), m.pair.Processor(), images...)
+		if err != nil {
+			return nil, err
 		}
-		p := m.pair.Processor()
-		in = append(in, weights.FromFloat32("pixel_values", []int{len(images), 3, p.Size[0], p.Size[1]}, pixels))
+		in = append(in, weights.FromFloat32("pixel_values", pixels.Shape(), pixels.Data()))
 	}
 	if text != "" {
 		if m.pair.Text == nil || m.pair.Tokenizer == nil {

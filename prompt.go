@@ -10,7 +10,6 @@ import (
 
 	"dragoman/language"
 	"dragoman/model/flamingo"
-	"dragoman/tensor"
 )
 
 // Prompt is examples that many questions are asked behind. They are read when the first is asked: what the language model keeps of them,
@@ -19,11 +18,19 @@ import (
 type Prompt struct {
 	m     *Model
 	shots []seenShot
+	keeps *budget // of what was read
 
 	mu     sync.Mutex
 	begun  *beginning // nil, or what was read last
 	orders []*Prompt  // the same examples in other orders
-	seed   uint64     // of those
+	others *budget    // of those
+	seed   uint64     // likewise
+}
+
+// once says that a prompt is asked behind once: nothing of it need be kept.
+func (p *Prompt) once() *Prompt {
+	p.keeps = &budget{}
+	return p
 }
 
 // seenShot is an example whose pictures are looked at once.
@@ -32,10 +39,11 @@ type seenShot struct {
 	pictures []*glance
 }
 
-func see(s Shot) seenShot {
+// see is a shot whose pictures become what there is room for.
+func see(s Shot, room *budget) seenShot {
 	seen := seenShot{Shot: s}
 	for _, img := range s.Images {
-		seen.pictures = append(seen.pictures, &glance{image: img})
+		seen.pictures = append(seen.pictures, &glance{image: img, budget: room})
 	}
 	return seen
 }
@@ -44,10 +52,21 @@ func (s seenShot) inside() flamingo.Shot {
 	return flamingo.Shot{Pictures: len(s.pictures), Question: s.Question, Text: s.Text}
 }
 
-// beginning is what a language model keeps of the tokens before the pictures that are asked about.
+// beginning is what a language model keeps of the first tokens of a page.
 type beginning struct {
 	ids  []int32
 	kept *language.Kept
+}
+
+// keep is what a decoder has read.
+func keep(d *language.Decoder, ids []int32) (*beginning, error) {
+	kept, err := d.Keep()
+	return &beginning{slices.Clone(ids), kept}, err
+}
+
+// of says whether a page begins so.
+func (b *beginning) of(ids []int32) bool {
+	return b != nil && len(b.ids) <= len(ids) && slices.Equal(b.ids, ids[:len(b.ids)])
 }
 
 // shortBeginning is how many tokens it takes for a beginning to be read by itself.
@@ -60,7 +79,7 @@ func (m *Model) Prompt(shots []Shot) (*Prompt, error) {
 	}
 	seen := make([]seenShot, len(shots))
 	for i, s := range shots {
-		seen[i] = see(s)
+		seen[i] = see(s, nil)
 	}
 	return &Prompt{m: m, shots: seen}, nil
 }
@@ -69,7 +88,7 @@ const answeringLike = "answering by examples"
 
 // Answer answers what is asked as the examples were answered, or describes a picture as theirs were described.
 func (p *Prompt) Answer(ctx context.Context, ask Shot, g *Generate) (*Text, error) {
-	return p.answer(ctx, see(ask), g)
+	return p.answer(ctx, see(ask, nil), g)
 }
 
 func (p *Prompt) answer(ctx context.Context, ask seenShot, g *Generate) (*Text, error) {
@@ -112,16 +131,8 @@ func (p *Prompt) one(ctx context.Context, ask seenShot, g *Generate) (*Text, err
 	from := p.m.pages.Split(l.ids, shown)
 	if from < shortBeginning {
 		from, shown = 0, 0
-	} else {
-		kept, err := p.begin(ctx, &leaf{l.parts, l.ids[:from], l.pictures[:shown]}, &spent)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", answeringLike, err)
-		}
-		began := time.Now()
-		if err := d.Resume(kept); err != nil {
-			return nil, fmt.Errorf("%s: %w", answeringLike, err)
-		}
-		spent.Prefill += time.Since(began).Seconds()
+	} else if err := p.begin(ctx, d, &leaf{l.parts, l.ids[:from], l.pictures[:shown]}, &spent); err != nil {
+		return nil, fmt.Errorf("%s: %w", answeringLike, err)
 	}
 	if err := p.m.readLeaf(ctx, d, l, from, shown, &spent); err != nil {
 		return nil, fmt.Errorf("%s: %w", answeringLike, err)
@@ -138,24 +149,27 @@ func (p *Prompt) inside() []flamingo.Shot {
 	return shots
 }
 
-// begin reads what stands before a question, unless it was read last.
-func (p *Prompt) begin(ctx context.Context, l *leaf, spent *Seconds) (*language.Kept, error) {
+// begin reads what stands before a question, or goes on from there if it was read last.
+func (p *Prompt) begin(ctx context.Context, d *language.Decoder, l *leaf, spent *Seconds) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.begun != nil && slices.Equal(p.begun.ids, l.ids) {
-		return p.begun.kept, nil
+	if b := p.begun; b.of(l.ids) && len(b.ids) == len(l.ids) {
+		defer spent.prefill(time.Now())
+		return d.Resume(b.kept)
 	}
-	d, release := p.m.decoder()
-	defer release()
 	if err := p.m.readLeaf(ctx, d, l, 0, 0, spent); err != nil {
-		return nil, err
+		return err
 	}
-	kept, err := d.Keep()
-	if err != nil {
-		return nil, err
+	if p.begun != nil {
+		p.keeps.give(p.begun.kept.Bytes())
+		p.begun = nil
 	}
-	p.begun = &beginning{slices.Clone(l.ids), kept}
-	return kept, nil
+	if !p.keeps.take(d.KeptBytes()) {
+		return nil
+	}
+	var err error
+	p.begun, err = keep(d, l.ids)
+	return err
 }
 
 // permuted is the examples in up to n different orders, their own first.
@@ -168,7 +182,10 @@ func (p *Prompt) permuted(n int, seed uint64) []*Prompt {
 	}
 	n = min(n, all)
 	if p.orders == nil || p.seed != seed {
-		p.orders, p.seed = []*Prompt{p}, seed
+		p.orders, p.seed, p.others = []*Prompt{p}, seed, p.keeps
+		if p.others == nil {
+			p.others = newBudget()
+		}
 	}
 	if len(p.orders) >= n {
 		return p.orders[:n:n]
@@ -188,7 +205,7 @@ func (p *Prompt) permuted(n int, seed uint64) []*Prompt {
 			orders = append(orders, p.orders[len(orders)])
 			continue
 		}
-		q := &Prompt{m: p.m}
+		q := &Prompt{m: p.m, keeps: p.others}
 		for _, i := range order {
 			q.shots = append(q.shots, p.shots[i])
 		}
@@ -204,89 +221,4 @@ func identity(n int) []int {
 		order[i] = i
 	}
 	return order
-}
-
-// glance is a picture that is looked at once.
-type glance struct {
-	image  Image
-	forget bool // what it became is not kept
-
-	mu   sync.Mutex
-	seen *seenImage // nil, or what it became
-}
-
-// seenImage is what a picture became.
-type seenImage struct {
-	media  []float32 // what the text looks at, [latents, width]; nil where it is not kept
-	latent int
-	whole  []float32 // the picture as a whole, of length 1
-}
-
-// at looks at the picture, by itself, so that what is seen does not depend on the others of a page.
-func (g *glance) at(ctx context.Context, m *Model) (*seenImage, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.seen != nil && g.seen.media != nil {
-		return g.seen, nil
-	}
-	pixels, err := m.framePixels(ctx, g.image)
-	if err != nil {
-		return nil, err
-	}
-	run, done := m.run()
-	defer done()
-	media, whole := m.pages.Glance(run, pixels)
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	seen := &seenImage{slices.Clone(media.Data()), media.Dim(0), unit(whole.Data())}
-	g.seen = seen
-	if g.forget {
-		g.seen = &seenImage{latent: seen.latent, whole: seen.whole}
-	}
-	return seen, nil
-}
-
-// whole is the picture as a whole, a vector of length 1; known are those of pictures that were looked at before.
-func (g *glance) whole(ctx context.Context, m *Model, known *features) ([]float32, error) {
-	if known == nil {
-		seen, err := g.at(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		return seen.whole, nil
-	}
-	pixels, err := m.framePixels(ctx, g.image)
-	if err != nil {
-		return nil, err
-	}
-	key := pixelsKey(pixels)
-	if whole, ok := known.rows[key]; ok {
-		return whole, nil
-	}
-	seen, err := g.at(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	known.add(key, seen.whole)
-	return seen.whole, nil
-}
-
-// look looks at pictures: [1, pictures, latents, width]; nil without any.
-func (m *Model) look(ctx context.Context, pictures []*glance, spent *Seconds) (*tensor.Tensor, error) {
-	if len(pictures) == 0 {
-		return nil, nil
-	}
-	began := time.Now()
-	defer func() { spent.Vision += time.Since(began).Seconds() }()
-	var all []float32
-	latents := 0
-	for _, g := range pictures {
-		seen, err := g.at(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		all, latents = append(all, seen.media...), seen.latent
-	}
-	return tensor.FromFloats(all, 1, len(pictures), latents, len(all)/(len(pictures)*latents)), nil
 }

@@ -9,49 +9,125 @@ import (
 
 	"dragoman/eval"
 	"dragoman/picture"
+	"dragoman/tensor"
 )
 
-// EvaluateShots measures a model that learnt from pages on items, behind examples of a support; see package eval. Where g has choices,
-// answers are chosen among them.
-func (m *Model) EvaluateShots(ctx context.Context, items, support []eval.Item, g *Generate, o eval.ShotOptions) (eval.ShotReport, error) {
-	if m.pages == nil {
-		return eval.ShotReport{}, m.noPages("evaluating behind examples")
+// Examples is a support that a model which learnt from pages is measured behind, on one set after the other: each of its pictures is looked
+// at once. It is one caller's, and not for concurrent use.
+type Examples struct {
+	m        *Model
+	examples []eval.Item
+	support  *Support           // of the examples; without features until examples that are similar are asked for
+	glances  map[string]*glance // by what tells pictures apart
+	kept     map[*glance]bool   // those of the support
+	room     *budget
+}
+
+// Examples makes a support of items, each with the first of its references.
+func (m *Model) Examples(support []eval.Item) *Examples {
+	e := &Examples{m: m, examples: support, support: &Support{m: m}, glances: map[string]*glance{}, kept: map[*glance]bool{}, room: newBudget()}
+	for _, it := range support {
+		s := e.see(it)
+		s.Text = it.References[0]
+		e.kept[s.pictures[0]] = true
+		e.support.shots = append(e.support.shots, s)
 	}
-	l := &learner{m: m, support: &Support{m: m}}
+	return e
+}
+
+// see is an item as what is asked. Items that have the same picture look at it once.
+func (e *Examples) see(it eval.Item) seenShot {
+	s := see(Shot{Images: []Image{imageOfItem(it)}, Question: it.Question}, e.room)
+	if it.Picture == "" {
+		return s
+	}
+	if g, ok := e.glances[it.Picture]; ok {
+		s.pictures[0] = g
+	}
+	e.glances[it.Picture] = s.pictures[0]
+	return s
+}
+
+// EvaluateShots measures a model that learnt from pages on items, behind examples of a support; see package eval. Where g has choices,
+// answers are chosen among them. For several sets behind one support, see Examples.
+func (m *Model) EvaluateShots(ctx context.Context, items, support []eval.Item, g *Generate, o eval.ShotOptions) (eval.ShotReport, error) {
+	return m.Examples(support).Evaluate(ctx, items, g, o)
+}
+
+// Evaluate is EvaluateShots behind these examples.
+func (e *Examples) Evaluate(ctx context.Context, items []eval.Item, g *Generate, o eval.ShotOptions) (eval.ShotReport, error) {
+	if e.m.pages == nil {
+		return eval.ShotReport{}, e.m.noPages("evaluating behind examples")
+	}
+	l := &learner{Examples: e, once: !o.Fixed}
 	if g != nil {
 		l.g = *g
 	}
-	skipped := 0
-	for _, it := range items {
-		if ctx.Err() != nil {
-			return eval.ShotReport{}, context.Cause(ctx)
-		}
-		if _, err := it.Decode(); err != nil {
-			skipped++
-			continue
-		}
-		l.items = append(l.items, it)
-		l.asked = append(l.asked, see(Shot{Images: []Image{imageOfItem(it)}, Question: it.Question}))
+	asked := make([]seenShot, len(items))
+	for i, it := range items {
+		asked[i] = e.see(it)
 	}
-	l.examples = support
-	shots := make([]Shot, len(support))
-	for i, it := range support {
-		shots[i] = Shot{Images: []Image{imageOfItem(it)}, Question: it.Question, Text: it.References[0]}
+	defer e.forget(asked)
+	readable := e.readable(ctx, items, asked)
+	if ctx.Err() != nil {
+		return eval.ShotReport{}, context.Cause(ctx)
 	}
-	if o.Similar && len(shots) > 0 {
-		var err error
-		if l.support, err = m.Support(ctx, shots, SupportOptions{Features: o.Features, Progress: o.Looking}); err != nil {
+	for i, it := range items {
+		if readable[i] {
+			l.items, l.asked = append(l.items, it), append(l.asked, asked[i])
+		}
+	}
+	if o.Similar && len(e.examples) > 0 && e.support.features == nil {
+		s, err := e.m.support(ctx, e.support.shots, SupportOptions{Features: o.Features, Progress: o.Looking})
+		if err != nil {
 			return eval.ShotReport{}, err
 		}
-	} else {
-		for _, s := range shots {
-			l.support.shots = append(l.support.shots, see(s))
+		e.support = s
+	}
+	o.Support, o.Chosen, o.Drawn = len(e.examples), len(l.g.Choices) > 0, l.g.Permutations > 1
+	r, err := eval.EvaluateShots(ctx, l, l.items, o)
+	r.Skipped = len(items) - len(l.items)
+	return r, err
+}
+
+// readable says which of the items have a picture that the encoder can be shown.
+func (e *Examples) readable(ctx context.Context, items []eval.Item, asked []seenShot) []bool {
+	p, ok := e.m.pages.Processor(), make([]bool, len(items))
+	first := map[*glance]int{}
+	for i, s := range asked {
+		if _, other := first[s.pictures[0]]; !other {
+			first[s.pictures[0]] = i
 		}
 	}
-	o.Support, o.Chosen, o.Drawn = len(support), len(l.g.Choices) > 0, l.g.Permutations > 1
-	r, err := eval.EvaluateShots(ctx, l, l.items, o)
-	r.Skipped = skipped
-	return r, err
+	tensor.DefaultPool().Do(len(items), func(i, _ int) {
+		g := asked[i].pictures[0]
+		switch {
+		case first[g] != i || ctx.Err() != nil:
+		case g.known():
+			ok[i] = true
+		default:
+			img, err := items[i].Decode()
+			ok[i] = err == nil && p.Check(img.W, img.H) == nil
+		}
+	})
+	for i, s := range asked {
+		ok[i] = ok[first[s.pictures[0]]]
+	}
+	return ok
+}
+
+// forget gives back what the pictures became that are not of the support.
+func (e *Examples) forget(asked []seenShot) {
+	for _, s := range asked {
+		if g := s.pictures[0]; !e.kept[g] {
+			g.forget()
+		}
+	}
+	for name, g := range e.glances {
+		if !e.kept[g] {
+			delete(e.glances, name)
+		}
+	}
 }
 
 // imageOfItem is an item's picture, decoded as any other.
@@ -67,13 +143,11 @@ func imageOfItem(it eval.Item) Image {
 
 // learner is a model whose answers are measured.
 type learner struct {
-	m        *Model
-	g        Generate
-	items    []eval.Item
-	asked    []seenShot
-	examples []eval.Item
-	support  *Support
-	kept     int // bytes of what pictures became
+	*Examples
+	g     Generate
+	items []eval.Item
+	asked []seenShot
+	once  bool // examples are others before every item
 
 	prompt *Prompt       // the last
 	shown  eval.Examples // in it
@@ -90,19 +164,11 @@ func (l *learner) other(item, example int) bool {
 	return p == "" || p != l.examples[example].Picture
 }
 
-// look looks at a shot's pictures, and keeps what they became while there is room.
+// look looks at a shot's pictures, once.
 func (l *learner) look(ctx context.Context, s seenShot) error {
 	for _, g := range s.pictures {
-		known := g.seen != nil
-		if !known {
-			g.forget = l.kept > keptMedia
-		}
-		seen, err := g.at(ctx, l.m)
-		if err != nil {
+		if _, err := g.whole(ctx, l.m, nil); err != nil {
 			return err
-		}
-		if !known && !g.forget {
-			l.kept += 4 * len(seen.media)
 		}
 	}
 	return nil
@@ -159,20 +225,28 @@ func (l *learner) fits(asked seenShot, shown eval.Examples) bool {
 	if room == 0 || len(shown.Order) == 0 {
 		return true
 	}
-	ids, err := l.m.pages.Encode(l.m.pages.Prompt(l.behind(shown).inside(), asked.inside()))
+	ids, err := l.m.pages.Encode(l.m.pages.Prompt(l.of(shown).inside(), asked.inside()))
 	return err != nil || len(ids)+cmp.Or(l.g.MaxTokens, 20) <= room
 }
 
 // behind is a prompt of examples: the last, if it is of the same.
 func (l *learner) behind(shown eval.Examples) *Prompt {
-	if l.prompt != nil && slices.Equal(shown.Order, l.shown.Order) && shown.TextOnly == l.shown.TextOnly {
-		return l.prompt
-	}
-	l.prompt, l.shown = l.support.prompt(shown.Order), shown
-	if shown.TextOnly {
-		for i := range l.prompt.shots {
-			l.prompt.shots[i].pictures = nil
-		}
+	if l.prompt == nil || !slices.Equal(shown.Order, l.shown.Order) || shown.TextOnly != l.shown.TextOnly {
+		l.prompt, l.shown = l.of(shown), shown
 	}
 	return l.prompt
+}
+
+// of is a prompt of examples.
+func (l *learner) of(shown eval.Examples) *Prompt {
+	p := l.support.prompt(shown.Order)
+	if shown.TextOnly {
+		for i := range p.shots {
+			p.shots[i].pictures = nil
+		}
+	}
+	if l.once {
+		p.once()
+	}
+	return p
 }

@@ -27,38 +27,34 @@ type SupportOptions struct {
 	Progress func(done, all int)
 }
 
-// keptMedia is how many bytes of what pictures became a support keeps; others are looked at again when they are shown.
-const keptMedia = 256 << 20
-
-// Support looks at the examples' pictures. An example without a picture, or whose pictures cannot be read, is never shown.
+// Support looks at the examples' pictures, and keeps what they became up to an eighth of the memory that the process may have; others are looked
+// at again when they are shown. An example without a picture, or whose pictures cannot be read, is never shown.
 func (m *Model) Support(ctx context.Context, shots []Shot, o SupportOptions) (*Support, error) {
-	const what = "making a support"
 	if m.pages == nil {
-		return nil, m.noPages(what)
+		return nil, m.noPages("making a support")
 	}
+	room, seen := newBudget(), make([]seenShot, len(shots))
+	for i, shot := range shots {
+		seen[i] = see(shot, room)
+	}
+	return m.support(ctx, seen, o)
+}
+
+// support is Support of shots whose pictures may have been looked at.
+func (m *Model) support(ctx context.Context, shots []seenShot, o SupportOptions) (*Support, error) {
+	const what = "making a support"
 	known, err := m.openFeatures(ctx, o.Features)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	s := &Support{m: m, features: make([][]float32, len(shots))}
-	kept := 0
+	s := &Support{m: m, shots: shots, features: make([][]float32, len(shots))}
 	for i, shot := range shots {
-		seen := see(shot)
-		for _, g := range seen.pictures {
-			g.forget = kept > keptMedia
-		}
-		s.shots = append(s.shots, seen)
-		s.features[i], err = seen.feature(ctx, m, known)
+		s.features[i], err = shot.feature(ctx, m, known)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		if err != nil || s.features[i] == nil {
 			s.skipped++
-		}
-		for _, g := range seen.pictures {
-			if g.seen != nil {
-				kept += 4 * len(g.seen.media)
-			}
 		}
 		if o.Progress != nil {
 			o.Progress(i+1, len(shots))
@@ -101,7 +97,7 @@ func (s seenShot) feature(ctx context.Context, m *Model, known *features) ([]flo
 // Nearest are the numbers of the n examples whose pictures are most like a question's, the most similar last; of equals, the first is
 // more similar.
 func (s *Support) Nearest(ctx context.Context, ask Shot, n int) ([]int, error) {
-	return s.nearest(ctx, see(ask), n, nil)
+	return s.nearest(ctx, see(ask, nil), n, nil)
 }
 
 // nearest leaves those out that are not wanted.
@@ -137,12 +133,12 @@ func (s *Support) nearest(ctx context.Context, ask seenShot, n int, wanted func(
 
 // Answer answers behind the n examples whose pictures are most like the question's.
 func (s *Support) Answer(ctx context.Context, ask Shot, n int, g *Generate) (*Text, error) {
-	seen := see(ask)
+	seen := see(ask, nil)
 	order, err := s.nearest(ctx, seen, n, nil)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.prompt(order).answer(ctx, seen, g)
+	t, err := s.prompt(order).once().answer(ctx, seen, g)
 	if err != nil {
 		return nil, err
 	}

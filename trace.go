@@ -1,6 +1,7 @@
 package dragoman
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -74,19 +75,11 @@ func (m *Model) TraceInputs(images []Image, text string, head string) (weights.S
 		if m.system.Vision == nil {
 			return nil, fmt.Errorf("tracing: %w: an image encoder", ErrNoPart)
 		}
-		p := m.system.Processor()
-		var pixels []float32
-		for _, i := range images {
-			img, err := i.Decode(m.opt.pictures)
-			if err != nil {
-				return nil, err
-			}
-			if err := p.Check(img.W, img.H); err != nil {
-				return nil, fmt.Errorf("looking at %s: %w", i.name, err)
-			}
-			pixels = append(pixels, p.Apply(img, nil)...)
+		pixels, err := m.pixels(context.Background(), m.system.Processor(), images...)
+		if err != nil {
+			return nil, err
 		}
-		in = append(in, weights.FromFloat32("pixel_values", []int{len(images), 3, p.Size[0], p.Size[1]}, pixels))
+		in = append(in, weights.FromFloat32("pixel_values", pixels.Shape(), pixels.Data()))
 	}
 	if text != "" {
 		var tok tokenizer.Tokenizer = m.system.Tokenizer

@@ -55,7 +55,7 @@ func (i Image) Moving() Image {
 func (m *Model) framePixels(ctx context.Context, img Image) (*tensor.Tensor, error) {
 	learned := m.pages.Frames()
 	if img.frames == nil || img.moving == still || img.moving == mayMove && learned == 0 {
-		return m.pagePixels(ctx, []Image{img})
+		return m.pixels(ctx, m.pages.Processor(), img)
 	}
 	s := m.opt.frames
 	s.Most = cmp.Or(s.Most, learned)
@@ -76,10 +76,9 @@ func (m *Model) framePixels(ctx context.Context, img Image) (*tensor.Tensor, err
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if err := p.Check(f.W, f.H); err != nil {
+		if err := p.Prepare(values[i*p.Len():(i+1)*p.Len()], f.Flatten(m.opt.pictures.Alpha), nil); err != nil {
 			return nil, fmt.Errorf("looking at %s: %w", img.name, err)
 		}
-		p.ApplyTo(values[i*p.Len():(i+1)*p.Len()], f.Flatten(m.opt.pictures.Alpha), nil)
 	}
 	return tensor.FromFloats(values, len(frames), 3, p.Size[0], p.Size[1]), nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,59 +13,9 @@ import (
 
 	"dragoman"
 	"dragoman/internal/hint"
+	"dragoman/model/flamingotest"
 	"dragoman/picture"
-	"dragoman/weights"
 )
-
-// framed is a copy of a model whose resampler tells so many frames apart.
-func framed(t *testing.T, frames int) string {
-	t.Helper()
-	const from = "model/flamingo/testdata/openflamingo-llama"
-	dir := t.TempDir()
-	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
-		rel, _ := filepath.Rel(from, path)
-		to := filepath.Join(dir, rel)
-		switch {
-		case err != nil:
-			return err
-		case e.IsDir():
-			return os.MkdirAll(to, 0o750)
-		case strings.HasSuffix(path, "checkpoint.pt"), filepath.Dir(path) == from && strings.HasSuffix(path, ".safetensors"):
-			return nil
-		}
-		b, err := os.ReadFile(path)
-		if err == nil {
-			err = os.WriteFile(to, b, 0o600)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := weights.Open(filepath.Join(from, "checkpoint.pt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var all []weights.Tensor
-	width := 0
-	for _, name := range f.Names() {
-		x, _ := f.Lookup(name)
-		if strings.HasSuffix(name, "perceiver.latents") {
-			width = x.Shape[1]
-		}
-		all = append(all, x)
-	}
-	vectors := make([]float32, frames*width)
-	for i := range vectors {
-		vectors[i] = float32(math.Sin(float64(i * i)))
-	}
-	all = append(all, weights.FromFloat32("perceiver.frame_embs", []int{frames, width}, vectors))
-	if err := weights.WriteSafetensors(filepath.Join(dir, "model.safetensors"), all, nil); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
 
 // folderOf writes frames as files.
 func folderOf(t *testing.T, frames []*picture.RGBA) string {
@@ -133,7 +82,7 @@ func TestVideo(t *testing.T) {
 			t.Errorf("a video for a model that looks at pictures: %v", err)
 		}
 	}
-	dir := framed(t, 4)
+	dir := flamingotest.Framed(t, "model/flamingo/testdata/openflamingo-llama", 4)
 	sees := open(dir, picture.Sampling{Most: 3})
 	whole := said(sees, dragoman.Video(clip, 1))
 	if slices.Equal(whole, said(sees, dragoman.ImageFile(clip))) {
@@ -153,6 +102,42 @@ func TestVideo(t *testing.T) {
 	for _, bad := range []string{t.TempDir(), filepath.Join(folder, "none.gif")} {
 		if _, err := describe(sees, dragoman.Video(bad, 1)); err == nil || !strings.HasPrefix(err.Error(), "answering by examples: reading a video: "+bad) {
 			t.Errorf("no video: %v", err)
+		}
+	}
+}
+
+// TestInspectVideo: of a video in a page all frames are looked at, and what is read of it lies on one map.
+func TestInspectVideo(t *testing.T) {
+	const clip = "picture/testdata/frames/02.gif"
+	m, err := dragoman.Open(flamingotest.Framed(t, "model/flamingo/testdata/openflamingo-llama", 4), dragoman.WithDType("f32"), dragoman.WithFrames(picture.Sampling{Most: 3}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	still, video := dragoman.ImageFile(clip), dragoman.Video(clip, 1)
+	in, err := m.InspectPage(context.Background(), []dragoman.Part{{Image: &still}, {Image: &video}, {Text: "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := in.Pictures; got[0].Frames != nil || len(got[1].Frames) != 3 || slices.Equal(got[0].Outputs[0], got[1].Outputs[0]) {
+		t.Fatalf("shares of frames: of a picture %v, of a video %v", got[0].Frames, got[1].Frames)
+	}
+	var sum float32
+	for _, share := range in.Pictures[1].Frames {
+		sum += share
+	}
+	if math.Abs(float64(sum)-1) > 1e-5 {
+		t.Errorf("the frames' shares are %v", in.Pictures[1].Frames)
+	}
+	for i, l := range in.Pictures[1].Layers {
+		for _, w := range l.Weights {
+			sum = 0
+			for _, v := range w {
+				sum += v
+			}
+			if len(w) != len(in.Pictures[0].Layers[i].Weights[0]) || math.Abs(float64(sum)-1) > 1e-5 {
+				t.Errorf("%s: %d weights, their sum is %v", l.Path, len(w), sum)
+			}
 		}
 	}
 }

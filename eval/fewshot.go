@@ -25,7 +25,6 @@ type Seen struct {
 
 // FewShotOptions say how a model is measured with examples before what is asked.
 type FewShotOptions struct {
-	Name      string
 	Shots     []int // how many examples
 	Most      int   // pictures that are asked about, drawn from all; 0: all
 	MaxTokens int
@@ -104,14 +103,9 @@ func (e *fewShot) encode(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		img, err := s.Decode()
-		if err != nil {
+		if err := prepare(&p, s.Decode, pixels); err != nil {
 			return err
 		}
-		if err := p.Check(img.W, img.H); err != nil {
-			return err
-		}
-		p.ApplyTo(pixels, img.Flatten(p.Alpha), nil)
 		e.run.Reset()
 		e.m.EncodePictures(e.run, tensor.FromFloats(pixels, 1, 3, p.Size[0], p.Size[1]), e.raw[i*e.m.FeatureLen():])
 	}
@@ -208,9 +202,12 @@ func (e *fewShot) word(ctx context.Context, k int, r *rand.Rand, w *Word) error 
 		page = append(page, example{pictures[of][1+i/2%(len(pictures[of])-1)], words[of]})
 	}
 	r.Shuffle(k, func(a, b int) { page[a], page[b] = page[b], page[a] })
-	likely, err := e.likelihoods(page, words[0], pictures[0][0], pictures[1][0])
-	if err != nil {
-		return err
+	var likely [2]float64
+	for i := range likely {
+		var err error
+		if likely[i], err = e.likelihood(ctx, page, words[0], pictures[i][0]); err != nil {
+			return err
+		}
 	}
 	w.Ranks += toOne(likely[0] > likely[1])
 	for i, share := range []*float64{&w.Used, &w.Other, &w.False} {
@@ -223,32 +220,35 @@ func (e *fewShot) word(ctx context.Context, k int, r *rand.Rand, w *Word) error 
 	return nil
 }
 
-// page writes examples and a picture behind them, and shows its pictures.
-func (e *fewShot) page(examples []example, ask int) (parts []flamingo.Part, raw []float32) {
+// read has the decoder read examples and the picture that is asked about behind them, where a text goes on that describes it.
+func (e *fewShot) read(ctx context.Context, examples []example, ask int) (before []flamingo.Part, ids []int32, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
 	width := e.m.FeatureLen()
-	for _, x := range examples {
-		parts = append(parts, e.m.Example("", x.text)...)
+	var raw []float32
+	for _, x := range append(examples[:len(examples):len(examples)], example{at: ask}) {
 		raw = append(raw, e.raw[x.at*width:(x.at+1)*width]...)
 	}
-	return parts, append(raw, e.raw[ask*width:(ask+1)*width]...)
-}
-
-// say lets the model describe a picture behind examples.
-func (e *fewShot) say(ctx context.Context, examples []example, ask int) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
+	for _, x := range examples {
+		before = append(before, e.m.Example("", x.text)...)
 	}
-	parts, raw := e.page(examples, ask)
-	ids, err := e.m.Encode(append(parts, e.m.Prompt(nil, flamingo.Shot{Pictures: 1})...))
-	if err != nil {
-		return "", err
+	if ids, err = e.m.Encode(append(before[:len(before):len(before)], e.m.Prompt(nil, flamingo.Shot{Pictures: 1})...)); err != nil {
+		return nil, nil, err
 	}
 	d := e.decoder
 	d.Reset()
 	media := e.m.Media(d.Run(), raw)
-	if err := e.m.Read(d, ids, d.Run().Reshape(media, 1, media.Dim(0), media.Dim(1), media.Dim(2))); err != nil {
+	return before, ids, e.m.Read(d, ids, d.Run().Reshape(media, 1, media.Dim(0), media.Dim(1), media.Dim(2)))
+}
+
+// say lets the model describe a picture behind examples.
+func (e *fewShot) say(ctx context.Context, examples []example, ask int) (string, error) {
+	_, ids, err := e.read(ctx, examples, ask)
+	if err != nil {
 		return "", err
 	}
+	d := e.decoder
 	results, err := generate.Run(ctx, d, d.Before([][]int32{ids}), generate.Options{MaxTokens: e.o.MaxTokens, StopIDs: e.m.StopIDs(), NeverIDs: e.m.NeverIDs()})
 	if err != nil {
 		return "", err
@@ -256,31 +256,27 @@ func (e *fewShot) say(ctx context.Context, examples []example, ask int) (string,
 	return strings.TrimSpace(e.m.Tokenizer.Decode(results[0].Tokens, true)), nil
 }
 
-// likelihoods are the log-probabilities of a text behind examples, for each of some pictures.
-func (e *fewShot) likelihoods(examples []example, text string, asks ...int) ([]float64, error) {
-	var out []float64
-	for _, ask := range asks {
-		parts, raw := e.page(examples, ask)
-		pictures := make([]int, len(examples)+1)
-		for i := range pictures {
-			pictures[i] = i
-		}
-		lesson, err := e.m.Teach(append(parts, e.m.Example("", text)...), pictures, 1<<20)
-		if err != nil {
-			return nil, err
-		}
-		lesson.Mute(e.m, pictures[:len(examples)])
-		e.run.Reset()
-		loss := e.m.Loss(e.run, e.m.Media(e.run, raw), []flamingo.Lesson{lesson})
-		tokens := 0
-		for _, learn := range lesson.Learn {
-			if learn {
-				tokens++
-			}
-		}
-		out = append(out, -float64(loss.Data()[0])*float64(tokens))
+// likelihood is the log-probability that a text, up to its end, is what is said of a picture behind examples.
+func (e *fewShot) likelihood(ctx context.Context, examples []example, text string, ask int) (sum float64, err error) {
+	before, ids, err := e.read(ctx, examples, ask)
+	if err != nil {
+		return 0, err
 	}
-	return out, nil
+	whole, err := e.m.Encode(append(before, e.m.Example("", text)...))
+	if err != nil {
+		return 0, err
+	}
+	if len(whole) <= len(ids) || !slices.Equal(whole[:len(ids)], ids) {
+		return 0, fmt.Errorf("%q does not go on where a picture is asked about", text)
+	}
+	scores, err := e.decoder.Score([][]int32{whole[len(ids):]})
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range scores[0] {
+		sum += float64(s)
+	}
+	return sum, nil
 }
 
 // NonceWord is a word of two or three syllables that nobody knows.

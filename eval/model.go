@@ -130,14 +130,7 @@ func (e *evaluation) look(ctx context.Context, items []Item) error {
 	size := e.proc.Len()
 	pixels, errs := make([]float32, len(items)*size), make([]error, len(items))
 	tensor.DefaultPool().Do(len(items), func(i, _ int) {
-		img, err := items[i].Decode()
-		if err == nil {
-			err = e.proc.Check(img.W, img.H)
-		}
-		if err == nil {
-			e.proc.ApplyTo(pixels[i*size:(i+1)*size], img.Flatten(e.proc.Alpha), nil)
-		}
-		errs[i] = err
+		errs[i] = prepare(&e.proc, items[i].Decode, pixels[i*size:(i+1)*size])
 	})
 	n := 0
 	for i, it := range items {
@@ -177,6 +170,15 @@ func (e *evaluation) look(ctx context.Context, items []Item) error {
 		}
 	}
 	return e.say(ctx, seen, prompts)
+}
+
+// prepare decodes a picture and writes it to dst as an encoder reads it.
+func prepare(p *picture.Processor, decode func() (*picture.RGBA, error), dst []float32) error {
+	img, err := decode()
+	if err != nil {
+		return err
+	}
+	return p.Prepare(dst, img.Flatten(p.Alpha), nil)
 }
 
 // say lets the language model caption pictures, or answer questions about them.

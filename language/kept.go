@@ -20,6 +20,20 @@ type Kept struct {
 // Len is how many tokens were read.
 func (k *Kept) Len() int { return k.length }
 
+// Bytes is how many bytes it takes.
+func (k *Kept) Bytes() (sum int64) {
+	for i := range k.k {
+		sum += int64(len(k.k[i]) + len(k.v[i]))
+	}
+	return sum
+}
+
+// KeptBytes is how many bytes Keep would copy.
+func (d *Decoder) KeptBytes() int64 {
+	c := d.cache
+	return 2 * int64(len(c.layers)) * int64(c.length) * int64(c.dtype.RowBytes(c.width))
+}
+
 // Keep copies what was read, of one row without padding.
 func (d *Decoder) Keep() (*Kept, error) {
 	c := d.cache

@@ -125,6 +125,15 @@ func (p *Processor) ApplyTo(dst []float32, m *Image, par Parallel) {
 	})
 }
 
+// Prepare is Check, then ApplyTo.
+func (p *Processor) Prepare(dst []float32, m *Image, par Parallel) error {
+	if err := p.Check(m.W, m.H); err != nil {
+		return err
+	}
+	p.ApplyTo(dst, m, par)
+	return nil
+}
+
 // FitTo returns the picture as the encoder sees it, still in 8 bits.
 func (p *Processor) FitTo(m *Image, par Parallel) *Image {
 	h, w := p.Size[0], p.Size[1]

@@ -184,7 +184,7 @@ func (t *gating) measure(ctx context.Context, held Held) (eval.Report, error) {
 	}
 	r := eval.Report{Name: held.Name, N: len(seen)}
 	r.Shots, err = eval.FewShot(ctx, t.model, seen, eval.FewShotOptions{
-		Name: held.Name, Shots: shots, Most: held.Most, MaxTokens: cmp.Or(held.MaxTokens, t.recipe.Data.MaxTokens), Seed: t.recipe.Seed, Compute: t.compute,
+		Shots: shots, Most: held.Most, MaxTokens: cmp.Or(held.MaxTokens, t.recipe.Data.MaxTokens), Seed: t.recipe.Seed, Compute: t.compute,
 		Progress: func(done, all int) {
 			t.opt.Progress(Progress{Doing: "measuring on " + held.Name, Done: done, All: all})
 		},

@@ -83,7 +83,7 @@ about, and refuse an example that moves.`,
 		}
 		if g.Prompt != "" {
 			return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
-				return m.Caption(cmd.Context(), img, g)
+				return m.Caption(cmd.Context(), img.Moving(), g)
 			})
 		}
 		question := ""

@@ -72,7 +72,10 @@ func (c *cli) open(images *imageFlags) (*dragoman.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, dragoman.WithPictures(o), dragoman.WithImageSize(images.size), dragoman.WithFrames(images.frames))
+		opts = append(opts, dragoman.WithPictures(o), dragoman.WithImageSize(images.size))
+		if images.moving {
+			opts = append(opts, dragoman.WithFrames(images.frames))
+		}
 	}
 	return dragoman.Open(c.model, opts...)
 }

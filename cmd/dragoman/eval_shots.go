@@ -107,6 +107,7 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 		so.Seeds = append(so.Seeds, uint64(seed))
 	}
 	so.Looking = func(done, all int) { c.progress("%s: %d of %d pictures", s.support.path, done, all) }
+	examples := m.Examples(support) // looked at once for all sets
 	var reports []eval.ShotReport
 	var lines []saidLine
 	for _, path := range paths {
@@ -125,7 +126,7 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 		so.Said = func(shots int, seed uint64, it eval.Item, text string) {
 			lines = append(lines, saidLine{Image: it.Name, Question: it.Question, Text: text, References: it.References, Shots: &shots, Seed: &seed})
 		}
-		r, err := m.EvaluateShots(cmd.Context(), items, support, &g, so)
+		r, err := examples.Evaluate(cmd.Context(), items, &g, so)
 		c.progressDone()
 		closer.Close()
 		if err != nil {

@@ -46,6 +46,7 @@ the language model is open. --page shows which picture each token of a page look
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
+	images.frameFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", ".", "the folder for the page and the maps; empty: none are written")
 	cmd.Flags().StringVar(&npy, "npy", "", "write the weights [layers, heads, queries, keys] to FILE.npy")
 	cmd.Flags().StringVar(&page, "page", "", "a page of pictures and text in any order, a JSON file as ask --page reads it")
@@ -60,7 +61,11 @@ the language model is open. --page shows which picture each token of a page look
 			return usagef("--words must be from 0 to 100: %d", words)
 		}
 		many := len(args) > 1 || len(args) == 1 && isMany(args[0])
+		if page == "" {
+			err = unused(cmd, "is about the videos of a --page", "fps", "frames")
+		}
 		switch {
+		case err != nil:
 		case page != "":
 			err = unused(cmd, "is about the queries that look at one picture, and --page about the tokens of a page", "npy", "words", "without")
 		case many && !cmd.Flags().Changed("out"):

@@ -117,7 +117,9 @@ func TestSignalWhileWaiting(t *testing.T) {
 				t.Fatal(err)
 			}
 			if args[0] == "caption" {
-				time.Sleep(300 * time.Millisecond) // nothing tells that it waits
+				if _, err := in.Write(make([]byte, 1<<20)); err != nil { // more than a pipe holds: it has begun to read
+					t.Fatal(err)
+				}
 			} else {
 				if _, err := io.WriteString(in, "w1 w2\n"); err != nil {
 					t.Fatal(err)

@@ -44,7 +44,7 @@ func supportRows(f *supportFlags, question string) (shots []dragoman.Shot, names
 		if err != nil || !wanted.Wants(row.Extra) {
 			continue
 		}
-		s := dragoman.Shot{Images: []dragoman.Image{dragoman.ImageFunc(row.Picture(), row.Bytes)}, Question: question, Text: row.Texts[0]}
+		s := dragoman.Shot{Images: []dragoman.Image{dragoman.ImageFunc(row.Picture(), row.Bytes).Moving()}, Question: question, Text: row.Texts[0]}
 		if row.Question != "" {
 			s.Question = row.Question
 		}
