@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"dragoman/internal/hint"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
 	"dragoman/model/flamingo"
@@ -37,19 +36,16 @@ func Convert(name, out, dtype string, except ...string) error {
 		exceptions = append(exceptions, exception)
 	}
 	packed := strings.HasSuffix(out, ".gguf")
-	pages := flamingo.Is(path)
+	pages, own := flamingo.Is(path), flamingo.IsOwn(path)
 	if len(exceptions) > 0 && (packed || pages) {
 		return fmt.Errorf("convert model: %s: exceptions are for the bridge of a BLIP-2 in a folder", out)
-	}
-	if packed && flamingo.IsOwn(path) {
-		return hint.Wrap(fmt.Errorf("convert model: %s: of what reads pages and was trained here only the bridge is written, into a folder", name), "--out DIR")
 	}
 	switch {
 	case packed && pages:
 		return flamingo.Pack(path, out, p)
 	case packed:
 		return blip2.Pack(path, out, p)
-	case pages && !flamingo.IsOwn(path):
+	case pages && !own:
 		return flamingo.Write(path, out, p)
 	case !p.Some:
 		return fmt.Errorf("convert model: %s: a bridge in a folder is rounded, to f16, bf16, q8_0, q4_0 or q4_1", out)

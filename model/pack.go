@@ -5,6 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 
 	"dragoman/kernel"
 	"dragoman/tensor"
@@ -58,6 +60,28 @@ func (k *Packer) Copy(folder, to string, names []string) error {
 		k.Put(path.Join(to, name), raw)
 		return nil
 	})
+}
+
+// AddPart takes what the checkpoint f of a part has besides the tensors that were bound, from where it is into a module of the packed file.
+func (k *Packer) AddPart(f *weights.File, at, module string) error {
+	if f.Format == weights.GGUF && f.Meta.Architecture() != "" {
+		k.AddGGUF(f, module+".")
+		return nil
+	}
+	return k.Copy(at, module, append([]string{GenerationFile}, TokenizerFiles...))
+}
+
+// AddGGUF takes the whole file of a language model, all of it below a prefix. What was bound of it has other names than the file's.
+func (k *Packer) AddGGUF(f *weights.File, prefix string) {
+	for key, value := range f.Meta {
+		k.Meta[prefix+key] = value
+	}
+	k.Tensors = slices.DeleteFunc(k.Tensors, func(t weights.Tensor) bool { return strings.HasPrefix(t.Name, prefix) })
+	for _, name := range f.Names() {
+		t, _ := f.Lookup(name)
+		t.Name = prefix + name
+		k.Tensors = append(k.Tensors, t)
+	}
 }
 
 // ReadSmall gives put those of the named files that there are.

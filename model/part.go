@@ -83,6 +83,9 @@ func partAt(raw json.RawMessage, fallback, path string) (Part, error) {
 	return ParsePart(all, fallback)
 }
 
+// Inside is a part whose weights are below a module of a packed file that it is in.
+func (p Part) Inside(module string) (Part, error) { return partAt(p.JSON, p.Type, module) }
+
 // VisionPart describes the image encoder in a checkpoint of its own, for a config.json: a file, a directory of a whole model's, of the
 // encoder alone or of a timm NFNet, or the name of one in the Hugging Face cache.
 func VisionPart(files Files, name string) (Part, error) {

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"dragoman/model"
 	"dragoman/weights"
@@ -54,7 +52,7 @@ func Pack(path, out string, p Precision) (err error) {
 		return err
 	}
 	if f := k.Files.Packed; f != nil && !model.IsPacked(f) {
-		k.addGGUF(f, "")
+		k.AddGGUF(f, "")
 	} else if err := k.addFiles(); err != nil {
 		return err
 	}
@@ -95,9 +93,11 @@ func (k *packer) addFiles() error {
 		if at == "" {
 			continue
 		}
-		if config[p.key], err = packedPart(p.part, p.module); err != nil {
+		inside, err := p.part.Inside(p.module)
+		if err != nil {
 			return err
 		}
+		config[p.key] = inside.JSON
 		if err := k.addPart(at, p.module); err != nil {
 			return err
 		}
@@ -131,16 +131,6 @@ func without(raw json.RawMessage, key string) (json.RawMessage, error) {
 	return json.Marshal(fields)
 }
 
-// packedPart is a part's configuration with its weights below a module of the same file.
-func packedPart(p Part, module string) (json.RawMessage, error) {
-	fields := map[string]json.RawMessage{}
-	if err := json.Unmarshal(p.JSON, &fields); err != nil {
-		return nil, err
-	}
-	fields["weights"], _ = json.Marshal(module) // a string always can
-	return json.Marshal(fields)
-}
-
 // addPart takes what a part's own checkpoint has besides the tensors that were bound.
 func (k *packer) addPart(at, module string) error {
 	f, err := k.Files.Weights(at)
@@ -148,22 +138,5 @@ func (k *packer) addPart(at, module string) error {
 		return err
 	}
 	k.model.open = append(k.model.open, f) // its tensors are read when the file is written
-	if f.Format == weights.GGUF && f.Meta.Architecture() != "" {
-		k.addGGUF(f, module+".")
-		return nil
-	}
-	return k.Copy(at, module, append([]string{model.GenerationFile}, tokenizerFiles...))
-}
-
-// addGGUF takes the whole file of a language model, all of it below a prefix. What was bound of it has other names than the file's.
-func (k *packer) addGGUF(f *weights.File, prefix string) {
-	for key, value := range f.Meta {
-		k.Meta[prefix+key] = value
-	}
-	k.Tensors = slices.DeleteFunc(k.Tensors, func(t weights.Tensor) bool { return strings.HasPrefix(t.Name, prefix) })
-	for _, name := range f.Names() {
-		t, _ := f.Lookup(name)
-		t.Name = prefix + name
-		k.Tensors = append(k.Tensors, t)
-	}
+	return k.AddPart(f, at, module)
 }

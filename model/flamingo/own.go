@@ -34,6 +34,7 @@ const (
 	packedName  = "model.gguf" // what Convert writes
 	visionBelow = model.VisionModule + "."
 	languageOf  = "lang_encoder"
+	bridgeOf    = "bridge" // where what was trained is in a packed file
 )
 
 // own is what a system of ours is beyond Model's parts.
@@ -45,9 +46,9 @@ type own struct {
 	encoder weights.Source           // what the image encoder was bound to
 	frozen  []weights.Source         // everything that must not change
 
-	kind     string         // of the language model
-	language weights.Source // what it was bound to, below lang_encoder
-	words    *newWords      // nil: no token was added
+	kind  string    // of the language model
+	text  standing  // what it was bound to
+	words *newWords // nil: no token was added
 }
 
 // newWords are the tokens that were added, from an id on.
@@ -95,7 +96,12 @@ func (m *Model) openOwn(raw []byte, files model.Files, opt Options) error {
 	}
 	m.own = &own{config: c}
 	name := trainedName
-	if !files.Has(name) {
+	switch {
+	case files.Packed != nil && opt.Trainable:
+		return errors.New("in one file the bridge neither learns nor is taken out: in the folder that it was made of it does")
+	case files.Packed != nil:
+		name = bridgeOf
+	case !files.Has(name):
 		name = packedName
 	}
 	f, err := m.weights(files, name)
@@ -134,6 +140,12 @@ func (m *Model) bindOwn(files model.Files, src weights.Source, bind nn.BuilderOp
 	r, g, err := o.config.parts(l)
 	if err != nil {
 		return err
+	}
+	if bound := bind.Bound; bound != nil {
+		bind.Bound = func(t weights.Tensor) {
+			t.Name = bridgeOf + "." + t.Name
+			bound(t)
+		}
 	}
 	b := nn.NewBuilder(src, bind).Trainable(opt.Trainable || opt.Gradients)
 	if len(o.groups) > 1 || o.groups[0] != (group{kindTokens, o.groups[0].tokens, r.Width}) {
@@ -253,8 +265,8 @@ func (m *Model) openEncoder(p standing, opt Options) (err error) {
 // openLanguage opens the language model and its tokenizer; kind is its model type.
 func (m *Model) openLanguage(p standing, files model.Files, opt Options) (base language.Model, kind string, err error) {
 	c := m.own.config.Language
-	m.own.language = p.src
-	if p.file.Format == weights.GGUF { // whose tensors are no parameters
+	m.own.text = p
+	if p.file.Format == weights.GGUF && (files.Packed == nil || p.file.Meta.Architecture() != "") { // whose tensors are no parameters
 		if base, err = llama.FromGGUF(p.file, languageOf, opt.bind(openFlamingoPart)); err != nil {
 			return nil, "", err
 		}

@@ -126,7 +126,7 @@ func TestSaved(t *testing.T) {
 	m := assembled(t, pageShape)
 	for _, p := range m.Params() { // gates too
 		for i := range p.Data() {
-			p.Data()[i] += float32(i%7) * 0.02
+			p.Data()[i] += float32((i+1)%7) * 0.02
 		}
 	}
 	dir := t.TempDir()

@@ -25,11 +25,7 @@ const (
 // pieces of the tensors is in memory at a time.
 func Pack(path, out string, p model.Precision) error {
 	return collect(path, func(m *Model, k *model.Packer) error {
-		store := stored(p, ideficsPart)
-		if m.isOpenFlamingo() {
-			store = stored(p, openFlamingoPart)
-		}
-		return k.Write(out, store)
+		return k.Write(out, m.store(p))
 	})
 }
 
@@ -45,9 +41,6 @@ func collect(path string, use func(m *Model, k *model.Packer) error) (err error)
 			err = fmt.Errorf("convert model: %w", err)
 		}
 	}()
-	if m.own != nil {
-		return errors.New("its frozen parts are files of their own: a folder, with --dtype, takes the bridge")
-	}
 	k.Files = m.found
 	if m.compare != nil { // which is read, and bound by nobody
 		k.Bound(weights.FromFloat32(visionModule+"."+projectionName, m.compare.Shape(), m.compare.Data()))
@@ -60,10 +53,21 @@ func collect(path string, use func(m *Model, k *model.Packer) error) (err error)
 
 func (m *Model) isOpenFlamingo() bool { return m.upon.kind != "" }
 
+// store is what a precision says of the model's tensors.
+func (m *Model) store(p model.Precision) func(weights.Tensor) (kernel.DType, bool) {
+	if m.isOpenFlamingo() || m.own != nil {
+		return stored(p, openFlamingoPart)
+	}
+	return stored(p, ideficsPart)
+}
+
 // describe collects the small files.
 func (m *Model) describe(k *model.Packer) error {
 	if err := k.Copy("", "", model.SmallFiles); err != nil {
 		return err
+	}
+	if m.own != nil {
+		return m.describeOwn(k)
 	}
 	if !m.isOpenFlamingo() {
 		raw, err := m.found.ReadFile("config.json")
@@ -102,6 +106,9 @@ func Write(path, dir string, p model.Precision) error {
 		return fmt.Errorf("convert model: %s: a directory of transformers' cannot say %v", dir, p.Matrices)
 	}
 	return collect(path, func(m *Model, k *model.Packer) error {
+		if m.own != nil {
+			return errors.New("its frozen parts are files of their own: a folder takes the bridge alone")
+		}
 		for key, text := range k.Meta {
 			name, ok := strings.CutPrefix(key, model.FileKey)
 			if !ok {
@@ -115,10 +122,7 @@ func Write(path, dir string, p model.Precision) error {
 				return err
 			}
 		}
-		parts, store := map[string][]weights.Tensor{}, stored(p, ideficsPart)
-		if m.isOpenFlamingo() {
-			store = stored(p, openFlamingoPart)
-		}
+		parts, store := map[string][]weights.Tensor{}, m.store(p)
 		for _, t := range append(k.Tensors, m.unasked(k.Tensors)...) {
 			folder := ""
 			if m.isOpenFlamingo() {

@@ -67,7 +67,7 @@ func (m *Model) saveUpstream(dir string) error {
 		if !ok {
 			continue
 		}
-		t, ok := m.own.language.Lookup(languageOf + "." + name)
+		t, ok := m.own.text.src.Lookup(languageOf + "." + name)
 		if !ok {
 			return fmt.Errorf("tensor %s is not in the language model", name)
 		}
