@@ -283,3 +283,22 @@ func TestQuestionsAreTaught(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRegressionOfAllSets: the regression that a stage begins with is one on all of its datasets, each pair once.
+func TestRegressionOfAllSets(t *testing.T) {
+	const held, train = "{path: tiny/pairs.jsonl, where: {split: held}, set: few}", "{path: tiny/pairs.jsonl, where: {split: train}}"
+	r := tinyFlamingo(t, "data.train=["+held+", "+train+"]", "data.validation=[]", "report=[]",
+		"model.flamingo.resampler={hidden_size: 32, num_latents: 4, num_hidden_layers: 1, num_attention_heads: 2, head_dim: 16}",
+		"stages=[{kind: words, steps: 0, batch: 4, lr: 1e-3, ridge: 1}]")
+	seen := 0
+	if err := Run(context.Background(), r, Options{Progress: func(p Progress) {
+		if p.Doing == "summing pictures up" {
+			seen = p.Done
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if seen != 36 {
+		t.Errorf("%d pictures were summed up", seen)
+	}
+}

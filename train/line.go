@@ -14,7 +14,12 @@ import (
 // directions in which what it says differs most.
 func (l *gateLearner) begin() error {
 	t, m := l.t, l.t.model
-	members := l.sets[0].members
+	var members []int
+	for _, d := range l.sets {
+		members = append(members, d.members...)
+	}
+	slices.Sort(members)
+	members = slices.Compact(members)
 	var x, y []float32
 	in, width := 0, m.Language.Config().Width
 	run := tensor.NewRun(tensor.Options{})
