@@ -24,7 +24,7 @@ type Image struct {
 // ImageFile is the picture in a file: PNG, JPEG, GIF (first frame), WebP, BMP or TIFF, turned as its EXIF data says.
 func ImageFile(path string) Image {
 	return ImageFunc(path, func() ([]byte, error) {
-		b, err := os.ReadFile(path)
+		b, err := picture.ReadFile(path)
 		var pe *os.PathError
 		if errors.As(err, &pe) {
 			err = pe.Err // the caller names the file

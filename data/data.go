@@ -199,6 +199,9 @@ func formatAt(path, asked string, known []string) (string, error) {
 	if info.IsDir() != (format == "folder") {
 		return "", fmt.Errorf("%s: it cannot be read as %s", path, format)
 	}
+	if format != "folder" && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s: a pipe or a device, which cannot be read from the middle; make a file of it first", path)
+	}
 	return format, nil
 }
 

@@ -6,12 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"dragoman/internal/readfile"
 	"dragoman/picture"
 )
 
@@ -224,16 +225,11 @@ const maxPicture = 1 << 30
 func (p onDisk) name() string { return string(p) }
 
 func (p onDisk) bytes() ([]byte, error) {
-	f, err := os.Open(string(p))
-	if err != nil {
-		return nil, err
+	b, err := readfile.Regular(string(p), maxPicture)
+	if err != nil && !errors.As(err, new(*fs.PathError)) {
+		err = fmt.Errorf("%s: %w", p, err)
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxPicture+1))
-	if err == nil && len(data) > maxPicture {
-		err = fmt.Errorf("%s: is larger than %d bytes", p, maxPicture)
-	}
-	return data, err
+	return b, err
 }
 
 // plain turns JSON's numbers into int64 where they are whole and fit, and into float64 elsewhere.

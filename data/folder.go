@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"dragoman/internal/readfile"
 	"dragoman/picture"
 )
 
@@ -41,7 +42,7 @@ func openFolder(path string, o Options) (Dataset, error) {
 			d.report.Add(p, err)
 		case p != path && strings.HasPrefix(e.Name(), ".") && e.IsDir():
 			return fs.SkipDir
-		case !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && picture.HasExtension(p):
+		case (e.Type().IsRegular() || e.Type()&fs.ModeSymlink != 0) && !strings.HasPrefix(e.Name(), ".") && picture.HasExtension(p):
 			d.add(p)
 		}
 		return nil
@@ -74,16 +75,9 @@ func (d *folder) add(path string) {
 const maxCaption = 1 << 20
 
 func captionsIn(path string) ([]string, error) {
-	info, err := os.Stat(path)
+	data, err := readfile.Regular(path, maxCaption)
 	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxCaption {
-		return nil, fmt.Errorf("%s: is no file of at most %d bytes", path, maxCaption)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	texts, err := stringsFrom(strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n"))
 	if err == nil && len(texts) == 0 {

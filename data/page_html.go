@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -14,6 +13,8 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
+
+	"dragoman/internal/readfile"
 )
 
 // What the paper asks of a picture on a page from the web.
@@ -257,14 +258,9 @@ func (f *htmlFinder) local(u *url.URL) (image, error) {
 
 // readRegular reads a whole file of at most so many bytes.
 func readRegular(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = because(TooLarge, "the file is larger than %d bytes", limit)
+	b, err := readfile.Regular(path, limit)
+	if readfile.IsTooLarge(err) {
+		err = &whyError{TooLarge, fmt.Errorf("the file is %w", err)}
 	}
 	return b, err
 }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"dragoman/hub"
 	"dragoman/internal/builtin"
+	"dragoman/internal/readfile"
 	"dragoman/tokenizer"
 	"dragoman/weights"
 )
@@ -93,14 +95,11 @@ func (f Files) ReadFile(name string) ([]byte, error) {
 		return builtin.ReadFile(path)
 	}
 	const limit = 1 << 28
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+	b, err := readfile.Regular(path, limit)
+	if err != nil && !errors.As(err, new(*fs.PathError)) {
+		err = fmt.Errorf("%s: %w", path, err)
 	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("%s: %d bytes are too many", path, info.Size())
-	}
-	return os.ReadFile(path)
+	return b, err
 }
 
 // Has says whether there is such a file.

@@ -139,7 +139,7 @@ func Read(r io.Reader, o Options) (*Image, error) {
 
 // Open decodes the picture in a file.
 func Open(path string, o Options) (*Image, error) {
-	data, err := readFile(path)
+	data, err := ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, bare(err))
 	}

@@ -115,7 +115,7 @@ func CheckFrames(files []string, o Options) error {
 }
 
 func openFrame(file string, o Options) (*RGBA, error) {
-	data, err := readFile(file)
+	data, err := ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, bare(err))
 	}

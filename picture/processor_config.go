@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"dragoman/internal/readfile"
 )
 
 // sizeLimit is far above any encoder's input and keeps a wrong number in a file from becoming an allocation.
 const sizeLimit = 8192
+
+// maxConfig is the largest file that is taken for a processor's.
+const maxConfig = 1 << 24
 
 // LoadProcessor reads the processor of a model's folder: preprocessor_config.json, or processor_config.json with an
 // image_processor inside, as transformers 5 writes it.
@@ -20,12 +24,12 @@ func LoadProcessor(dir string) (Processor, error) {
 	names := []string{"preprocessor_config.json", "processor_config.json"}
 	for _, name := range names {
 		path := filepath.Join(dir, name)
-		data, err := os.ReadFile(path)
+		data, err := readfile.Regular(path, maxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return Processor{}, fmt.Errorf("read processor: %w", err)
+			return Processor{}, fmt.Errorf("read processor: %s: %w", path, bare(err))
 		}
 		p, err := ParseProcessor(data)
 		if errors.Is(err, errNoImageProcessor) {

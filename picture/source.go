@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"dragoman/internal/readfile"
 )
 
 // maxFile is the largest file that is read into memory, so that an endless one ends in an error.
@@ -95,7 +97,7 @@ func (s Source) expandOne(arg string, yield func(Item) bool) bool {
 
 func fileItem(path string) Item {
 	return Item{Name: path, Read: func() ([]byte, error) {
-		data, err := readFile(path)
+		data, err := ReadFile(path)
 		return data, bare(err)
 	}}
 }
@@ -134,6 +136,9 @@ func expandFolder(root string, yield func(Item) bool) bool {
 			return nil
 		}
 		if d.IsDir() || !HasExtension(path) {
+			return nil
+		}
+		if d.Type()&(fs.ModeNamedPipe|fs.ModeSocket|fs.ModeDevice) != 0 { // nobody asked for it
 			return nil
 		}
 		found = true
@@ -189,25 +194,16 @@ func DataURL(s string) ([]byte, error) {
 	return data, nil
 }
 
-// readFile reads a whole file, up to maxFile.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(f)
-}
+// ReadFile reads the file of a picture, of at most a gigabyte.
+func ReadFile(path string) ([]byte, error) { return bounded(readfile.Any(path, maxFile)) }
 
 func readAll(r io.Reader) ([]byte, error) { return readUpTo(r, maxFile) }
 
-func readUpTo(r io.Reader, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, err
+func readUpTo(r io.Reader, limit int64) ([]byte, error) { return bounded(readfile.UpTo(r, limit)) }
+
+func bounded(data []byte, err error) ([]byte, error) {
+	if readfile.IsTooLarge(err) {
+		err = &decodeError{kind: ErrTooLarge, text: "the file is " + err.Error()}
 	}
-	if int64(len(data)) > limit {
-		return nil, &decodeError{kind: ErrTooLarge, text: fmt.Sprintf("the file is larger than %d bytes", limit)}
-	}
-	return data, nil
+	return data, err
 }

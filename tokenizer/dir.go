@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"dragoman/internal/readfile"
 )
 
 // maxFile bounds a tokenizer's file, in bytes.
@@ -72,13 +73,9 @@ func fromFiles(read reader, config jsonConfig) (*Pipeline, error) {
 
 // readFile reads a file of the directory, within limits.
 func readFile(dir, name string) ([]byte, error) {
-	path := filepath.Join(dir, name)
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+	b, err := readfile.Regular(filepath.Join(dir, name), maxFile)
+	if err != nil && !errors.As(err, new(*fs.PathError)) {
+		err = fmt.Errorf("%s: %w", name, err)
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: not a file of at most %d bytes", name, maxFile)
-	}
-	return os.ReadFile(path)
+	return b, err
 }

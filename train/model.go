@@ -12,6 +12,7 @@ import (
 
 	"dragoman/bridge/qformer"
 	"dragoman/internal/builtin"
+	"dragoman/internal/readfile"
 	"dragoman/model/blip2"
 )
 
@@ -32,7 +33,7 @@ func makeModel(r *Recipe, corpus []string, pictures int) (*blip2.Model, error) {
 		corpus = append(corpus, n...)
 	}
 	if spec.Words != "" {
-		words, err := os.ReadFile(r.path(spec.Words))
+		words, err := readfile.Regular(r.path(spec.Words), 1<<28)
 		if err != nil {
 			return nil, fmt.Errorf("model.keep_words: %w", err)
 		}

@@ -5,12 +5,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
+	"dragoman/internal/readfile"
 	"dragoman/model/blip2"
 	"dragoman/model/flamingo"
 
@@ -234,12 +235,18 @@ const (
 	cleanLAVIS = "lavis"
 )
 
+// maxRecipe is the largest file that is taken for a recipe.
+const maxRecipe = 1 << 24
+
 // ReadRecipe reads a recipe's file, with settings "key=value" laid over it: keys are dotted paths, list entries numbers or
 // names, as in stages.0.lr=1e-4.
 func ReadRecipe(path string, settings []string) (*Recipe, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
+	raw, err := readfile.Any(path, maxRecipe)
+	if errors.As(err, new(*fs.PathError)) {
 		return nil, fmt.Errorf("recipe: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("recipe: %s: %w", path, err)
 	}
 	r, err := ParseRecipe(raw, settings)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"dragoman/internal/readfile"
 )
 
 // maxIndex bounds a shard index, in bytes.
@@ -125,12 +127,5 @@ func (f *File) openShards(path string) error {
 
 // readLimited reads a small file that a hostile directory could make large.
 func readLimited(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, fmt.Errorf("%d bytes, at most %d are supported", info.Size(), limit)
-	}
-	return os.ReadFile(path)
+	return readfile.Regular(path, limit)
 }

@@ -5,8 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"dragoman"
 	"dragoman/internal/hint"
 	"dragoman/internal/plainjson"
+	"dragoman/internal/readfile"
 	"dragoman/picture"
 )
 
@@ -23,18 +23,13 @@ const maxPage = 64 << 20
 
 // readFile reads a small file, or standard input for "-"; dir is where the files that it names are found from.
 func (c *cli) readFile(what, name string) (data []byte, dir string, err error) {
-	var r io.Reader = c.stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", what, err)
-		}
-		defer f.Close()
-		r, dir = f, filepath.Dir(name)
+	if name == "-" {
+		data, err = readfile.UpTo(c.stdin, maxPage)
+	} else if data, err = readfile.Any(name, maxPage); err == nil {
+		dir = filepath.Dir(name)
 	}
-	data, err = io.ReadAll(io.LimitReader(r, maxPage+1))
-	if err == nil && len(data) > maxPage {
-		err = fmt.Errorf("more than %d bytes", maxPage)
+	if errors.As(err, new(*fs.PathError)) { // which names it
+		return nil, "", fmt.Errorf("%s: %w", what, err)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %s: %w", what, name, err)

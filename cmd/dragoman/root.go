@@ -104,6 +104,9 @@ func (c *cli) modelFlags(cmd *cobra.Command) {
 
 var dtypes = []string{"auto", "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1"}
 
+// maxThreads is more than any machine's processors, and few enough to be started.
+const maxThreads = 1 << 12
+
 // envFlags are the options that an environment variable may set where the call does not.
 var envFlags = []string{"model", "dtype", "memory", "isa", "threads", "seed"}
 
@@ -146,8 +149,8 @@ func (c *cli) prepare(cmd *cobra.Command) error {
 			return usagef("--memory: %w", err)
 		}
 	}
-	if c.threads < 0 {
-		return usagef("--threads must not be negative: %d", c.threads)
+	if c.threads < 0 || c.threads > maxThreads {
+		return usagef("--threads must be from 0 to %d: %d", maxThreads, c.threads)
 	}
 	if c.isa != "" {
 		if err := kernel.Use(c.isa); err != nil {
