@@ -214,9 +214,6 @@ func (t *gating) learner(st *Stage, trial bool) (learner, error) {
 	l := &gateLearner{t: t, stage: st, held: heldOut{t: t.trainer}}
 	for n, s := range t.sets(st) {
 		d := dataset{SetSpec: s, members: t.members(s.Name)}
-		if d.Weight == 0 {
-			d.Weight = 1
-		}
 		if d.woven = newWoven(t.train, s.Name, t.model, mix(t.recipe.Seed, "order", uint64(t.state.Stage), uint64(n))); d.woven != nil {
 			l.sets = append(l.sets, d)
 			continue
@@ -333,8 +330,8 @@ func (l *gateLearner) losses(k uint64) (map[string]float64, *tensor.Tensor, erro
 		}
 		d := &l.sets[n]
 		out[d.Name] = float64(loss.Data()[0])
-		loss = l.t.run.Scale(loss, float32(d.Weight))
-		if all += d.Weight; total == nil {
+		loss = l.t.run.Scale(loss, float32(d.weight()))
+		if all += d.weight(); total == nil {
 			total = loss
 		} else {
 			total = l.t.run.Add(total, loss)

@@ -151,6 +151,10 @@ func TestFlamingoRecipeErrors(t *testing.T) {
 		"report.0.data.0.pages.window=48":                                  "report.0.data.0: pages",
 		"report.0.beams=3":                                                 "report.0: beams: a report on a model.system of flamingo",
 		"report.0.rerank=3":                                                "report.0: rerank",
+		"stages.1.sets=[{name: pairs, batch: 2, weight: 0}]":               "weight 0",
+		"stages.1.dropout=1":                                               "dropout: 1 is out of range",
+		"data.train.2.pages.p_next=.nan":                                   "p_next",
+		"data.train.1.episodes.nonce=.nan":                                 "shares",
 		"stages.1.sets=[{name: pairs, batch: 2}, {name: pairs, batch: 1}]": "twice",
 		"model.cut_words=true":                                             "nothing else",
 	} {

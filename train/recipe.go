@@ -8,11 +8,9 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 
 	"dragoman/internal/readfile"
-	"dragoman/model/blip2"
 	"dragoman/model/flamingo"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -205,9 +203,9 @@ type EpisodeSpec struct {
 
 // SetSpec says how a stage learns from a dataset.
 type SetSpec struct {
-	Name   string  `yaml:"name"`
-	Batch  int     `yaml:"batch"`            // texts or pages a step
-	Weight float64 `yaml:"weight,omitempty"` // of its loss; default 1
+	Name   string   `yaml:"name"`
+	Batch  int      `yaml:"batch"`            // texts or pages a step
+	Weight *float64 `yaml:"weight,omitempty"` // of its loss; default 1
 }
 
 // Kinds of stages. Warm trains the picture's head alone, against all captions; stage 1 and 2 are BLIP-2's. Words trains Flamingo's
@@ -352,7 +350,7 @@ func (r *Recipe) check() error {
 	if r.Data.MaxTokens < 3 || r.Data.MaxTokens > 1024 {
 		return fmt.Errorf("data.max_tokens: %d is not in 3…1024", r.Data.MaxTokens)
 	}
-	if r.Data.Hold < 0 || r.Data.Hold >= 1 {
+	if !(r.Data.Hold >= 0 && r.Data.Hold < 1) {
 		return fmt.Errorf("data.hold: %v is not a share from 0 to 1", r.Data.Hold)
 	}
 	if err := unused(r.Data, r.Model.system(), "a model.system of "+r.Model.system()); err != nil {
@@ -432,60 +430,6 @@ func (m ModelSpec) check() error {
 		return oneOf("model.frozen", m.Frozen, "stored", "bf16", "f16", "q8_0", "q4_0", "q4_1")
 	}
 	return nil
-}
-
-func (s *Stage) check(system string) error {
-	if err := oneOf("kind", s.Kind, KindWarm, KindStage1, KindStage2, KindWords, KindPages); err != nil {
-		return err
-	}
-	if strings.ContainsAny(s.Name, `/\ `) || strings.HasPrefix(s.Name, ".") {
-		return fmt.Errorf("name: %q cannot be a part of a folder's name", s.Name)
-	}
-	pages := s.Kind == KindWords || s.Kind == KindPages
-	if pages != (system == systemFlamingo) {
-		return fmt.Errorf("kind: a stage of kind %s does not train a model.system of %s", s.Kind, system)
-	}
-	if s.Steps == 0 && (s.Kind != KindWarm && s.Kind != KindWords || s.Ridge == 0) {
-		return errors.New("steps: 0 is for warm and words stages that begin with a regression")
-	}
-	steps := s.Steps
-	if steps == 0 {
-		steps = 1
-	}
-	for _, v := range []struct {
-		key   string
-		value int
-	}{{"steps", steps}, {"batch", s.Batch}, {"accumulate", s.Accumulate}, {"every", s.Every}, {"log", s.Log}} {
-		if v.value < 1 {
-			return fmt.Errorf("%s: %d is not positive", v.key, v.value)
-		}
-	}
-	if err := unused(*s, s.Kind, "a stage of kind "+s.Kind); err != nil {
-		return err
-	}
-	if (s.Folds != "" || s.Gain != 0) && s.Ridge == 0 {
-		return errors.New("folds, gain: they are for stages that begin with a regression, and ridge is missing")
-	}
-	for i, set := range s.Sets {
-		if slices.ContainsFunc(s.Sets[:i], func(o SetSpec) bool { return o.Name == set.Name }) {
-			return fmt.Errorf("sets: %q stands there twice", set.Name)
-		}
-		if set.Batch < 1 || set.Weight < 0 {
-			return fmt.Errorf("sets: %s: batch is %d, weight %v", set.Name, set.Batch, set.Weight)
-		}
-	}
-	if s.LR <= 0 || s.LR > 10 {
-		return fmt.Errorf("lr: %v is not a rate", s.LR)
-	}
-	if s.Warmup < 0 || s.Clip < 0 || s.Decay < 0 || s.MinLR < 0 {
-		return fmt.Errorf("warmup, clip, weight_decay and min_lr cannot be negative")
-	}
-	return nil
-}
-
-// learns says which losses the stage has.
-func (s *Stage) learns() blip2.Learns {
-	return blip2.Learns{Head: s.Kind == KindWarm, First: s.ITC != 0 || s.ITM != 0 || s.ITG != 0, Second: s.LM != 0}
 }
 
 func oneOf(key, value string, allowed ...string) error {

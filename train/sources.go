@@ -20,11 +20,11 @@ func (s Source) kind(system string) string {
 func (s Source) check(system string) error {
 	p, e := s.Pages, s.Episodes
 	switch {
-	case p != (PageSpec{}) && (system != systemFlamingo || e.makes() || p.Window < 4 || p.Next < 0 || p.Next > 1 || p.Pictures < 0):
+	case p != (PageSpec{}) && (system != systemFlamingo || e.makes() || p.Window < 4 || !(p.Next >= 0 && p.Next <= 1) || p.Pictures < 0):
 		return fmt.Errorf("pages are for model.system: %s, with a window of 4 tokens or more and p_next from 0 to 1", systemFlamingo)
 	case e.makes() && system != systemFlamingo:
 		return fmt.Errorf("episodes are for model.system: %s", systemFlamingo)
-	case e.makes() && (len(e.Pictures) != 2 || e.Pictures[0] < 1 || e.Pictures[1] < e.Pictures[0] || e.Pictures[1] > 64 || e.Nonce < 0 || e.Repeated < 0 || e.Nonce+e.Repeated > 1):
+	case e.makes() && (len(e.Pictures) != 2 || e.Pictures[0] < 1 || e.Pictures[1] < e.Pictures[0] || e.Pictures[1] > 64 || !(e.Nonce >= 0 && e.Repeated >= 0 && e.Nonce+e.Repeated <= 1)):
 		return fmt.Errorf("episodes: pictures must be the least and the most of a page, nonce and repeated shares")
 	case e.Nonce > 0 && e.Pictures[1] < leastNonce:
 		return fmt.Errorf("episodes: nonce: a page of %d pictures teaches no word, it takes %d", e.Pictures[1], leastNonce)
@@ -33,7 +33,7 @@ func (s Source) check(system string) error {
 	if s.kind(system) == system {
 		what = "a source of pairs for a model.system of " + system
 	}
-	if s.share() < 0 || s.share() > 1 {
+	if !(s.share() >= 0 && s.share() <= 1) {
 		return fmt.Errorf("share: %v is not a share from 0 to 1", s.share())
 	}
 	return unused(s, s.kind(system), what)
