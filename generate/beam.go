@@ -72,7 +72,9 @@ func runBeams(ctx context.Context, s Sequences, searches []*search) error {
 				if len(scratch) != len(logits) {
 					scratch = make([]float32, len(logits))
 				}
-				q.consider(i, logits, scratch)
+				if err := q.consider(i, logits, scratch); err != nil {
+					return err
+				}
 			}
 			from := q.step()
 			if q.done {
@@ -98,9 +100,12 @@ func runBeams(ctx context.Context, s Sequences, searches []*search) error {
 func (q *search) width() int { return max(2, 1+len(q.opt.StopIDs)) * q.opt.Beams }
 
 // consider enters the continuations of running beam i, of which the best stay in q.top.
-func (q *search) consider(i int, logits, scratch []float32) {
+func (q *search) consider(i int, logits, scratch []float32) error {
 	b := &q.running[i]
-	lse := logSumExp(logits, scratch)
+	lse, err := logSumExp(logits, scratch)
+	if err != nil {
+		return err
+	}
 	for v, l := range logits {
 		scratch[v] = l - lse
 	}
@@ -127,6 +132,7 @@ func (q *search) consider(i int, logits, scratch []float32) {
 			worst = q.top[limit-1].sum
 		}
 	}
+	return nil
 }
 
 // step takes the continuations that were considered: some end, the best others run on. It returns which running beam each

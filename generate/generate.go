@@ -95,7 +95,10 @@ func (g *greedy) choose(place, b int) (id int32, ended bool, err error) {
 	if len(g.scratch) != len(logits) {
 		g.scratch = make([]float32, len(logits))
 	}
-	lse := logSumExp(logits, g.scratch)
+	lse, err := logSumExp(logits, g.scratch)
+	if err != nil {
+		return 0, false, err
+	}
 	scores := logits
 	if g.opt.changes(len(res.Tokens)) {
 		scores = g.scratch

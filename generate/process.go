@@ -1,9 +1,11 @@
 package generate
 
 import (
+	"errors"
 	"math"
 	"slices"
 
+	"dragoman/internal/hint"
 	"dragoman/kernel"
 )
 
@@ -71,10 +73,17 @@ func (o *Options) changes(made int) bool {
 	return o.RepetitionPenalty != 0 && o.RepetitionPenalty != 1 || len(o.NeverIDs) > 0 || made < o.MinTokens && len(o.StopIDs) > 0
 }
 
+// ErrNotFinite is what Run returns for a model whose logits are NaN or infinite, of which no token is the likeliest.
+var ErrNotFinite = errors.New("the model's numbers are NaN or infinite")
+
 // logSumExp is log Σ exp(logits); scratch has their length.
-func logSumExp(logits, scratch []float32) float32 {
+func logSumExp(logits, scratch []float32) (float32, error) {
 	copy(scratch, logits)
-	return kernel.Default().Softmax(scratch)
+	lse := kernel.Default().Softmax(scratch)
+	if x := float64(lse); math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0, hint.Wrap(ErrNotFinite, "--check says which of its weights are, if any")
+	}
+	return lse, nil
 }
 
 // argmax is the first of the largest; NaN is never larger.

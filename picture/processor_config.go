@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"dragoman/internal/plainjson"
 	"dragoman/internal/readfile"
 )
 
@@ -67,14 +68,14 @@ func ParseProcessor(data []byte) (Processor, error) {
 	var nested struct {
 		ImageProcessor json.RawMessage `json:"image_processor"`
 	}
-	if err := json.Unmarshal(data, &nested); err != nil {
+	if err := plainjson.Unmarshal(data, &nested); err != nil {
 		return Processor{}, err
 	}
 	if len(nested.ImageProcessor) > 0 && string(nested.ImageProcessor) != "null" {
 		data = nested.ImageProcessor
 	}
 	var c imageProcessor
-	if err := json.Unmarshal(data, &c); err != nil {
+	if err := plainjson.Unmarshal(data, &c); err != nil {
 		return Processor{}, err
 	}
 	if c.Type == "" && c.FeatureType == "" && c.Size == nil && c.ImageSize == nil && c.Mean == nil {
@@ -211,7 +212,7 @@ func parseSize(raw json.RawMessage) (d dimensions, err error) {
 			ShortestEdge int `json:"shortest_edge"`
 			LongestEdge  int `json:"longest_edge"`
 		}
-		if err := json.Unmarshal(raw, &o); err != nil {
+		if err := plainjson.Unmarshal(raw, &o); err != nil {
 			return d, err
 		}
 		d = dimensions{h: o.Height, w: o.Width, edge: o.ShortestEdge, named: true}
@@ -225,14 +226,14 @@ func parseSize(raw json.RawMessage) (d dimensions, err error) {
 		}
 	} else if raw[0] == '[' {
 		var sides []int
-		if err := json.Unmarshal(raw, &sides); err != nil {
+		if err := plainjson.Unmarshal(raw, &sides); err != nil {
 			return d, err
 		}
 		if len(sides) != 2 || sides[0] < 1 || sides[1] < 1 {
 			return d, fmt.Errorf("%s is neither height and width nor shortest_edge", raw)
 		}
 		d.h, d.w = sides[0], sides[1]
-	} else if err := json.Unmarshal(raw, &d.edge); err != nil {
+	} else if err := plainjson.Unmarshal(raw, &d.edge); err != nil {
 		return d, err
 	} else if d.edge < 1 {
 		return d, fmt.Errorf("%s is not a size", raw)

@@ -72,7 +72,7 @@ func TestProcessorConfigs(t *testing.T) {
 		{`{"size":224,"image_std":[0,1,1]}`, "not above 0", nil},
 		{`{"size":224,"image_mean":[1]}`, "not 3", nil},
 		{`{"tokenizer":1}`, "no image processor", nil},
-		{`[]`, "cannot unmarshal", nil},
+		{`[]`, "a list stands where", nil},
 		{`{"size":`, "unexpected end", nil},
 	} {
 		p, err := ParseProcessor([]byte(c.json))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/text/unicode/norm"
+
+	"dragoman/internal/plainjson"
 )
 
 // maxNesting bounds sequences within sequences.
@@ -48,7 +50,7 @@ func newNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 		Content      string            `json:"content"`
 		Precompiled  []byte            `json:"precompiled_charsmap"`
 	}
-	if err := json.Unmarshal(raw, &n); err != nil {
+	if err := plainjson.Unmarshal(raw, &n); err != nil {
 		return nil, err
 	}
 	if err := checkLengths(n.Prepend, n.Content); err != nil {
@@ -137,7 +139,7 @@ func newPreTokenizer(raw json.RawMessage, depth int) (preTokenizer, error) {
 		Individual    bool              `json:"individual_digits"`
 		Delimiter     string            `json:"delimiter"`
 	}
-	if err := json.Unmarshal(raw, &p); err != nil {
+	if err := plainjson.Unmarshal(raw, &p); err != nil {
 		return nil, err
 	}
 	switch p.Type {
@@ -255,7 +257,7 @@ func newDecoder(raw json.RawMessage, depth int) (decoder, error) {
 		Start    int               `json:"start"`
 		Stop     int               `json:"stop"`
 	}
-	if err := json.Unmarshal(raw, &d); err != nil {
+	if err := plainjson.Unmarshal(raw, &d); err != nil {
 		return nil, err
 	}
 	if err := checkLengths(d.Content, d.Prefix, d.Suffix); err != nil {
@@ -317,7 +319,7 @@ func newPostProcessor(raw json.RawMessage, t *Pipeline, depth int) (postProcesso
 			IDs []int32 `json:"ids"`
 		} `json:"special_tokens"`
 	}
-	if err := json.Unmarshal(raw, &p); err != nil {
+	if err := plainjson.Unmarshal(raw, &p); err != nil {
 		return nil, err
 	}
 	switch p.Type {
@@ -347,7 +349,7 @@ func newPostProcessor(raw json.RawMessage, t *Pipeline, depth int) (postProcesso
 				ID string `json:"id"`
 			} `json:"SpecialToken"`
 		}
-		if err := json.Unmarshal(p.Single, &single); err != nil {
+		if err := plainjson.Unmarshal(p.Single, &single); err != nil {
 			return nil, fmt.Errorf("single: %w", err)
 		}
 		var before, behind []int32
@@ -387,7 +389,7 @@ type jsonRole struct{ id int32 }
 
 func (r *jsonRole) UnmarshalJSON(raw []byte) error {
 	var pair []any
-	if err := json.Unmarshal(raw, &pair); err != nil {
+	if err := plainjson.Unmarshal(raw, &pair); err != nil {
 		return err
 	}
 	if len(pair) == 2 {

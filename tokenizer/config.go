@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"dragoman/internal/plainjson"
 )
 
 // jsonConfig is what the files beside a vocabulary say: tokenizer_config.json
@@ -54,7 +56,7 @@ func (t *jsonToken) UnmarshalJSON(raw []byte) error {
 	if json.Unmarshal(raw, &t.text) == nil {
 		return nil
 	}
-	err := json.Unmarshal(raw, &t.flags)
+	err := plainjson.Unmarshal(raw, &t.flags)
 	t.text = t.flags.Content
 	return err
 }
@@ -109,7 +111,7 @@ func (c *jsonConfig) readFile(read reader, name string, into any) error {
 		return nil
 	}
 	if err == nil {
-		err = json.Unmarshal(data, into)
+		err = plainjson.Unmarshal(data, into)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

@@ -244,19 +244,19 @@ func TestGGUFErrors(t *testing.T) {
 
 func TestFromDirErrors(t *testing.T) {
 	for want, files := range map[string]map[string]string{
-		"no tokenizer.json":         {"config.json": "{}"},
-		"merges.txt":                {"vocab.json": "{}"},
-		"tokenizer_config.json":     {"vocab.txt": "[UNK]", "tokenizer_config.json": "{"},
-		"tokenizer.json: unexpect":  {"tokenizer.json": "{"},
-		"no model":                  {"tokenizer.json": "{}"},
-		"not array":                 {"tokenizer.json": "[]"},
-		"no unknown token":          {"vocab.txt": "a\nb\n"},
-		"sentencepiece model":       {"spiece.model": "\x00"},
-		"no pieces":                 {"tokenizer.model": ""},
-		"extra_ids is -1":           {"spiece.model": string(mustRead(t, "t5.model")), "tokenizer_config.json": `{"extra_ids":-1}`},
-		"added token":               {"tokenizer.model": string(mustRead(t, "llama.model")), "added_tokens.json": `{"x":-1}`},
-		"added_tokens_decoder":      {"vocab.txt": "[UNK]", "tokenizer_config.json": `{"added_tokens_decoder":{"x":{}}}`},
-		"special_tokens_map.json: ": {"vocab.txt": "[UNK]", "special_tokens_map.json": `[]`},
+		"no tokenizer.json":          {"config.json": "{}"},
+		"merges.txt":                 {"vocab.json": "{}"},
+		"tokenizer_config.json":      {"vocab.txt": "[UNK]", "tokenizer_config.json": "{"},
+		"tokenizer.json: not JSON: ": {"tokenizer.json": "{"},
+		"no model":                   {"tokenizer.json": "{}"},
+		"a list stands":              {"tokenizer.json": "[]"},
+		"no unknown token":           {"vocab.txt": "a\nb\n"},
+		"sentencepiece model":        {"spiece.model": "\x00"},
+		"no pieces":                  {"tokenizer.model": ""},
+		"extra_ids is -1":            {"spiece.model": string(mustRead(t, "t5.model")), "tokenizer_config.json": `{"extra_ids":-1}`},
+		"added token":                {"tokenizer.model": string(mustRead(t, "llama.model")), "added_tokens.json": `{"x":-1}`},
+		"added_tokens_decoder":       {"vocab.txt": "[UNK]", "tokenizer_config.json": `{"added_tokens_decoder":{"x":{}}}`},
+		"special_tokens_map.json: ":  {"vocab.txt": "[UNK]", "special_tokens_map.json": `[]`},
 	} {
 		dir := directory(t, files)
 		if _, err := FromDir(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"dragoman/internal/plainjson"
 )
 
 // FromJSON builds a tokenizer from a tokenizer.json. The file's truncation and
@@ -28,10 +30,7 @@ func fromJSON(data []byte) (*Pipeline, error) {
 		Decoder       json.RawMessage `json:"decoder"`
 		Model         json.RawMessage `json:"model"`
 	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		if e := (*json.UnmarshalTypeError)(nil); errors.As(err, &e) && e.Field == "" {
-			err = fmt.Errorf("an object belongs there, not %s", e.Value)
-		}
+	if err := plainjson.Unmarshal(data, &file); err != nil {
 		return nil, err
 	}
 	if absent(file.Model) {
@@ -111,7 +110,7 @@ type jsonModel struct {
 // newModel builds a model; old files do not say which one it is.
 func newModel(raw json.RawMessage) (model, error) {
 	var m jsonModel
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := plainjson.Unmarshal(raw, &m); err != nil {
 		return nil, err
 	}
 	if m.Type == "" {
@@ -130,7 +129,7 @@ func newModel(raw json.RawMessage) (model, error) {
 		return m.unigram()
 	}
 	var ids map[string]int32
-	if err := json.Unmarshal(m.Vocab, &ids); err != nil {
+	if err := plainjson.Unmarshal(m.Vocab, &ids); err != nil {
 		return nil, fmt.Errorf("vocab: %w", err)
 	}
 	v, err := newVocabulary(ids)
@@ -202,7 +201,7 @@ func jsonMerges(raw json.RawMessage) ([][2]string, error) {
 		return merges, nil
 	}
 	var lines []string
-	if err := json.Unmarshal(raw, &lines); err != nil {
+	if err := plainjson.Unmarshal(raw, &lines); err != nil {
 		return nil, fmt.Errorf("merges: %w", err)
 	}
 	return splitMerges(lines)
@@ -224,7 +223,7 @@ func splitMerges(lines []string) ([][2]string, error) {
 // unigram reads a vocabulary of pairs of token and score.
 func (m *jsonModel) unigram() (model, error) {
 	var entries [][2]any
-	if err := json.Unmarshal(m.Vocab, &entries); err != nil {
+	if err := plainjson.Unmarshal(m.Vocab, &entries); err != nil {
 		return nil, fmt.Errorf("vocab: %w", err)
 	}
 	tokens, scores := make([]string, len(entries)), make([]float64, len(entries))

@@ -1,9 +1,10 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
+
+	"dragoman/internal/plainjson"
 )
 
 // FromVocabTxt builds BERT's tokenizer from its list of word pieces, one a
@@ -77,7 +78,7 @@ func FromMerges(vocab, merges []byte) (*Pipeline, error) {
 // newGPT2 reads the vocabulary and the merges, without special tokens.
 func newGPT2(vocab, merges []byte) (*Pipeline, error) {
 	var ids map[string]int32
-	if err := json.Unmarshal(vocab, &ids); err != nil {
+	if err := plainjson.Unmarshal(vocab, &ids); err != nil {
 		return nil, fmt.Errorf("vocab.json: %w", err)
 	}
 	v, err := newVocabulary(ids)

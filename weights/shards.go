@@ -1,7 +1,6 @@
 package weights
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/internal/plainjson"
 	"dragoman/internal/readfile"
 )
 
@@ -84,7 +84,7 @@ func (f *File) openShards(path string) error {
 	var index struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
-	if err := json.Unmarshal(raw, &index); err != nil {
+	if err := plainjson.Unmarshal(raw, &index); err != nil {
 		return err
 	}
 	if len(index.WeightMap) == 0 {
