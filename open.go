@@ -246,7 +246,7 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 			return nil, err
 		}
 	}
-	m, err := Open(name, WithDType("f32")) // nothing is converted
+	m, err := Open(name, WithDType("f32"), WithMemory(0)) // nothing is converted, nor read but the words
 	if err != nil {
 		return nil, err
 	}
@@ -273,7 +273,7 @@ func OpenProcessor(name string) (picture.Processor, error) {
 			return p, err
 		}
 	}
-	m, err := Open(name, WithDType("f32"))
+	m, err := Open(name, WithDType("f32"), WithMemory(0))
 	if err != nil {
 		return picture.Processor{}, err
 	}

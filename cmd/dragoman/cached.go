@@ -75,7 +75,7 @@ func (c *cli) rmCommand() *cobra.Command {
 		Use:   "rm NAME…",
 		Short: "remove a model from the Hugging Face cache",
 		Long:  "Deletes models from the cache, all their revisions and what was broken off. Python's libraries no longer find them either.",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  needs("a name"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return cachedNames(), cobra.ShellCompDirectiveNoFileComp
 		},

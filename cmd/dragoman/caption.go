@@ -13,7 +13,7 @@ func (c *cli) captionCommand() *cobra.Command {
 		Long: `Writes a line for each picture: what the model says about it. IMAGE is a file, a folder, a pattern, a data: URL, or - for
 standard input.`,
 		Example: "  dragoman caption photo.jpg drawing.png\n  dragoman caption --json --beams 5 pictures/",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    needs("a picture"),
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)

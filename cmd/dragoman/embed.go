@@ -23,7 +23,7 @@ func (c *cli) embedCommand() *cobra.Command {
 		Long: `Writes, for each item, its vectors, each of length 1: one a query for a picture, one for a text. The similarity of a picture
 and a text is the largest of their products. --out writes one file for all: .safetensors (embeddings [items,rows,width], and the items'
 names in its metadata) or .npy.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: needs("a picture, or with --text a text"),
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
@@ -33,6 +33,11 @@ names in its metadata) or .npy.`,
 		ext := strings.ToLower(filepath.Ext(out))
 		if out != "" && ext != ".safetensors" && ext != ".npy" {
 			return usagef("--out must end in .safetensors or .npy: %s", out)
+		}
+		if text {
+			if err := unused(cmd, "is about pictures, and --text says that the items are texts", "allow-net", "max-pixels", "alpha", "size"); err != nil {
+				return err
+			}
 		}
 		m, err := c.open(images)
 		if err != nil {

@@ -28,6 +28,26 @@ func (u *usage) Unwrap() error { return u.error }
 
 func usagef(format string, args ...any) error { return &usage{fmt.Errorf(format, args...)} }
 
+// needs refuses a call without arguments, and names what they are.
+func needs(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s needs %s: %s", cmd.Name(), what, cmd.Use)
+		}
+		return nil
+	}
+}
+
+// takesOne refuses a call with more arguments than one, or none.
+func takesOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usagef("%s takes one %s, not %d: %s", cmd.Name(), what, len(args), cmd.Use)
+		}
+		return needs("a "+what)(cmd, args)
+	}
+}
+
 // unused refuses options that the call gives and that would do nothing; why goes on behind the option's name.
 func unused(cmd *cobra.Command, why string, names ...string) error {
 	for _, name := range names {

@@ -41,7 +41,7 @@ or, with --choices or --classes, the share of right choices; its mean over seeds
 it says so), open, and open behind a picture, over windows of tokens.`,
 		Example: "  dragoman eval --rerank 16 pairs.jsonl\n  dragoman eval --model M --max-tokens 10 --beams 5 --length-penalty=-1 vqa.jsonl\n  dragoman eval --where split=held-style --labels pairs.jsonl pairs.jsonl\n" +
 			"  dragoman eval --model M --support train.jsonl --shots-n 0,4,8,16,32 --seeds 1,2,3 test.jsonl\n  dragoman eval --forgetting --model M text.txt",
-		Args: cobra.MinimumNArgs(1),
+		Args: needs("pairs"),
 	}
 	c.modelFlags(cmd)
 	f := cmd.Flags()

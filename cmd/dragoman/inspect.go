@@ -36,7 +36,7 @@ the language model is open. --page shows which picture each token of a page look
 		Example: "  dragoman inspect photo.jpg\n  dragoman inspect --json pictures/\n  dragoman inspect --model M --page page.json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if page == "" {
-				return cobra.MinimumNArgs(1)(cmd, args)
+				return needs("a picture")(cmd, args)
 			}
 			if len(args) > 0 {
 				return usagef("--page is all there is to read: it excludes pictures")

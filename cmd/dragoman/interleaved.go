@@ -30,7 +30,7 @@ With --json the pages alone go to standard output, an object a line that ask --p
 error. Pictures that are no files of their own are inside, as data: URLs.`,
 		Example: `  dragoman pages /usr/share/gimp/2.0/help/en
   dragoman pages --json saved/*.html > pages.jsonl`,
-		Args: cobra.MinimumNArgs(1),
+		Args: needs("pages"),
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&where, "where", nil, "only pages with FIELD=VALUE, VALUE|VALUE, or FIELD=!VALUE for all others (may be given again)")

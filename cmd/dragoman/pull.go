@@ -28,7 +28,7 @@ before PyTorch's files); of an OpenFlamingo also the image encoder and the langu
 The environment has the same meaning as for Python: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.`,
 		Example: "  dragoman pull Salesforce/blip2-opt-2.7b\n  dragoman caption --model Salesforce/blip2-opt-2.7b photo.jpg\n" +
 			"  dragoman pull org/model --revision v1.0 --include '*.json' --include 'model-q8_0.gguf'",
-		Args: cobra.ExactArgs(1),
+		Args: takesOne("name"),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Revision, "revision", "main", "a branch, a tag or a commit")

@@ -127,7 +127,7 @@ func TestPullFailures(t *testing.T) {
 	}{
 		{[]string{"pull", "org/none"}, exitFailed, "pull org/none: there is no such model"},
 		{[]string{"pull", "../x"}, exitFailed, "not the name of a model"},
-		{[]string{"pull"}, exitUsage, "accepts 1 arg"},
+		{[]string{"pull"}, exitUsage, "pull needs a name"},
 		{[]string{"pull", "--offline", "org/none"}, exitFailed, "org/none: not in the Hugging Face cache"},
 		{[]string{"pull", "--revision", "", fakehub.Model}, exitUsage, "--revision"},
 	} {

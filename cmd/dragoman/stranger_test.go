@@ -133,3 +133,24 @@ func TestLastProgress(t *testing.T) {
 		}
 	}
 }
+
+// TestCallsWithoutArguments says what is missing.
+func TestCallsWithoutArguments(t *testing.T) {
+	for args, want := range map[string]string{
+		"caption": "caption needs a picture: caption [--prompt TEXT] IMAGE…", "embed": "embed needs a picture", "inspect": "inspect needs a picture", "eval": "eval needs pairs",
+		"pages": "pages needs pages", "rm": "rm needs a name", "pull": "pull needs a name", "train": "train needs a recipe", "train a.yaml b.yaml": "train takes one recipe, not 2",
+	} {
+		if status, out, errs := call(t, strings.Fields(args)...); status != exitUsage || out != "" || !strings.HasPrefix(errs, "dragoman: "+want) {
+			t.Errorf("%s: %d: %s%s", args, status, out, errs)
+		}
+	}
+}
+
+// TestTraceOfNothing: a pattern that fits nothing is an error, and no empty file.
+func TestTraceOfNothing(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.safetensors")
+	status, _, errs := call(t, "trace", "--model", clipFolder, "--image", photo, "--select", "no.such*", "--out", out)
+	if _, err := os.Stat(out); err == nil || status != exitFailed || !strings.Contains(errs, "no.such*") || !strings.Contains(errs, "--list") {
+		t.Errorf("%d: %s", status, errs)
+	}
+}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/internal/hint"
 	"dragoman/internal/plural"
 	"dragoman/weights"
 )
@@ -107,6 +109,9 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		tensors, err := m.Trace(q)
 		if err != nil {
 			return err
+		}
+		if len(tensors) == 0 {
+			return hint.Wrap(fmt.Errorf("tracing: nothing that went through the model fits --select %s", strings.Join(q.Select, " or ")), "dragoman trace --list shows what there is")
 		}
 		if err := weights.WriteSafetensors(out, tensors, nil); err != nil {
 			return err

@@ -22,7 +22,7 @@ func (c *cli) trainCommand() *cobra.Command {
 		Long: `Runs a recipe. Its output folder gets the checkpoints, metrics.jsonl, curves.svg, the resolved recipe, and in the end the model and
 a report on what was held out. A run that was killed goes on with --resume and ends in the same bytes.`,
 		Example: "  dragoman train recipes/tiny.yaml\n  dragoman train my.yaml --set stages.0.lr=1e-4 --dry-run",
-		Args:    cobra.ExactArgs(1),
+		Args:    takesOne("recipe"),
 	}
 	cmd.Flags().StringArrayVar(&settings, "set", nil, "lay key=value over the recipe (may be given again)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the run in the output folder")

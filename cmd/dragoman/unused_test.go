@@ -23,6 +23,7 @@ func TestUnusedFlags(t *testing.T) {
 		"eval --forgetting --shots-n 0 text.txt", "eval --forgetting --choices a,b text.txt", "eval --window 32 pairs.jsonl", "eval --image a.png pairs.jsonl",
 		"eval --no-captions --said x pairs.jsonl", "eval --no-captions --max-tokens 3 pairs.jsonl",
 		"trace --list --out x.safetensors", "trace --list --head itm",
+		"embed --text --size 32 a", "embed --text --allow-net a",
 	} {
 		fields := strings.Fields(args)
 		status, out, errs := call(t, append(fields, "--model", "/does/not/exist")...)
