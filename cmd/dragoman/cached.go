@@ -26,6 +26,9 @@ there, and how many files were broken off.`,
 			if err != nil {
 				return err
 			}
+			if len(models) == 0 {
+				c.note("%s: no model was pulled yet", h.Cache)
+			}
 			widest := 0
 			for _, m := range models {
 				widest = max(widest, len(m.Name))
