@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"dragoman/generate"
+	"dragoman/internal/hint"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 )
@@ -19,6 +21,16 @@ func (m *Model) Match(ctx context.Context, img Image, texts ...string) ([]Score,
 		return nil, err
 	}
 	return labels.Score(ctx, img)
+}
+
+// finite refuses what nothing can be compared by.
+func finite[T float32 | float64](what string, values ...T) error {
+	for _, v := range values {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return fmt.Errorf("%s: %w", what, hint.Wrap(generate.ErrNotFinite, "--check says which of its weights are, if any"))
+		}
+	}
+	return nil
 }
 
 // HasMatchingHead says whether scores have an ITM. Those of a CLIP, and of a bridge that learnt by contrast alone, have a Probability instead.
@@ -56,6 +68,11 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 			scores[i].ITM = 1 / (1 + math.Exp(-odds))
 		}
 	}
+	for _, s := range scores {
+		if err := finite("matching: "+img.name, s.ITC, s.ITM); err != nil {
+			return nil, err
+		}
+	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -77,7 +94,8 @@ func (m *Model) EmbedImage(ctx context.Context, img Image) ([][]float32, error) 
 	if err != nil {
 		return nil, err
 	}
-	return rowsOf(m.system.Bridge.EmbedImages(run, seen.Answer, seen.Picture)), nil
+	rows := m.system.Bridge.EmbedImages(run, seen.Answer, seen.Picture)
+	return rowsOf(rows), finite("embedding: "+img.name, rows.Data()...)
 }
 
 // EmbedText is a text as a vector of length 1 that can be compared with those of pictures.
@@ -97,7 +115,8 @@ func (m *Model) EmbedText(ctx context.Context, text string) ([]float32, error) {
 	run, done := m.run()
 	defer done()
 	t := m.system.Texts([]string{text}, maxTextTokens)
-	return rowsOf(m.system.Bridge.EmbedTexts(run, t))[0], nil
+	row := m.system.Bridge.EmbedTexts(run, t)
+	return rowsOf(row)[0], finite("embedding a text", row.Data()...)
 }
 
 // rowsOf copies a tensor's rows.

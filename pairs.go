@@ -40,7 +40,8 @@ func (m *Model) embedPicture(ctx context.Context, img Image) ([]float32, error) 
 	}
 	run, done := m.run()
 	defer done()
-	return rowsOf(m.pair.EmbedPictures(run, pixels))[0], nil
+	row := m.pair.EmbedPictures(run, pixels)
+	return rowsOf(row)[0], finite("embedding: "+img.name, row.Data()...)
 }
 
 // embedWords is a text's.
@@ -54,7 +55,7 @@ func (m *Model) embedWords(text string) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedding: %w", err)
 	}
-	return rowsOf(row)[0], nil
+	return rowsOf(row)[0], finite("embedding a text", row.Data()...)
 }
 
 // Slot is what a template has where a text belongs.
