@@ -253,63 +253,6 @@ func (l *gateLearner) dealt() (samples, rows int) {
 
 func (l *gateLearner) keep() []weights.Tensor { return nil }
 
-// sheet is a batch of one dataset: pictures, and the pages that show them.
-type sheet struct {
-	requests []request
-	pages    [][]flamingo.Part
-	pictures [][]int // of each page
-	muted    [][]int // of each page, pictures whose texts are not to be predicted
-	texts    []string
-	lessons  []flamingo.Lesson // of pages as they were found, instead of pages
-}
-
-// show puts a picture behind the last page, what is asked about it, and what is said.
-func (s *sheet) show(m *flamingo.Model, r request, question, text string, learn bool) {
-	n := len(s.pages) - 1
-	if !learn {
-		s.muted[n] = append(s.muted[n], len(s.pictures[n]))
-	}
-	s.pages[n] = append(s.pages[n], m.Example(question, text)...)
-	s.pictures[n] = append(s.pictures[n], len(s.requests))
-	s.requests, s.texts = append(s.requests, r), append(s.texts, text)
-}
-
-func (s *sheet) page() {
-	s.pages, s.pictures, s.muted = append(s.pages, nil), append(s.pictures, nil), append(s.muted, nil)
-}
-
-// draw makes dataset n's batch k.
-func (l *gateLearner) draw(n int, k uint64) (*sheet, error) {
-	t, d := l.t, &l.sets[n]
-	random := rng(mix(t.recipe.Seed, "batch", uint64(t.state.Stage), k, uint64(n)), "page")
-	s := &sheet{}
-	for i := range d.Batch {
-		if d.woven != nil {
-			lesson, reqs, err := d.woven.draw(k*uint64(d.Batch) + uint64(i))
-			if err != nil {
-				return nil, err
-			}
-			for p := range lesson.Pictures {
-				lesson.Pictures[p] += len(s.requests)
-			}
-			s.lessons, s.requests = append(s.lessons, lesson), append(s.requests, reqs...)
-			continue
-		}
-		s.page()
-		if d.episodes == nil {
-			at, epoch := d.sampler.at(k*uint64(d.Batch) + uint64(i))
-			p := &t.train.pairs[d.members[at]]
-			s.show(t.model, request{pair: p, index: d.members[at], view: epoch}, p.question, p.texts[p.pick(random)], true)
-			continue
-		}
-		for _, e := range d.episodes.draw(random) {
-			p := &t.train.pairs[e.pair]
-			s.show(t.model, request{pair: p, index: e.pair, view: random.Uint64() >> 1}, p.question, e.text, e.learn)
-		}
-	}
-	return s, nil
-}
-
 func (l *gateLearner) losses(k uint64) (map[string]float64, *tensor.Tensor, error) {
 	out := map[string]float64{}
 	var total *tensor.Tensor
@@ -368,20 +311,7 @@ func (l *gateLearner) loss(s *sheet, raw []float32) (*tensor.Tensor, error) {
 	if l.words != nil {
 		return m.Words(run, media, l.words.ids, l.words.targets(s.texts)), nil
 	}
-	lessons := append([]flamingo.Lesson(nil), s.lessons...)
-	for i, page := range s.pages {
-		lesson, err := m.Teach(page, s.pictures[i], l.t.recipe.Data.MaxTokens)
-		if err != nil {
-			return nil, err
-		}
-		if lesson.Mute(m, s.muted[i]); lesson.Teaches() {
-			lessons = append(lessons, lesson)
-		}
-	}
-	if len(lessons) == 0 {
-		return nil, fmt.Errorf("of no page is anything to be predicted within data.max_tokens, %d", l.t.recipe.Data.MaxTokens)
-	}
-	return m.Loss(run, media, lessons), nil
+	return m.Loss(run, media, s.lessons), nil
 }
 
 func (l *gateLearner) validate() (map[string]float64, error) {
@@ -390,8 +320,13 @@ func (l *gateLearner) validate() (map[string]float64, error) {
 		s := &sheet{}
 		for i := from; i < to; i++ {
 			p := &t.held[i]
-			s.page()
-			s.show(t.model, request{}, p.question, p.texts[p.likeliest()], true)
+			var alone page
+			alone.show(t.model, request{}, p.question, p.texts[p.likeliest()], true)
+			lesson, err := l.lesson(alone, i-from)
+			if err != nil {
+				return nil, err
+			}
+			s.lessons, s.texts = append(s.lessons, lesson), append(s.texts, alone.texts...)
 		}
 		loss, err := l.loss(s, raw)
 		if err != nil {

@@ -219,14 +219,14 @@ func TestQuestionsAreTaught(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "asked.jsonl")
 	var rows strings.Builder
-	for _, question := range []string{"what colour is it?", strings.Repeat("what colour is it? ", 60)} {
+	for _, question := range []string{"what colour is it?", strings.Repeat("what colour is it? ", 15)} {
 		fmt.Fprintf(&rows, "{\"image\":%q,\"question\":%q,\"answer\":\"red\"}\n", picture, question)
 	}
 	if err := os.WriteFile(path, []byte(rows.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	asked := "{path: " + path + "}"
-	r := tinyFlamingo(t, "data.train=["+asked+", {path: "+path+", episodes: {pictures: [2, 2]}}]", "data.validation=["+asked+"]", "report=[]")
+	r := tinyFlamingo(t, "data.train=["+asked+", {path: "+path+", episodes: {pictures: [2, 2]}}]", "data.validation=["+asked+"]", "report=[]", "data.max_tokens=1024")
 	g := &gating{trainer: newTrainer(r, Options{})}
 	if err := g.openData(context.Background()); err != nil {
 		t.Fatal(err)
@@ -248,12 +248,8 @@ func TestQuestionsAreTaught(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, page := range s.pages {
-			lesson, err := m.Teach(page, s.pictures[i], 1<<20)
-			if err != nil {
-				t.Fatal(err)
-			}
-			question := g.train.pairs[s.requests[s.pictures[i][0]].index].question
+		for _, lesson := range s.lessons {
+			question := g.train.pairs[s.requests[lesson.Pictures[0]].index].question
 			prompt, err := m.Encode(m.Prompt(nil, flamingo.Shot{Pictures: 1, Question: question}))
 			if err != nil {
 				t.Fatal(err)
@@ -271,11 +267,17 @@ func TestQuestionsAreTaught(t *testing.T) {
 			if !slices.Equal(learnt, want) {
 				t.Errorf("%s: %q is learnt", name, m.Tokenizer.Decode(learnt, false))
 			}
-			short, err := m.Teach(page, s.pictures[i], 12)
-			if err != nil || !short.Teaches() || len(short.IDs) > 12 {
-				t.Errorf("%s: %q, %v", name, m.Tokenizer.Decode(short.IDs, false), err)
+		}
+		r.Data.MaxTokens = 12
+		if s, err = l.(*gateLearner).draw(0, 1); err != nil || len(s.lessons) != 4 {
+			t.Fatalf("%s: %d lessons, %v", name, len(s.lessons), err)
+		}
+		for _, short := range s.lessons {
+			if !short.Teaches() || len(short.IDs) > 12 {
+				t.Errorf("%s: %q", name, m.Tokenizer.Decode(short.IDs, false))
 			}
 		}
+		r.Data.MaxTokens = 1024
 	}
 	for i := range g.held {
 		if g.held[i].question == "" {
@@ -304,5 +306,37 @@ func TestRegressionOfAllSets(t *testing.T) {
 	}
 	if seen != 36 {
 		t.Errorf("%d pictures were summed up", seen)
+	}
+}
+
+// TestEpisodesThatTeach: of a page that is cut before anything is to be predicted another is drawn; that there is none such is said.
+func TestEpisodesThatTeach(t *testing.T) {
+	drawn := func(settings ...string) (*sheet, error) {
+		g := &gating{trainer: newTrainer(tinyFlamingo(t, append(settings, "report=[]")...), Options{})}
+		defer g.close()
+		if err := g.openData(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if g.system, err = g.open(); err != nil {
+			t.Fatal(err)
+		}
+		l, err := g.learner(&Stage{Kind: KindPages, Batch: 8, Sets: []SetSpec{{Name: episodesName, Batch: 8}}}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l.(*gateLearner).draw(0, 0)
+	}
+	s, err := drawn("data.train.1.episodes.nonce=0.7", "data.max_tokens=12")
+	if err != nil || len(s.lessons) != 8 {
+		t.Fatal(len(s.lessons), err)
+	}
+	for _, lesson := range s.lessons {
+		if !lesson.Teaches() {
+			t.Error("nothing is learnt of a page")
+		}
+	}
+	if _, err := drawn("data.train.1.episodes={pictures: [3, 4], nonce: 1}", "data.max_tokens=6"); err == nil || !strings.Contains(err.Error(), "episodes: of no page is anything to be predicted") {
+		t.Errorf("%v", err)
 	}
 }
