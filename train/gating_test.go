@@ -71,6 +71,19 @@ func TestFlamingoLearns(t *testing.T) {
 	}
 }
 
+// TestGroupsOfNothing: a rate for parameters that there are none of is told of, and the run goes on.
+func TestGroupsOfNothing(t *testing.T) {
+	var notices []string
+	if _, err := DryRun(context.Background(), tinyFlamingo(t, "stages.1.lr_groups=[{match: _gate, scale: 2}, {match: perciever, scale: 0.3}]"), Options{
+		Notice: func(line string) { notices = append(notices, line) },
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{`stage pages: lr_groups: "perciever" is in the name of no parameter that learns`}; !slices.Equal(notices, want) {
+		t.Errorf("%q", notices)
+	}
+}
+
 // TestEpisodes checks what episodes are: that words nobody knows are not to be predicted the first time, that a concept keeps its word, and
 // that to say again what was said last is wrong more often than right.
 func TestEpisodes(t *testing.T) {

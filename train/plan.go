@@ -8,7 +8,6 @@ import (
 
 	"dragoman/data"
 	"dragoman/internal/rss"
-	"dragoman/kernel"
 	"dragoman/tensor"
 )
 
@@ -121,7 +120,7 @@ func (t *trainer) planStage(p *Plan, st *Stage) error {
 		trained += param.Len()
 	}
 	p.Trained = append(p.Trained, trained)
-	t.adam = newAdamW(kernel.Default(), params, st.Groups)
+	t.adam = t.optimizer(st, params)
 	l, err := t.subject.learner(st, true)
 	if err != nil {
 		return err

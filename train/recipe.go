@@ -347,6 +347,9 @@ func (r *Recipe) check() error {
 	if err := r.checkSources(); err != nil {
 		return err
 	}
+	if r.Data.Hold > 0 && len(r.Data.Validation) > 0 {
+		return fmt.Errorf("data.hold: data.validation says what is validated with, nothing else is held out")
+	}
 	if r.Data.MaxTokens < 3 || r.Data.MaxTokens > 1024 {
 		return fmt.Errorf("data.max_tokens: %d is not in 3…1024", r.Data.MaxTokens)
 	}

@@ -56,6 +56,7 @@ func TestRecipeErrors(t *testing.T) {
 		{"a huge batch", least, "stages.0.batch=1000000000000", "batch: 1000000000000 is more than 65536"},
 		{"a share of no number", least, "data.train.0.share=.nan", "share: NaN"},
 		{"what is held", least, "data.hold=.nan", "data.hold: NaN"},
+		{"held out twice", least, "data={train: [{path: p}], validation: [{path: p}], hold: 0.1}", "data.hold: data.validation says"},
 		{"steps", least, "stages.0.steps=-1", "steps: -1 is not positive"},
 		{"two of a name", least, "stages=[{kind: stage1, steps: 1, batch: 1, lr: 1}, {kind: stage1, steps: 1, batch: 1, lr: 1}]", "two stages called"},
 	} {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"dragoman/internal/atomicfile"
@@ -263,7 +265,7 @@ func (t *trainer) all(ctx context.Context) error {
 // stage runs one stage from where it is to its end.
 func (t *trainer) stage(ctx context.Context, st *Stage) error {
 	params := t.subject.params(st)
-	t.adam = newAdamW(kernel.Default(), params, st.Groups)
+	t.adam = t.optimizer(st, params)
 	if t.state.Step > 0 {
 		if err := t.adam.readMoments(t.out.at(t.last)); err != nil {
 			return err
@@ -318,6 +320,16 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 		}
 	}
 	return nil
+}
+
+// optimizer is a stage's, of the parameters that it trains. A group of rates that none of them is in is told of.
+func (t *trainer) optimizer(st *Stage, params []*tensor.Tensor) *adamW {
+	for _, g := range st.Groups {
+		if !slices.ContainsFunc(params, func(p *tensor.Tensor) bool { return strings.Contains(p.Name(), g.Match) }) {
+			t.opt.Notice(fmt.Sprintf("stage %s: lr_groups: %q is in the name of no parameter that learns", st.Name, g.Match))
+		}
+	}
+	return newAdamW(kernel.Default(), params, st.Groups)
 }
 
 // step makes one update. The losses are nil where the step was skipped.
