@@ -39,13 +39,17 @@ func (s *pairSet) openPageSources(dir string, sources []Source, spec DataSpec) e
 		}
 		from := pageSource{set: src.set(), pages: pages, share: src.share(), spec: src.Pages}
 		for i := range pages.Len() {
-			page, err := pages.Page(i)
-			switch {
-			case err != nil:
-				s.report.Broken++
-			case data.Where(src.Where).Wants(page.Extra):
-				from.rows = append(from.rows, i)
+			if len(src.Where) > 0 { // otherwise a page is read when it is needed
+				page, err := pages.Page(i)
+				if err != nil {
+					s.report.Broken++
+					continue
+				}
+				if !data.Where(src.Where).Wants(page.Extra) {
+					continue
+				}
 			}
+			from.rows = append(from.rows, i)
 		}
 		s.pages = append(s.pages, from)
 		r := pages.Report()
