@@ -39,9 +39,14 @@ func (m *Model) Answer(ctx context.Context, img Image, question string, g *Gener
 	return m.say(ctx, "answering", img, &asked, func(run *tensor.Run, s blip2.Seen) string { return m.system.Hinted(run, s, asked) }, g)
 }
 
+// Describes says whether the model writes about pictures, in Caption and Answer.
+func (m *Model) Describes() bool {
+	return m.pages != nil || m.system.Language != nil && m.system.Bridge != nil && m.system.Bridge.Prompt != nil
+}
+
 // say lets the language model continue a prompt behind a picture. The instruction is what the bridge may heed; nil: none.
 func (m *Model) say(ctx context.Context, what string, img Image, instruction *string, prompt func(*tensor.Run, blip2.Seen) string, g *Generate) (*Text, error) {
-	if m.system.Language == nil || m.system.Bridge == nil || m.system.Bridge.Prompt == nil {
+	if !m.Describes() {
 		return nil, fmt.Errorf("%s: %w: a language model behind a bridge", what, ErrNoPart)
 	}
 	began := time.Now()

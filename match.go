@@ -36,10 +36,19 @@ func finite[T float32 | float64](what string, values ...T) error {
 // HasMatchingHead says whether scores have an ITM. Those of a CLIP, and of a bridge that learnt by contrast alone, have a Probability instead.
 func (m *Model) HasMatchingHead() bool { return m.system.Matches() }
 
+// Embeds says whether pictures and texts have places in one space, for EmbedImage and EmbedText.
+func (m *Model) Embeds() bool {
+	if m.pair != nil {
+		return m.pair.Vision != nil && m.pair.Text != nil && m.pair.Tokenizer != nil
+	}
+	b := m.system.Bridge
+	return b != nil && b.Heads.Vision != nil && b.Heads.Text != nil && m.system.Words != nil
+}
+
 // matchTexts is Match for a model with a bridge.
 func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Score, error) {
 	b := m.system.Bridge
-	if b == nil || m.system.Words == nil || !m.HasMatchingHead() && (b.Heads.Vision == nil || b.Heads.Text == nil) {
+	if !m.Embeds() && (m.system.Words == nil || !m.HasMatchingHead()) {
 		return nil, fmt.Errorf("matching: %w: heads that compare pictures with texts", ErrNoPart)
 	}
 	run, done := m.run()
@@ -53,7 +62,7 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 		return scores, nil
 	}
 	t := m.system.Texts(texts, maxTextTokens)
-	if b.Heads.Vision != nil && b.Heads.Text != nil {
+	if m.Embeds() {
 		images := b.EmbedImages(run, seen.Answer, seen.Picture)
 		cosines := blip2.Cosines(run, images, b.EmbedTexts(run, t)).Data()
 		for i := range scores {

@@ -77,6 +77,9 @@ func (e *Examples) Evaluate(ctx context.Context, items []eval.Item, g *Generate,
 			l.items, l.asked = append(l.items, it), append(l.asked, asked[i])
 		}
 	}
+	if len(l.items) == 0 {
+		return eval.ShotReport{}, e.m.unreadable(e.m.pages.Processor(), o.Name, items)
+	}
 	if o.Similar && len(e.examples) > 0 && e.support.features == nil {
 		s, err := e.m.support(ctx, e.support.shots, SupportOptions{Features: o.Features, Progress: o.Looking})
 		if err != nil {

@@ -112,8 +112,13 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			}
 			return shots.run(c, cmd, m, args, wanted, name, o, said)
 		}
-		if o.Rerank > 0 && !m.HasMatchingHead() {
+		switch {
+		case o.Rerank > 0 && !m.HasMatchingHead():
 			return usagef("--rerank is about the matching head, which this model has none of")
+		case len(labels) > 0 && !m.Embeds():
+			return usagef("--labels is about retrieval, which this model has nothing for")
+		case said != "" && !m.Describes():
+			return usagef("--said is about what a model says, and this one says nothing")
 		}
 		var reports []eval.Report
 		var all []saidLine
@@ -132,6 +137,10 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			closer.Close()
 			if err != nil {
 				return err
+			}
+			c.noteSkipped(path, r.Skipped, len(items))
+			if r.Text == nil && (o.Rerank > 0 || len(labels) > 0) {
+				c.note("%s: nothing was retrieved: answers to questions do not tell pictures apart", path)
 			}
 			reports = append(reports, r)
 			for i, s := range r.Said {
@@ -154,6 +163,13 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		return c.emit(nil, strings.TrimSuffix(eval.Markdown(reports), "\n"))
 	})
 	return cmd
+}
+
+// noteSkipped says how many pictures of a set do not count.
+func (c *cli) noteSkipped(path string, skipped, all int) {
+	if skipped > 0 {
+		c.note("%s: %d of %s cannot be read, and do not count", path, skipped, plural.Of(all, "picture"))
+	}
 }
 
 // parseWhere reads FIELD=VALUE settings of a flag.

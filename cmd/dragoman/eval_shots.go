@@ -132,6 +132,7 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 		if err != nil {
 			return err
 		}
+		c.noteSkipped(path, r.Skipped, len(items))
 		reports = append(reports, r)
 		if c.json {
 			if err := c.emit(r, ""); err != nil {

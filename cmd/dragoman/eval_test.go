@@ -68,3 +68,40 @@ func TestEvalShots(t *testing.T) {
 		t.Errorf("a model that reads no pages: %d: %s", status, errs)
 	}
 }
+
+// TestEvalOfNothing: where nothing can be measured, the call fails and says why; pictures that do not count are counted.
+func TestEvalOfNothing(t *testing.T) {
+	const pages, captions, matching = "../../model/flamingo/testdata/idefics-plain", "../../testdata/blip2-opt", "../../testdata/blip2-itm"
+	dir := t.TempDir()
+	whole, err := filepath.Abs(photo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"broken.png": "broken", "broken.jsonl": `{"image":"broken.png","text":"a"}`,
+		"half.jsonl": `{"image":"broken.png","text":"a"}` + "\n" + `{"image":"` + whole + `","text":"a"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	broken, half := filepath.Join(dir, "broken.jsonl"), filepath.Join(dir, "half.jsonl")
+	for _, c := range []struct {
+		args   string
+		status int
+		want   string
+	}{
+		{"--model " + captions + " " + broken, exitFailed, "none of 1 picture can be read, the first: " + broken + ":1: "},
+		{"--model " + pages + " " + broken, exitFailed, "none of 1 picture can be read, the first: " + broken + ":1: "},
+		{"--max-tokens 2 --model " + captions + " " + half, exitDone, "1 of 2 pictures cannot be read"},
+		{"--max-tokens 2 --model " + pages + " " + half, exitDone, "1 of 2 pictures cannot be read"},
+		{"--no-captions --model " + captions + " " + tinyPairs, exitFailed, "there is nothing to measure"},
+		{"--labels " + tinyPairs + " --model " + captions + " " + tinyPairs, exitUsage, "--labels"},
+		{"--said x.jsonl --model " + matching + " " + tinyPairs, exitUsage, "--said"},
+	} {
+		status, out, errs := call(t, append([]string{"eval"}, strings.Fields(c.args)...)...)
+		if status != c.status || !strings.Contains(errs, c.want) || (out != "") != (status == exitDone) {
+			t.Errorf("%s: %d: %s%s", c.args, status, out, errs)
+		}
+	}
+}
