@@ -297,10 +297,11 @@ func TestSamePictureIsNoNegative(t *testing.T) {
 // TestRecipesAreRead: every recipe in the repository says something that a run can begin with.
 func TestRecipesAreRead(t *testing.T) {
 	paths, err := filepath.Glob("../recipes/*.yaml")
-	if err != nil || len(paths) < 6 {
-		t.Fatalf("%v: %v", paths, err)
+	more, err2 := filepath.Glob("../recipes/*/*.yaml")
+	if err != nil || err2 != nil || len(paths) < 6 || len(more) == 0 {
+		t.Fatalf("%v, %v: %v, %v", paths, more, err, err2)
 	}
-	for _, p := range paths {
+	for _, p := range append(paths, more...) {
 		if _, err := ReadRecipe(p, nil); err != nil {
 			t.Error(err)
 		}
