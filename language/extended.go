@@ -47,6 +47,12 @@ func (m *extended) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tenso
 }
 
 func (m *extended) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
+	// Logits of many tokens are large: they are made side by side, unless the model's own are to be shown or are cut.
+	if own, ok := m.Model.(interface{ PlainHead() *tensor.Tensor }); ok && r.Options().Observer == nil {
+		if head := own.PlainHead(); head != nil && head.Rows() == m.first {
+			return r.Beside(hidden, head, m.head)
+		}
+	}
 	own := m.Model.Logits(r, hidden)
 	if m.first < m.Model.Config().Vocab {
 		own = r.Slice(own, len(own.Shape())-1, 0, m.first)

@@ -94,6 +94,9 @@ func (w *Words) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	return logits
 }
 
+// PlainHead is the head, where logits are what it makes of hidden states and nothing besides; Extend puts further rows beside it.
+func (w *Words) PlainHead() *tensor.Tensor { return w.Head }
+
 // ObserveLogits shows what comes out of the head, and with it of the model.
 func (w *Words) ObserveLogits(r *tensor.Run, logits *tensor.Tensor) {
 	r.Observe(w.headPath, logits)

@@ -101,8 +101,14 @@ func (o *linearOp) backward(r *Run, dy []float32) {
 type linearGrad struct {
 	rows, in, out int
 	dy            []float32
+	stride        int // from one row of dy to the next; 0: they are dense
 	x             kernel.Mat
 	w             *Tensor
+}
+
+// outer is dy as an operand.
+func (g *linearGrad) outer(trans bool) kernel.Operand {
+	return kernel.Operand{Mat: kernel.MatF32(g.dy, g.rows, g.out, max(g.stride, g.out)), Trans: trans}
 }
 
 // weightGrads adds the gradients of the weight and the bias.
@@ -124,7 +130,7 @@ func (g *linearGrad) inputGrad(r *Run, dx []float32, fresh bool) {
 func (g *linearGrad) weightProduct(r *Run, dw []float32, fresh bool) kernel.Gemm {
 	return kernel.Gemm{
 		M: g.out, N: g.in, K: g.rows,
-		A: kernel.Operand{Mat: kernel.MatF32(g.dy, g.rows, g.out, g.out), Trans: true}, B: kernel.Operand{Mat: g.x, Trans: true},
+		A: g.outer(true), B: kernel.Operand{Mat: g.x, Trans: true},
 		C: dw, LDC: g.in, Accumulate: !fresh, Compute: r.opt.Compute,
 	}
 }
@@ -133,7 +139,7 @@ func (g *linearGrad) weightProduct(r *Run, dw []float32, fresh bool) kernel.Gemm
 func (g *linearGrad) inputProduct(r *Run, dx []float32, fresh bool) kernel.Gemm {
 	return kernel.Gemm{
 		M: g.rows, N: g.in, K: g.out,
-		A: kernel.Operand{Mat: kernel.MatF32(g.dy, g.rows, g.out, g.out)}, B: kernel.Operand{Mat: g.w.Mat(), Trans: true},
+		A: g.outer(false), B: kernel.Operand{Mat: g.w.Mat(), Trans: true},
 		C: dx, LDC: g.in, Accumulate: !fresh, Compute: r.opt.Compute,
 	}
 }

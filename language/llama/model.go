@@ -126,10 +126,17 @@ func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	if m.extra == nil {
 		return m.words.Logits(r, hidden)
 	}
-	own := r.Linear(hidden, m.words.Head, nil, kernel.NoAct)
-	logits := r.Concat(-1, own, r.Linear(hidden, m.extraHead, nil, kernel.NoAct))
+	logits := r.Beside(hidden, m.words.Head, m.extraHead)
 	m.words.ObserveLogits(r, logits)
 	return logits
+}
+
+// PlainHead is the head that logits come from alone; nil where additional words have one of their own.
+func (m *Model) PlainHead() *tensor.Tensor {
+	if m.extra != nil {
+		return nil
+	}
+	return m.words.PlainHead()
 }
 
 // Forward implements language.Model.

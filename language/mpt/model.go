@@ -155,6 +155,14 @@ func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 // LogitScale is what logits are multiplied with, those of words that are added to the model too; 0: nothing.
 func (m *Model) LogitScale() float32 { return m.cfg.Logits }
 
+// PlainHead is the head that logits come from alone; nil where hidden states are scaled for it.
+func (m *Model) PlainHead() *tensor.Tensor {
+	if m.cfg.Logits != 0 {
+		return nil
+	}
+	return m.words.PlainHead()
+}
+
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)
