@@ -1,8 +1,8 @@
-"""PyTorch on the shapes of `dragoman bench`: linear, attention, BLIP-2's first-stage step, a small LLaMA's prefill and decode;
-with --shape blip2-opt-2.7b that model's encoder, Q-Former, prefill, decode, a whole caption, and its load; with --shape openflamingo-3b that
+"""PyTorch on the shapes of `dragoman bench`: linear, attention, BLIP-2's first-stage step, a step of a Flamingo on pages, a small LLaMA's
+prefill and decode; with --shape blip2-opt-2.7b that model's encoder, Q-Former, prefill, decode, a whole caption, and its load; with --shape openflamingo-3b that
 model's encoder, resampler, gated blocks, prefill and decode.
 
-    python bench/peers/torch_peer.py [--threads 2] [--part linear,attention,train-stage1,prefill,decode]
+    python bench/peers/torch_peer.py [--threads 2] [--part linear,attention,train-stage1,train-pages,prefill,decode]
     python bench/peers/torch_peer.py --shape blip2-opt-2.7b [--part vision,qformer,prefill,decode,caption,load]
     python bench/peers/torch_peer.py --shape openflamingo-3b [--part vision,resampler,gated,prefill,decode]
 """
@@ -153,27 +153,78 @@ def blip2(parts, folder=None, dtype=torch.bfloat16, name="bf16"):
         m.save_pretrained(folder)
 
 
-class Look(torch.nn.Module):
-    """Attention of 8 heads of 64 to what is given, behind norms, as OpenFlamingo's resampler and gated blocks have it."""
+class SquaredReLU(torch.nn.Module):
+    def forward(self, x):
+        return F.relu(x).square()
 
-    def __init__(self, width, media, own):
+
+class Look(torch.nn.Module):
+    """Attention of heads of 64 to what is given, behind norms, as OpenFlamingo's resampler and gated blocks have it."""
+
+    def __init__(self, width, media, own, heads=8, act=torch.nn.GELU):
         super().__init__()
         self.norm, self.media_norm = torch.nn.LayerNorm(width), torch.nn.LayerNorm(media) if own else torch.nn.Identity()
-        self.q, self.kv, self.out = (torch.nn.Linear(i, o, bias=False) for i, o in ((width, 512), (media, 1024), (512, width)))
-        self.ff = torch.nn.Sequential(torch.nn.LayerNorm(width), torch.nn.Linear(width, 4 * width, bias=False), torch.nn.GELU(), torch.nn.Linear(4 * width, width, bias=False))
-        self.gates, self.own = torch.nn.Parameter(torch.ones(2)), own
+        inner = 64 * heads
+        self.q, self.kv, self.out = (torch.nn.Linear(i, o, bias=False) for i, o in ((width, inner), (media, 2 * inner), (inner, width)))
+        self.ff = torch.nn.Sequential(torch.nn.LayerNorm(width), torch.nn.Linear(width, 4 * width, bias=False), act(), torch.nn.Linear(4 * width, width, bias=False))
+        self.gates, self.own, self.heads = None if own else torch.nn.Parameter(torch.ones(2)), own, heads
 
     def forward(self, x, media, mask=None):
         y = self.norm(x)
         if self.own:
             media = torch.cat([self.media_norm(media), y], 1)
-        q, k, v = (z.unflatten(-1, (8, 64)).transpose(1, 2) for z in (self.q(y), *self.kv(media).chunk(2, -1)))
+        q, k, v = (z.unflatten(-1, (self.heads, 64)).transpose(1, 2) for z in (self.q(y), *self.kv(media).chunk(2, -1)))
         y = self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2))
         if self.own:
             x = x + y
             return x + self.ff(x)
         x = x + y * self.gates[0].tanh()
         return x + self.ff(x) * self.gates[1].tanh()
+
+
+def pages(batch=16, pictures=4, words=6):
+    """A step on the bridge of mini-flamingo's shape, from what the encoder made of the pictures: 49 tokens of 320 and their mean of 1280 each, a
+    resampler of two layers, a gated block before every sixth layer of a LLaMA of SmolLM2-135M's size in f32, two words of its own."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    vocab, width, latents, chunk = 49152, 576, 16, words + 2
+    llm = LlamaForCausalLM(LlamaConfig(hidden_size=width, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
+                                       vocab_size=vocab, tie_word_embeddings=True)).requires_grad_(False)
+    inputs = torch.nn.ModuleList(torch.nn.Sequential(torch.nn.LayerNorm(n), torch.nn.Linear(n, 384)) for n in (320, 1280))
+    features = torch.randn(batch * pictures, 49, 320), torch.randn(batch * pictures, 1, 1280)
+    queries, new = torch.nn.Parameter(torch.randn(1, latents, 384)), torch.nn.Parameter(torch.randn(2, width) * 0.02)
+    resampler = torch.nn.ModuleList(Look(384, 384, True, 6, SquaredReLU) for _ in range(2))
+    norm = torch.nn.LayerNorm(384)
+    gated = torch.nn.ModuleList(Look(width, 384, False, 8, SquaredReLU) for _ in range(5))
+    trained = [queries, new] + [p for m in (inputs, resampler, norm, gated) for p in m.parameters()]
+    opt = torch.optim.AdamW(trained, lr=1e-6)
+    # A page is a picture's token, words and the end for each picture; all but the pictures' tokens are predicted.
+    ids = torch.randint(0, vocab, (batch, pictures, chunk))
+    ids[..., 0], ids[..., -1] = vocab, vocab + 1
+    ids = ids.flatten(1)
+    learnt = torch.arange(1, pictures * chunk)[torch.arange(1, pictures * chunk) % chunk > 0]
+    sees = torch.arange(pictures * chunk)[:, None] // chunk == torch.arange(pictures).repeat_interleave(latents)[None]
+    seen = {}
+    for layer, look in zip(llm.model.layers[::6], gated):
+        layer.register_forward_pre_hook(lambda _m, args, look=look: (look(args[0], seen["media"], sees), *args[1:]))
+
+    def step():
+        x = queries.expand(batch * pictures, -1, -1)
+        media = torch.cat([project(f) for project, f in zip(inputs, features)], 1)
+        for layer in resampler:
+            x = layer(x, media)
+        seen["media"] = norm(x).reshape(batch, pictures * latents, 384)
+        embeds = torch.where((ids >= vocab)[..., None], F.embedding((ids - vocab).clamp(min=0), new), llm.model.embed_tokens(ids.clamp(max=vocab - 1)))
+        h = llm.model(inputs_embeds=embeds, use_cache=False).last_hidden_state[:, learnt - 1]
+        logits = torch.cat([llm.lm_head(h), F.linear(h, new)], -1)
+        loss = F.cross_entropy(logits.flatten(0, 1), ids[:, learnt].flatten())
+        loss.backward()
+        opt.step()
+        opt.zero_grad()
+
+    s = best(step, least=2)
+    emit(part="train-pages", dtype="f32", shape=[batch, pictures, pictures * chunk], trained=sum(p.numel() for p in trained), seconds=s,
+         samples_per_s=batch * pictures / s)
 
 
 def flamingo(parts, dtype=torch.bfloat16, name="bf16"):
@@ -259,7 +310,7 @@ if __name__ == "__main__":
     p.add_argument("--shape", choices=["blip2-opt-2.7b", "openflamingo-3b"], help="a whole model's shapes")
     a = p.parse_args()
     if a.part is None:
-        a.part = "vision,resampler,qformer,gated,prefill,decode,caption" if a.shape else "linear,attention,train-stage1,prefill,decode"
+        a.part = "vision,resampler,qformer,gated,prefill,decode,caption" if a.shape else "linear,attention,train-stage1,train-pages,prefill,decode"
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     parts = a.part.split(",")
@@ -278,5 +329,7 @@ if __name__ == "__main__":
         attention()
     if "train-stage1" in parts:
         stage1()
+    if "train-pages" in parts:
+        pages()
     if {"prefill", "decode"} & set(parts):
         llama(parts)
