@@ -56,10 +56,22 @@ func FuzzParquet(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(whole)
+	for _, name := range []string{"obelics", "inside"} {
+		f.Add(must(os.ReadFile("testdata/" + name + ".parquet")))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "data.parquet")
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if d, err := OpenPages(path, PageOptions{Stills: true}); err == nil {
+			for i := range min(d.Len(), 100) {
+				p, err := d.Page(i)
+				soundPage(t, p, err)
+			}
+			d.Close()
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Fatalf("%q", err)
 		}
 		for _, o := range []Options{{MaxPixels: 1 << 12}, {TextKey: "id", ImageKey: "caption"}} {
 			d, err := Open(path, o)

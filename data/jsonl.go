@@ -39,7 +39,11 @@ func splitLines(r io.Reader, yield func(recordAt, []byte, error)) error {
 }
 
 func parseObject(record []byte) (map[string]any, error) {
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(record, []byte("\ufeff"))))
+	record = bytes.TrimLeft(bytes.TrimPrefix(record, []byte("\ufeff")), " \t\r\n")
+	if len(record) > 0 && record[0] != '{' && json.Valid(record) { // what is not JSON is said below, where
+		return nil, fmt.Errorf("not a JSON object: it begins with %q", rune(record[0]))
+	}
+	dec := json.NewDecoder(bytes.NewReader(record))
 	dec.UseNumber()
 	var fields map[string]any
 	if err := dec.Decode(&fields); err != nil {

@@ -59,13 +59,18 @@ func plainName(name any) any {
 	return name
 }
 
-// pageFrom sorts the fields of a record into a page; what is left is the page's Extra.
+// pageFrom makes a page of a record.
 func pageFrom(r *record, in finder, o PageOptions, verdict *verdicts) (Page, error) {
 	fields, err := parseObject(r.text)
 	if err != nil {
 		return Page{}, err
 	}
-	p := &maker{page: Page{ID: r.where, Where: r.where}, in: in, o: o, verdict: verdict}
+	return pageOfFields(fields, r.where, in, o, verdict)
+}
+
+// pageOfFields sorts fields into a page; what it takes is removed from them, and the rest is the page's Extra.
+func pageOfFields(fields map[string]any, where string, in finder, o PageOptions, verdict *verdicts) (Page, error) {
+	p := &maker{page: Page{ID: where, Where: where}, in: in, o: o, verdict: verdict}
 	has := func(keys ...string) bool {
 		for _, k := range keys {
 			if _, ok := fields[k].([]any); !ok {
@@ -74,6 +79,7 @@ func pageFrom(r *record, in finder, o PageOptions, verdict *verdicts) (Page, err
 		}
 		return true
 	}
+	var err error
 	switch {
 	case has("parts"):
 		err = p.parts(fields)

@@ -8,7 +8,7 @@ import (
 
 // PageOptions says how pages are read. The zero value is ready.
 type PageOptions struct {
-	Format        string  // jsonl, json, tar, html, folder; by the name where empty
+	Format        string  // jsonl, json, tar, parquet, html, folder; by the name where empty
 	Pictures      string  // the folder that pictures are looked for in; where the file is that names them if empty
 	MinSide       int     // the least height and width of a picture; 0: any, of HTML 64; negative: any
 	MaxAspect     float64 // the most that a picture's longer side may be of the shorter; 0: any, of HTML 3; negative: any
@@ -28,7 +28,7 @@ type PageOptions struct {
 // ErrNoPages is wrapped where a list of pages opens and has nothing usable in it.
 var ErrNoPages = errors.New("no usable page")
 
-var pageFormats = []string{"jsonl", "json", "tar", "html", "folder"}
+var pageFormats = []string{"jsonl", "json", "tar", "parquet", "html", "folder"}
 
 // OpenPages opens pages: a file, or several by a pattern as for Open. A JSON object is one of three kinds, by its fields:
 //
@@ -38,6 +38,8 @@ var pageFormats = []string{"jsonl", "json", "tar", "html", "folder"}
 //
 // A shard (tar) has such an object as key.json and its pictures beside it: under the names that it says, as key.NAME, or as key.0.png,
 // key.1.jpg, …, numbered as the document names them.
+//
+// A file of columns (parquet) has OBELICS's, texts and images, as it is published; pictures may be inside.
 //
 // HTML pages, and those below a folder, are read as the paper collected them: text and pictures in the order of the document, without
 // what is around its content.
@@ -76,6 +78,8 @@ func openPagesAt(path string, o PageOptions) (Pages, error) {
 		return openPageRecords(path, o, splitValues)
 	case "html":
 		return openHTML(path, o)
+	case "parquet":
+		return openPageParquet(path, o)
 	case "folder":
 		return openHTMLFolder(path, o)
 	}

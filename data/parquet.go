@@ -5,21 +5,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
 )
 
-// parquetFile is a file of columns, as the Hugging Face datasets library writes it: the picture is a group of bytes and path, the
-// text a column or a list. Row groups are read as rows are asked for; reading in order is quickest, and any order is quick
+// columnFile is a file of columns. Row groups are read as rows are asked for; reading in order is quickest, and any order is quick
 // where the file has a page index. Broken rows show only when they are read.
-type parquetFile struct {
+type columnFile struct {
 	path    string
-	options Options
 	file    *os.File
 	columns []column
+	nulls   bool // lists keep their nulls
 	groups  []parquet.RowGroup
 	ends    []int // of each group, in rows of the file
 
@@ -27,6 +25,7 @@ type parquetFile struct {
 	rows  parquet.Rows // of the group that was read last
 	group int
 	next  int64 // the group's row that rows gives next
+	place int   // of the element that is read, in its list
 }
 
 // column is where the values of a leaf go: into a field, or into one key of it.
@@ -34,9 +33,10 @@ type column struct {
 	field, key string
 	list       bool
 	text       bool
+	entered    int // the definition level from which on a list has an element
 }
 
-func openParquet(path string, o Options) (d Dataset, err error) {
+func openColumns(path string, nulls bool) (d *columnFile, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -57,8 +57,8 @@ func openParquet(path string, o Options) (d Dataset, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p := &parquetFile{path: path, options: o, file: f, groups: file.RowGroups(), group: -1}
-	p.columns = columnsOf(file.Schema())
+	p := &columnFile{path: path, nulls: nulls, file: f, groups: file.RowGroups(), group: -1}
+	p.columns = columnsOf(file.Schema(), file.Root())
 	n := 0
 	for _, g := range p.groups {
 		rows := g.NumRows()
@@ -69,27 +69,16 @@ func openParquet(path string, o Options) (d Dataset, err error) {
 		n += int(rows)
 		p.ends = append(p.ends, n)
 	}
-	return p, p.check()
+	return p, nil
 }
 
-// check says early what would be wrong with every row.
-func (p *parquetFile) check() error {
-	has := func(asked string, usual []string) bool {
-		return slices.ContainsFunc(p.columns, func(c column) bool {
-			return c.field != "" && (asked == c.field || asked == "" && slices.Contains(usual, c.field))
-		})
-	}
-	if !has(p.options.ImageKey, imageKeys) {
-		return fmt.Errorf("%s: no column holds pictures; name it if it has an unusual name", p.path)
-	}
-	if !p.options.NoText && !has(p.options.TextKey, textKeys) {
-		return fmt.Errorf("%s: no column holds texts; name it if it has an unusual name", p.path)
-	}
-	return nil
+// has says whether a field has a column.
+func (p *columnFile) has(field string) bool {
+	return slices.ContainsFunc(p.columns, func(c column) bool { return c.field == field })
 }
 
 // columnsOf maps leaves to fields; leaves of deeper structures are passed over.
-func columnsOf(schema *parquet.Schema) []column {
+func columnsOf(schema *parquet.Schema, root *parquet.Column) []column {
 	var out []column
 	for _, path := range schema.Columns() {
 		leaf, ok := schema.Lookup(path...)
@@ -101,10 +90,19 @@ func columnsOf(schema *parquet.Schema) []column {
 			c.list = leaf.MaxRepetitionLevel == 1
 			switch {
 			case leaf.MaxRepetitionLevel > 1:
-			case len(path) == 1, len(path) <= 3 && c.list && (path[1] == "list" || path[1] == "array" || path[1] == "bag"):
+			case len(path) == 1, len(path) <= 3 && c.list && isList(path[1]):
 				c.field = path[0]
+			case len(path) == 4 && c.list && isList(path[1]):
+				c.field, c.key = path[0], path[3]
 			case len(path) == 2 && !c.list:
 				c.field, c.key = path[0], path[1]
+			}
+		}
+		if c.list && c.field != "" {
+			for at, i := root, 0; i < len(path) && at != nil; i++ {
+				if at = at.Column(path[i]); at != nil && at.Repeated() {
+					c.entered = at.MaxDefinitionLevel()
+				}
 			}
 		}
 		out = append(out, c)
@@ -112,31 +110,32 @@ func columnsOf(schema *parquet.Schema) []column {
 	return out
 }
 
-func (p *parquetFile) Len() int {
+// isList says whether a name is what writers call a list's elements.
+func isList(name string) bool { return name == "list" || name == "array" || name == "bag" }
+
+func (p *columnFile) Len() int {
 	if len(p.ends) == 0 {
 		return 0
 	}
 	return p.ends[len(p.ends)-1]
 }
 
-func (p *parquetFile) Row(i int) (row Row, err error) {
-	where := fmt.Sprintf("%s:%d", p.path, i+1)
+func (p *columnFile) where(i int) string { return fmt.Sprintf("%s:%d", p.path, i+1) }
+
+// row is the fields of row i; an error is a *RowError.
+func (p *columnFile) row(i int) (fields map[string]any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the reader failed: %v", r)
 		}
 		if err != nil {
-			row, err = Row{}, &RowError{where, err}
+			fields, err = nil, &RowError{p.where(i), err}
 		}
 	}()
-	fields, err := p.read(i)
-	if err != nil {
-		return Row{}, err
-	}
-	return rowFrom(fields, where, filepath.Dir(p.path), p.options)
+	return p.read(i)
 }
 
-func (p *parquetFile) read(i int) (map[string]any, error) {
+func (p *columnFile) read(i int) (map[string]any, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	group, _ := slices.BinarySearch(p.ends, i+1)
@@ -156,7 +155,7 @@ func (p *parquetFile) read(i int) (map[string]any, error) {
 	return p.fields(buffer[0]), nil
 }
 
-func (p *parquetFile) seekAndRead(at int64, buffer []parquet.Row) error {
+func (p *columnFile) seekAndRead(at int64, buffer []parquet.Row) error {
 	if at != p.next {
 		if err := p.rows.SeekToRow(at); err != nil {
 			return err
@@ -173,7 +172,7 @@ func (p *parquetFile) seekAndRead(at int64, buffer []parquet.Row) error {
 	return nil
 }
 
-func (p *parquetFile) closeRows() {
+func (p *columnFile) closeRows() {
 	if p.rows != nil {
 		p.rows.Close()
 		p.rows = nil
@@ -181,30 +180,63 @@ func (p *parquetFile) closeRows() {
 }
 
 // fields copies a row's values out of the reader's buffers.
-func (p *parquetFile) fields(row parquet.Row) map[string]any {
+func (p *columnFile) fields(row parquet.Row) map[string]any {
 	out := map[string]any{}
 	for _, v := range row {
 		c := p.columns[v.Column()]
-		if c.field == "" || v.IsNull() {
+		if c.field == "" || v.IsNull() && !(p.nulls && c.list) {
 			continue
 		}
-		value := goValue(v, c.text)
 		switch {
+		case c.list:
+			p.element(out, c, v)
 		case c.key != "":
 			group, ok := out[c.field].(map[string]any)
 			if !ok {
 				group = map[string]any{}
 				out[c.field] = group
 			}
-			group[c.key] = value
-		case c.list:
-			list, _ := out[c.field].([]any)
-			out[c.field] = append(list, value)
+			group[c.key] = goValue(v, c.text)
 		default:
-			out[c.field] = value
+			out[c.field] = goValue(v, c.text)
 		}
 	}
 	return out
+}
+
+// element adds a value to its list, or, of a list of groups, to the group that has its place.
+func (p *columnFile) element(out map[string]any, c column, v parquet.Value) {
+	list, _ := out[c.field].([]any)
+	if c.key == "" {
+		switch {
+		case !v.IsNull():
+			list = append(list, goValue(v, c.text))
+		case v.DefinitionLevel() >= c.entered: // an element that is null, and not a list that is empty or not there
+			list = append(list, nil)
+		}
+		out[c.field] = list
+		return
+	}
+	if v.RepetitionLevel() == 0 {
+		p.place = 0
+	} else {
+		p.place++
+	}
+	if v.DefinitionLevel() < c.entered {
+		return // no list, or an empty one
+	}
+	for len(list) <= p.place {
+		list = append(list, nil)
+	}
+	if !v.IsNull() {
+		group, ok := list[p.place].(map[string]any)
+		if !ok {
+			group = map[string]any{}
+			list[p.place] = group
+		}
+		group[c.key] = goValue(v, c.text)
+	}
+	out[c.field] = list
 }
 
 func goValue(v parquet.Value, text bool) any {
@@ -228,9 +260,7 @@ func goValue(v parquet.Value, text bool) any {
 	return v.String()
 }
 
-func (p *parquetFile) Report() Report { return Report{Rows: p.Len()} }
-
-func (p *parquetFile) Close() error {
+func (p *columnFile) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closeRows()

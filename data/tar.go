@@ -37,6 +37,9 @@ type span struct{ offset, size int64 }
 // maxMember is the largest part that is read, of a text or of JSON.
 const maxMember = 16 << 20
 
+// maxMemberName is the longest name in a shard.
+const maxMemberName = 1 << 10
+
 func openTar(path string, o Options) (Dataset, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -105,9 +108,13 @@ func walkTar(file *os.File, group func(key string, files []tarFile), broken func
 			continue
 		}
 		name := path.Clean(h.Name)
-		if !filepath.IsLocal(h.Name) {
+		if len(h.Name) > maxMemberName || !filepath.IsLocal(h.Name) {
 			flush()
-			broken(file.Name()+":"+h.Name, errors.New("the name leads out of the shard"))
+			why := errors.New("the name leads out of the shard")
+			if len(h.Name) > maxMemberName {
+				why = fmt.Errorf("a name of %d bytes", len(h.Name))
+			}
+			broken(file.Name()+":"+nameOf(h.Name), why)
 			continue
 		}
 		// The reader takes whole blocks, so that the file stands where the member's content begins.

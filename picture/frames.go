@@ -18,7 +18,7 @@ func FramesIn(dir string) ([]string, error) {
 	}
 	var files []string
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") && !e.IsDir() && HasExtension(e.Name()) {
+		if !strings.HasPrefix(e.Name(), ".") && !e.IsDir() && e.Type()&special == 0 && HasExtension(e.Name()) {
 			files = append(files, filepath.Join(dir, e.Name()))
 		}
 	}

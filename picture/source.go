@@ -118,6 +118,9 @@ func HasExtension(name string) bool {
 	return slices.Contains(pictureExtensions, strings.ToLower(filepath.Ext(name)))
 }
 
+// special are files in a folder that are passed over: they hold no pictures, and reading them may not end.
+const special = fs.ModeNamedPipe | fs.ModeSocket | fs.ModeDevice
+
 func expandFolder(root string, yield func(Item) bool) bool {
 	found, stopped := false, false
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -138,7 +141,7 @@ func expandFolder(root string, yield func(Item) bool) bool {
 		if d.IsDir() || !HasExtension(path) {
 			return nil
 		}
-		if d.Type()&(fs.ModeNamedPipe|fs.ModeSocket|fs.ModeDevice) != 0 { // nobody asked for it
+		if d.Type()&special != 0 { // nobody asked for it
 			return nil
 		}
 		found = true

@@ -1,4 +1,5 @@
-"""Writes data/testdata/hf.parquet: three rows as the Hugging Face datasets library lays them out (pillow and pyarrow)."""
+"""Writes data/testdata/hf.parquet, rows as the Hugging Face datasets library lays them out, and obelics.parquet and inside.parquet, pages as
+OBELICS is published and with their pictures inside (pillow and pyarrow)."""
 import io
 import pathlib
 
@@ -26,3 +27,18 @@ table = pa.table(
 out = pathlib.Path("data/testdata")
 out.mkdir(parents=True, exist_ok=True)
 pq.write_table(table, out / "hf.parquet", row_group_size=3)
+
+# OBELICS: lists of texts and of addresses side by side, and what is known of them as JSON.
+texts = [[None, "A red field.", None, "And more."], ["Nothing but text."], [], ["x", None], None]
+images = [["r.png", None, "https://example.org/g.png", None], [None], [], [None, "none.png"], None]
+metadata = ['[{"alt": "red"}, null, {}, null]', "[null]", "[]", "x", None]
+strings = pa.list_(pa.string())
+pq.write_table(
+    pa.table({"images": pa.array(images, strings), "metadata": pa.array(metadata), "general_metadata": pa.array(['{"url": "u"}'] * 5),
+              "texts": pa.array(texts, strings)}),
+    out / "obelics.parquet", row_group_size=2, compression="zstd",
+)
+inside = [[{"bytes": png((0, 255, 0)), "path": None}, None, {"bytes": png((255, 0, 0)), "path": "x.png"}], [{"bytes": None, "path": "r.png"}, None]]
+pq.write_table(
+    pa.table({"images": pa.array(inside, pa.list_(image)), "texts": pa.array([[None, "a", None], [None, "b"]], strings)}), out / "inside.parquet",
+)
