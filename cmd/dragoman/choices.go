@@ -43,7 +43,7 @@ func (f *choiceFlags) read(c *cli, g *dragoman.Generate, others bool) error {
 		if err != nil {
 			return err
 		}
-		lines := bufio.NewScanner(bytes.NewReader(data))
+		lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
 		lines.Buffer(nil, maxPage)
 		for lines.Scan() {
 			if t := strings.TrimSpace(lines.Text()); t != "" {

@@ -177,6 +177,8 @@ func (c *cli) parseParts(list []jsonPart, dir string) (parts []dragoman.Part, er
 		switch {
 		case kinds != 1:
 			return nil, fmt.Errorf("part %d is neither an image nor a video nor a text, or several of them", i+1)
+		case p.Image != nil && *p.Image == "", p.Video != nil && *p.Video == "":
+			return nil, fmt.Errorf("part %d: %w", i+1, errNoName)
 		case p.Image != nil:
 			img := c.pictureAt(dir, *p.Image)
 			parts = append(parts, dragoman.Part{Image: &img})
@@ -235,6 +237,8 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 	return shots, nil
 }
 
+var errNoName = errors.New("the name of its file is empty")
+
 // parseShot reads a line of a file of examples.
 func (c *cli) parseShot(line []byte, dir, question string) (dragoman.Shot, error) {
 	var j struct {
@@ -259,6 +263,9 @@ func (c *cli) parseShot(line []byte, dir, question string) (dragoman.Shot, error
 		j.Images = append([]string{j.Image}, j.Images...)
 	}
 	for _, name := range j.Images {
+		if name == "" {
+			return dragoman.Shot{}, errNoName
+		}
 		s.Images = append(s.Images, c.pictureAt(dir, name))
 	}
 	if j.Video != "" {

@@ -26,6 +26,7 @@ func TestWrongPages(t *testing.T) {
 		{"a.jsonl", "{\"parts\":[{\"text\":\"a\"}]}\n{\"parts\":[]}\n", "line 2: more stands behind it", "one line"},
 		{"a.html", "<p>one", "line 1: invalid character '<'", "dragoman pages --json"},
 		{"a.json", "", "it is empty", ""},
+		{"a.json", `{"parts":[{"image":""}]}`, "part 1: the name of its file is empty", ""},
 	} {
 		path := fileWith(t, c.name, c.content)
 		for _, call1 := range [][]string{{"ask", "--page", path}, {"inspect", "--page", path}} {
@@ -50,6 +51,7 @@ func TestShotsOfNothing(t *testing.T) {
 	for shots, want := range map[string]string{
 		"--shots=" + fileWith(t, "shots.jsonl", "\n \n"):                                           "it has none",
 		"--shots=" + fileWith(t, "shots.jsonl", `{"image":["a"],"text":"b"}`):                      "line 1: image: a list stands where a text belongs",
+		"--shots=" + fileWith(t, "shots.jsonl", `{"images":[""],"text":"b"}`):                      "line 1: the name of its file is empty",
 		"--shot=http://127.0.0.1:1/a.png=b":                                                        "--allow-net",
 		"--shots=" + fileWith(t, "shots.jsonl", `{"image":"http://127.0.0.1:1/a.png","text":"b"}`): "--allow-net",
 	} {

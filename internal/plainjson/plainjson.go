@@ -2,6 +2,7 @@
 package plainjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,9 @@ import (
 // ErrMore is wrapped where more stands behind a value: several, say, a line each.
 var ErrMore = errors.New("more stands behind it")
 
-// Unmarshal is json.Unmarshal.
+// Unmarshal is json.Unmarshal, which a byte order mark may stand before.
 func Unmarshal(data []byte, to any) error {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	err := json.Unmarshal(data, to)
 	var wrong *json.UnmarshalTypeError
 	var syntax *json.SyntaxError

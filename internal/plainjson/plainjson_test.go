@@ -31,6 +31,7 @@ func TestUnmarshal(t *testing.T) {
 		"{\"parts\":[]}\n{\"parts\":[]}\n":     "line 2: more stands behind it",
 		"{\"parts\":[]}\n<p>":                  "line 2: more stands behind it",
 		`{"parts":[{"image":"a","fps":2.5}]}`:  "",
+		"\ufeff{\"parts\":[]}":                 "",
 		`{"parts":null,"other":[{"a":["b"]}]}`: "",
 	} {
 		var to struct {
