@@ -30,6 +30,9 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 	_ = cmd.RegisterFlagCompletionFunc("shape", cobra.FixedCompletions(bench.Shapes(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("part", cobra.FixedCompletions(bench.Names(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
+		if err := unused(cmd, "is about a model that is used, and bench measures one", "memory", "check"); err != nil {
+			return err
+		}
 		known := map[string]bool{"peak": true}
 		for _, n := range bench.Names() {
 			known[n] = true

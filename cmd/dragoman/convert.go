@@ -33,7 +33,10 @@ Of IDEFICS and OpenFlamingo: everything, with matrices as stored, f16 or bf16, i
 	c.modelFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "the file (*.gguf) or the folder to write")
 	cmd.Flags().StringArrayVar(&except, "except", nil, "GLOB=DTYPE: another type for the bridge's matrices of such names; may be given again")
-	cmd.RunE = work(func(*cobra.Command, []string) error {
+	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
+		if err := opensNone(cmd); err != nil {
+			return err
+		}
 		if out == "" {
 			return usagef("convert needs --out FILE.gguf or --out DIR")
 		}

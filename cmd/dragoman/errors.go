@@ -58,6 +58,11 @@ func unused(cmd *cobra.Command, why string, names ...string) error {
 	return nil
 }
 
+// opensNone refuses the options of how a model is opened to compute with, where a command opens none so.
+func opensNone(cmd *cobra.Command) error {
+	return unused(cmd, "is about a model's weights, and "+cmd.Name()+" computes with none", "memory", "check")
+}
+
 // errReported says that something failed and that every failure has been shown already.
 var errReported = errors.New("some items failed")
 

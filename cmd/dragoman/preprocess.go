@@ -27,6 +27,9 @@ that fails is left out, and the call then ends with status 1.`,
 	images := c.imageFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "the file to write")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		if err := opensNone(cmd); err != nil {
+			return err
+		}
 		o, err := images.options()
 		if err != nil {
 			return err

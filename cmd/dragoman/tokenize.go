@@ -24,6 +24,9 @@ tokenizer's files.`,
 	c.modelFlags(cmd)
 	cmd.Flags().BoolVar(&special, "special", false, "add what the tokenizer adds around a text")
 	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
+		if err := opensNone(cmd); err != nil {
+			return err
+		}
 		tok, err := dragoman.OpenTokenizer(c.model)
 		if err != nil {
 			return err

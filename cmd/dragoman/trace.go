@@ -57,6 +57,8 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			return usagef("trace needs --inputs FILE.safetensors, or --image and --prompt")
 		case inputs != "" && (len(images) > 0 || prompt != ""):
 			return usagef("--inputs and --image, --prompt exclude each other")
+		case q.Head != "" && q.Loss != "":
+			return usagef("--head and --loss exclude each other")
 		}
 		if err := checkSize(size); err != nil {
 			return err

@@ -22,7 +22,8 @@ func TestUnusedFlags(t *testing.T) {
 		"eval --forgetting --beams 3 text.txt", "eval --forgetting --where a=b text.txt", "eval --forgetting --said x text.txt",
 		"eval --forgetting --shots-n 0 text.txt", "eval --forgetting --choices a,b text.txt", "eval --window 32 pairs.jsonl", "eval --image a.png pairs.jsonl",
 		"eval --no-captions --said x pairs.jsonl", "eval --no-captions --max-tokens 3 pairs.jsonl",
-		"trace --list --out x.safetensors", "trace --list --head itm",
+		"trace --list --out x.safetensors", "trace --list --head itm", "trace --prompt a --out x --head itm --loss stage1",
+		"tokenize --check", "preprocess --memory 1k a.png --out x", "convert --check --out x.gguf", "bench --memory 1k",
 		"embed --text --size 32 a", "embed --text --allow-net a",
 	} {
 		fields := strings.Fields(args)
