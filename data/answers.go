@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"dragoman/internal/plainjson"
 )
 
 // The names of a question's fields. A row with a question has answers for its texts: a text, a list of texts (ten people's, as VQAv2
@@ -108,7 +110,7 @@ func answerFrom(v any) (answer string, weight *float64, err error) {
 		}
 		return answer, nil, nil
 	}
-	return "", nil, fmt.Errorf("is %T, not an answer", v)
+	return "", nil, fmt.Errorf("is %s, not an answer", plainjson.Of(v))
 }
 
 func weightsFrom(v any) (weights []float64, err error) {
@@ -142,7 +144,7 @@ func number(v any) (float64, error) {
 		}
 		return 0, fmt.Errorf("a weight is %.20q, not a number", v)
 	}
-	return 0, fmt.Errorf("a weight is %T, not a number", v)
+	return 0, fmt.Errorf("a weight is %s, not a number", plainjson.Of(v))
 }
 
 // kept trims answers and leaves out empty ones, with their weights; weights that say nothing are nil.

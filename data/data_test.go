@@ -142,7 +142,7 @@ func TestJSONL(t *testing.T) {
 	}
 	for i, want := range []string{
 		"pairs.jsonl:6: image: ", "pairs.jsonl:7: no text: ", "pairs.jsonl:8: no picture: ", "pairs.jsonl:9: text: the text is empty",
-		"pairs.jsonl:10: text: is int64, not a text", "pairs.jsonl:11: not a JSON object: ", "pairs.jsonl:12: not a JSON object: ",
+		"pairs.jsonl:10: text: is a number, not a text", "pairs.jsonl:11: not a JSON object: ", "pairs.jsonl:12: not a JSON object: ",
 		"pairs.jsonl:13: not a JSON object: the object does not end", "pairs.jsonl:14: image: addresses on the network", "pairs.jsonl:15: image: ",
 	} {
 		if got := examples(d, dir)[i]; !strings.Contains(got, want) {

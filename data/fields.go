@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"dragoman/internal/plainjson"
 	"dragoman/internal/readfile"
 	"dragoman/picture"
 )
@@ -115,12 +116,12 @@ func stringsFrom(v any) ([]string, error) {
 				s, ok = string(b), true
 			}
 			if !ok {
-				return nil, fmt.Errorf("a list of texts has %T in it", e)
+				return nil, fmt.Errorf("a list of texts has %s in it", plainjson.Of(e))
 			}
 			out = append(out, s)
 		}
 	default:
-		return nil, fmt.Errorf("is %T, not a text", v)
+		return nil, fmt.Errorf("is %s, not a text", plainjson.Of(v))
 	}
 	kept := out[:0:0]
 	for _, s := range out {
@@ -166,11 +167,11 @@ func imageFrom(v any, dir string, in *record) (image, error) {
 			}
 			return img, nil
 		}
-		return nil, fmt.Errorf("bytes is %T, not base64", v["bytes"])
+		return nil, fmt.Errorf("bytes is %s, not base64", plainjson.Of(v["bytes"]))
 	case nil:
 		return nil, errors.New("has neither bytes nor path")
 	}
-	return nil, fmt.Errorf("is %T, not a path", v)
+	return nil, fmt.Errorf("is %s, not a path", plainjson.Of(v))
 }
 
 func inlineURL(s string, in *record) (image, error) {

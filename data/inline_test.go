@@ -245,7 +245,7 @@ func TestNames(t *testing.T) {
 	if d.Len() != 1 || len(e) != 3 {
 		t.Fatal(d.Report())
 	}
-	for i, want := range []string{"addresses on the network are not read: \"HTTPS://x/r.png\"", "neither bytes nor path", "bytes is int64, not base64"} {
+	for i, want := range []string{"addresses on the network are not read: \"HTTPS://x/r.png\"", "neither bytes nor path", "bytes is a number, not base64"} {
 		if !strings.Contains(e[i], want) {
 			t.Error(e[i])
 		}

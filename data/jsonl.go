@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"dragoman/internal/plainjson"
 )
 
 // openJSONL reads an object a line; empty lines are no rows.
@@ -50,7 +52,7 @@ func parseObject(record []byte) (map[string]any, error) {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errors.New("the object does not end")
 		}
-		return nil, fmt.Errorf("not a JSON object: %w", err)
+		return nil, fmt.Errorf("not a JSON object: %w", plainjson.Error(err))
 	}
 	if fields == nil {
 		return nil, errors.New("not a JSON object: null")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"dragoman/internal/plainjson"
 )
 
 // finder is where a document's pictures are.
@@ -233,7 +235,7 @@ func (p *maker) parts(fields map[string]any) error {
 	for i, v := range list {
 		part, ok := v.(map[string]any)
 		if !ok {
-			return fmt.Errorf("part %d is %T, not an object", i+1, v)
+			return fmt.Errorf("part %d is %s, not an object", i+1, plainjson.Of(v))
 		}
 		var kinds []string
 		for _, kind := range []string{"text", "image", "video"} {
@@ -250,7 +252,7 @@ func (p *maker) parts(fields map[string]any) error {
 		case "text":
 			s, ok := value.(string)
 			if !ok {
-				return fmt.Errorf("part %d: text: is %T, not a text", i+1, value)
+				return fmt.Errorf("part %d: text: is %s, not a text", i+1, plainjson.Of(value))
 			}
 			p.text(s, "")
 			continue
@@ -291,7 +293,7 @@ func (p *maker) obelics(fields map[string]any) error {
 		case string:
 			p.text(strings.TrimSpace(s), "\n\n")
 		default:
-			return fmt.Errorf("texts: number %d is %T, not a text", i+1, s)
+			return fmt.Errorf("texts: number %d is %s, not a text", i+1, plainjson.Of(s))
 		}
 	}
 	for _, key := range []string{"metadata", "general_metadata"} {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"dragoman/internal/plainjson"
 )
 
 // mmc4 reads MMC4's documents: sentences, and pictures that each belong to one of them. Pictures stand in the order of their
@@ -14,7 +16,7 @@ func (p *maker) mmc4(fields map[string]any) error {
 	for i, v := range fields["text_list"].([]any) {
 		s, ok := v.(string)
 		if !ok {
-			return fmt.Errorf("text_list: number %d is %T, not a text", i+1, v)
+			return fmt.Errorf("text_list: number %d is %s, not a text", i+1, plainjson.Of(v))
 		}
 		sentences = append(sentences, strings.TrimSpace(s))
 	}
@@ -67,7 +69,7 @@ func mmc4Pictures(fields map[string]any, sentences int) ([]mmc4Image, error) {
 	for i, v := range list {
 		info, ok := v.(map[string]any)
 		if !ok {
-			return nil, fmt.Errorf("image_info: number %d is %T, not an object", i+1, v)
+			return nil, fmt.Errorf("image_info: number %d is %s, not an object", i+1, plainjson.Of(v))
 		}
 		m := mmc4Image{info: info, number: i, sentence: -1}
 		if at, ok := info["matched_text_index"].(int64); ok {

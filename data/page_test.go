@@ -93,7 +93,7 @@ func TestPagesOfParts(t *testing.T) {
 	}
 	for i, want := range []string{
 		":4: part 1: image: ", ":5: part 1: image: addresses on the network", ":6: it has no pictures", ":7: it has no text", ":8: part 1 is neither",
-		":9: part 1 is neither", ":10: part 1 is int64", ":11: no page: ", ":12: part 2: text: is int64", ":13: no page",
+		":9: part 1 is neither", ":10: part 1 is a number", ":11: no page: ", ":12: part 2: text: is a number", ":13: no page",
 	} {
 		if got := r.Examples[i].Error(); !strings.Contains(got, want) {
 			t.Errorf("example %d is %q, want %q in it", i, got, want)

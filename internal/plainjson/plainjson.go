@@ -17,20 +17,8 @@ var ErrMore = errors.New("more stands behind it")
 func Unmarshal(data []byte, to any) error {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	err := json.Unmarshal(data, to)
-	var wrong *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &wrong):
-		where := ""
-		if wrong.Field != "" {
-			where = wrong.Field + ": "
-		}
-		found, _, _ := strings.Cut(wrong.Value, " ") // a number that is too large has its digits behind
-		if found == "number" && isNumber(wrong.Type) {
-			return fmt.Errorf("%s%s is no number that belongs there", where, strings.TrimPrefix(wrong.Value, "number "))
-		}
-		return fmt.Errorf("%s%s stands where %s belongs", where, named(found), kind(wrong.Type))
-	case errors.As(err, &syntax):
+	if errors.As(err, &syntax) {
 		before := data[:min(max(0, int(syntax.Offset)-1), len(data))]
 		line := 1 + strings.Count(string(before), "\n")
 		switch {
@@ -41,7 +29,37 @@ func Unmarshal(data []byte, to any) error {
 		}
 		return fmt.Errorf("not JSON: line %d: %v", line, syntax)
 	}
-	return err
+	return Error(err)
+}
+
+// Error says of a value that does not belong where it stands what it is, and what belongs there; any other error it returns as it is.
+func Error(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	where := ""
+	if wrong.Field != "" {
+		where = wrong.Field + ": "
+	}
+	found, _, _ := strings.Cut(wrong.Value, " ") // a number that is too large has its digits behind
+	if found == "number" && isNumber(wrong.Type) {
+		return fmt.Errorf("%s%s is no number that belongs there", where, strings.TrimPrefix(wrong.Value, "number "))
+	}
+	return fmt.Errorf("%s%s stands where %s belongs", where, named(found), kind(wrong.Type))
+}
+
+// Of is what a value is in JSON, with its article: "a text", "an object".
+func Of(value any) string {
+	switch value.(type) {
+	case nil:
+		return "null"
+	case []byte:
+		return "bytes"
+	case json.Number:
+		return "a number"
+	}
+	return kind(reflect.TypeOf(value))
 }
 
 // named is a kind of value as package json calls it, with its article.

@@ -1,10 +1,22 @@
 package plainjson
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 )
+
+// TestOf names values.
+func TestOf(t *testing.T) {
+	for want, value := range map[string]any{
+		"null": nil, "a number": json.Number("3"), "a text": "a", "a list": []any{1}, "an object": map[string]any{}, "true or false": true, "bytes": []byte("a"),
+	} {
+		if got := Of(value); got != want {
+			t.Errorf("%v is %q, want %q", value, got, want)
+		}
+	}
+}
 
 // TestUnmarshal: what is wrong is said without Go's names for it.
 func TestUnmarshal(t *testing.T) {
