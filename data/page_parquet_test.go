@@ -28,6 +28,9 @@ func TestPagesOfColumns(t *testing.T) {
 
 	d = mustOpenPages(t, filepath.Join(dir, "inside.parquet"), PageOptions{})
 	check(t, "pictures inside", allSaid(t, d), []string{"(green)|a|(red)", "(red)|b"})
+	if r := d.Report(); r.Skipped[NoPictures] != 2 {
+		t.Error(r)
+	}
 	first := must(d.Page(0))
 	if _, ok := first.Parts[0].Media.image.(inRow); !ok {
 		t.Error("a picture is held")

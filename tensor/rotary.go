@@ -102,7 +102,11 @@ func (o *rotaryOp) backward(r *Run, dy []float32) {
 var (
 	turnTables  sync.Map // turnKey → *atomic.Pointer[[]float32]
 	turnTableMu sync.Mutex
+	turnKeys    int // how many tables were begun
 )
+
+// maxTurnTables is how many are kept: whoever opens model after model meets more kinds of Rope than are in use.
+const maxTurnTables = 32
 
 // turnKey is what a table depends on: pairs turn alike wherever they stand.
 type turnKey struct {
@@ -122,16 +126,23 @@ func turnTable(key turnKey, last int) []float32 {
 	if key.rope.Stretch.Kind == StretchDynamic && key.length > 0 {
 		return newTurns(key, last+1) // every length has its own
 	}
-	p, ok := turnTables.Load(key)
-	if !ok {
-		p, _ = turnTables.LoadOrStore(key, new(atomic.Pointer[[]float32]))
-	}
-	table := p.(*atomic.Pointer[[]float32])
-	if t := table.Load(); t != nil && len(*t) >= (last+1)*key.rope.Dim {
-		return *t
+	if p, ok := turnTables.Load(key); ok {
+		if t := p.(*atomic.Pointer[[]float32]).Load(); t != nil && len(*t) >= (last+1)*key.rope.Dim {
+			return *t
+		}
 	}
 	turnTableMu.Lock()
 	defer turnTableMu.Unlock()
+	p, ok := turnTables.Load(key)
+	if !ok {
+		if turnKeys++; turnKeys > maxTurnTables {
+			turnTables.Clear()
+			turnKeys = 1
+		}
+		p = new(atomic.Pointer[[]float32])
+		turnTables.Store(key, p)
+	}
+	table := p.(*atomic.Pointer[[]float32])
 	count := 256
 	for count <= last {
 		count *= 2

@@ -38,7 +38,7 @@ pq.write_table(
               "texts": pa.array(texts, strings)}),
     out / "obelics.parquet", row_group_size=2, compression="zstd",
 )
-inside = [[{"bytes": png((0, 255, 0)), "path": None}, None, {"bytes": png((255, 0, 0)), "path": "x.png"}], [{"bytes": None, "path": "r.png"}, None]]
+inside = [[{"bytes": png((0, 255, 0)), "path": None}, None, {"bytes": png((255, 0, 0)), "path": "x.png"}], [{"bytes": None, "path": "r.png"}, None], [], None]
 pq.write_table(
-    pa.table({"images": pa.array(inside, pa.list_(image)), "texts": pa.array([[None, "a", None], [None, "b"]], strings)}), out / "inside.parquet",
+    pa.table({"images": pa.array(inside, pa.list_(image)), "texts": pa.array([[None, "a", None], [None, "b"], [], []], strings)}), out / "inside.parquet",
 )
