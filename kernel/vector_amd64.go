@@ -97,7 +97,7 @@ func vectorLoops() [AMX + 1]*loops {
 			SiLU:      func(dst, x []float32) { gatedAVX2(dst, x, 1, 0) },
 		},
 		slope: [numActs]func(dx, dy, x []float32){
-			NoAct: func(dx, dy, _ []float32) { addAVX2(dx, dx, dy) }, ReLU: genericLoops.slope[ReLU], ReLU6: genericLoops.slope[ReLU6],
+			NoAct: func(dx, dy, _ []float32) { addAVX2(dx, dx, dy) }, ReLU: reluSlopeAVX2, ReLU6: genericLoops.slope[ReLU6],
 			GELU: geluSlopeAVX2, Tanh: tanhSlopeAVX2, Sigmoid: sigmoidSlopeAVX2,
 			GELUTanh:  func(dx, dy, x []float32) { gatedSlopeAVX2(dx, dy, x, 2*sqrt2OverPi, 2*sqrt2OverPi*geluCubic) },
 			GELUQuick: func(dx, dy, x []float32) { gatedSlopeAVX2(dx, dy, x, quickSlope, 0) },

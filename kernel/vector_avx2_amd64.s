@@ -136,6 +136,18 @@ TEXT ·gatedSlopeAVX2(SB), NOSPLIT, $0-80
 	GATEDLIMITS
 	SLOPE(GATED_SLOPE)
 
+// RELU_SLOPE is V0 = 1 where V0 is not ≤ 0, else 0.
+#define RELU_SLOPE \
+	VCMPPS $6, V3, V0, V0; \
+	VANDPS V4, V0, V0
+
+// func reluSlopeAVX2(dx, dy, x []float32)
+TEXT ·reluSlopeAVX2(SB), NOSPLIT, $0-72
+	CONSTANTS
+	VXORPS  V3, V3, V3
+	VMOVUPS const_cOne(R8), V4
+	SLOPE(RELU_SLOPE)
+
 // func tanhSlopeAVX2(dx, dy, x []float32)
 TEXT ·tanhSlopeAVX2(SB), NOSPLIT, $0-72
 	CONSTANTS

@@ -141,6 +141,9 @@ func tanhAVX2(dst, x []float32)
 func sigmoidAVX2(dst, x []float32)
 
 //go:noescape
+func reluSlopeAVX2(dx, dy, x []float32)
+
+//go:noescape
 func geluSlopeAVX2(dx, dy, x []float32)
 
 //go:noescape
