@@ -133,8 +133,11 @@ func (e *Examples) forget(asked []seenShot) {
 	}
 }
 
-// imageOfItem is an item's picture, decoded as any other.
+// imageOfItem is an item's picture, decoded as any other, and looked at as a video where it moves.
 func imageOfItem(it eval.Item) Image {
+	if it.Bytes != nil {
+		return ImageFunc(it.Name, it.Bytes).Moving()
+	}
 	return Image{name: it.Name, load: func(o picture.Options) (*picture.Image, error) {
 		img, err := it.Decode()
 		if err != nil {

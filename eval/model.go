@@ -20,10 +20,11 @@ type Item struct {
 	Name       string
 	Picture    string // tells pictures apart; "": unknown
 	Decode     func() (*picture.RGBA, error)
-	Question   string    // "": the picture is to be captioned
-	References []string  // captions; a caption that equals one of them is right, in retrieval too. Or answers
-	Weights    []float64 // of the answers; nil: each counts once
-	Keywords   []string  // words that belong to the picture, which count for a shared content word
+	Bytes      func() ([]byte, error) // of the picture's file, for who looks at what moves; nil: it does not
+	Question   string                 // "": the picture is to be captioned
+	References []string               // captions; a caption that equals one of them is right, in retrieval too. Or answers
+	Weights    []float64              // of the answers; nil: each counts once
+	Keywords   []string               // words that belong to the picture, which count for a shared content word
 }
 
 // Options say how a model is measured. The zero value measures everything there is but the matching head.

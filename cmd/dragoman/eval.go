@@ -17,7 +17,7 @@ import (
 )
 
 // pairFlagNames are the options that are about pairs, whatever the model.
-var pairFlagNames = []string{"where", "labels", "rerank", "max-tokens", "min-tokens", "beams", "length-penalty", "no-captions", "name", "said"}
+var pairFlagNames = []string{"where", "labels", "rerank", "max-tokens", "min-tokens", "beams", "length-penalty", "no-captions", "name", "said", "fps", "frames"}
 
 func (c *cli) evalCommand() *cobra.Command {
 	var where, labels []string
@@ -60,6 +60,8 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 	f.IntVar(&windows.Size, "window", 0, "with --forgetting: tokens that are read at a time (0: 512, or what the model reads)")
 	f.IntVar(&windows.Stride, "stride", 0, "with --forgetting: a window begins so many tokens after the one before it (0: half a window)")
 	shots := shotFlagsOf(cmd)
+	videos := plainImages()
+	videos.frameFlags(cmd)
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		if forgetting {
 			if err := unused(cmd, "is about pairs, and --forgetting reads texts", append(pairFlagNames, shotFlagNames...)...); err != nil {
@@ -101,11 +103,16 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			}
 			closer.Close()
 		}
-		m, err := c.open(nil)
+		m, err := c.open(videos)
 		if err != nil {
 			return err
 		}
 		defer m.Close()
+		if !m.ReadsPages() {
+			if err := unused(cmd, "is about videos, which this model does not look at", "fps", "frames"); err != nil {
+				return err
+			}
+		}
 		if m.ReadsPages() || shots.asked(cmd) {
 			if o.Rerank > 0 || o.NoCaptions || len(labels) > 0 {
 				return usagef("--rerank, --labels and --no-captions are about retrieval, which a model that reads pages has none of")
@@ -214,6 +221,13 @@ func openItems(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
 			References: row.Texts,
 			Weights:    row.Weights,
 			Keywords:   row.Tags,
+			Bytes: func() ([]byte, error) {
+				row, err := set.Row(i)
+				if err != nil {
+					return nil, err
+				}
+				return row.Bytes()
+			},
 			Decode: func() (*picture.RGBA, error) {
 				row, err := set.Row(i)
 				if err != nil {

@@ -29,6 +29,11 @@ func (c *cli) imageFlags(cmd *cobra.Command) *imageFlags {
 	return f
 }
 
+// plainImages are the options of commands whose pictures are read as they are.
+func plainImages() *imageFlags {
+	return &imageFlags{maxPixels: picture.DefaultMaxPixels, alpha: "white"}
+}
+
 // frameFlags adds the options of commands that look at videos.
 func (f *imageFlags) frameFlags(cmd *cobra.Command) {
 	f.moving = true

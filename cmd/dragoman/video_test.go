@@ -73,6 +73,25 @@ func TestVideos(t *testing.T) {
 	if said(append(support, rows(whole))...) == said(append(support, rows(first))...) {
 		t.Error("--support: a GIF's later frames do not count")
 	}
+	evaluated := func(name string) string {
+		t.Helper()
+		path := filepath.Join(dir, "said.jsonl")
+		if status, _, errs := call(t, "eval", "-q", "--model", model, "--fps", "0", "--max-tokens", "9", "--said", path, rows(name)); status != exitDone {
+			t.Fatal(errs)
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var line saidLine
+		if err := json.Unmarshal(raw, &line); err != nil || line.Text == "" {
+			t.Fatalf("%s: %v", raw, err)
+		}
+		return line.Text
+	}
+	if evaluated(whole) == evaluated(first) {
+		t.Error("eval: a GIF's later frames do not count")
+	}
 	page := filepath.Join(dir, "page.json")
 	if err := os.WriteFile(page, []byte(`{"parts":[{"video":"video","fps":100},{"text":"a"}]}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -85,6 +104,9 @@ func TestVideos(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &in); err != nil || status != exitDone || len(in.Pictures) != 1 || len(in.Pictures[0].Frames) != want {
 			t.Errorf("%q: %d: %d frames, want %d: %.200s%s", flags, status, len(in.Pictures[0].Frames), want, out, errs)
 		}
+	}
+	if status, _, errs := call(t, "eval", "--model", "../../testdata/blip2-opt", "--fps", "3", rows(first)); status != exitUsage || !strings.HasPrefix(errs, "dragoman: --fps ") {
+		t.Errorf("%d: %s", status, errs)
 	}
 	if status, _, errs := call(t, "inspect", "--fps", "3", photo); status != exitUsage || !strings.HasPrefix(errs, "dragoman: --fps ") {
 		t.Errorf("%d: %s", status, errs)
