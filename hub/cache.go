@@ -13,6 +13,7 @@ import (
 
 	"dragoman/internal/atomicfile"
 	"dragoman/internal/hint"
+	"dragoman/internal/readfile"
 )
 
 // repo is a model's folder in the cache.
@@ -28,13 +29,16 @@ func (r repo) ref(revision string) string {
 	return filepath.Join(r.dir, "refs", filepath.FromSlash(revision))
 }
 
+// maxNote is the largest file that the cache keeps about others, but for listings.
+const maxNote = 1 << 12
+
 // commit is what a revision stood for when it was last fetched; "" where that is
 // not known.
 func (r repo) commit(revision string) string {
 	if commitName.MatchString(revision) {
 		return revision
 	}
-	raw, err := os.ReadFile(r.ref(revision))
+	raw, err := readfile.Regular(r.ref(revision), maxNote)
 	if err != nil {
 		return ""
 	}

@@ -2,7 +2,9 @@ package hub
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -10,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"dragoman/internal/readfile"
 )
 
 // publicEndpoint is the hub that is asked where HF_ENDPOINT names no other.
@@ -112,12 +116,14 @@ func tokenFromEnvironment(home string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	raw, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
+	raw, err := readfile.Any(path, maxNote)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
-	}
-	if err != nil {
+	case errors.As(err, new(*fs.PathError)): // which names it
 		return "", fmt.Errorf("reading the hub's token: %w", err)
+	case err != nil:
+		return "", fmt.Errorf("reading the hub's token: %s: %w", path, err)
 	}
 	return cleanToken(string(raw)), nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"dragoman/internal/atomicfile"
+	"dragoman/internal/readfile"
 )
 
 // maxFiles bounds what a listing may hold.
@@ -174,7 +175,7 @@ func treePath(dir, commit string) string { return filepath.Join(dir, "trees", co
 
 // readTree is the names of a commit's files, where a listing of it was kept.
 func readTree(dir, commit string) ([]string, bool) {
-	raw, err := os.ReadFile(treePath(dir, commit))
+	raw, err := readfile.Regular(treePath(dir, commit), maxJSON)
 	if err != nil {
 		return nil, false
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dragoman/internal/atomicfile"
+	"dragoman/internal/readfile"
 )
 
 // dirTarget puts files into a folder of the user's, under their own names. What
@@ -52,7 +53,7 @@ func (t *dirTarget) partial(e entry) int64 {
 
 // noted is what the notes say of a file that has not changed since.
 func (t *dirTarget) noted(e entry) (commit, etag string) {
-	raw, err := os.ReadFile(t.metadata(e))
+	raw, err := readfile.Regular(t.metadata(e), maxNote)
 	if err != nil {
 		return "", ""
 	}
