@@ -37,6 +37,13 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestNull reads nothing.
+func TestNull(t *testing.T) {
+	if b, err := Any(os.DevNull, 9); err != nil || len(b) != 0 {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
 // TestPipe reads what somebody writes, and does not wait for ever for somebody who does not.
 func TestPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p")
