@@ -62,19 +62,22 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 		return scores, nil
 	}
 	t := m.system.Texts(texts, maxTextTokens)
+	var images, vectors *tensor.Tensor
 	if m.Embeds() {
-		images := b.EmbedImages(run, seen.Answer, seen.Picture)
-		cosines := blip2.Cosines(run, images, b.EmbedTexts(run, t)).Data()
-		for i := range scores {
-			scores[i].ITC = float64(cosines[i])
+		images, vectors = b.EmbedImages(run, seen.Answer, seen.Picture), b.EmbedTexts(run, t)
+		for i, cosine := range blip2.Cosines(run, images, vectors).Data() {
+			scores[i].ITC = float64(cosine)
 		}
 	}
-	if m.HasMatchingHead() {
+	switch {
+	case m.system.Weighs():
+		for i, odds := range m.system.Odds(run, seen.Summary, images, m.system.Compare(run, texts, vectors)) {
+			scores[i].ITM = sigmoid(odds)
+		}
+	case m.HasMatchingHead():
 		logits := b.MatchLogits(run, seen.Pictures, make([]int32, len(texts)), t).Data()
-		recall := m.system.Recall(run, seen.View)
-		for i, text := range texts {
-			odds := b.MatchOdds(logits[2*i], logits[2*i+1], float32(scores[i].ITC)) + recall.Odds(0, text)
-			scores[i].ITM = 1 / (1 + math.Exp(-odds))
+		for i := range texts {
+			scores[i].ITM = sigmoid(float64(logits[2*i+1] - logits[2*i]))
 		}
 	}
 	for _, s := range scores {
@@ -87,6 +90,8 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 	}
 	return scores, nil
 }
+
+func sigmoid(odds float64) float64 { return 1 / (1 + math.Exp(-odds)) }
 
 // EmbedImage is a picture as vectors that can be compared with those of texts: one a query (of a CLIP, one), each of length 1.
 func (m *Model) EmbedImage(ctx context.Context, img Image) ([][]float32, error) {

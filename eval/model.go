@@ -233,7 +233,7 @@ func (e *evaluation) retrieve(ctx context.Context, r *Report) error {
 	if e.o.Rerank == 0 || !e.m.Matches() {
 		return nil
 	}
-	byImage, byText, err := e.rerank(ctx, labels, scores, right)
+	byImage, byText, err := e.rerank(ctx, labels, texts, scores, right)
 	if err != nil {
 		return err
 	}
@@ -260,97 +260,4 @@ func (e *evaluation) labels() (texts []string, number map[string]int) {
 		add(l)
 	}
 	return texts, number
-}
-
-// unseen is the score of a pair that the matching head was not shown.
-const unseen = -1000
-
-// logMatch is the logarithm of a probability, by the logarithm of its odds.
-func logMatch(odds float64) float32 { return -float32(math.Log1p(math.Exp(-odds))) }
-
-// rerank shows the matching head the best candidates by cosine, of each picture and of each text that is right for one. The score is
-// HeadWeight·log p(match) + cosine/temperature: what the two heads, each trained as a classifier, say together. (The original evaluation adds
-// the bare cosine to the matching logit, with which the cosine hardly counts.) Odds that count the cosine already are the score by themselves. Both results are [rows, columns] of their direction.
-func (e *evaluation) rerank(ctx context.Context, labels []string, scores []float32, right []map[int]bool) (byImage, byText []float32, err error) {
-	n, count := len(e.items), len(labels)
-	type pair struct{ image, label int32 }
-	var pairs []pair
-	known := map[pair]float32{}
-	ask := func(p pair) {
-		if _, ok := known[p]; !ok {
-			known[p] = 0
-			pairs = append(pairs, p)
-		}
-	}
-	wanted := make([]bool, count)
-	for i := range n {
-		for _, j := range TopK(scores[i*count:(i+1)*count], e.o.Rerank) {
-			ask(pair{int32(i), j})
-		}
-		for j := range right[i] {
-			wanted[j] = true
-		}
-	}
-	back := Transposed(scores, count)
-	for j := range count {
-		if wanted[j] {
-			for _, i := range TopK(back[j*n:(j+1)*n], e.o.Rerank) {
-				ask(pair{i, int32(j)})
-			}
-		}
-	}
-	ids := make([][]int32, count)
-	for j, l := range labels {
-		ids[j] = e.m.TextIDs(l, 64)
-	}
-	width, temperature := e.m.FeatureLen(), e.m.Bridge.Temperature()
-	weight := float32(cmp.Or(e.o.HeadWeight, e.m.Config.Extras.MatchWeight, 1))
-	const batch = 64
-	for from := 0; from < len(pairs); from += batch {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
-		}
-		part := pairs[from:min(from+batch, len(pairs))]
-		slot := map[int32]int32{}
-		var raw []float32
-		var rows []int32
-		var texts [][]int32
-		for _, p := range part {
-			at, ok := slot[p.image]
-			if !ok {
-				at = int32(len(slot))
-				slot[p.image] = at
-				raw = append(raw, e.raw[int(p.image)*width:(int(p.image)+1)*width]...)
-			}
-			rows = append(rows, at)
-			texts = append(texts, ids[p.label])
-		}
-		e.run.Reset()
-		view := e.m.Features(e.run, raw)
-		recall := e.m.Recall(e.run, view)
-		look := e.m.Bridge.QFormer.Look(e.run, view.Tokens)
-		t := blip2.PadTexts(texts, max(0, e.m.Words.Special().Pad))
-		logits := e.m.Bridge.MatchLogits(e.run, look, rows, t).Data()
-		for i, p := range part {
-			cosine := scores[int(p.image)*count+int(p.label)]
-			queries, memory := logits[2*i+1]-logits[2*i], recall.Odds(int(rows[i]), labels[p.label])
-			if e.m.Config.Extras.MatchFrom != 0 {
-				// Where the cosine is in the odds of a match, what the queries say of a pair is half of what stands beside it; what is
-				// remembered was weighed against one cosine.
-				known[p] = weight*(queries/2+float32(memory)) + cosine/temperature
-			} else {
-				known[p] = weight*logMatch(float64(queries)+memory) + cosine/temperature
-			}
-		}
-		e.o.Progress(min(from+batch, len(pairs)), len(pairs))
-	}
-	byImage, byText = make([]float32, n*count), make([]float32, n*count)
-	for i := range byImage {
-		byImage[i], byText[i] = unseen+scores[i], unseen+back[i]
-	}
-	for p, v := range known {
-		byImage[int(p.image)*count+int(p.label)] = v
-		byText[int(p.label)*n+int(p.image)] = v
-	}
-	return byImage, byText, nil
 }

@@ -52,8 +52,8 @@ func (t *bridging) ownMatching() {
 }
 
 func (t *bridging) restored(s state) {
-	if s.Recall != nil {
-		t.model.Config.Extras.MatchMemory = s.Recall
+	if s.Matching != nil {
+		t.model.Config.Extras.Matching = s.Matching
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"dragoman/internal/atomicfile"
+	"dragoman/model/blip2"
 	"dragoman/weights"
 )
 
@@ -27,7 +28,7 @@ type state struct {
 	Best     float64 `json:"best_validation"`
 	BestStep int     `json:"best_step"` // of the stage; 0: none yet
 
-	Recall []float64 `json:"match_memory,omitempty"` // of the model's configuration, once it is learnt
+	Matching *blip2.Matching `json:"matching,omitempty"` // of the model's configuration, once it is learnt
 }
 
 const stateVersion = 1

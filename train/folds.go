@@ -1,240 +1,203 @@
 package train
 
 import (
-	"cmp"
 	"fmt"
-	"math"
+	"hash/fnv"
 	"slices"
 
 	"dragoman/bridge/linear"
+	"dragoman/eval"
 	"dragoman/model/blip2"
 	"dragoman/nn"
 	"dragoman/tensor"
-
-	"gonum.org/v1/gonum/mat"
 )
 
 // A head in closed form knows the pictures that it was fitted to by heart: it makes no mistake on them that matching could learn to
-// mend. So the pictures are parted into folds by what a field of their rows says, their style, and each is ranked among all captions by
-// a head that was fitted without its fold, and compared with the landmarks of the other folds alone. What the remembered pictures add
-// to the cosine is then a conditional logit: of the captions that come first by cosine, which is the picture's own?
+// mend. So the pictures are parted into folds, each is compared with captions by a head that was fitted without its fold, and with the
+// landmarks of the other folds alone, and matching learns from the lists that come of it. What a field of the rows says, their style,
+// makes one set of folds: of captions that were met, on other pictures. The captions themselves make another: of captions never met,
+// among themselves.
 
-// nearestTexts is how many captions matching sorts: as many as a search ranks again by default in the recipes.
-const nearestTexts = 16
+const (
+	nearestTexts = 16 // captions, or pictures, that matching sorts: as many as a search ranks again by default in the recipes
+	captionFolds = 10 // parts of the captions
+)
 
-// choice is a list that matching sorts: of each caption the odds by cosine, and the terms of what the remembered pictures add.
-type choice struct {
-	cosines []float64
-	terms   [][]float64
-	own     int // index of the picture's own caption
+// fold are pictures that a head is fitted without.
+type fold struct {
+	pictures []int // in order
+	gallery  []int32
+	unmet    bool // their captions were not met either
 }
 
-// learnRecall fits the weights of blip2.Recall; x are the summaries of the pictures trained on, as they are.
-func (w *warmer) learnRecall(x []float32, captions []int32) error {
+// learnMatching fits blip2.Matching; x are the summaries of the pictures trained on, as they are.
+func (w *warmer) learnMatching(x []float32, captions []int32) error {
 	t, st := w.t, w.stage
-	h := t.model.Bridge.Head
-	if h.Landmarks == nil {
+	if t.model.Bridge.Head.Landmarks == nil {
 		return fmt.Errorf("folds: the picture's head has no landmarks")
 	}
-	folds, err := t.folds(st.Folds)
+	folds, err := w.folds(captions)
 	if err != nil {
 		return err
 	}
-	var choices []choice
-	for k, fold := range folds {
+	var sets []choices
+	for k, f := range folds {
 		t.opt.Progress(Progress{Doing: "fitting heads without a fold", Done: k, All: len(folds)})
-		some, err := w.withoutFold(x, captions, fold)
+		c, err := w.withoutFold(x, captions, f)
 		if err != nil {
 			return err
 		}
-		choices = append(choices, some...)
+		sets = append(sets, c)
 	}
-	weights, err := fitChoices(choices)
+	matching, figures, err := fitMatching(sets)
 	if err != nil {
 		return fmt.Errorf("folds: %s: %w", st.Folds, err)
 	}
-	t.model.Config.Extras.MatchMemory, t.state.Recall = weights, weights
-	before, after := shareRight(choices, make([]float64, len(weights))), shareRight(choices, weights)
-	return t.metrics.add(Record{Stage: st.Name, Losses: map[string]float64{"cosine_first": before, "matched_first": after}})
+	t.model.Config.Extras.Matching, t.state.Matching = matching, matching
+	return t.metrics.add(Record{Stage: st.Name, Losses: figures})
 }
 
-// withoutFold fits a head to all pictures but a fold's, and has it rank the captions of these.
-func (w *warmer) withoutFold(x []float32, captions []int32, fold []int) ([]choice, error) {
-	h, in := w.t.model.Bridge.Head, w.t.model.Bridge.Head.In()
-	r := regression{texts: w.texts, axes: h.Landmarks.Axes}
-	for i, c := range captions {
-		if _, own := slices.BinarySearch(fold, i); !own {
-			r.x = append(r.x, x[i*in:(i+1)*in]...)
-			r.captions = append(r.captions, c)
-		}
+// folds are those by the stage's field, then those by caption.
+func (w *warmer) folds(captions []int32) ([]fold, error) {
+	field, number := w.stage.Folds, map[string]int{}
+	all := make([]int32, w.texts.Dim(0))
+	for c := range all {
+		all[c] = int32(c)
 	}
-	marks := h.Landmarks.Points.Dim(0)
-	b := nn.NewBuilder(nil, nn.BuilderOptions{})
-	r.head = linear.New(b, linear.Size{In: in, Out: h.Out(), Landmarks: min(marks, len(r.captions)), Axes: h.Landmarks.Axes.Dim(0)})
-	if err := b.Err(); err != nil {
-		return nil, err
-	}
-	if err := r.solve(w.stage.Ridge, w.stage.NearRidge); err != nil {
-		return nil, fmt.Errorf("folds: %w", err)
-	}
-	counts := make([]int, w.texts.Dim(0)) // of the landmarks of other folds
-	outside := make([]bool, marks)
-	for j := range outside {
-		if _, own := slices.BinarySearch(fold, j); !own {
-			outside[j] = true
-			counts[captions[j]]++
-		}
-	}
-	run := tensor.NewRun(tensor.Options{})
-	var choices []choice
-	const batch = 64
-	for from := 0; from < len(fold); from += batch {
-		part := fold[from:min(from+batch, len(fold))]
-		run.Reset()
-		seen := run.New(len(part), in)
-		for b, i := range part {
-			copy(seen.Data()[b*in:(b+1)*in], x[i*in:])
-		}
-		u := run.Normalize(r.head.Forward(run, r.head.Centre(run, seen)))
-		cosines := run.MatMul(u, w.texts, true).Data()
-		far := h.Landmarks.Far(run, h.Centre(run, seen)).Data()
-		for b, i := range part {
-			if c, ok := w.choice(cosines[b*len(counts):(b+1)*len(counts)], far[b*marks:(b+1)*marks], outside, counts, captions, captions[i]); ok {
-				choices = append(choices, c)
-			}
-		}
-	}
-	return choices, nil
-}
-
-// choice is one picture's list, if its own caption is on it.
-func (w *warmer) choice(cosines, far []float32, outside []bool, counts []int, captions []int32, own int32) (choice, bool) {
-	order := make([]int32, len(cosines))
-	for c := range order {
-		order[c] = int32(c)
-	}
-	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(cosines[b], cosines[a]), cmp.Compare(a, b)) })
-	order = order[:min(nearestTexts, len(order))]
-	at := slices.Index(order, own)
-	if at < 0 {
-		return choice{}, false
-	}
-	nearest := make([]float32, len(order))
-	for k := range nearest {
-		nearest[k] = float32(math.Inf(1))
-	}
-	for j, d := range far {
-		if k := slices.Index(order, captions[j]); k >= 0 && outside[j] {
-			nearest[k] = min(nearest[k], d)
-		}
-	}
-	out, temperature := choice{own: at}, float64(w.t.model.Bridge.Temperature())
-	for k, c := range order {
-		terms := blip2.RecallTerms(nearest[k], counts[c])
-		out.cosines = append(out.cosines, float64(cosines[c])/temperature)
-		out.terms = append(out.terms, terms[:])
-	}
-	return out, true
-}
-
-// folds are the numbers of the pairs, in order, by what a field of their rows says.
-func (t *trainer) folds(field string) ([][]int, error) {
-	number := map[string]int{}
-	var folds [][]int
-	for i := range t.train.pairs {
-		p := &t.train.pairs[i]
+	var folds []fold
+	for i := range w.t.train.pairs {
+		p := &w.t.train.pairs[i]
 		row, err := p.set.Row(p.row)
 		if err != nil {
 			return nil, err
 		}
 		k := numbered(number, fmt.Sprint(row.Extra[field]))
 		if k == len(folds) {
-			folds = append(folds, nil)
+			folds = append(folds, fold{gallery: all})
 		}
-		folds[k] = append(folds[k], i)
+		folds[k].pictures = append(folds[k].pictures, i)
 	}
 	if len(folds) < 2 {
 		return nil, fmt.Errorf("folds: %s: all rows say the same", field)
 	}
+	parts := make([]fold, captionFolds)
+	for i, c := range captions {
+		f := &parts[partOf(w.t.labels.texts[c])]
+		f.pictures, f.gallery, f.unmet = append(f.pictures, i), append(f.gallery, c), true
+	}
+	for _, f := range parts {
+		if n := len(f.pictures); n > 0 && n < len(captions) {
+			slices.Sort(f.gallery)
+			f.gallery = slices.Compact(f.gallery)
+			folds = append(folds, f)
+		}
+	}
 	return folds, nil
 }
 
-// logit writes the odds of a list's captions.
-func (c choice) logit(weights []float64) []float64 {
-	out := slices.Clone(c.cosines)
-	for k, terms := range c.terms {
-		for i, w := range weights {
-			out[k] += w * terms[i]
+// partOf is the part of the captions that one is in.
+func partOf(caption string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(caption))
+	return h.Sum32() % captionFolds
+}
+
+// withoutFold fits a head to all pictures but a fold's, and has it compare these with the captions of the fold's gallery.
+func (w *warmer) withoutFold(x []float32, captions []int32, f fold) (choices, error) {
+	h, in := w.t.model.Bridge.Head, w.t.model.Bridge.Head.In()
+	marks, all := h.Landmarks.Points.Dim(0), w.texts.Dim(0)
+	r := regression{texts: w.texts, axes: h.Landmarks.Axes}
+	met := make([]int32, all)            // on how many landmarks of other folds
+	of := slices.Clone(captions[:marks]) // the landmarks' captions; −1: of the fold
+	for i, c := range captions {
+		if _, own := slices.BinarySearch(f.pictures, i); own {
+			if i < marks {
+				of[i] = -1
+			}
+			continue
 		}
+		r.x = append(r.x, x[i*in:(i+1)*in]...)
+		r.captions = append(r.captions, c)
+		if i < marks {
+			met[c]++
+		}
+	}
+	b := nn.NewBuilder(nil, nn.BuilderOptions{})
+	r.head = linear.New(b, linear.Size{In: in, Out: h.Out(), Landmarks: min(marks, len(r.captions)), Axes: h.Landmarks.Axes.Dim(0)})
+	if err := b.Err(); err != nil {
+		return choices{}, err
+	}
+	if err := r.solve(w.stage.Ridge, w.stage.NearRidge); err != nil {
+		return choices{}, fmt.Errorf("folds: %w", err)
+	}
+	run, temperature := tensor.NewRun(tensor.Options{}), float64(w.t.model.Bridge.Temperature())
+	texts := gathered(w.texts, f.gallery)
+	crowd := make([]float64, len(f.gallery))
+	near := run.MatMul(texts, w.texts, true).Data()
+	for k := range crowd {
+		crowd[k] = blip2.CrowdedText(near[k*all:(k+1)*all], temperature, met)
+	}
+	width := len(f.gallery)
+	cosines, evidence := make([]float32, len(f.pictures)*width), make([]blip2.Evidence, len(f.pictures)*width)
+	const batch = 64
+	for from := 0; from < len(f.pictures); from += batch {
+		part := f.pictures[from:min(from+batch, len(f.pictures))]
+		run.Reset()
+		seen := run.New(len(part), in)
+		for b, i := range part {
+			copy(seen.Data()[b*in:(b+1)*in], x[i*in:])
+		}
+		u := run.Normalize(r.head.Forward(run, r.head.Centre(run, seen)))
+		near, far := run.MatMul(u, w.texts, true).Data(), h.Landmarks.Far(run, h.Centre(run, seen)).Data()
+		for b := range part {
+			row := near[b*all : (b+1)*all]
+			nearest := blip2.Nearest(far[b*marks:(b+1)*marks], of, all)
+			others := blip2.Crowded(row, temperature, met)
+			for k, c := range f.gallery {
+				at := (from+b)*width + k
+				cosines[at] = row[c]
+				evidence[at] = blip2.EvidenceOf(float64(row[c])/temperature, others, crowd[k], nearest[c], met[c])
+			}
+		}
+	}
+	own := make([]int32, len(f.pictures))
+	for i, p := range f.pictures {
+		own[i] = captions[p]
+	}
+	return choicesOf(f, own, cosines, evidence), nil
+}
+
+// gathered are some rows of a table.
+func gathered(table *tensor.Tensor, rows []int32) *tensor.Tensor {
+	width := table.Dim(1)
+	out := make([]float32, 0, len(rows)*width)
+	for _, r := range rows {
+		out = append(out, table.Data()[int(r)*width:(int(r)+1)*width]...)
+	}
+	return tensor.FromFloats(out, len(rows), width)
+}
+
+// choicesOf lists, for each picture of a fold, the captions of its gallery that are nearest by cosine, and for each of its captions the
+// nearest pictures. cosines and evidence are [pictures, gallery].
+func choicesOf(f fold, own []int32, cosines []float32, evidence []blip2.Evidence) choices {
+	out, n, width := choices{unmet: f.unmet}, len(f.pictures), len(f.gallery)
+	for i := range n {
+		var c choice
+		for _, k := range eval.TopK(cosines[i*width:(i+1)*width], nearestTexts) {
+			c.add(evidence[i*width+int(k)], f.gallery[k] == own[i])
+		}
+		out.texts = append(out.texts, c)
+	}
+	back := eval.Transposed(cosines, width)
+	for k, caption := range f.gallery {
+		if !slices.Contains(own, caption) {
+			continue
+		}
+		var c choice
+		for _, i := range eval.TopK(back[k*n:(k+1)*n], nearestTexts) {
+			c.add(evidence[int(i)*width+k], own[i] == caption)
+		}
+		out.pictures = append(out.pictures, c)
 	}
 	return out
-}
-
-// fitChoices maximises the likelihood of the lists' own captions by Newton's method, with a little ridge.
-func fitChoices(choices []choice) ([]float64, error) {
-	if len(choices) == 0 {
-		return nil, fmt.Errorf("no picture's own caption is among the %d nearest of a head that was fitted without it", nearestTexts)
-	}
-	const rounds, ridge = 25, 1e-3
-	n := len(choices[0].terms[0])
-	weights := make([]float64, n)
-	for range rounds {
-		gradient, hessian := mat.NewVecDense(n, nil), mat.NewSymDense(n, nil)
-		for i, w := range weights {
-			gradient.SetVec(i, ridge*w)
-			hessian.SetSym(i, i, ridge)
-		}
-		for _, c := range choices {
-			p := softmax(c.logit(weights))
-			mean := mat.NewVecDense(n, nil)
-			for k, terms := range c.terms {
-				mean.AddScaledVec(mean, p[k], mat.NewVecDense(n, terms))
-			}
-			for k, terms := range c.terms {
-				apart := mat.NewVecDense(n, nil)
-				apart.SubVec(mat.NewVecDense(n, terms), mean)
-				hessian.SymRankOne(hessian, p[k]/float64(len(choices)), apart)
-				if k == c.own {
-					gradient.AddScaledVec(gradient, -1/float64(len(choices)), apart)
-				}
-			}
-		}
-		var factor mat.Cholesky
-		var step mat.VecDense
-		if !factor.Factorize(hessian) || factor.SolveVecTo(&step, gradient) != nil {
-			break // as good as it gets
-		}
-		for i := range weights {
-			weights[i] -= step.AtVec(i)
-		}
-		if mat.Norm(&step, 2) < 1e-6 {
-			break
-		}
-	}
-	return weights, nil
-}
-
-// shareRight is how many of the lists have the picture's own caption at their head.
-func shareRight(choices []choice, weights []float64) float64 {
-	right := 0
-	for _, c := range choices {
-		odds := c.logit(weights)
-		if slices.Max(odds) == odds[c.own] {
-			right++
-		}
-	}
-	return float64(right) / float64(len(choices))
-}
-
-func softmax(x []float64) []float64 {
-	highest, sum := slices.Max(x), 0.0
-	p := make([]float64, len(x))
-	for i, v := range x {
-		p[i] = math.Exp(v - highest)
-		sum += p[i]
-	}
-	for i := range p {
-		p[i] /= sum
-	}
-	return p
 }

@@ -98,7 +98,7 @@ func (t *bridging) rememberPictures() error {
 	var of []int32
 	if t.model.Bridge.Head.Landmarks != nil {
 		t.model.Remember(t.labels.texts, t.model.EmbedTexts(run, t.labels.texts), nil, nil)
-		if t.model.Config.Extras.MatchMemory != nil {
+		if t.model.Config.Extras.Matching != nil {
 			for i := range t.model.Bridge.Head.Landmarks.Points.Dim(0) {
 				of = append(of, t.labels.of(t.train.pairs[i].texts[0]))
 			}

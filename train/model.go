@@ -128,7 +128,7 @@ func (s ModelSpec) config() blip2.Config {
 	c.Extras = blip2.Extras{
 		TextPooling: spec.TextPooling, Features: spec.Features, PictureHead: spec.PictureHead,
 		PictureAxes: spec.Axes, Summary: spec.Summary,
-		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight, MatchFrom: spec.MatchFrom,
+		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight,
 	}
 	return c
 }

@@ -72,7 +72,6 @@ type QFormerSpec struct {
 	SoftPromptNorm bool     `yaml:"soft_prompt_norm,omitempty"`
 	Prompt         string   `yaml:"prompt,omitempty"`       // between the soft prompt and the caption
 	MatchWeight    float64  `yaml:"match_weight,omitempty"` // of the matching head where it ranks together with the cosine
-	MatchFrom      float64  `yaml:"match_from,omitempty"`   // the cosine at which picture and text match as likely as not; 0: the matching head alone says
 	Hints          int      `yaml:"hints,omitempty"`        // captions that stand before the prompt, for the language model to choose from
 }
 

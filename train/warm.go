@@ -60,7 +60,7 @@ func (t *bridging) newWarmer(st *Stage) (*warmer, error) {
 	if err := r.solve(st.Ridge, st.NearRidge); err != nil || st.Folds == "" {
 		return w, err
 	}
-	return w, w.learnRecall(x, captions)
+	return w, w.learnMatching(x, captions)
 }
 
 var errNoHead = errors.New("model.qformer.picture_head: the stage takes a head of the picture, and there is none")

@@ -66,13 +66,10 @@ type Extras struct {
 	SoftPromptNorm bool `json:"soft_prompt_norm,omitempty"`
 	// MatchWeight is how much the matching head's log p counts beside cosine/temperature where both rank; 0 stands for 1.
 	MatchWeight float64 `json:"match_weight,omitempty"`
-	// MatchFrom, where it is not 0, is the cosine at which picture and text are as likely to match as not: the matching head then
-	// only adds to how far, in temperatures, they are beyond it.
-	MatchFrom float64 `json:"match_from,omitempty"`
+	// Matching, where there is one, says whether picture and text match, from what is remembered; nil: the matching head does.
+	Matching *Matching `json:"matching,omitempty"`
 	// NoMatching says that nothing ever taught the matching head: it is there for training to go on with, and has nothing to say.
 	NoMatching bool `json:"no_matching,omitempty"`
-	// MatchMemory are what the remembered pictures add to the odds that picture and text match, as Recall has them; empty: nothing.
-	MatchMemory []float64 `json:"match_memory,omitempty"`
 	// Prompt stands between the soft prompt and the caption.
 	Prompt string `json:"prompt,omitempty"`
 	// QuestionPrompt is how the model was fine-tuned to be asked: a text with {question}; empty: as its family is.

@@ -331,19 +331,9 @@ func (b *Bridge) MatchLogits(run *tensor.Run, p *qformer.Picture, rows []int32, 
 	return run.MeanAxis(b.Heads.Match.Forward(run, b.QFormer.Match(run, p, rows, t)), 1)
 }
 
-// Matches says whether there is a matching head that was taught.
+// Matches says whether there is something that was taught to match: a matching head, or the weights in its place.
 func (m *Model) Matches() bool {
-	return m.Bridge != nil && m.Bridge.Heads.Match != nil && !m.Config.Extras.NoMatching
-}
-
-// MatchOdds is the logarithm of the odds that a picture and a text belong together, from the matching head's two logits and from
-// their cosine, where the model counts that too.
-func (b *Bridge) MatchOdds(no, yes, cosine float32) float64 {
-	odds := float64(yes - no)
-	if from := b.Config.Extras.MatchFrom; from != 0 {
-		odds += (float64(cosine) - from) / float64(b.Temperature())
-	}
-	return odds
+	return m.Bridge != nil && (m.Weighs() || m.Bridge.Heads.Match != nil && !m.Config.Extras.NoMatching)
 }
 
 // generation predicts every next token of the captions, which begin with [DEC] in place of [CLS].

@@ -217,15 +217,3 @@ func TestNegativesAreStrangers(t *testing.T) {
 		t.Errorf("a batch of one caption drew %v", images)
 	}
 }
-
-// TestMatchOdds: the matching head alone by default; beside it, where the model says so, the cosine beyond what is even.
-func TestMatchOdds(t *testing.T) {
-	b := &Bridge{}
-	if got := b.MatchOdds(1, 3, 0.9); got != 2 {
-		t.Errorf("the head alone says %v", got)
-	}
-	b.Config.Extras.MatchFrom = 0.4
-	if got, want := b.MatchOdds(1, 3, 0.54), 2+0.14/defaultTemperature; math.Abs(got-want) > 1e-5 {
-		t.Errorf("with the cosine %v, want %v", got, want)
-	}
-}
