@@ -50,7 +50,7 @@ func Parts() []Part {
 			SHA256:  "1430281c2cb4a7f97f408b3a29e4ee4ebc184f179ca10027e4e5ebdd2d8df5e8",
 			Bytes:   32065600,
 		},
-		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "a9d04a405c5a3166c864ddf29b4461fa288017ea4ffee455c1ce96a4957f967c", Bytes: 1300},
+		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "4fcf0e800c9654ab4ba8c8287296e43d253ef24bbe76681a168adbf4b8b198f6", Bytes: 1363},
 		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "c668f722fb8d7da97ff607c2da66c879981ba2e50e9812e73bf2c1f297650dd4", Bytes: 98672},
 		{
 			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: a part of BERT's vocabulary",

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"dragoman/bridge/linear"
+	"dragoman/bridge/qformer"
 	"dragoman/nn"
 	"dragoman/tensor"
 )
@@ -20,7 +21,7 @@ func TestOdds(t *testing.T) {
 	l.Axes.Data()[0], l.Rate.Data()[0] = 1, 0.5
 	copy(l.Points.Data(), []float32{-2, 1, 4})
 	l.Settle()
-	m := &Model{Bridge: &Bridge{Head: h}}
+	m := &Model{Bridge: &Bridge{Head: h, Heads: qformer.Heads{Vision: &qformer.Projection{}, Text: &qformer.Projection{}}}}
 	m.Config.Shared = 2
 	m.Config.Extras.Matching = &Matching{Bias: 0.5, Cosine: 2, Others: 1, Crowd: 0.25, Met: 3, Far: 2, Count: 1}
 	m.Remember([]string{"cat", "dog", "fish"}, []float32{1, 0, 0, 1, 0.6, 0.8}, nil, nil)
