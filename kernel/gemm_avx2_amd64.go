@@ -44,13 +44,21 @@ func transposeAVX2(dst *uint32, dstStride int, src *byte, srcStride, words int) 
 	}
 }
 
-// turnAVX2 turns whole squares of pairs of bf16.
+// turnAVX2 turns whole squares of pairs of bf16, and blocks of Q8_0.
 func turnAVX2(dst *uint32, d DType, src *byte, srcStride, k int) bool {
-	if d != BF16 || k == 0 || k%16 != 0 {
+	turn, unit := transposePairsAVX2, 16
+	switch d {
+	case BF16:
+	case Q8_0:
+		turn, unit = transposeQ80AVX2, 32
+	default:
 		return false
 	}
-	transposePairsAVX2(dst, src, srcStride, k/16)
-	transposePairsAVX2((*uint32)(unsafe.Add(unsafe.Pointer(dst), 32)), (*byte)(unsafe.Add(unsafe.Pointer(src), 8*srcStride)), srcStride, k/16)
+	if k == 0 || k%unit != 0 {
+		return false
+	}
+	turn(dst, src, srcStride, k/unit)
+	turn((*uint32)(unsafe.Add(unsafe.Pointer(dst), 32)), (*byte)(unsafe.Add(unsafe.Pointer(src), 8*srcStride)), srcStride, k/unit)
 	return true
 }
 

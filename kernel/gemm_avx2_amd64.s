@@ -259,6 +259,60 @@ square:
 	VZEROUPPER
 	RET
 
+// QUADS makes of a vector of fours of signed bytes four of f32, scaled by Y1, and puts them into the lanes at DI.
+#define QUAD(y, left, at) \
+	VPSLLD $left, y, Y0; \
+	VPSRAD $24, Y0, Y0; \
+	VCVTDQ2PS Y0, Y0; \
+	VMULPS Y1, Y0, Y0; \
+	VMOVUPS Y0, at(DI)
+
+#define QUADS(y) \
+	QUAD(y, 24, 0); \
+	QUAD(y, 16, 128); \
+	QUAD(y, 8, 256); \
+	VPSRAD $24, y, y; \
+	VCVTDQ2PS y, y; \
+	VMULPS Y1, y, y; \
+	VMOVUPS y, 384(DI); \
+	ADDQ $512, DI
+
+// func transposeQ80AVX2(dst *uint32, src *byte, srcStride, blocks int): 8 rows, so many blocks of Q8_0 of each, to f32 in rows of 32 lanes
+TEXT ·transposeQ80AVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ srcStride+16(FP), R8
+	MOVQ blocks+24(FP), CX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R8)(R8*4), R10
+	LEAQ (R9)(R8*4), R11
+
+block:
+	LEAQ 2(SI), AX
+	EIGHT(AX)
+	VPINSRW $0, (SI), X0, X1
+	VPINSRW $1, (SI)(R8*1), X1, X1
+	VPINSRW $2, (SI)(R8*2), X1, X1
+	VPINSRW $3, (SI)(R9*1), X1, X1
+	VPINSRW $4, (SI)(R8*4), X1, X1
+	VPINSRW $5, (SI)(R10*1), X1, X1
+	VPINSRW $6, (SI)(R9*2), X1, X1
+	VPINSRW $7, (SI)(R11*1), X1, X1
+	VCVTPH2PS X1, Y1
+	QUADS(Y8)
+	QUADS(Y9)
+	QUADS(Y10)
+	QUADS(Y11)
+	QUADS(Y12)
+	QUADS(Y13)
+	QUADS(Y14)
+	QUADS(Y15)
+	ADDQ $34, SI
+	DECQ CX
+	JNZ  block
+	VZEROUPPER
+	RET
+
 // func storeRowsAVX2(c *float32, ldc int, acc *float32, rows int, scale float32, bias *float32, add bool): all 32 columns
 TEXT ·storeRowsAVX2(SB), NOSPLIT, $0-49
 	STOREARGS(nobias)

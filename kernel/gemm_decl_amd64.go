@@ -68,6 +68,9 @@ func transpose8AVX2(dst *uint32, dstStride int, src *byte, srcStride, squares in
 func transposePairsAVX2(dst *uint32, src *byte, srcStride, squares int)
 
 //go:noescape
+func transposeQ80AVX2(dst *uint32, src *byte, srcStride, blocks int)
+
+//go:noescape
 func zipRowsAVX2(dst *uint32, src *byte, stride, k int)
 
 //go:noescape
