@@ -36,17 +36,32 @@ func StreamSafetensors(path string, tensors []Output, metadata map[string]string
 	if err != nil {
 		return fmt.Errorf("write safetensors: %s: %w", path, err)
 	}
-	return atomicfile.WriteFile(path, func(w io.Writer) error {
-		if _, err := w.Write(header); err != nil {
+	return atomicfile.WriteFile(path, func(w io.Writer) error { return writeOutputs(w, header, order) })
+}
+
+// EncodeSafetensors is [WriteSafetensors] into a stream; w's errors are returned as they are.
+func EncodeSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+	outputs, err := inMemory(tensors)
+	if err != nil {
+		return fmt.Errorf("write safetensors: %w", err)
+	}
+	header, order, err := safetensorsHeader(outputs, metadata)
+	if err != nil {
+		return fmt.Errorf("write safetensors: %w", err)
+	}
+	return writeOutputs(w, header, order)
+}
+
+func writeOutputs(w io.Writer, header []byte, order []Output) error {
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	for _, t := range order {
+		if _, err := t.writeTo(w); err != nil {
 			return err
 		}
-		for _, t := range order {
-			if _, err := t.writeTo(w); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // safetensorsHeader is the length and the padded JSON, and the order of the

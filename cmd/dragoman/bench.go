@@ -45,6 +45,9 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 		if shape != "" && !slices.Contains(bench.Shapes(), shape) {
 			return hint.Wrap(usagef("--shape: there is no shape %q", shape), "shapes are %s", strings.Join(bench.Shapes(), ", "))
 		}
+		if shape == "" && slices.Contains(parts, "load") {
+			return hint.Wrap(usagef("--part load is measured on a file of a shape's weights: name a --shape"), "shapes are %s", strings.Join(bench.Shapes(), ", "))
+		}
 		var dtype *kernel.DType
 		if c.dtype != "" && c.dtype != "auto" {
 			d, err := kernel.ParseDType(c.dtype)

@@ -28,11 +28,14 @@ names in its metadata) or .npy.`,
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
 	cmd.Flags().BoolVar(&text, "text", false, "the items are texts")
-	cmd.Flags().StringVar(&out, "out", "", "write to FILE.safetensors or FILE.npy")
+	cmd.Flags().StringVar(&out, "out", "", "write to FILE.safetensors or FILE.npy, or for - as safetensors to standard output")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		ext := strings.ToLower(filepath.Ext(out))
-		if out != "" && ext != ".safetensors" && ext != ".npy" {
+		if out != "" && out != stream && ext != ".safetensors" && ext != ".npy" {
 			return usagef("--out must end in .safetensors or .npy: %s", out)
+		}
+		if err := c.tensorsTo(out); err != nil {
+			return err
 		}
 		if text {
 			if err := unused(cmd, "is about pictures, and --text says that the items are texts", "allow-net", "max-pixels", "alpha", "size"); err != nil {
@@ -81,7 +84,7 @@ names in its metadata) or .npy.`,
 			})
 		}
 		if out != "" && len(all.items) > 0 {
-			if werr := all.write(out, ext); werr != nil {
+			if werr := c.writeEmbeddings(&all, out, ext); werr != nil {
 				return werr
 			}
 			c.note("%s: embeddings %v of %s", out, []int{len(all.items), all.rows, all.width}, plural.Of(len(all.items), "item"))
@@ -106,7 +109,7 @@ func (e *embeddings) add(item string, rows [][]float32) {
 	}
 }
 
-func (e *embeddings) write(path, ext string) error {
+func (c *cli) writeEmbeddings(e *embeddings, path, ext string) error {
 	shape := []int{len(e.items), e.rows, e.width}
 	if ext == ".npy" {
 		return writeNPY(path, e.values, shape)
@@ -115,5 +118,5 @@ func (e *embeddings) write(path, ext string) error {
 	if err != nil {
 		return fmt.Errorf("naming the items: %w", err)
 	}
-	return weights.WriteSafetensors(path, []weights.Tensor{weights.FromFloat32("embeddings", shape, e.values)}, map[string]string{"items": string(names)})
+	return c.writeTensors(path, []weights.Tensor{weights.FromFloat32("embeddings", shape, e.values)}, map[string]string{"items": string(names)})
 }

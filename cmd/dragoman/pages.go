@@ -28,8 +28,8 @@ func (c *cli) readFile(what, name string) (data []byte, dir string, err error) {
 	} else if data, err = readfile.Any(name, maxPage); err == nil {
 		dir = filepath.Dir(name)
 	}
-	if errors.As(err, new(*fs.PathError)) { // which names it
-		return nil, "", fmt.Errorf("%s: %w", what, err)
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		err = pe.Err // the file is named below
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %s: %w", what, name, err)

@@ -25,9 +25,12 @@ that fails is left out, and the call then ends with status 1.`,
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "the file to write")
+	cmd.Flags().StringVar(&out, "out", "", "the file to write; - is standard output")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		if err := opensNone(cmd); err != nil {
+			return err
+		}
+		if err := c.tensorsTo(out); err != nil {
 			return err
 		}
 		o, err := images.options()
@@ -70,7 +73,7 @@ that fails is left out, and the call then ends with status 1.`,
 			return err
 		}
 		shape := []int{n, 3, p.Size[0], p.Size[1]}
-		if werr := weights.WriteSafetensors(out, []weights.Tensor{weights.FromFloat32("pixel_values", shape, values)}, nil); werr != nil {
+		if werr := c.writeTensors(out, []weights.Tensor{weights.FromFloat32("pixel_values", shape, values)}, nil); werr != nil {
 			return werr
 		}
 		c.note("%s: pixel_values %v", out, fmt.Sprint(shape))

@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/internal/plainjson"
 )
 
 func (c *cli) tokenizeCommand() *cobra.Command {
@@ -32,16 +34,26 @@ tokenizer's files.`,
 			return err
 		}
 		in := bufio.NewReaderSize(c.stdin, 1<<16)
+		var broken error // of a line; the others are done all the same
 		for n := 1; ; n++ {
 			line, err := in.ReadString('\n')
 			if line == "" && err != nil {
-				return c.out.Flush()
+				if err := c.out.Flush(); err != nil {
+					return err
+				}
+				return broken
 			}
 			text := strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 			if c.json {
-				if err := json.Unmarshal([]byte(text), &text); err != nil {
-					return fmt.Errorf("reading a line: standard input:%d: not a JSON string: %w", n, err)
+				said, err := jsonString(text)
+				if err != nil {
+					if err = c.inPlace(cmd.Context(), "text", text, fmt.Errorf("reading a line: standard input:%d: not a JSON string: %w", n, err)); !errors.Is(err, errReported) {
+						return err
+					}
+					broken = err
+					continue
 				}
+				text = said
 			}
 			ids := tok.Encode(text, special)
 			if ids == nil {
@@ -69,4 +81,17 @@ tokenizer's files.`,
 		}
 	})
 	return cmd
+}
+
+// jsonString is the text of a line that is a JSON string.
+func jsonString(line string) (string, error) {
+	var text *string
+	err := plainjson.Unmarshal([]byte(line), &text)
+	if err == nil && text == nil {
+		err = errors.New("it is null")
+	}
+	if err != nil {
+		return "", err
+	}
+	return *text, nil
 }

@@ -9,7 +9,7 @@ import (
 	"dragoman"
 	"dragoman/internal/hint"
 	"dragoman/internal/plural"
-	"dragoman/weights"
+	"dragoman/picture"
 )
 
 func (c *cli) traceCommand() *cobra.Command {
@@ -28,13 +28,19 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		Example: `  dragoman trace --image photo.jpg --prompt "a photo of" --maps --out out.safetensors
   dragoman trace --model M --head itm --inputs in.safetensors --out out.safetensors
   dragoman trace --model M --list`,
-		Args: cobra.NoArgs,
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 && len(images) == 0 {
+			return cobra.NoArgs(cmd, args)
+		}
+		images = append(images, args...) // --image a.png b.png, as a shell makes of a pattern
+		return nil
 	}
 	c.modelFlags(cmd)
 	cmd.Flags().Lookup("dtype").Usage += " (auto: f32)"
 	f := cmd.Flags()
-	f.StringVar(&inputs, "inputs", "", "a safetensors file of inputs")
-	f.StringArrayVar(&images, "image", nil, "a picture instead of pixel_values (may be given again)")
+	f.StringVar(&inputs, "inputs", "", "a safetensors file of inputs; - is standard input")
+	f.StringArrayVar(&images, "image", nil, "pictures instead of pixel_values: a file, a folder, a pattern, a data: URL, - (may be given again)")
 	f.StringVar(&prompt, "prompt", "", "a text instead of input_ids")
 	f.StringArrayVar(&q.Select, "select", nil, "only outputs that fit this pattern (may be given again)")
 	f.BoolVar(&q.Maps, "maps", false, "attention weights too")
@@ -43,7 +49,7 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 	f.StringVar(&q.Loss, "loss", "", "stage1: the first stage's losses")
 	addSizeFlag(cmd, &size)
 	f.StringVar(&extra, "extra", "", "a safetensors file with tensors that the model lacks")
-	f.StringVar(&out, "out", "", "the file to write")
+	f.StringVar(&out, "out", "", "the file to write; - is standard output")
 	f.BoolVar(&list, "list", false, "only list what can be traced, with shapes")
 	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
 		switch {
@@ -57,10 +63,17 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			return usagef("trace needs --inputs FILE.safetensors, or --image and --prompt")
 		case inputs != "" && (len(images) > 0 || prompt != ""):
 			return usagef("--inputs and --image, --prompt exclude each other")
+		case q.Head != "" && q.Head != "itm" && q.Head != "itc":
+			return usagef("--head is itm or itc: %s", q.Head)
+		case q.Loss != "" && q.Loss != "stage1":
+			return usagef("--loss is stage1: %s", q.Loss)
 		case q.Head != "" && q.Loss != "":
 			return usagef("--head and --loss exclude each other")
 		}
 		if err := checkSize(size); err != nil {
+			return err
+		}
+		if err := c.tensorsTo(out); err != nil {
 			return err
 		}
 		dtype := c.dtype
@@ -89,16 +102,19 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			return nil
 		}
 		if inputs != "" {
-			file, err := weights.Open(inputs)
+			file, err := c.openTensors(inputs)
 			if err != nil {
 				return err
 			}
 			defer file.Close()
 			q.Inputs = file
 		} else {
-			pictures := make([]dragoman.Image, len(images))
-			for i, path := range images {
-				pictures[i] = dragoman.ImageFile(path)
+			var pictures []dragoman.Image
+			for item := range picture.Expand(images, c.stdin) {
+				if item.Err != nil {
+					return fmt.Errorf("reading a picture: %s: %w", item.Name, item.Err)
+				}
+				pictures = append(pictures, dragoman.ImageFunc(item.Name, item.Read))
 			}
 			head := q.Head
 			if q.Loss != "" {
@@ -115,7 +131,7 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		if len(tensors) == 0 {
 			return hint.Wrap(fmt.Errorf("tracing: nothing that went through the model fits --select %s", strings.Join(q.Select, " or ")), "dragoman trace --list shows what there is")
 		}
-		if err := weights.WriteSafetensors(out, tensors, nil); err != nil {
+		if err := c.writeTensors(out, tensors, nil); err != nil {
 			return err
 		}
 		c.note("%s: %s", out, plural.Of(len(tensors), "tensor"))

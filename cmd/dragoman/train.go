@@ -34,6 +34,9 @@ a report on what was held out. A run that was killed goes on with --resume and e
 		}
 		recipe, err := train.ReadRecipe(args[0], settings)
 		if err != nil {
+			if _, without := train.ReadRecipe(args[0], nil); len(settings) > 0 && without == nil {
+				return &usage{fmt.Errorf("--set, laid over it: %w", err)} // the file is right, the call is not
+			}
 			return err
 		}
 		show := c.trainProgress()

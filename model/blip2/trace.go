@@ -1,6 +1,7 @@
 package blip2
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -215,7 +216,11 @@ func (p *tracePass) stage1() (*tensor.Tensor, error) {
 	}
 	h := p.Bridge.Heads
 	if h.Vision == nil || h.Text == nil || h.Match == nil || h.Language == nil {
-		return nil, fmt.Errorf("the model lacks heads of the first stage (vision_projection, text_projection, itm_head, cls.predictions)")
+		err := fmt.Errorf("the model lacks heads of the first stage (vision_projection, text_projection, itm_head, cls.predictions)")
+		if h.Vision != nil && h.Text != nil && h.Match != nil { // as of released matching models
+			err = hint.Wrap(errors.New("the model lacks a head of the first stage: cls.predictions"), "--extra FILE.safetensors brings what a released matching model lacks: cls.predictions.*, temp")
+		}
+		return nil, err
 	}
 	if view == nil || text == nil || view.Tokens.Dim(0) != text.Batch() {
 		return nil, fmt.Errorf("the first stage needs as many pictures (pixel_values) as texts (input_ids)")

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"dragoman/internal/readfile"
+	"dragoman/weights"
+)
+
+// stream is the name of standard input or standard output in the place of a file's.
+const stream = "-"
+
+// tensorsTo prepares for tensors that will be written to a file, or for "-" to standard output: which must then hold nothing else,
+// so that items' errors go to standard error, and must not be a terminal.
+func (c *cli) tensorsTo(out string) error {
+	if out != stream {
+		return nil
+	}
+	if c.onTerminal {
+		return usagef("--out -: standard output is a terminal, and tensors are not for reading: name a file, or a pipe")
+	}
+	c.json = false
+	return nil
+}
+
+// writeTensors writes a safetensors file, or for "-" what one would hold to standard output.
+func (c *cli) writeTensors(out string, tensors []weights.Tensor, metadata map[string]string) error {
+	if out != stream {
+		return weights.WriteSafetensors(out, tensors, metadata)
+	}
+	return weights.EncodeSafetensors(c.out, tensors, metadata)
+}
+
+// openTensors opens a file of tensors, or for "-" reads standard input, whole.
+func (c *cli) openTensors(name string) (*weights.File, error) {
+	if name != stream {
+		return weights.Open(name)
+	}
+	data, err := readfile.UpTo(c.stdin, math.MaxInt32)
+	if err != nil {
+		return nil, fmt.Errorf("reading tensors: standard input: %w", err)
+	}
+	return weights.OpenBytes("standard input", data)
+}

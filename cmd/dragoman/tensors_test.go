@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dragoman/weights"
+)
+
+// callWith is a call that reads what it is given.
+func callWith(t *testing.T, stdin []byte, args ...string) (status int, out []byte, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	status = run(args, bytes.NewReader(stdin), &stdout, &stderr)
+	return status, stdout.Bytes(), stderr.String()
+}
+
+// TestStreams: - is standard input or output wherever tensors and pictures are read or written, in the bytes of a file.
+func TestStreams(t *testing.T) {
+	photo, err := filepath.Abs(photo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matching, err := filepath.Abs("../../testdata/blip2-itm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := os.ReadFile(photo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Chdir(dir) // where a file of that name would come to be
+	for _, c := range []struct{ file, streamed []string }{
+		{[]string{"preprocess", photo}, []string{"preprocess", "-"}},
+		{[]string{"embed", photo}, []string{"embed", photo}},
+		{[]string{"trace", "--image", photo, "--head", "itc", "--prompt", "a"}, []string{"trace", "--image", "-", "--head", "itc", "--prompt", "a"}},
+	} {
+		file := filepath.Join(dir, c.file[0]+".safetensors")
+		if status, out, errs := callWith(t, nil, append(c.file, "--model", matching, "--out", file)...); status != exitDone || len(out) > 0 {
+			t.Fatalf("%v: %d: %s%s", c.file, status, out, errs)
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, got, errs := callWith(t, picture, append(c.streamed, "--model", matching, "--out", "-")...)
+		if status != exitDone || !bytes.Equal(got, want) {
+			t.Errorf("%v: %d: %d bytes, not the file's %d: %s", c.streamed, status, len(got), len(want), errs)
+		}
+	}
+	inputs, err := os.ReadFile(filepath.Join(matching, "inputs.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := callWith(t, inputs, "trace", "--model", matching, "--head", "itc", "--inputs", "-", "--out", "-")
+	if f, err := weights.OpenBytes("out", out); status != exitDone || err != nil || f.Close() != nil {
+		t.Errorf("inputs from standard input: %d, %v: %s", status, err, errs)
+	}
+	status, out, errs = callWith(t, nil, "preprocess", "--json", "--model", matching, photo, "nope.png", "--out", "-")
+	if f, err := weights.OpenBytes("out", out); status != exitFailed || err != nil || f.Close() != nil || !strings.Contains(errs, "nope.png") {
+		t.Errorf("an error beside tensors: %d, %v: %s", status, err, errs)
+	}
+	if _, err := os.Lstat(stream); err == nil {
+		t.Error("a file has the name -")
+	}
+}
+
+// TestTraceManyImages: what a shell makes of --image *.png is pictures.
+func TestTraceManyImages(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.safetensors")
+	args := []string{"trace", "--model", "../../testdata/blip2-itm", "--select", "pixel_values", "--prompt", "a", "--head", "itc", "--out", out}
+	if status, _, errs := callWith(t, nil, append(args, "--image", photo, photo)...); status != exitDone {
+		t.Fatalf("%d: %s", status, errs)
+	}
+	f, err := weights.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if px, ok := f.Lookup("pixel_values"); !ok || px.Shape[0] != 2 {
+		t.Errorf("pixel_values: %v %v", px.Shape, ok)
+	}
+	if status, _, errs := callWith(t, nil, append(args, photo)...); status != exitUsage || strings.Contains(errs, "panic") {
+		t.Errorf("pictures that are none's: %d: %s", status, errs)
+	}
+}
+
+// TestTokenizeLines: a line that is no JSON string is an error in its place, and the others are done; null is none.
+func TestTokenizeLines(t *testing.T) {
+	status, out, errs := callWith(t, []byte("\"a\\nb\"\nnull\n{\n\"c\""), "tokenize", "--json", "--model", "../../testdata/blip2-itm")
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if status != exitFailed || errs != "" || len(lines) != 4 {
+		t.Fatalf("%d: %s%s", status, out, errs)
+	}
+	for i, want := range []struct{ text, message string }{{"a\nb", ""}, {"null", "standard input:2: not a JSON string"}, {"{", "standard input:3: not a JSON string"}, {"c", ""}} {
+		var got struct {
+			Text  string
+			IDs   []int32
+			Error itemError
+		}
+		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil || got.Text != want.text || !strings.Contains(got.Error.Message, want.message) || (got.IDs == nil) == (want.message == "") {
+			t.Errorf("line %d: %s, %v", i+1, lines[i], err)
+		}
+	}
+}
+
+// TestMissingPage: a file that is not there is named as it was given, without the system's call.
+func TestMissingPage(t *testing.T) {
+	for _, args := range [][]string{{"--page", "nope.json"}, {"--shots", "nope.json", photo}} {
+		if status, _, errs := call(t, append([]string{"ask", "--model", idefics}, args...)...); status != exitFailed || !strings.Contains(errs, ": nope.json: no such file") {
+			t.Errorf("%v: %d: %s", args, status, errs)
+		}
+	}
+}
+
+// TestWrongCalls: what is wrong with a call's options is said before anything is done, with status 2; what is wrong with a file is not the call's fault.
+func TestWrongCalls(t *testing.T) {
+	recipe := "../../recipes/tiny.yaml"
+	for _, c := range []struct {
+		args   []string
+		status int
+		says   string
+	}{
+		{[]string{"train", recipe, "--set", "bogus=1"}, exitUsage, "dragoman: --set"},
+		{[]string{"train", recipe, "--set", "stages.0.lr=x"}, exitUsage, "dragoman: --set"},
+		{[]string{"train", recipe, "--set", "output"}, exitUsage, "dragoman: --set"},
+		{[]string{"train", fileWith(t, "r.yaml", "bogus: 1\n"), "--set", "seed=1"}, exitFailed, "dragoman: recipe"},
+		{[]string{"trace", "--head", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --head"},
+		{[]string{"trace", "--loss", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --loss"},
+		{[]string{"bench", "--part", "load"}, exitUsage, "dragoman: --part load"},
+		{[]string{"trace", "--model", "../../testdata/blip2-itm", "--loss", "stage1", "--image", photo, "--prompt", "a", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitFailed, "hint: --extra"},
+	} {
+		if status, out, errs := call(t, c.args...); status != c.status || out != "" || !strings.Contains(errs, c.says) {
+			t.Errorf("%v: %d: %s%s", c.args, status, out, errs)
+		}
+	}
+}
