@@ -76,7 +76,8 @@ func (f Files) Where(name string) string {
 		return name
 	}
 	if builtin.Is(f.dir) {
-		return f.dir + filepath.ToSlash(name)
+		kind, folder, _ := strings.Cut(f.dir, ":")
+		return kind + ":" + path.Join(folder, filepath.ToSlash(name))
 	}
 	return filepath.Join(f.dir, name)
 }

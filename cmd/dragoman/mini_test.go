@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -96,5 +97,20 @@ func TestMapsAreFaithful(t *testing.T) {
 			t.Errorf("%s: hiding what is read moves outputs by %.3f, hiding as much elsewhere by %.3f", name, read, other)
 		}
 		t.Logf("%s: %.3f against %.3f", name, read, other)
+	}
+}
+
+// TestPackMini: the built-in model as one file has all of it, the vocabulary of its queries too, and says what it said.
+func TestPackMini(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mini.gguf")
+	if status, _, errs := call(t, "convert", "--model", "mini", "--out", path); status != exitDone {
+		t.Fatalf("converting: %d: %s", status, errs)
+	}
+	for _, args := range [][]string{{"caption"}, {"match", "--text", "a cat"}} {
+		args = append(args, "testdata/pictures/cat.png")
+		_, want, _ := call(t, args...)
+		if status, got, errs := call(t, append(args, "--model", path)...); status != exitDone || got != want {
+			t.Errorf("%v: %d: %s, not %s: %s", args, status, got, want, errs)
+		}
 	}
 }
