@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -229,7 +230,7 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 			return nil, usagef("--shot %s is not IMAGE=TEXT", s)
 		}
 		img := dragoman.Video(image, 1)
-		if strings.Contains(image, "://") {
+		if _, err := os.Stat(image); err != nil { // an address, or nothing: what is missing is no video
 			img = c.pictureAt("", image)
 		}
 		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{img}, Question: question, Text: text})

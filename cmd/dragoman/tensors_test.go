@@ -132,6 +132,8 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"train", fileWith(t, "r.yaml", "bogus: 1\n"), "--set", "seed=1"}, exitFailed, "dragoman: recipe"},
 		{[]string{"trace", "--head", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --head"},
 		{[]string{"trace", "--loss", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --loss"},
+		{[]string{"ask", "--model", idefics, "--shot", "nope.png=a", photo}, exitFailed, "reading a picture: nope.png: no such file"},
+		{[]string{"trace", "--model", "../../testdata/blip2-opt", "--inputs", "../../testdata/blip2-opt/inputs.safetensors", "--grad", "nope*", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitDone, "no parameter fits --grad nope*"},
 		{[]string{"bench", "--part", "load"}, exitUsage, "dragoman: --part load"},
 		{[]string{"trace", "--model", "../../testdata/blip2-itm", "--loss", "stage1", "--image", photo, "--prompt", "a", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitFailed, "hint: --extra"},
 	} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"dragoman/internal/hint"
 	"dragoman/internal/plural"
 	"dragoman/picture"
+	"dragoman/weights"
 )
 
 func (c *cli) traceCommand() *cobra.Command {
@@ -130,6 +132,9 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		}
 		if len(tensors) == 0 {
 			return hint.Wrap(fmt.Errorf("tracing: nothing that went through the model fits --select %s", strings.Join(q.Select, " or ")), "dragoman trace --list shows what there is")
+		}
+		if len(q.Grad) > 0 && !slices.ContainsFunc(tensors, func(t weights.Tensor) bool { return strings.HasPrefix(t.Name, "grad.") }) {
+			c.note("no parameter fits --grad %s", strings.Join(q.Grad, " or "))
 		}
 		if err := c.writeTensors(out, tensors, nil); err != nil {
 			return err
