@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"dragoman/internal/hint"
 	"dragoman/kernel"
 	"dragoman/picture"
 	"dragoman/tensor"
@@ -174,6 +176,11 @@ func (v *views) fill(ctx context.Context, r *Recipe, set *pairSet, progress func
 		}
 		if err != nil {
 			return fmt.Errorf("feature cache: %w", err)
+		}
+		want := []int{min(shardRows, len(set.pairs)-from), v.stored(), v.model.FeatureLen()}
+		if t, ok := f.Lookup("features"); !ok || t.Type != weights.F16 || !slices.Equal(t.Shape, want) {
+			f.Close()
+			return hint.Wrap(fmt.Errorf("feature cache: %s: it does not hold features %v in f16", path, want), "remove that folder: it is made anew")
 		}
 		v.shards = append(v.shards, f)
 		progress(min(from+shardRows, len(set.pairs)), len(set.pairs))
