@@ -109,6 +109,22 @@ def llama(parts):
             emit(part="decode", dtype="bf16", shape=[64], seconds=s, tokens_per_s=64 / s)
 
 
+def language(parts, llm, ids, name):
+    """Prefill of the 512 ids, and decoding of 16 tokens behind 32."""
+    if "prefill" in parts:
+        s = best(lambda: llm(ids, logits_to_keep=1))
+        emit(part="prefill", dtype=name, shape=[512], seconds=s, tokens_per_s=512 / s)
+    if "decode" in parts:
+        past = llm(ids[:, :32], use_cache=True).past_key_values
+
+        def decode():
+            for _ in range(16):
+                llm(ids[:, :1], past_key_values=past, use_cache=True)
+            past.crop(-16)
+        s = best(decode)
+        emit(part="decode", dtype=name, shape=[16], seconds=s, tokens_per_s=16 / s)
+
+
 def blip2(parts, folder=None, dtype=torch.bfloat16, name="bf16"):
     """BLIP-2 with OPT-2.7B, each part by itself and all together, in bf16; with a folder it is saved there, too."""
     from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
@@ -134,18 +150,7 @@ def blip2(parts, folder=None, dtype=torch.bfloat16, name="bf16"):
         if "qformer" in parts:
             s = best(lambda: m.qformer(query_embeds=m.query_tokens, encoder_hidden_states=features))
             emit(part="qformer", dtype=name, shape=[32, 257, 1408], seconds=s, samples_per_s=1 / s)
-        if "prefill" in parts:
-            s = best(lambda: llm(ids, logits_to_keep=1))
-            emit(part="prefill", dtype=name, shape=[512], seconds=s, tokens_per_s=512 / s)
-        if "decode" in parts:
-            past = llm(ids[:, :32], use_cache=True).past_key_values
-
-            def decode():
-                for _ in range(16):
-                    llm(ids[:, :1], past_key_values=past, use_cache=True)
-                past.crop(-16)
-            s = best(decode)
-            emit(part="decode", dtype=name, shape=[16], seconds=s, tokens_per_s=16 / s)
+        language(parts, llm, ids, name)
         if "caption" in parts:
             s = best(lambda: m.generate(pixel_values=pixels, min_new_tokens=21, max_new_tokens=21))
             emit(part="caption", dtype=name, shape=[21], seconds=s, tokens_per_s=21 / s)
@@ -272,18 +277,7 @@ def flamingo(parts, dtype=torch.bfloat16, name="bf16"):
         media, ids = torch.randn(1, 64, 1024).to(dtype), torch.randint(10, 50000, (1, 512))
         for block, g in zip(llm.transformer.blocks, gated):
             block.register_forward_pre_hook(lambda _m, args, g=g: (g(args[0], media), *args[1:]))
-        if "prefill" in parts:
-            s = best(lambda: llm(ids, logits_to_keep=1))
-            emit(part="prefill", dtype=name, shape=[512], seconds=s, tokens_per_s=512 / s)
-        if "decode" in parts:
-            past = llm(ids[:, :32], use_cache=True).past_key_values
-
-            def decode():
-                for _ in range(16):
-                    llm(ids[:, :1], past_key_values=past, use_cache=True)
-                past.crop(-16)
-            s = best(decode)
-            emit(part="decode", dtype=name, shape=[16], seconds=s, tokens_per_s=16 / s)
+        language(parts, llm, ids, name)
 
 
 def load():
