@@ -61,6 +61,22 @@ func (room Room) Fits(tensors []weights.Tensor, p Precision, params bool) error 
 	return hint.Wrap(e, "%s", strings.Join(fitting, ", "))
 }
 
+// FitsAs is Fits for all tensors of sources, of which part gives the names in a whole model; a name that several sources have is the first's.
+func (room Room) FitsAs(part func(name string) string, p Precision, params bool, sources ...weights.Source) error {
+	if room.Bytes <= 0 {
+		return nil
+	}
+	all := weights.Merge(sources...)
+	var tensors []weights.Tensor
+	for _, name := range all.Names() {
+		if t, ok := all.Lookup(name); ok {
+			t.Name = part(name)
+			tensors = append(tensors, t)
+		}
+	}
+	return room.Fits(tensors, p, params)
+}
+
 // Bytes is what tensors take when they are bound: rounded, as they lie, or as float32 values.
 func (p Precision) Bytes(tensors []weights.Tensor) int64 {
 	var sum int64

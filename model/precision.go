@@ -59,6 +59,14 @@ func (p Precision) Store(t weights.Tensor) (d kernel.DType, convert bool) {
 	return d, true
 }
 
+// StoreAs is Store for tensors that are called otherwise where they lie: part gives their names in a whole model.
+func (p Precision) StoreAs(part func(name string) string) func(weights.Tensor) (kernel.DType, bool) {
+	return func(t weights.Tensor) (kernel.DType, bool) {
+		t.Name = part(t.Name)
+		return p.Store(t)
+	}
+}
+
 // StoreLanguage is Store for a language model by itself, whose tensors' names do not say what they belong to.
 func (p Precision) StoreLanguage(t weights.Tensor) (kernel.DType, bool) {
 	t.Name = LanguageModule + "." + t.Name

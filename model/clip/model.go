@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"strings"
 
-	"dragoman/kernel"
 	"dragoman/model"
 	"dragoman/nn"
 	"dragoman/picture"
@@ -41,24 +40,6 @@ type Options struct {
 	Pixels    bool            // the model is given pixel values: a processor that contradicts the encoder does not matter
 }
 
-// store is what a tensor is stored as.
-func (o Options) store(t weights.Tensor) (kernel.DType, bool) {
-	t.Name = part(t.Name)
-	return o.Precision.Store(t)
-}
-
-// fits refuses tensors that are larger than the memory.
-func (o Options) fits(src weights.Source) error {
-	var all []weights.Tensor
-	for _, name := range src.Names() {
-		if t, ok := src.Lookup(name); ok {
-			t.Name = part(name)
-			all = append(all, t)
-		}
-	}
-	return o.Room.Fits(all, o.Precision, o.Gradients)
-}
-
 // IsDir says whether a directory is that of a CLIP: transformers' or open_clip's.
 func IsDir(path string) bool {
 	files := model.Dir(path)
@@ -83,10 +64,10 @@ func (m *Model) bind(files model.Files, opt Options) error {
 	if err != nil {
 		return err
 	}
-	if err := opt.fits(src); err != nil {
+	if err := opt.Room.FitsAs(part, opt.Precision, opt.Gradients, src); err != nil {
 		return err
 	}
-	b := nn.NewBuilder(src, nn.BuilderOptions{Finite: opt.Finite, Store: opt.store}).Trainable(opt.Gradients)
+	b := nn.NewBuilder(src, nn.BuilderOptions{Finite: opt.Finite, Store: opt.Precision.StoreAs(part)}).Trainable(opt.Gradients)
 	c := m.Config
 	project := func(name string, in int) *tensor.Tensor { return b.Tensor(name, nn.Init{}, c.Width, in) }
 	if c.Vision != nil {

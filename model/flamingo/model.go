@@ -9,7 +9,6 @@ import (
 	"dragoman/bridge/gated"
 	"dragoman/bridge/resampler"
 	"dragoman/internal/plainjson"
-	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model"
 	"dragoman/nn"
@@ -94,31 +93,12 @@ func (o Options) builder(src weights.Source, part func(name string) string) *nn.
 
 // bind are the options of who binds a checkpoint.
 func (o Options) bind(part func(name string) string) nn.BuilderOptions {
-	return nn.BuilderOptions{Finite: o.Finite, Bound: o.bound, Store: stored(o.Precision, part)}
-}
-
-// stored is what a precision says of tensors that are called otherwise in this package.
-func stored(p model.Precision, part func(name string) string) func(weights.Tensor) (kernel.DType, bool) {
-	return func(t weights.Tensor) (kernel.DType, bool) {
-		t.Name = part(t.Name)
-		return p.Store(t)
-	}
+	return nn.BuilderOptions{Finite: o.Finite, Bound: o.bound, Store: o.Precision.StoreAs(part)}
 }
 
 // fits refuses tensors that are larger than the memory; a name that several sources have is the first's.
 func (o Options) fits(part func(name string) string, sources ...weights.Source) error {
-	if o.Room.Bytes <= 0 {
-		return nil
-	}
-	all := weights.Merge(sources...)
-	var tensors []weights.Tensor
-	for _, name := range all.Names() {
-		if t, ok := all.Lookup(name); ok {
-			t.Name = part(name)
-			tensors = append(tensors, t)
-		}
-	}
-	return o.Room.Fits(tensors, o.Precision, o.Gradients)
+	return o.Room.FitsAs(part, o.Precision, o.Gradients, sources...)
 }
 
 // Is says whether there is a model at path which this package opens: its config.json says so, or it is a released checkpoint.

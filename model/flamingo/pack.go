@@ -56,9 +56,9 @@ func (m *Model) isOpenFlamingo() bool { return m.upon.kind != "" }
 // store is what a precision says of the model's tensors.
 func (m *Model) store(p model.Precision) func(weights.Tensor) (kernel.DType, bool) {
 	if m.isOpenFlamingo() || m.own != nil {
-		return stored(p, openFlamingoPart)
+		return p.StoreAs(openFlamingoPart)
 	}
-	return stored(p, ideficsPart)
+	return p.StoreAs(ideficsPart)
 }
 
 // describe collects the small files.
