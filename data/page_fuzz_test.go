@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"dragoman/internal/frugal"
 )
 
 // soundPage is a page in one piece, with a text and a picture, of which a window can be drawn; an error is a line.
@@ -63,31 +65,33 @@ func FuzzPages(f *testing.F) {
 	}
 	f.Cleanup(func() { d.Close() })
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, o := range []PageOptions{{}, {Lenient: true, MinSide: 1, MaxAspect: 2, MinSimilarity: 0.2, MaxPixels: 1 << 12, Stills: true}} {
-			err := splitValues(bytes.NewReader(data), func(at recordAt, text []byte, err error) {
-				if err != nil {
-					return
-				}
-				r := &record{text: text, where: "p.json:1", offset: at.offset, json: true, read: func(s span) ([]byte, error) {
-					return data[s.offset:][:s.size], nil
-				}}
-				for _, in := range []finder{inFolder{dir: dir, in: r}, inShard{d.(*pageShard), d.(*pageShard).docs[0], r}} {
-					p, err := pageFrom(r, in, o, new(verdicts))
-					soundPage(t, p, err)
-					for _, part := range p.Parts {
-						if part.Media == nil || part.Media.video {
-							continue
-						}
-						if _, err := part.Media.Bytes(); err != nil {
-							t.Fatal(err)
+		frugal.Run(t, len(data), func() {
+			for _, o := range []PageOptions{{}, {Lenient: true, MinSide: 1, MaxAspect: 2, MinSimilarity: 0.2, MaxPixels: 1 << 12, Stills: true}} {
+				err := splitValues(bytes.NewReader(data), func(at recordAt, text []byte, err error) {
+					if err != nil {
+						return
+					}
+					r := &record{text: text, where: "p.json:1", offset: at.offset, json: true, read: func(s span) ([]byte, error) {
+						return data[s.offset:][:s.size], nil
+					}}
+					for _, in := range []finder{inFolder{dir: dir, in: r}, inShard{d.(*pageShard), d.(*pageShard).docs[0], r}} {
+						p, err := pageFrom(r, in, o, new(verdicts))
+						soundPage(t, p, err)
+						for _, part := range p.Parts {
+							if part.Media == nil || part.Media.video {
+								continue
+							}
+							if _, err := part.Media.Bytes(); err != nil {
+								t.Fatal(err)
+							}
 						}
 					}
+				})
+				if err != nil && strings.Contains(err.Error(), "\n") {
+					t.Fatalf("%q", err)
 				}
-			})
-			if err != nil && strings.Contains(err.Error(), "\n") {
-				t.Fatalf("%q", err)
 			}
-		}
+		})
 	})
 }
 
@@ -105,9 +109,11 @@ func FuzzHTML(f *testing.F) {
 	}
 	dir := tree(f, map[string]string{"r.png": png(f, "r", 64, 64)})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, o := range []PageOptions{{}, {Lenient: true, MinSide: -1, MaxAspect: -1, MaxPixels: 1 << 12}} {
-			p, err := newHTML(dir, o).page(filepath.Join(dir, "p.html"), data)
-			soundPage(t, p, err)
-		}
+		frugal.Run(t, len(data), func() {
+			for _, o := range []PageOptions{{}, {Lenient: true, MinSide: -1, MaxAspect: -1, MaxPixels: 1 << 12}} {
+				p, err := newHTML(dir, o).page(filepath.Join(dir, "p.html"), data)
+				soundPage(t, p, err)
+			}
+		})
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"dragoman/internal/frugal"
 )
 
 // FuzzRecipe gives the bytes to the reader of recipes, with a setting laid over them: a recipe, or an error of one line.
@@ -25,10 +27,12 @@ func FuzzRecipe(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\nb: {<<: *a}"), "data.train.0.path=x")
 	f.Add([]byte("output: x\ndata: {train: [{path: y}]}\nstages: [{kind: stage1, steps: 3}]"), "stages.-1=[")
 	f.Fuzz(func(t *testing.T, raw []byte, setting string) {
-		for _, settings := range [][]string{nil, {setting}} {
-			if _, err := ParseRecipe(raw, settings); err != nil && strings.Contains(err.Error(), "\n") {
-				t.Fatalf("an error of several lines: %q", err)
+		frugal.Run(t, len(raw)+len(setting), func() {
+			for _, settings := range [][]string{nil, {setting}} {
+				if _, err := ParseRecipe(raw, settings); err != nil && strings.Contains(err.Error(), "\n") {
+					t.Fatalf("an error of several lines: %q", err)
+				}
 			}
-		}
+		})
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"dragoman/internal/frugal"
 	"dragoman/language/llama"
 	"dragoman/language/opt"
 	"dragoman/language/t5"
@@ -80,10 +81,15 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte(`{"model_type":"blip-2","qformer_config":{"hidden_size":64},"vision_config":{"model_type":"efficientnet_lite"}}`))
 	f.Add([]byte(`{"model_type":"blip-2","dragoman":{"features":["tokens"]}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := ParseConfig(raw)
-		if err == nil && c.QFormer.Width%c.QFormer.Heads != 0 {
-			t.Error("an impossible configuration was accepted")
-		}
+		frugal.Run(t, len(raw), func() {
+			c, err := ParseConfig(raw)
+			if err == nil && c.QFormer.Width%c.QFormer.Heads != 0 {
+				t.Error("an impossible configuration was accepted")
+			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("an error of several lines: %q", err)
+			}
+		})
 	})
 }
 
