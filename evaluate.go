@@ -6,7 +6,6 @@ import (
 
 	"dragoman/eval"
 	"dragoman/internal/plural"
-	"dragoman/picture"
 )
 
 // Evaluate measures the model on pictures with captions; see package eval.
@@ -20,7 +19,7 @@ func (m *Model) Evaluate(ctx context.Context, items []eval.Item, o eval.Options)
 	case err != nil:
 		return r, err
 	case r.N == 0:
-		return r, m.unreadable(m.system.Processor(), o.Name, items)
+		return r, unreadable(o.Name, r.Left)
 	case r.Captions == nil && r.Answers == nil && r.Text == nil:
 		return r, fmt.Errorf("evaluating: %s: there is nothing to measure: no text is written, and nothing is retrieved", o.Name)
 	}
@@ -28,13 +27,9 @@ func (m *Model) Evaluate(ctx context.Context, items []eval.Item, o eval.Options)
 }
 
 // unreadable is the error of a set of which no picture can be shown to an encoder: why the first cannot.
-func (m *Model) unreadable(p picture.Processor, name string, items []eval.Item) error {
-	if len(items) == 0 {
+func unreadable(name string, left []eval.Left) error {
+	if len(left) == 0 {
 		return fmt.Errorf("evaluating: %s: there are no items", name)
 	}
-	img, err := items[0].Decode()
-	if err == nil {
-		err = p.Check(img.W, img.H)
-	}
-	return fmt.Errorf("evaluating: %s: none of %s can be read, the first: %s: %w", name, plural.Of(len(items), "picture"), items[0].Name, err)
+	return fmt.Errorf("evaluating: %s: none of %s can be read, the first: %s: %w", name, plural.Of(len(left), "picture"), left[0].Name, left[0].Err)
 }

@@ -68,17 +68,20 @@ func (e *Examples) Evaluate(ctx context.Context, items []eval.Item, g *Generate,
 		asked[i] = e.see(it)
 	}
 	defer e.forget(asked)
-	readable := e.readable(ctx, items, asked)
+	errs := e.unreadable(ctx, items, asked)
 	if ctx.Err() != nil {
 		return eval.ShotReport{}, context.Cause(ctx)
 	}
+	var left []eval.Left
 	for i, it := range items {
-		if readable[i] {
-			l.items, l.asked = append(l.items, it), append(l.asked, asked[i])
+		if errs[i] != nil {
+			left = append(left, eval.Left{Name: it.Name, Err: errs[i]})
+			continue
 		}
+		l.items, l.asked = append(l.items, it), append(l.asked, asked[i])
 	}
 	if len(l.items) == 0 {
-		return eval.ShotReport{}, e.m.unreadable(e.m.pages.Processor(), o.Name, items)
+		return eval.ShotReport{}, unreadable(o.Name, left)
 	}
 	if o.Similar && len(e.examples) > 0 && e.support.features == nil {
 		s, err := e.m.support(ctx, e.support.shots, SupportOptions{Features: o.Features, Progress: o.Looking})
@@ -89,13 +92,13 @@ func (e *Examples) Evaluate(ctx context.Context, items []eval.Item, g *Generate,
 	}
 	o.Support, o.Chosen, o.Drawn = len(e.examples), len(l.g.Choices) > 0, l.g.Permutations > 1
 	r, err := eval.EvaluateShots(ctx, l, l.items, o)
-	r.Skipped = len(items) - len(l.items)
+	r.Skipped, r.Left = len(left), left
 	return r, err
 }
 
-// readable says which of the items have a picture that the encoder can be shown.
-func (e *Examples) readable(ctx context.Context, items []eval.Item, asked []seenShot) []bool {
-	p, ok := e.m.pages.Processor(), make([]bool, len(items))
+// unreadable says of each item why its picture cannot be shown to the encoder; nil: it can.
+func (e *Examples) unreadable(ctx context.Context, items []eval.Item, asked []seenShot) []error {
+	p, errs := e.m.pages.Processor(), make([]error, len(items))
 	first := map[*glance]int{}
 	for i, s := range asked {
 		if _, other := first[s.pictures[0]]; !other {
@@ -105,18 +108,19 @@ func (e *Examples) readable(ctx context.Context, items []eval.Item, asked []seen
 	tensor.DefaultPool().Do(len(items), func(i, _ int) {
 		g := asked[i].pictures[0]
 		switch {
-		case first[g] != i || ctx.Err() != nil:
-		case g.known():
-			ok[i] = true
+		case first[g] != i || ctx.Err() != nil || g.known():
 		default:
 			img, err := items[i].Decode()
-			ok[i] = err == nil && p.Check(img.W, img.H) == nil
+			if err == nil {
+				err = p.Check(img.W, img.H)
+			}
+			errs[i] = err
 		}
 	})
 	for i, s := range asked {
-		ok[i] = ok[first[s.pictures[0]]]
+		errs[i] = errs[first[s.pictures[0]]]
 	}
-	return ok
+	return errs
 }
 
 // forget gives back what the pictures became that are not of the support.

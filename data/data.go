@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/internal/plural"
 	"dragoman/picture"
 )
 
@@ -94,6 +95,32 @@ func (r *Report) Add(where string, err error) {
 	}
 }
 
+// Each calls f with every row in order, and reports on all: of some formats a broken row shows only when it is read.
+func Each(d Dataset, f func(i int, row Row)) Report {
+	var all Report
+	all.add(d.Report())
+	all.Rows = 0
+	for i := range d.Len() {
+		row, err := d.Row(i)
+		if err != nil {
+			all.addError(err)
+			continue
+		}
+		all.Rows++
+		f(i, row)
+	}
+	return all
+}
+
+// addError counts a row by the error that it gave.
+func (r *Report) addError(err error) {
+	if re := (*RowError)(nil); errors.As(err, &re) {
+		r.Add(re.Where, re.Err)
+		return
+	}
+	r.Add("a row", err)
+}
+
 func (r *Report) add(o Report) {
 	r.Rows += o.Rows
 	r.Broken += o.Broken
@@ -104,9 +131,9 @@ func (r *Report) add(o Report) {
 // String is one line: how many rows, and how many were left out with the first of them.
 func (r Report) String() string {
 	if r.Broken == 0 {
-		return fmt.Sprintf("%d rows", r.Rows)
+		return plural.Of(r.Rows, "row")
 	}
-	return fmt.Sprintf("%d rows, %d left out, the first: %v", r.Rows, r.Broken, r.Examples[0])
+	return fmt.Sprintf("%s, %d left out, the first: %v", plural.Of(r.Rows, "row"), r.Broken, r.Examples[0])
 }
 
 // ErrNoRows is wrapped where a dataset opens and has nothing usable in it.

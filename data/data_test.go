@@ -324,6 +324,10 @@ func TestParquetOfPython(t *testing.T) {
 		}
 		check(t, fmt.Sprint("row ", i), flat{row.ID, row.Texts, row.Tags, row.Extra, m.Pix[0]}, want[i])
 	}
+	var read []int
+	if r := Each(d, func(i int, _ Row) { read = append(read, i) }); len(read) != 3 || r.Rows != 3 || r.Broken != 1 || !strings.HasPrefix(r.Examples[0].Error(), "testdata/hf.parquet:3: ") {
+		t.Errorf("%v: %v", read, r)
+	}
 	if _, err := d.Row(2); err == nil || !strings.HasPrefix(err.Error(), "testdata/hf.parquet:3: ") {
 		t.Errorf("a row without a picture: %v", err)
 	}

@@ -52,8 +52,15 @@ type Report struct {
 	Text     *Retrieval `json:"image_to_text,omitempty"`
 	Image    *Retrieval `json:"text_to_image,omitempty"`
 	Shots    []Shots    `json:"shots,omitempty"` // of a model that reads pages: by how many examples stand before
+	Left     []Left     `json:"-"`               // why
 	Items    []Item     `json:"-"`               // those whose pictures could be read
 	Said     []string   `json:"-"`               // the captions, one for each of Items
+}
+
+// Left is an item that does not count, as its picture cannot be read.
+type Left struct {
+	Name string
+	Err  error
 }
 
 // Retrieval is recall by cosine, and after the matching head looked at the best again.
@@ -80,7 +87,7 @@ func Evaluate(ctx context.Context, m *blip2.Model, items []Item, o Options) (Rep
 		}
 		o.Progress(min(from+o.Batch, len(items)), len(items))
 	}
-	r := Report{Name: o.Name, N: len(e.items), Skipped: len(items) - len(e.items), Items: e.items, Said: e.said}
+	r := Report{Name: o.Name, N: len(e.items), Skipped: len(e.left), Left: e.left, Items: e.items, Said: e.said}
 	if e.said != nil {
 		e.score(&r)
 	}
@@ -120,6 +127,7 @@ type evaluation struct {
 	decoder   *language.Decoder
 	proc      picture.Processor
 	items     []Item    // those whose pictures could be read
+	left      []Left    // the others
 	raw       []float32 // their features
 	embedded  []float32 // [items, queries, shared]
 	said      []string
@@ -136,6 +144,7 @@ func (e *evaluation) look(ctx context.Context, items []Item) error {
 	n := 0
 	for i, it := range items {
 		if errs[i] != nil {
+			e.left = append(e.left, Left{it.Name, errs[i]})
 			continue
 		}
 		copy(pixels[n*size:(n+1)*size], pixels[i*size:])

@@ -58,6 +58,7 @@ type ShotReport struct {
 	Name     string      `json:"name"`
 	N        int         `json:"n"`
 	Skipped  int         `json:"skipped,omitempty"` // pictures that could not be read
+	Left     []Left      `json:"-"`                 // why
 	Measure  string      `json:"measure"`
 	Examples string      `json:"examples"` // "random", "similar", or "none"
 	Shots    []ShotCount `json:"shots"`

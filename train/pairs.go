@@ -80,22 +80,14 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 			return nil, err
 		}
 		s.sources = append(s.sources, d)
-		r := d.Report()
-		s.report.Broken += r.Broken
-		s.report.Examples = append(s.report.Examples, r.Examples...)
-		for i := range d.Len() {
-			row, err := d.Row(i)
-			if err != nil {
-				s.report.Broken++
-				continue
-			}
+		r := data.Each(d, func(i int, row data.Row) {
 			if !data.Where(src.Where).Wants(row.Extra) {
-				continue
+				return
 			}
 			// A row that one source has as a pair and others for episodes is one pair, whichever comes first.
 			if at, known := rows[[2]any{src.Path, i}]; known && s.pairs[at].takes(src) {
 				s.pairs[at].join(src, row)
-				continue
+				return
 			}
 			p := pair{
 				set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(append(row.Texts[:len(row.Texts):len(row.Texts)], row.Question)),
@@ -103,12 +95,14 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 			}
 			if err := p.prompted(src.Prompts, spec.Prompts, spec.Clean); err != nil {
 				s.report.Add(row.Where, err)
-				continue
+				return
 			}
 			p.join(src, row)
 			rows[[2]any{src.Path, i}] = len(s.pairs)
 			s.pairs = append(s.pairs, p)
-		}
+		})
+		s.report.Broken += r.Broken
+		s.report.Examples = append(s.report.Examples, r.Examples...)
 	}
 	if err := s.openPageSources(dir, sources, spec); err != nil {
 		s.close()

@@ -165,6 +165,9 @@ func (t *trainer) openData(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		if held.report.Broken > 0 {
+			t.opt.Notice("to validate with: " + held.report.String())
+		}
 		t.held = held.pairs
 		t.train.sources = append(t.train.sources, held.sources...)
 	} else if r.Data.Hold > 0 {

@@ -187,6 +187,15 @@ func TestBrokenPicturesAreLeftOut(t *testing.T) {
 	}
 }
 
+// TestBrokenRowsOfColumns: that a row of a parquet file has no picture shows only when it is read; it is named and counted all the same.
+func TestBrokenRowsOfColumns(t *testing.T) {
+	rows := "[{path: ../data/testdata/hf.parquet}]"
+	p, err := DryRun(context.Background(), tiny(t, "data.train="+rows, "data.validation="+rows), Options{})
+	if err != nil || p.Train != 3 || p.Report.Broken != 1 || !strings.Contains(p.Report.String(), "1 left out, the first: ../data/testdata/hf.parquet:3: ") {
+		t.Errorf("%v (%v)", p.Report, err)
+	}
+}
+
 func TestDryRun(t *testing.T) {
 	r := tiny(t)
 	p, err := DryRun(context.Background(), r, Options{})

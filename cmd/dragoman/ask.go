@@ -122,7 +122,7 @@ func (c *cli) askLike(cmd *cobra.Command, args []string, question string, images
 	if err := c.checkGenerate(g); err != nil {
 		return err
 	}
-	shots, names, set, err := supportRows(f, question)
+	shots, names, set, err := c.supportRows(f, question)
 	if err != nil {
 		return err
 	}

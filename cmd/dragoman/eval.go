@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -94,14 +96,15 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			return err
 		}
 		for _, path := range labels {
-			items, closer, err := openItems(path, nil)
+			set, err := openItems(path, nil)
 			if err != nil {
 				return err
 			}
-			for _, it := range items {
+			c.noteBroken(path, set.report)
+			for _, it := range set.items {
 				o.Labels = append(o.Labels, it.References...)
 			}
-			closer.Close()
+			set.Close()
 		}
 		m, err := c.open(videos)
 		if err != nil {
@@ -129,8 +132,9 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		}
 		var reports []eval.Report
 		var all []saidLine
+		whole := true // every row and every picture counts
 		for _, path := range args {
-			items, closer, err := openWanted(path, wanted)
+			set, err := openWanted(path, wanted)
 			if err != nil {
 				return err
 			}
@@ -139,13 +143,17 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 				o.Name = name
 			}
 			o.Progress = func(done, total int) { c.progress("%s: %d of %d pictures", path, done, total) }
-			r, err := m.Evaluate(cmd.Context(), items, o)
+			r, err := m.Evaluate(cmd.Context(), set.items, o)
 			c.progressDone()
-			closer.Close()
+			set.Close()
 			if err != nil {
 				return err
 			}
-			c.noteSkipped(path, r.Skipped, len(items))
+			if ok, err := c.showLeft(cmd.Context(), path, set, r.Left); err != nil {
+				return err
+			} else if !ok {
+				whole = false
+			}
 			if r.Text == nil && (o.Rerank > 0 || len(labels) > 0) {
 				c.note("%s: nothing was retrieved: answers to questions do not tell pictures apart", path)
 			}
@@ -164,18 +172,53 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 				return err
 			}
 		}
-		if c.json {
-			return nil
+		if !c.json {
+			if err := c.emit(nil, strings.TrimSuffix(eval.Markdown(reports), "\n")); err != nil {
+				return err
+			}
 		}
-		return c.emit(nil, strings.TrimSuffix(eval.Markdown(reports), "\n"))
+		return reported(whole)
 	})
 	return cmd
 }
 
-// noteSkipped says how many pictures of a set do not count.
-func (c *cli) noteSkipped(path string, skipped, all int) {
-	if skipped > 0 {
-		c.note("%s: %d of %s cannot be read, and do not count", path, skipped, plural.Of(all, "picture"))
+// maxShownLeft is how many of the items that do not count are shown one by one.
+const maxShownLeft = 10
+
+// showLeft shows, in their place before a set's report, the rows and pictures that do not count in it, and says whether all do.
+func (c *cli) showLeft(ctx context.Context, path string, set *itemSet, left []eval.Left) (whole bool, err error) {
+	broken := set.report.Broken
+	var all []eval.Left
+	for _, e := range set.report.Examples {
+		all = append(all, eval.Left{Name: e.Where, Err: e})
+	}
+	for _, l := range left {
+		all = append(all, eval.Left{Name: l.Name, Err: fmt.Errorf("reading a picture: %s: %w", l.Name, l.Err)})
+	}
+	for _, l := range all[:min(len(all), maxShownLeft)] {
+		if err := c.inPlace(ctx, "image", l.Name, l.Err); !errors.Is(err, errReported) {
+			return false, err
+		}
+	}
+	n, of := broken+len(left), broken+len(set.items)
+	if n > 0 {
+		c.note("%s: %d of %s cannot be read, and do not count", path, n, plural.Of(of, "row"))
+	}
+	return n == 0, nil
+}
+
+// reported is the end of a call: done, or what failed of it was shown.
+func reported(whole bool) error {
+	if whole {
+		return nil
+	}
+	return errReported
+}
+
+// noteBroken says which rows are left out of data that the call is not about itself.
+func (c *cli) noteBroken(path string, r data.Report) {
+	if r.Broken > 0 {
+		c.note("%s: %v", path, r)
 	}
 }
 
@@ -192,29 +235,39 @@ func parseWhere(flag string, settings []string) (data.Where, error) {
 	return wanted, nil
 }
 
+// itemSet is the rows of pairs that are wanted, and what was found of all.
+type itemSet struct {
+	io.Closer
+	items  []eval.Item
+	report data.Report
+}
+
 // openWanted reads the rows of pairs that are wanted, of which there must be some.
-func openWanted(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
-	items, closer, err := openItems(path, wanted)
-	if err == nil && len(items) == 0 {
-		closer.Close()
-		return nil, nil, hint.Wrap(fmt.Errorf("reading pairs: %s: no row fits", path), "the fields of a row are those of its JSON object or its table's columns")
+func openWanted(path string, wanted data.Where) (*itemSet, error) {
+	set, err := openItems(path, wanted)
+	if err == nil && len(set.items) == 0 {
+		set.Close()
+		err = fmt.Errorf("reading pairs: %s: no row fits", path)
+		if r := set.report; r.Rows == 0 && r.Broken > 0 {
+			return nil, fmt.Errorf("reading pairs: %s: no row can be read, the first: %w", path, r.Examples[0])
+		}
+		return nil, hint.Wrap(err, "the fields of a row are those of its JSON object or its table's columns")
 	}
-	return items, closer, err
+	return set, err
 }
 
 // openItems reads the rows of pairs that are wanted.
-func openItems(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
-	set, err := data.Open(path, data.Options{})
+func openItems(path string, wanted data.Where) (*itemSet, error) {
+	rows, err := data.Open(path, data.Options{})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var items []eval.Item
-	for i := range set.Len() {
-		row, err := set.Row(i)
-		if err != nil || !wanted.Wants(row.Extra) {
-			continue
+	set := &itemSet{Closer: rows}
+	set.report = data.Each(rows, func(i int, row data.Row) {
+		if !wanted.Wants(row.Extra) {
+			return
 		}
-		items = append(items, eval.Item{
+		set.items = append(set.items, eval.Item{
 			Name:       row.Where,
 			Picture:    row.Picture(),
 			Question:   row.Question,
@@ -222,22 +275,22 @@ func openItems(path string, wanted data.Where) ([]eval.Item, io.Closer, error) {
 			Weights:    row.Weights,
 			Keywords:   row.Tags,
 			Bytes: func() ([]byte, error) {
-				row, err := set.Row(i)
+				row, err := rows.Row(i)
 				if err != nil {
 					return nil, err
 				}
 				return row.Bytes()
 			},
 			Decode: func() (*picture.RGBA, error) {
-				row, err := set.Row(i)
+				row, err := rows.Row(i)
 				if err != nil {
 					return nil, err
 				}
 				return row.Decode()
 			},
 		})
-	}
-	return items, set, nil
+	})
+	return set, nil
 }
 
 type saidLine struct {

@@ -89,12 +89,13 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 		if err != nil {
 			return err
 		}
-		items, closer, err := openWanted(s.support.path, only)
+		set, err := openWanted(s.support.path, only)
 		if err != nil {
 			return err
 		}
-		defer closer.Close()
-		support = items
+		defer set.Close()
+		c.noteBroken(s.support.path, set.report)
+		support = set.items
 	}
 	g := s.generate
 	g.MaxTokens, g.MinTokens = o.MaxTokens, o.Generate.MinTokens
@@ -110,13 +111,14 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 	examples := m.Examples(support) // looked at once for all sets
 	var reports []eval.ShotReport
 	var lines []saidLine
+	whole := true // every row and every picture counts
 	for _, path := range paths {
-		items, closer, err := openWanted(path, wanted)
+		set, err := openWanted(path, wanted)
 		if err != nil {
 			return err
 		}
 		if s.classes {
-			g.Choices = classesOf(items, support)
+			g.Choices = classesOf(set.items, support)
 		}
 		so.Name = path
 		if name != "" {
@@ -126,13 +128,17 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 		so.Said = func(shots int, seed uint64, it eval.Item, text string) {
 			lines = append(lines, saidLine{Image: it.Name, Question: it.Question, Text: text, References: it.References, Shots: &shots, Seed: &seed})
 		}
-		r, err := examples.Evaluate(cmd.Context(), items, &g, so)
+		r, err := examples.Evaluate(cmd.Context(), set.items, &g, so)
 		c.progressDone()
-		closer.Close()
+		set.Close()
 		if err != nil {
 			return err
 		}
-		c.noteSkipped(path, r.Skipped, len(items))
+		if ok, err := c.showLeft(cmd.Context(), path, set, r.Left); err != nil {
+			return err
+		} else if !ok {
+			whole = false
+		}
 		reports = append(reports, r)
 		if c.json {
 			if err := c.emit(r, ""); err != nil {
@@ -145,10 +151,12 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 			return err
 		}
 	}
-	if c.json {
-		return nil
+	if !c.json {
+		if err := c.emit(nil, strings.TrimSuffix(eval.ShotMarkdown(reports), "\n")); err != nil {
+			return err
+		}
 	}
-	return c.emit(nil, strings.TrimSuffix(eval.ShotMarkdown(reports), "\n"))
+	return reported(whole)
 }
 
 // classesOf are the texts of sets, each once, in order.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"dragoman/internal/plural"
 	"dragoman/train"
 )
 
@@ -27,17 +28,17 @@ func planObject(p *train.Plan) map[string]any {
 // describePlan is the same as text.
 func describePlan(p *train.Plan) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d pairs", p.Train)
+	b.WriteString(plural.Of(p.Train, "pair"))
 	if p.Pages > 0 {
-		fmt.Fprintf(&b, " and %d pages", p.Pages)
+		b.WriteString(" and " + plural.Of(p.Pages, "page"))
 	}
-	fmt.Fprintf(&b, " to train on, %d pairs to validate with, %d different captions", p.Validation, p.Captions)
+	fmt.Fprintf(&b, " to train on, %s to validate with, %s", plural.Of(p.Validation, "pair"), plural.Of(p.Captions, "different caption"))
 	if p.Report.Broken > 0 {
 		fmt.Fprintf(&b, "\n%s", p.Report.String())
 	}
 	fmt.Fprintf(&b, "\n%.1f million parameters in the bridge", float64(p.Parameters)/1e6)
 	for i, s := range p.Stages {
-		fmt.Fprintf(&b, "\n%s: %d steps, %d samples, %.1f epochs, about %s", s.Name, s.Steps, s.Samples, s.Epochs, about(s.Time))
+		fmt.Fprintf(&b, "\n%s: %s, %s, %.1f epochs, about %s", s.Name, plural.Of(s.Steps, "step"), plural.Of(s.Samples, "sample"), s.Epochs, about(s.Time))
 		if i < len(p.Trained) {
 			fmt.Fprintf(&b, ", %.1f million parameters learn", float64(p.Trained[i])/1e6)
 		}

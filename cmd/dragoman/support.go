@@ -31,7 +31,7 @@ const maxShots = 1 << 12
 
 // supportRows reads the examples: of several texts the first, and where a row has no question of its own, the given one;
 // names tells their pictures apart. The data must stay open while they are used.
-func supportRows(f *supportFlags, question string) (shots []dragoman.Shot, names []string, set data.Dataset, err error) {
+func (c *cli) supportRows(f *supportFlags, question string) (shots []dragoman.Shot, names []string, set data.Dataset, err error) {
 	wanted, err := parseWhere("--support-where", f.where)
 	if err != nil {
 		return nil, nil, nil, err
@@ -39,17 +39,17 @@ func supportRows(f *supportFlags, question string) (shots []dragoman.Shot, names
 	if set, err = data.Open(f.path, data.Options{}); err != nil {
 		return nil, nil, nil, err
 	}
-	for i := range set.Len() {
-		row, err := set.Row(i)
-		if err != nil || !wanted.Wants(row.Extra) {
-			continue
+	report := data.Each(set, func(_ int, row data.Row) {
+		if !wanted.Wants(row.Extra) {
+			return
 		}
 		s := dragoman.Shot{Images: []dragoman.Image{dragoman.ImageFunc(row.Picture(), row.Bytes).Moving()}, Question: question, Text: row.Texts[0]}
 		if row.Question != "" {
 			s.Question = row.Question
 		}
 		shots, names = append(shots, s), append(names, row.Picture())
-	}
+	})
+	c.noteBroken(f.path, report)
 	if len(shots) == 0 {
 		_ = set.Close()
 		return nil, nil, nil, hint.Wrap(fmt.Errorf("reading a support: %s: it has no pairs, or none that fits --support-where", f.path), "a pair is a picture with its text, as `dragoman eval` reads them")
