@@ -268,70 +268,73 @@ func ParseRecipe(raw []byte, settings []string) (*Recipe, error) {
 		}
 	}
 	r := &Recipe{}
-	if err := checkKeys(&doc, r); err != nil {
+	if err := checkNodes(&doc, r); err != nil {
 		return nil, err
 	}
 	if err := doc.Decode(r); err != nil {
 		return nil, yamlError(err)
 	}
-	r.fill()
+	d := defaults{doc: &doc}
+	r.fill(&d)
+	if d.err != nil {
+		return nil, d.err
+	}
 	return r, r.check()
 }
 
+// defaults puts values where a recipe has none. A zero that a recipe gives there is none either, and refused, as it would not count.
+type defaults struct {
+	doc *yaml.Node
+	err error // the first
+}
+
+func orDefault[T comparable](d *defaults, path string, to *T, value T) {
+	var zero T
+	if *to != zero || value == zero {
+		return
+	}
+	if n := valueAt(d.doc, path); n != nil && n.ShortTag() != "!!null" && d.err == nil {
+		d.err = fmt.Errorf("%s%s: %.40q would stand for the default, %v: give another value, or leave it out", lineOf(n), path, n.Value, value)
+	}
+	*to = value
+}
+
 // fill writes the defaults, so that the resolved recipe says all.
-func (r *Recipe) fill() {
-	if r.DType == "" {
-		r.DType = "auto"
+func (r *Recipe) fill(d *defaults) {
+	orDefault(d, "dtype", &r.DType, "auto")
+	orDefault(d, "views.augment", &r.Views.Augment, "none")
+	orDefault(d, "data.validation_limit", &r.Data.Limit, 512)
+	orDefault(d, "data.max_tokens", &r.Data.MaxTokens, 32)
+	if r.Model.system() == systemBLIP2 {
+		orDefault(d, "data.max_prompt_tokens", &r.Data.MaxPrompt, 128)
 	}
-	if r.Views.Augment == "" {
-		r.Views.Augment = "none"
-	}
-	if r.Data.Limit == 0 {
-		r.Data.Limit = 512
-	}
-	if r.Data.MaxTokens == 0 {
-		r.Data.MaxTokens = 32
-	}
-	if r.Data.MaxPrompt == 0 && r.Model.system() == systemBLIP2 {
-		r.Data.MaxPrompt = 128
-	}
-	if r.Data.Clean == "" {
-		r.Data.Clean = cleanNone
-	}
+	orDefault(d, "data.clean", &r.Data.Clean, cleanNone)
 	for i := range r.Stages {
-		s := &r.Stages[i]
-		if s.Name == "" {
-			s.Name = s.Kind
-		}
-		orInt := func(to *int, value int) {
-			if *to == 0 {
-				*to = value
-			}
-		}
-		or := func(to *float64, value float64) {
-			if *to == 0 {
-				*to = value
-			}
-		}
-		orInt(&s.Accumulate, 1)
-		orInt(&s.Every, max(1, s.Steps/10))
-		orInt(&s.Log, 10)
-		or(&s.Beta1, 0.9)
-		or(&s.Beta2, 0.999)
-		or(&s.Eps, 1e-8)
-		or(&s.MinLR, s.Final*s.LR)
-		if s.Kind == KindWarm {
-			or(&s.NearRidge, 0.3)
-		}
-		if s.Kind == KindWords && s.Ridge > 0 {
-			or(&s.Gain, 1)
-		}
-		if s.Kind == KindStage1 && s.ITC == 0 && s.ITM == 0 && s.ITG == 0 {
-			s.ITC, s.ITM, s.ITG = 1, 1, 1
-		}
-		if s.Kind == KindStage2 && s.LM == 0 {
-			s.LM = 1
-		}
+		r.Stages[i].fill(d, fmt.Sprintf("stages.%d.", i))
+	}
+}
+
+// fill writes a stage's defaults.
+func (s *Stage) fill(d *defaults, path string) {
+	orDefault(d, path+"name", &s.Name, s.Kind)
+	orDefault(d, path+"accumulate", &s.Accumulate, 1)
+	orDefault(d, path+"every", &s.Every, max(1, s.Steps/10))
+	orDefault(d, path+"log", &s.Log, 10)
+	orDefault(d, path+"beta1", &s.Beta1, 0.9)
+	orDefault(d, path+"beta2", &s.Beta2, 0.999)
+	orDefault(d, path+"eps", &s.Eps, 1e-8)
+	orDefault(d, path+"min_lr", &s.MinLR, s.Final*s.LR)
+	switch {
+	case s.Kind == KindWarm:
+		orDefault(d, path+"near_ridge", &s.NearRidge, 0.3)
+	case s.Kind == KindWords && s.Ridge > 0:
+		orDefault(d, path+"gain", &s.Gain, 1)
+	case s.Kind == KindStage1 && s.ITC == 0 && s.ITM == 0 && s.ITG == 0:
+		orDefault(d, path+"itc", &s.ITC, 1)
+		orDefault(d, path+"itm", &s.ITM, 1)
+		orDefault(d, path+"itg", &s.ITG, 1)
+	case s.Kind == KindStage2:
+		orDefault(d, path+"lm", &s.LM, 1)
 	}
 }
 
@@ -375,6 +378,9 @@ func (r *Recipe) check() error {
 	}
 	if r.Views.Cached < 0 {
 		return fmt.Errorf("views.cached: %d is negative", r.Views.Cached)
+	}
+	if r.Views.Cache != "" && r.Views.Cached == 0 {
+		return fmt.Errorf("views.cache: nothing is kept there: views.cached says how many views a picture, and is missing or 0")
 	}
 	if len(r.Stages) == 0 {
 		return fmt.Errorf("stages: there is none")

@@ -13,8 +13,8 @@ import (
 	"dragoman/internal/nearest"
 )
 
-// checkKeys finds the first key of a document that the Go value it is meant for has no field for.
-func checkKeys(doc *yaml.Node, into any) error {
+// checkNodes finds the first key of a document that the Go value it is meant for has no field for, and the first value that does not fit.
+func checkNodes(doc *yaml.Node, into any) error {
 	n := doc
 	if n.Kind == yaml.DocumentNode {
 		if len(n.Content) == 0 {
@@ -29,6 +29,9 @@ func checkNode(n *yaml.Node, t reflect.Type, path string) error {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch {
 	case t.Kind() == reflect.Struct && n.Kind == yaml.MappingNode:
 		fields := yamlFields(t)
@@ -42,16 +45,85 @@ func checkNode(n *yaml.Node, t reflect.Type, path string) error {
 				return err
 			}
 		}
-	case t.Kind() == reflect.Struct && n.Kind == yaml.ScalarNode && n.Tag != "!!null":
-		return fmt.Errorf("%s%s: %q stands where keys and values should", lineOf(n), path, n.Value)
+	case t.Kind() == reflect.Map && n.Kind == yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if err := checkNode(n.Content[i+1], t.Elem(), join(path, n.Content[i].Value)); err != nil {
+				return err
+			}
+		}
 	case t.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode:
 		for i, c := range n.Content {
 			if err := checkNode(c, t.Elem(), join(path, strconv.Itoa(i))); err != nil {
 				return err
 			}
 		}
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
+	default:
+		if n.Kind == yaml.ScalarNode && n.Decode(reflect.New(t).Interface()) == nil {
+			return nil
+		}
+		return fmt.Errorf("%s%s: %s stands where %s belongs", lineOf(n), path, found(n), wanted(t))
 	}
 	return nil
+}
+
+// found is what a node is, for people.
+func found(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a group of keys and values"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return fmt.Sprintf("%.40q", n.Value)
+}
+
+// wanted is what a Go value is in a recipe.
+func wanted(t reflect.Type) string {
+	switch k := t.Kind(); {
+	case k == reflect.Pointer:
+		return wanted(t.Elem())
+	case k == reflect.Struct, k == reflect.Map:
+		return "a group of keys and values"
+	case k == reflect.Slice:
+		return "a list"
+	case k == reflect.Bool:
+		return "true or false"
+	case k >= reflect.Uint && k <= reflect.Uint64:
+		return "a whole number, not negative,"
+	case k >= reflect.Int && k <= reflect.Int64:
+		return "a whole number"
+	case k == reflect.Float32 || k == reflect.Float64:
+		return "a number"
+	}
+	return "a text"
+}
+
+// valueAt is the node that stands at a dotted path in a document; nil for none.
+func valueAt(doc *yaml.Node, path string) *yaml.Node {
+	n := doc
+	if n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
+		n = n.Content[0]
+	}
+	for key := range strings.SplitSeq(path, ".") {
+		if n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		next := (*yaml.Node)(nil)
+		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				next = n.Content[i+1]
+			}
+		}
+		if i, err := strconv.Atoi(key); n.Kind == yaml.SequenceNode && err == nil && i >= 0 && i < len(n.Content) {
+			next = n.Content[i]
+		}
+		if next == nil {
+			return nil
+		}
+		n = next
+	}
+	return n
 }
 
 // unused is an error for the first field of a part of a recipe that is set although what it stands in has no use for it: its tag "for" names
@@ -131,6 +203,7 @@ func applySetting(doc *yaml.Node, setting string) error {
 	leaf := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
 	if len(v.Content) > 0 {
 		leaf = v.Content[0]
+		nowhere(leaf)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
 		return fmt.Errorf("the file is empty")
@@ -149,6 +222,14 @@ func applySetting(doc *yaml.Node, setting string) error {
 		n = *slot
 	}
 	return nil
+}
+
+// nowhere takes the lines of a setting away, which are none of the file's.
+func nowhere(n *yaml.Node) {
+	n.Line = 0
+	for _, c := range n.Content {
+		nowhere(c)
+	}
 }
 
 // slotOf is where a mapping or a sequence keeps an entry; a mapping gets one where it has none.
