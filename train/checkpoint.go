@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"dragoman/internal/atomicfile"
+	"dragoman/internal/plainjson"
+	"dragoman/internal/readfile"
 	"dragoman/model/blip2"
 	"dragoman/weights"
 )
@@ -54,6 +56,27 @@ func (f folder) used() (bool, error) {
 		return false, nil
 	}
 	return len(entries) > 0, err
+}
+
+// begunLine stands above the recipe in the run's folder, for who resumes before there is a checkpoint.
+const begunLine = "# begun as %s with the kernels for %s\n"
+
+// begin writes what a run begins with.
+func (f folder) begin(recipe []byte, hash, family string) error {
+	return atomicfile.WriteBytes(f.at("recipe.yaml"), append(fmt.Appendf(nil, begunLine, hash, family), recipe...))
+}
+
+// begun is the hash of the recipe and the kernel family that a run began with; empty where its folder does not tell.
+func (f folder) begun() (hash, family string, err error) {
+	raw, err := readfile.Any(f.at("recipe.yaml"), maxRecipe)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", "", nil
+	}
+	line, _, _ := strings.Cut(string(raw), "\n")
+	if n, _ := fmt.Sscanf(line+"\n", begunLine, &hash, &family); n != 2 {
+		hash, family = "", ""
+	}
+	return hash, family, err
 }
 
 // writeDir makes a directory whole or not at all: write fills a neighbour, which takes the name when everything is on the disk.
@@ -121,7 +144,7 @@ func (f folder) latest() (name string, s state, ok bool, err error) {
 			return "", state{}, false, err
 		}
 		var found state
-		if err := json.Unmarshal(raw, &found); err != nil {
+		if err := plainjson.Unmarshal(raw, &found); err != nil {
 			return "", state{}, false, fmt.Errorf("%s: %w", f.at(e.Name(), "trainer.json"), err)
 		}
 		if !ok || found.Stage > s.Stage || (found.Stage == s.Stage && found.Step > s.Step) {

@@ -5,7 +5,7 @@
 // last checkpoint ends in the same bytes as one that was not. Nothing that is written into the run's folder knows the time.
 //
 //	output/
-//	  recipe.yaml                 the recipe as resolved
+//	  recipe.yaml                 the recipe as resolved, and above it what kernels it began with
 //	  metrics.jsonl, curves.svg   losses by step
 //	  checkpoint-STAGE-STEP/      the last one, while the run lasts: model and trainer state
 //	  best-STAGE-STEP/            where validation was best, while the run lasts

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"dragoman/internal/plainjson"
 )
 
 // Record is a line of metrics.jsonl. Losses are means since the line before; Validation stands where the held-out pairs were
@@ -56,7 +58,7 @@ func (l *metricsLog) rewind() error {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var r Record
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+		if err := plainjson.Unmarshal(lines.Bytes(), &r); err != nil {
 			return err
 		}
 		l.records = append(l.records, r)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,7 @@ import (
 
 	"dragoman/bridge/qformer"
 	"dragoman/internal/builtin"
+	"dragoman/internal/plainjson"
 	"dragoman/internal/readfile"
 	"dragoman/model/blip2"
 )
@@ -91,7 +91,7 @@ func (r *Recipe) classNames() ([][]string, error) {
 		var line struct {
 			Names []string `json:"names"`
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+		if err := plainjson.Unmarshal(lines.Bytes(), &line); err != nil {
 			return nil, fmt.Errorf("model.class_names: %s:%d: %w", path, len(names)+1, err)
 		}
 		names = append(names, line.Names)

@@ -253,6 +253,49 @@ func TestResumeWantsTheSameRecipeAndFamily(t *testing.T) {
 	}
 }
 
+// TestResumeBeforeACheckpoint: what a run began with is known before it has a checkpoint, and once it is finished.
+func TestResumeBeforeACheckpoint(t *testing.T) {
+	r := tiny(t, "stages.align.steps=2", "stages.prompt.steps=2")
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := Run(ctx, r, Options{Progress: func(p Progress) {
+		if p.Doing == "align" {
+			cancel()
+		}
+	}}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a cancelled run: %v", err)
+	}
+	other := *r
+	other.Seed++
+	asAnother := func(when string) {
+		if err := Run(context.Background(), &other, Options{Resume: true}); err == nil || !strings.Contains(err.Error(), "the recipe is not the one") {
+			t.Errorf("another recipe, %s: %v", when, err)
+		}
+	}
+	asAnother("before a checkpoint")
+	path := filepath.Join(r.Output, "recipe.yaml")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(raw), "the kernels for ", "the kernels for abacus", 1)
+	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(context.Background(), r, Options{Resume: true}); err == nil || !strings.Contains(err.Error(), "abacus") {
+		t.Errorf("another kernel family: %v", err)
+	}
+	if err := Run(context.Background(), r, Options{Resume: true, Force: true}); err != nil {
+		t.Errorf("another kernel family, forced: %v", err)
+	}
+	if again, err := os.ReadFile(path); err != nil || string(again) != string(raw) {
+		t.Errorf("%v: %s", err, again)
+	}
+	asAnother("finished")
+	if err := Run(context.Background(), r, Options{Resume: true}); err != nil {
+		t.Errorf("the finished run: %v", err)
+	}
+}
+
 // TestRemovedWhole checks that a checkpoint whose removal is cut short is not taken for one: it loses its name first.
 func TestRemovedWhole(t *testing.T) {
 	f := folder{t.TempDir()}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"dragoman/internal/atomicfile"
 	"dragoman/internal/hint"
 	"dragoman/kernel"
 	"dragoman/tensor"
@@ -215,7 +215,19 @@ func (t *trainer) resume() error {
 		return err
 	}
 	if !ok {
-		if _, err := os.Stat(t.out.at("model", "config.json")); err == nil {
+		recipe, begun, err := t.out.begun()
+		if err != nil {
+			return err
+		}
+		_, err = os.Stat(t.out.at("model", "config.json"))
+		finished := err == nil
+		if begun == "" || finished { // a folder that does not tell, or nothing left to compute
+			begun = family
+		}
+		if err := t.same(cmp.Or(recipe, hash), hash, begun, family); err != nil {
+			return err
+		}
+		if finished {
 			if err := t.out.tidy(); err != nil {
 				return err
 			}
@@ -229,19 +241,17 @@ func (t *trainer) resume() error {
 		if err != nil {
 			return err
 		}
-		if err := atomicfile.WriteBytes(t.out.at("recipe.yaml"), raw); err != nil {
+		if err := t.out.begin(raw, hash, family); err != nil {
 			return err
 		}
 		t.metrics, err = openMetrics(t.out.path, 0)
 		return err
 	}
-	switch {
-	case s.Version != stateVersion:
+	if s.Version != stateVersion {
 		return fmt.Errorf("%s: made by another version of this program (%d, not %d)", t.out.at(name), s.Version, stateVersion)
-	case s.Recipe != hash:
-		return hint.Wrap(fmt.Errorf("%s: the recipe is not the one that this run began with", t.out.path), "the recipe it began with is %s", t.out.at("recipe.yaml"))
-	case s.Family != family && !t.opt.Force:
-		return hint.Wrap(fmt.Errorf("%s: the run was made with the kernels for %s, this would go on with %s, and end in other bytes", t.out.path, s.Family, family), "--isa %s goes on as before, --force goes on anyway", s.Family)
+	}
+	if err := t.same(s.Recipe, hash, s.Family, family); err != nil {
+		return err
 	}
 	if err := t.system.Restore(t.out.at(name)); err != nil {
 		return err
@@ -252,6 +262,17 @@ func (t *trainer) resume() error {
 		return err
 	}
 	return t.out.tidy(name, t.bestName())
+}
+
+// same says whether a run that began with a recipe and a kernel family goes on with them.
+func (t *trainer) same(began, recipe, beganWith, family string) error {
+	switch {
+	case began != recipe:
+		return hint.Wrap(fmt.Errorf("%s: the recipe is not the one that this run began with", t.out.path), "the recipe it began with is %s", t.out.at("recipe.yaml"))
+	case beganWith != family && !t.opt.Force:
+		return hint.Wrap(fmt.Errorf("%s: the run was made with the kernels for %s, this would go on with %s, and end in other bytes", t.out.path, beganWith, family), "--isa %s goes on as before, --force goes on anyway", beganWith)
+	}
+	return nil
 }
 
 // all runs the stages that are left, and writes the result.
