@@ -1,10 +1,13 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
+	"github.com/dlclark/regexp2/v2/syntax"
 )
 
 // A pattern from a file may take exponential time; after this long the rest of
@@ -31,6 +34,9 @@ func newPattern(pattern string) (splitter, error) {
 		return nil, fmt.Errorf("pattern %.80q: %w", pattern, err)
 	}
 	compiled, err := regexp2.Compile(translated)
+	if wrong := (*syntax.Error)(nil); errors.As(err, &wrong) { // without what it was translated to, and whose line breaks are
+		err = errors.New(strings.Join(strings.Fields(fmt.Sprintf(wrong.Code.String(), wrong.Args...)), " "))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("pattern %.80q: %w", pattern, err)
 	}
