@@ -3,8 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"dragoman/internal/hint"
 )
@@ -27,6 +31,43 @@ type usage struct{ error }
 func (u *usage) Unwrap() error { return u.error }
 
 func usagef(format string, args ...any) error { return &usage{fmt.Errorf(format, args...)} }
+
+// flagError is an error in an option, without the words of who parses it.
+func flagError(err error) error {
+	if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) {
+		return wrongValue("--"+wrong.GetFlag().Name, wrong.GetFlag().Value.Type(), wrong.GetValue(), err)
+	}
+	return &usage{err}
+}
+
+// flagKinds are what options take, by pflag's names.
+var flagKinds = map[string]string{
+	"int": "a whole number", "uint": "a whole number from 0 on", "uint64": "a whole number from 0 on", "float64": "a number", "bool": "true or false",
+	"intSlice": "whole numbers with commas between", "uintSlice": "whole numbers from 0 on with commas between",
+}
+
+// wrongValue is the error of an option, or a variable in its place, whose value is not of its kind.
+func wrongValue(name, kind, value string, err error) error {
+	if errors.Is(err, strconv.ErrRange) {
+		return usagef("%s: %.40q is out of range", name, value)
+	}
+	if wanted, ok := flagKinds[kind]; ok {
+		return usagef("%s takes %s: %.40q", name, wanted, value)
+	}
+	return usagef("%s: %.40q: %w", name, value, err)
+}
+
+// plainly is an error for people: where the system refused a file, the file and why, and not what it was asked for.
+func plainly(err error) string {
+	text := err.Error()
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		said := failed.Path + ": " + failed.Err.Error()
+		text = strings.Replace(text, failed.Error(), said, 1)
+		text = strings.Replace(text, failed.Path+": "+said, said, 1) // whoever names the file need not know that the system does, too
+	}
+	return oneLine(text)
+}
 
 // needs refuses a call without arguments, and names what they are.
 func needs(what string) cobra.PositionalArgs {
@@ -91,7 +132,7 @@ func (c *cli) report(err error) int {
 
 // showError writes the one line, and the hint where there is one.
 func (c *cli) showError(err error) {
-	fmt.Fprintf(c.stderr, "dragoman: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(c.stderr, "dragoman: %s\n", plainly(err))
 	if h := hint.Of(err); h != "" {
 		fmt.Fprintf(c.stderr, "hint: %s\n", oneLine(h))
 	}

@@ -33,6 +33,35 @@ func TestGenerateFlags(t *testing.T) {
 	}
 }
 
+// TestPlainErrors: what a person did wrong is said without the words of who found out.
+func TestPlainErrors(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("DRAGOMAN_THREADS", "")
+	for args, want := range map[string]string{
+		"caption --seed -1 x.png":                  `--seed takes a whole number from 0 on: "-1"`,
+		"caption --threads x x.png":                `--threads takes a whole number: "x"`,
+		"caption --threads 99999999999999999999 x": `--threads: "99999999999999999999" is out of range`,
+		"caption --temperature hot x.png":          `--temperature takes a number: "hot"`,
+		"caption --json=maybe x.png":               `--json takes true or false: "maybe"`,
+		"eval --shots-n a,b x":                     `--shots-n takes whole numbers with commas between: "a,b"`,
+		"eval --seeds -1 x":                        `--seeds takes whole numbers from 0 on with commas between: "-1"`,
+		"train /none.yaml":                         "recipe: /none.yaml: no such file or directory",
+		"caption --model " + dir + " x":            "open model: " + dir + "/config.json: no such file or directory",
+		"eval /none.jsonl":                         "open data: /none.jsonl: no such file or directory",
+		"trace --inputs /none --out x.safetensors": "/none: no such file or directory",
+		"caption --json --model mini /none.png":    `"message":"reading a picture: /none.png: no such file or directory"`,
+	} {
+		_, out, errs := call(t, strings.Fields(args)...)
+		if said := out + errs; !strings.Contains(said, want) || strings.Contains(said, "strconv") || strings.Contains(said, "stat ") || strings.Contains(said, "open /") {
+			t.Errorf("%s: %s", args, said)
+		}
+	}
+	t.Setenv("DRAGOMAN_THREADS", "many")
+	if status, _, errs := call(t, "caption", "x.png"); status != exitUsage || !strings.Contains(errs, `DRAGOMAN_THREADS takes a whole number: "many"`) {
+		t.Errorf("%d: %s", status, errs)
+	}
+}
+
 // TestExitStatus checks the statuses that scripts rely on: 0 done, 1 it failed, 2 the call was wrong.
 func TestExitStatus(t *testing.T) {
 	for _, tt := range []struct {

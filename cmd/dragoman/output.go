@@ -47,7 +47,7 @@ func (c *cli) emitError(key, item string, err error) error {
 		c.showError(err)
 		return nil
 	}
-	return c.emit(map[string]any{key: item, "error": itemError{oneLine(err.Error()), errorType(err), hint.Of(err)}}, "")
+	return c.emit(map[string]any{key: item, "error": itemError{plainly(err), errorType(err), hint.Of(err)}}, "")
 }
 
 // errorType names the kind of a failure for scripts.

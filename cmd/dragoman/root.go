@@ -73,7 +73,7 @@ func (c *cli) root() *cobra.Command {
 	root.SetErr(c.stderr)
 	root.SetIn(c.stdin)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usage{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 
 	f := root.PersistentFlags()
 	f.StringVar(&c.isa, "isa", "auto", "kernel family: auto, amx, avx512bf16, avx512, avx2, generic")
@@ -135,7 +135,7 @@ func (c *cli) prepare(cmd *cobra.Command) error {
 		}
 		if v, ok := os.LookupEnv(envName(name)); ok && v != "" {
 			if err := f.Value.Set(v); err != nil {
-				return usagef("%s=%q: %w", envName(name), v, err)
+				return wrongValue(envName(name), f.Value.Type(), v, err)
 			}
 		}
 	}
