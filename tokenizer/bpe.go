@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"container/heap"
 	"fmt"
 	"unicode/utf8"
 )
@@ -194,15 +193,16 @@ func (b *bpe) joinLong(ids []int32) []int32 {
 		symbols[i] = symbol{id, int32(i - 1), int32(i + 1)}
 		if i > 0 {
 			if m, ok := b.merges[pair{ids[i-1], id}]; ok {
-				queue = append(queue, candidate{m, int32(i - 1), pair{ids[i-1], id}})
+				queue = append(queue, newCandidate(m, int32(i-1), pair{ids[i-1], id}))
 			}
 		}
 	}
-	heap.Init(&queue)
+	queue.order()
 	end := int32(len(ids))
 	for len(queue) > 0 {
-		c := heap.Pop(&queue).(candidate)
-		left := &symbols[c.at]
+		c := queue.pop()
+		at := c.at()
+		left := &symbols[at]
 		// The pair may have been broken up by an earlier merge.
 		if left.id != c.pair.left || left.next == end || symbols[left.next].id != c.pair.right {
 			continue
@@ -211,11 +211,11 @@ func (b *bpe) joinLong(ids []int32) []int32 {
 		left.id, left.next = c.id, symbols[right].next
 		symbols[right].id = None
 		if left.next != end {
-			symbols[left.next].previous = c.at
-			b.push(&queue, symbols, c.at, left.next)
+			symbols[left.next].previous = at
+			b.push(&queue, symbols, at, left.next)
 		}
 		if left.previous >= 0 {
-			b.push(&queue, symbols, left.previous, c.at)
+			b.push(&queue, symbols, left.previous, at)
 		}
 	}
 	out := ids[:0]
@@ -231,7 +231,7 @@ func (b *bpe) joinLong(ids []int32) []int32 {
 func (b *bpe) push(queue *mergeQueue, symbols []symbol, left, right int32) {
 	p := pair{symbols[left].id, symbols[right].id}
 	if m, ok := b.merges[p]; ok {
-		heap.Push(queue, candidate{m, left, p})
+		queue.push(newCandidate(m, left, p))
 	}
 }
 
@@ -239,25 +239,66 @@ func (b *bpe) push(queue *mergeQueue, symbols []symbol, left, right int32) {
 // before it has the id None.
 type symbol struct{ id, previous, next int32 }
 
-// candidate is a merge that was possible when it was queued.
+// candidate is a merge that was possible when it was queued, of the pair whose left half was at a place.
 type candidate struct {
-	merge
-	at   int32
+	key  uint64 // its rank, and below that the place
 	pair pair
+	id   int32
 }
 
-// mergeQueue is a heap, the first rank and the leftmost place on top.
+func newCandidate(m merge, at int32, p pair) candidate {
+	return candidate{uint64(m.rank)<<32 | uint64(at), p, m.id}
+}
+
+func (c candidate) at() int32 { return int32(uint32(c.key)) }
+
+// mergeQueue is a heap, the first rank and the leftmost place on top. Package container/heap calls a function for each comparison and
+// allocates for each entry, of which a long word has millions.
 type mergeQueue []candidate
 
-func (q mergeQueue) Len() int { return len(q) }
-func (q mergeQueue) Less(i, j int) bool {
-	return q[i].rank < q[j].rank || q[i].rank == q[j].rank && q[i].at < q[j].at
+// order makes a heap of a list.
+func (q mergeQueue) order() {
+	for i := len(q)/2 - 1; i >= 0; i-- {
+		q.sink(i, q[i])
+	}
 }
-func (q mergeQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *mergeQueue) Push(x any)   { *q = append(*q, x.(candidate)) }
-func (q *mergeQueue) Pop() any {
-	old := *q
-	last := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return last
+
+func (q *mergeQueue) push(c candidate) {
+	*q = append(*q, c)
+	list := *q
+	i := len(list) - 1
+	for i > 0 && c.key < list[(i-1)/2].key {
+		list[i] = list[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	list[i] = c
+}
+
+func (q *mergeQueue) pop() candidate {
+	list := *q
+	top, last := list[0], list[len(list)-1]
+	*q = list[:len(list)-1]
+	if len(*q) > 0 {
+		q.sink(0, last)
+	}
+	return top
+}
+
+// sink puts c at place i, or below, so that nothing stands below what comes later.
+func (q mergeQueue) sink(i int, c candidate) {
+	for {
+		next := 2*i + 1
+		if next >= len(q) {
+			break
+		}
+		if next+1 < len(q) && q[next+1].key < q[next].key {
+			next++
+		}
+		if c.key <= q[next].key {
+			break
+		}
+		q[i] = q[next]
+		i = next
+	}
+	q[i] = c
 }

@@ -81,7 +81,7 @@ names in its metadata) or .npy.`,
 					return err
 				}
 				return show(name, rows)
-			})
+			}, "item") // as that of a picture that was read
 		}
 		if out != "" && len(all.items) > 0 {
 			if werr := c.writeEmbeddings(&all, out, ext); werr != nil {

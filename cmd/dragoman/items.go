@@ -79,8 +79,9 @@ func (f *imageFlags) options() (picture.Options, error) {
 	return picture.Options{MaxPixels: f.maxPixels, Alpha: alpha}, nil
 }
 
-// inPlace shows an item's error in its place, which is then errReported; what ends the whole call it returns as it is.
-func (c *cli) inPlace(ctx context.Context, key, name string, err error) error {
+// inPlace shows an item's error in its place, which is then errReported; what ends the whole call it returns as it is. With --json the
+// object has the item under key, and under further keys also.
+func (c *cli) inPlace(ctx context.Context, key, name string, err error, also ...string) error {
 	var output *outputError
 	switch {
 	case err == nil:
@@ -90,7 +91,7 @@ func (c *cli) inPlace(ctx context.Context, key, name string, err error) error {
 	case errors.As(err, &output):
 		return err
 	}
-	if err := c.emitError(key, name, err); err != nil {
+	if err := c.emitError(key, name, err, also...); err != nil {
 		return err
 	}
 	return errReported
@@ -98,7 +99,7 @@ func (c *cli) inPlace(ctx context.Context, key, name string, err error) error {
 
 // eachImage calls f for every picture that the arguments name, in order. A picture that fails is shown in its place and the
 // others are done all the same; the call then ends with errReported. A context that ends, ends the loop.
-func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, img dragoman.Image) error) error {
+func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, img dragoman.Image) error, also ...string) error {
 	broken := false
 	source := picture.Source{Stdin: c.stdin, Fetch: c.fetch}
 	for item := range source.Expand(args) {
@@ -111,7 +112,7 @@ func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, 
 		} else {
 			err = f(item.Name, dragoman.ImageFunc(item.Name, item.Read))
 		}
-		if err = c.inPlace(ctx, "image", item.Name, err); errors.Is(err, errReported) {
+		if err = c.inPlace(ctx, "image", item.Name, err, also...); errors.Is(err, errReported) {
 			broken = true
 		} else if err != nil {
 			return err

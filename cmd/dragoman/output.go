@@ -42,12 +42,16 @@ type itemError struct {
 }
 
 // emitError shows an item's failure in its place: an object on stdout with --json, else a line on stderr.
-func (c *cli) emitError(key, item string, err error) error {
+func (c *cli) emitError(key, item string, err error, also ...string) error {
 	if !c.json {
 		c.showError(err)
 		return nil
 	}
-	return c.emit(map[string]any{key: item, "error": itemError{plainly(err), errorType(err), hint.Of(err)}}, "")
+	object := map[string]any{key: item, "error": itemError{plainly(err), errorType(err), hint.Of(err)}}
+	for _, k := range also {
+		object[k] = item
+	}
+	return c.emit(object, "")
 }
 
 // errorType names the kind of a failure for scripts.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,6 +107,42 @@ func TestTokenizeLines(t *testing.T) {
 		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil || got.Text != want.text || !strings.Contains(got.Error.Message, want.message) || (got.IDs == nil) == (want.message == "") {
 			t.Errorf("line %d: %s, %v", i+1, lines[i], err)
 		}
+	}
+}
+
+// TestTokenizeLongLine: a line without end does not take memory without end, and those behind it are read; what cannot be read is no end.
+func TestTokenizeLongLine(t *testing.T) {
+	long := io.MultiReader(io.LimitReader(zeros{}, maxLine+1), strings.NewReader("\na b\r\nc"))
+	var stdout, stderr bytes.Buffer
+	status := run([]string{"tokenize", "--model", "../../testdata/blip2-itm"}, long, &stdout, &stderr)
+	if lines := strings.Count(stdout.String(), "\n"); status != exitFailed || lines != 2 || !strings.Contains(stderr.String(), "standard input:1: the line is longer than") {
+		t.Errorf("%d: %d lines: %s", status, lines, stderr.String())
+	}
+	folder, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	stderr.Reset()
+	if status := run([]string{"tokenize", "--model", "../../testdata/blip2-itm"}, folder, io.Discard, &stderr); status != exitFailed || !strings.Contains(stderr.String(), "reading standard input: ") {
+		t.Errorf("a folder: %d: %s", status, stderr.String())
+	}
+}
+
+// zeros has bytes without end.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
+
+// TestEmbedErrors: an item's error has its item where its embedding would have, and as every picture's error its image.
+func TestEmbedErrors(t *testing.T) {
+	status, out, _ := callWith(t, nil, "embed", "--json", "--model", "../../testdata/blip2-itm", "/none.png")
+	var got map[string]any
+	if err := json.Unmarshal(out, &got); err != nil || status != exitFailed || got["item"] != "/none.png" || got["image"] != "/none.png" || got["error"] == nil {
+		t.Errorf("%d: %s", status, out)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,24 +37,26 @@ tokenizer's files.`,
 		in := bufio.NewReaderSize(c.stdin, 1<<16)
 		var broken error // of a line; the others are done all the same
 		for n := 1; ; n++ {
-			line, err := in.ReadString('\n')
-			if line == "" && err != nil {
+			text, err := readLine(in)
+			if err != nil && !errors.Is(err, errLongLine) {
 				if err := c.out.Flush(); err != nil {
 					return err
 				}
+				if !errors.Is(err, io.EOF) {
+					return fmt.Errorf("reading standard input: %w", err)
+				}
 				return broken
 			}
-			text := strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
-			if c.json {
-				said, err := jsonString(text)
-				if err != nil {
-					if err = c.inPlace(cmd.Context(), "text", text, fmt.Errorf("reading a line: standard input:%d: not a JSON string: %w", n, err)); !errors.Is(err, errReported) {
-						return err
-					}
-					broken = err
-					continue
+			given := text
+			if err == nil && c.json {
+				text, err = jsonString(text)
+			}
+			if err != nil {
+				if err = c.inPlace(cmd.Context(), "text", given, fmt.Errorf("reading a line: standard input:%d: %w", n, err)); !errors.Is(err, errReported) {
+					return err
 				}
-				text = said
+				broken = err
+				continue
 			}
 			ids := tok.Encode(text, special)
 			if ids == nil {
@@ -83,6 +86,35 @@ tokenizer's files.`,
 	return cmd
 }
 
+// maxLine bounds a line, and shownLine what is shown of one that is longer, in bytes.
+const (
+	maxLine   = 64 << 20
+	shownLine = 40
+)
+
+var errLongLine = fmt.Errorf("the line is longer than %d bytes", maxLine)
+
+// readLine reads a line, without its end. Of one that is too long the beginning comes with the error, and the next line is read next.
+func readLine(in *bufio.Reader) (string, error) {
+	var line []byte
+	long := false
+	for {
+		part, err := in.ReadSlice('\n')
+		if long = long || len(line)+len(part) > maxLine; !long {
+			line = append(line, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil && (!errors.Is(err, io.EOF) || len(line) == 0 && !long):
+			return "", err
+		case long:
+			return strings.ToValidUTF8(string(line[:shownLine]), "") + "…", errLongLine
+		}
+		return strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"), nil
+	}
+}
+
 // jsonString is the text of a line that is a JSON string.
 func jsonString(line string) (string, error) {
 	var text *string
@@ -91,7 +123,7 @@ func jsonString(line string) (string, error) {
 		err = errors.New("it is null")
 	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("not a JSON string: %w", err)
 	}
 	return *text, nil
 }
