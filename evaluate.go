@@ -26,6 +26,23 @@ func (m *Model) Evaluate(ctx context.Context, items []eval.Item, o eval.Options)
 	return r, nil
 }
 
+// EvaluateFewShot measures a model that was trained here on pages, behind examples that are other pictures of the set; see eval.FewShot.
+func (m *Model) EvaluateFewShot(ctx context.Context, items []eval.Item, o eval.FewShotOptions) (eval.FewShotReport, error) {
+	const what = "evaluating behind examples of the set"
+	switch {
+	case m.pages == nil:
+		return eval.FewShotReport{}, m.noPages(what)
+	case !m.pages.Own():
+		return eval.FewShotReport{}, fmt.Errorf("%s: only for models that were trained here", what)
+	}
+	o.Compute = m.compute
+	r, err := eval.FewShot(ctx, m.pages, items, o)
+	if err == nil && r.N == 0 {
+		err = unreadable(o.Name, r.Left)
+	}
+	return r, err
+}
+
 // unreadable is the error of a set of which no picture can be shown to an encoder: why the first cannot.
 func unreadable(name string, left []eval.Left) error {
 	if len(left) == 0 {

@@ -11,36 +11,37 @@ import (
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model/flamingo"
-	"dragoman/picture"
 	"dragoman/tensor"
 )
 
-// Seen is a picture that is asked about, or shown as an example.
-type Seen struct {
-	Decode   func() (*picture.RGBA, error)
-	Texts    []string // what is right to say of it
-	Keywords []string // words that belong to it
-	Concept  string   // what it shows: pictures of one concept are examples of each other
-}
-
-// FewShotOptions say how a model is measured with examples before what is asked.
+// FewShotOptions say how a model is measured with examples before what is asked. Shots and Seeds must not be empty.
 type FewShotOptions struct {
-	Shots     []int // how many examples
-	Most      int   // pictures that are asked about, drawn from all; 0: all
+	Name      string
+	Shots     []int    // how many examples
+	Seeds     []uint64 // what pictures and examples are drawn by, a trial each
+	Most      int      // pictures that are asked about, drawn from all; 0: all
+	Question  string   // asked about pictures that have no question of their own; "": they are to be described
 	MaxTokens int
-	Seed      uint64
 	Compute   kernel.DType
 	Progress  func(done, all int)
 }
 
-// Shots is how a model does with so many examples. All but N and Shots are percent.
+// Shots is how a model does with so many examples, in one trial.
 type Shots struct {
-	Shots int `json:"shots"`
-	// Right is captions of pictures behind examples that are other pictures of the set with their texts; Wrong the same with each example's
-	// text exchanged for another's: what only the form of examples is good for.
-	Right Captions `json:"captions"`
-	Wrong Captions `json:"captions_behind_wrong_texts"`
-	Word  *Word    `json:"new_word,omitempty"`
+	Shots int    `json:"shots"`
+	Seed  uint64 `json:"seed"`
+	// Right is what is said of pictures behind examples that are other pictures of the set with their texts; Wrong the same with each
+	// example's text exchanged for another's: what only the form of examples is good for; nil without examples.
+	Right Said  `json:"behind_right_texts"`
+	Wrong *Said `json:"behind_exchanged_texts,omitempty"`
+	Word  *Word `json:"new_word,omitempty"`
+	Cut   int   `json:"cut,omitempty"` // questions before which there was no room for all examples: the first were left out
+}
+
+// Said is how descriptions do, or answers to the questions that pictures have of their own: one of the two.
+type Said struct {
+	Captions *Captions `json:"captions,omitempty"`
+	Answers  *Answers  `json:"answers,omitempty"`
 }
 
 // Word is what a model does with a word that nobody knows: examples show two concepts, half the examples each, under a new word each,
@@ -50,89 +51,155 @@ type Word struct {
 	Ranks float64 `json:"ranks"` // the first word is likelier for a picture of the first concept than for one of the other: 50 by chance
 	Used  float64 `json:"used"`  // it is what is said of a picture of the first concept
 	Other float64 `json:"used_for_the_other"`
-	False float64 `json:"used_for_neither"` // either word is said of a picture of a third concept
+	False float64 `json:"used_for_neither"`  // either word is said of a picture of a third concept
+	Named float64 `json:"named_for_neither"` // of that one, a content word of its own text or keywords is said
 }
 
-// FewShot measures a model on a set of pictures, whose examples are other pictures of the set.
-func FewShot(ctx context.Context, m *flamingo.Model, set []Seen, o FewShotOptions) ([]Shots, error) {
-	e := &fewShot{m: m, set: set, o: o, run: tensor.NewRun(tensor.Options{Compute: o.Compute})}
+// FewShot measures a model that was put together here on a set of pictures, whose examples are other pictures of the set. Where items say
+// which concept they show, three of them or more in two pictures or more, new words are taught, too. Pictures that cannot be read do not count.
+func FewShot(ctx context.Context, m *flamingo.Model, set []Item, o FewShotOptions) (FewShotReport, error) {
+	e := &fewShot{m: m, o: o, run: tensor.NewRun(tensor.Options{Compute: o.Compute})}
 	e.decoder = language.NewDecoder(m.Language, tensor.Options{Compute: o.Compute})
-	if err := e.encode(ctx); err != nil {
-		return nil, fmt.Errorf("evaluate with examples: %w", err)
+	r := FewShotReport{Name: o.Name, Question: o.Question}
+	r.Left = e.sort(ctx, set)
+	if r.N, r.Skipped = len(e.set), len(r.Left); r.N == 0 || ctx.Err() != nil {
+		return r, context.Cause(ctx)
 	}
-	var out []Shots
+	var err error
+	if r.Measures, err = e.measures(); err != nil {
+		return r, fmt.Errorf("evaluate with examples: %w", err)
+	}
 	for n, k := range o.Shots {
-		s, err := e.measure(ctx, k, func(done, all int) {
-			if o.Progress != nil {
-				o.Progress(n*all+done, len(o.Shots)*all)
+		c := FewShotCount{Shots: k}
+		for i, seed := range o.Seeds {
+			s, err := e.measure(ctx, k, seed, func(done, all int) {
+				if o.Progress != nil {
+					o.Progress((n*len(o.Seeds)+i)*all+done, len(o.Shots)*len(o.Seeds)*all)
+				}
+			})
+			if err != nil {
+				return r, fmt.Errorf("evaluate with %d examples: %w", k, err)
 			}
-		})
-		if err != nil {
-			return nil, fmt.Errorf("evaluate with %d examples: %w", k, err)
+			c.Trials = append(c.Trials, s)
 		}
-		out = append(out, s)
+		c.sum(r.Measures)
+		r.Shots = append(r.Shots, c)
 	}
-	return out, nil
+	return r, nil
 }
 
+// fewShot is a measurement under way.
 type fewShot struct {
 	m        *flamingo.Model
-	set      []Seen
+	set      []Item // those whose pictures can be read
 	o        FewShotOptions
 	run      *tensor.Run
 	decoder  *language.Decoder
-	raw      []float32 // the set's pictures, encoded
+	cut      int
+	raw      [][]float32 // the set's pictures, encoded; nil: not yet
 	concepts map[string][]int
 	names    []string // of concepts with two pictures or more, in order
 }
 
-func (e *fewShot) encode(ctx context.Context) error {
+// sort leaves out pictures that cannot be read, and finds what they show.
+func (e *fewShot) sort(ctx context.Context, set []Item) (left []Left) {
+	p, errs := e.m.Processor(), make([]error, len(set))
+	tensor.DefaultPool().Do(len(set), func(i, _ int) {
+		if ctx.Err() != nil {
+			return
+		}
+		img, err := set[i].Decode()
+		if err == nil {
+			err = p.Check(img.W, img.H)
+		}
+		errs[i] = err
+	})
+	for i, it := range set {
+		if errs[i] != nil {
+			left = append(left, Left{Name: it.Name, Err: errs[i]})
+			continue
+		}
+		e.set = append(e.set, it)
+	}
+	e.raw = make([][]float32, len(e.set))
 	e.concepts = map[string][]int{}
-	for i, s := range e.set {
-		e.concepts[s.Concept] = append(e.concepts[s.Concept], i)
-	}
-	for i, s := range e.set {
-		if of := e.concepts[s.Concept]; len(of) > 1 && of[0] == i {
-			e.names = append(e.names, s.Concept)
+	for i, it := range e.set {
+		concept := it.concept()
+		if e.concepts[concept] = append(e.concepts[concept], i); len(e.concepts[concept]) == 2 {
+			e.names = append(e.names, concept)
 		}
 	}
-	p := e.m.Processor()
-	e.raw = make([]float32, len(e.set)*e.m.FeatureLen())
-	pixels := make([]float32, p.Len())
-	for i, s := range e.set {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := prepare(&p, s.Decode, pixels); err != nil {
-			return err
-		}
-		e.run.Reset()
-		e.m.EncodePictures(e.run, tensor.FromFloats(pixels, 1, 3, p.Size[0], p.Size[1]), e.raw[i*e.m.FeatureLen():])
-	}
-	return nil
+	return left
 }
 
-// example is a picture with what is said of it on a page.
-type example struct {
+// features are what the encoder makes of a picture, which it looks at once.
+func (e *fewShot) features(at int) ([]float32, error) {
+	if e.raw[at] == nil {
+		p := e.m.Processor()
+		pixels := make([]float32, p.Len())
+		if err := prepare(&p, e.set[at].Decode, pixels); err != nil {
+			return nil, err
+		}
+		e.run.Reset()
+		e.raw[at] = make([]float32, e.m.FeatureLen())
+		e.m.EncodePictures(e.run, tensor.FromFloats(pixels, 1, 3, p.Size[0], p.Size[1]), e.raw[at])
+	}
+	return e.raw[at], nil
+}
+
+// concept is what an item shows: without a word about it, what is said of it.
+func (it *Item) concept() string {
+	if it.Concept != "" {
+		return it.Concept
+	}
+	return it.example()
+}
+
+// example is the text under which an item is an example.
+func (it *Item) example() string {
+	if it.Weights == nil {
+		return it.References[0]
+	}
+	return it.References[slices.Index(it.Weights, slices.Max(it.Weights))]
+}
+
+// asked is whether items have questions of their own: all of them, or none.
+func (e *fewShot) asked() (bool, error) {
+	n := 0
+	for _, it := range e.set {
+		if it.Question != "" {
+			n++
+		}
+	}
+	if n > 0 && n < len(e.set) {
+		return false, fmt.Errorf("%d of %d rows have a question: captions and answers have no measure together", n, len(e.set))
+	}
+	return n > 0, nil
+}
+
+// shown is a picture with what is said of it on a page.
+type shown struct {
 	at   int
 	text string
 }
 
-func (e *fewShot) measure(ctx context.Context, k int, progress func(done, all int)) (Shots, error) {
-	s := Shots{Shots: k}
-	r := rand.New(rand.NewPCG(e.o.Seed, uint64(k)))
+// measure is one trial of k examples.
+func (e *fewShot) measure(ctx context.Context, k int, seed uint64, progress func(done, all int)) (s Shots, err error) {
+	s = Shots{Shots: k, Seed: seed}
+	e.cut = 0
+	defer func() { s.Cut = e.cut }()
+	r := rand.New(rand.NewPCG(seed, uint64(k)))
 	order := r.Perm(len(e.set))
 	if e.o.Most > 0 {
 		order = order[:min(e.o.Most, len(order))]
 	}
 	var right, wrong []string
-	var references, keywords [][]string
 	for n, at := range order {
-		var page []example
+		var page []shown
 		for len(page) < k {
 			other := r.IntN(len(e.set))
-			if e.set[other].Concept != e.set[at].Concept || len(e.concepts) == 1 {
-				page = append(page, example{other, e.set[other].Texts[0]})
+			if len(e.concepts) == 1 || e.set[other].concept() != e.set[at].concept() {
+				page = append(page, shown{other, e.set[other].example()})
 			}
 		}
 		said, err := e.say(ctx, page, at)
@@ -148,34 +215,53 @@ func (e *fewShot) measure(ctx context.Context, k int, progress func(done, all in
 			if said, err = e.say(ctx, page, at); err != nil {
 				return s, err
 			}
+			wrong = append(wrong, said)
 		}
-		wrong = append(wrong, said)
-		references, keywords = append(references, e.set[at].Texts), append(keywords, e.set[at].Keywords)
 		progress(n+1, 2*len(order))
 	}
-	s.Right, s.Wrong = ScoreCaptions(right, references, keywords), ScoreCaptions(wrong, references, keywords)
-	if k == 0 || len(e.names) < 3 {
+	s.Right = e.score(right, order)
+	if k == 0 {
 		return s, nil
 	}
-	w := Word{N: len(order)}
+	s.Wrong = new(e.score(wrong, order))
+	if !e.teaches() {
+		return s, nil
+	}
+	s.Word = &Word{N: len(order)}
 	for n := range order {
-		if err := e.word(ctx, k, r, &w); err != nil {
+		if err := e.word(ctx, k, r, s.Word); err != nil {
 			return s, err
 		}
 		progress(len(order)+n+1, 2*len(order))
 	}
-	for _, v := range []*float64{&w.Ranks, &w.Used, &w.Other, &w.False} {
-		*v *= 100 / float64(w.N)
+	for _, v := range s.Word.shares() {
+		*v *= 100 / float64(s.Word.N)
 	}
-	s.Word = &w
 	return s, nil
 }
 
+// teaches says whether there are pictures to teach words by.
+func (e *fewShot) teaches() bool { return len(e.names) >= 3 }
+
+// score measures what was said of pictures.
+func (e *fewShot) score(said []string, of []int) Said {
+	var references, keywords [][]string
+	var weights [][]float64
+	for _, at := range of {
+		it := &e.set[at]
+		references, keywords, weights = append(references, it.References), append(keywords, it.Keywords), append(weights, it.Weights)
+	}
+	if e.set[0].Question != "" {
+		return Said{Answers: new(ScoreAnswers(said, references, weights))}
+	}
+	return Said{Captions: new(ScoreCaptions(said, references, keywords))}
+}
+
 // exchanged are a page's texts, each in another's place; of a single example, that of a picture which is not on the page.
-func (e *fewShot) exchanged(page []example, r *rand.Rand) []string {
+func (e *fewShot) exchanged(page []shown, r *rand.Rand) []string {
 	if len(page) == 1 {
 		for range 100 {
-			if text := e.set[r.IntN(len(e.set))].Texts[0]; text != page[0].text {
+			if text := e.set[r.IntN(len(e.set))].example(); text != page[0].text {
 				return []string{text}
 			}
 		}
@@ -196,10 +282,10 @@ func (e *fewShot) word(ctx context.Context, k int, r *rand.Rand, w *Word) error 
 		r.Shuffle(len(pictures[i]), func(a, b int) { pictures[i][a], pictures[i][b] = pictures[i][b], pictures[i][a] })
 	}
 	words := [2]string{NonceWord(r), NonceWord(r)}
-	var page []example
+	var page []shown
 	for i := range k {
 		of := i % 2
-		page = append(page, example{pictures[of][1+i/2%(len(pictures[of])-1)], words[of]})
+		page = append(page, shown{pictures[of][1+i/2%(len(pictures[of])-1)], words[of]})
 	}
 	r.Shuffle(k, func(a, b int) { page[a], page[b] = page[b], page[a] })
 	var likely [2]float64
@@ -216,25 +302,58 @@ func (e *fewShot) word(ctx context.Context, k int, r *rand.Rand, w *Word) error 
 			return err
 		}
 		*share += toOne(said == words[0] || i == 2 && k > 1 && said == words[1])
+		if it := &e.set[pictures[i][0]]; i == 2 {
+			w.Named += toOne(SharesContent(said, slices.Concat(it.References, it.Keywords)))
+		}
 	}
 	return nil
 }
 
+// question is what is asked about a picture.
+func (e *fewShot) question(at int) string {
+	if q := e.set[at].Question; q != "" {
+		return q
+	}
+	return e.o.Question
+}
+
+// write is a page of examples and the picture that is asked about behind them; of more examples than there is room for, the last.
+func (e *fewShot) write(examples []shown, ask int) (kept []shown, before []flamingo.Part, ids []int32, err error) {
+	asked := e.m.Prompt(nil, flamingo.Shot{Pictures: 1, Question: e.question(ask)})
+	room := e.m.Language.Config().Context
+	for kept = examples; ; kept = kept[1:] {
+		before = before[:0]
+		for _, x := range kept {
+			before = append(before, e.m.Example(e.question(x.at), x.text)...)
+		}
+		if ids, err = e.m.Encode(slices.Concat(before, asked)); err != nil {
+			return nil, nil, nil, err
+		}
+		if room == 0 || len(kept) == 0 || len(ids)+e.o.MaxTokens <= room {
+			return kept, before, ids, nil
+		}
+	}
+}
+
 // read has the decoder read examples and the picture that is asked about behind them, where a text goes on that describes it.
-func (e *fewShot) read(ctx context.Context, examples []example, ask int) (before []flamingo.Part, ids []int32, err error) {
-	if err := ctx.Err(); err != nil {
+func (e *fewShot) read(ctx context.Context, examples []shown, ask int) (before []flamingo.Part, ids []int32, err error) {
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	kept, before, ids, err := e.write(examples, ask)
+	if err != nil {
 		return nil, nil, err
 	}
-	width := e.m.FeatureLen()
+	if len(kept) < len(examples) {
+		e.cut++
+	}
 	var raw []float32
-	for _, x := range append(examples[:len(examples):len(examples)], example{at: ask}) {
-		raw = append(raw, e.raw[x.at*width:(x.at+1)*width]...)
-	}
-	for _, x := range examples {
-		before = append(before, e.m.Example("", x.text)...)
-	}
-	if ids, err = e.m.Encode(append(before[:len(before):len(before)], e.m.Prompt(nil, flamingo.Shot{Pictures: 1})...)); err != nil {
-		return nil, nil, err
+	for _, x := range append(slices.Clip(kept), shown{at: ask}) {
+		f, err := e.features(x.at)
+		if err != nil {
+			return nil, nil, err
+		}
+		raw = append(raw, f...)
 	}
 	d := e.decoder
 	d.Reset()
@@ -242,8 +361,8 @@ func (e *fewShot) read(ctx context.Context, examples []example, ask int) (before
 	return before, ids, e.m.Read(d, ids, d.Run().Reshape(media, 1, media.Dim(0), media.Dim(1), media.Dim(2)))
 }
 
-// say lets the model describe a picture behind examples.
-func (e *fewShot) say(ctx context.Context, examples []example, ask int) (string, error) {
+// say lets the model describe a picture, or answer about it, behind examples.
+func (e *fewShot) say(ctx context.Context, examples []shown, ask int) (string, error) {
 	_, ids, err := e.read(ctx, examples, ask)
 	if err != nil {
 		return "", err
@@ -257,12 +376,12 @@ func (e *fewShot) say(ctx context.Context, examples []example, ask int) (string,
 }
 
 // likelihood is the log-probability that a text, up to its end, is what is said of a picture behind examples.
-func (e *fewShot) likelihood(ctx context.Context, examples []example, text string, ask int) (sum float64, err error) {
+func (e *fewShot) likelihood(ctx context.Context, examples []shown, text string, ask int) (sum float64, err error) {
 	before, ids, err := e.read(ctx, examples, ask)
 	if err != nil {
 		return 0, err
 	}
-	whole, err := e.m.Encode(append(before, e.m.Example("", text)...))
+	whole, err := e.m.Encode(append(before, e.m.Example(e.question(ask), text)...))
 	if err != nil {
 		return 0, err
 	}

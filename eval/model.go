@@ -25,6 +25,7 @@ type Item struct {
 	References []string               // captions; a caption that equals one of them is right, in retrieval too. Or answers
 	Weights    []float64              // of the answers; nil: each counts once
 	Keywords   []string               // words that belong to the picture, which count for a shared content word
+	Concept    string                 // what the picture shows, where that is told apart from what is said of it
 }
 
 // Options say how a model is measured. The zero value measures everything there is but the matching head.
@@ -51,10 +52,11 @@ type Report struct {
 	Labels   int        `json:"labels,omitempty"` // texts that retrieval chose among
 	Text     *Retrieval `json:"image_to_text,omitempty"`
 	Image    *Retrieval `json:"text_to_image,omitempty"`
-	Shots    []Shots    `json:"shots,omitempty"` // of a model that reads pages: by how many examples stand before
-	Left     []Left     `json:"-"`               // why
-	Items    []Item     `json:"-"`               // those whose pictures could be read
-	Said     []string   `json:"-"`               // the captions, one for each of Items
+	Left     []Left     `json:"-"` // why
+	Items    []Item     `json:"-"` // those whose pictures could be read
+	Said     []string   `json:"-"` // the captions, one for each of Items
+
+	FewShot *FewShotReport `json:"few_shot,omitempty"` // of a model that reads pages: by how many examples stand before
 }
 
 // Left is an item that does not count, as its picture cannot be read.

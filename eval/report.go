@@ -35,18 +35,9 @@ func Markdown(reports []Report) string {
 		}
 	}
 	for _, r := range reports {
-		if len(r.Shots) == 0 {
-			continue
-		}
-		between(&b)
-		fmt.Fprintf(&b, "| %s, by examples before | pictures | exact | content word | CIDEr-D | behind wrong texts: exact | content word | CIDEr-D | new word: ranks | used | for the other | for neither |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n", r.Name)
-		for _, s := range r.Shots {
-			fmt.Fprintf(&b, "| %d | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f |", s.Shots, s.Right.N, s.Right.Exact, s.Right.ContentWord, s.Right.CIDErD, s.Wrong.Exact, s.Wrong.ContentWord, s.Wrong.CIDErD)
-			if w := s.Word; w != nil {
-				fmt.Fprintf(&b, " %.1f | %.1f | %.1f | %.1f |\n", w.Ranks, w.Used, w.Other, w.False)
-			} else {
-				b.WriteString(" – | – | – | – |\n")
-			}
+		if r.FewShot != nil {
+			between(&b)
+			b.WriteString(r.FewShot.Markdown())
 		}
 	}
 	if len(retrieval) > 0 {

@@ -120,7 +120,11 @@ func EvaluateShots(ctx context.Context, l Learner, items []Item, o ShotOptions) 
 			}
 			c.Trials = append(c.Trials, t)
 		}
-		c.Mean, c.Spread = meanAndSpread(c.Trials)
+		values := make([]float64, len(c.Trials))
+		for i, t := range c.Trials {
+			values[i] = t.Value
+		}
+		c.Mean, c.Spread = meanAndSpread(values)
 		r.Shots = append(r.Shots, c)
 	}
 	return r, nil
@@ -231,13 +235,14 @@ func (e *shotEvaluation) score(said []string, seed uint64) Trial {
 	return t
 }
 
-func meanAndSpread(trials []Trial) (mean, spread float64) {
-	for _, t := range trials {
-		mean += t.Value / float64(len(trials))
+// meanAndSpread are the mean of trials' values, and their standard deviation, n−1 below; 0 for one.
+func meanAndSpread(values []float64) (mean, spread float64) {
+	for _, v := range values {
+		mean += v / float64(len(values))
 	}
-	if len(trials) > 1 {
-		for _, t := range trials {
-			spread += (t.Value - mean) * (t.Value - mean) / float64(len(trials)-1)
+	if len(values) > 1 {
+		for _, v := range values {
+			spread += (v - mean) * (v - mean) / float64(len(values)-1)
 		}
 	}
 	return mean, math.Sqrt(spread)

@@ -57,7 +57,8 @@ func (p *pair) join(src Source, row data.Row) {
 //
 //	plain     different concepts in one style, under their texts
 //	repeated  a few concepts, each in several pictures, under their texts
-//	nonce     the same under words that nobody knows: only the page can teach which is whose
+//	nonce     the same under words that nobody knows: only the page can teach which is whose; on some, a picture that none of the words
+//	          is of, and which has its own text (absent)
 //
 // The order of a few concepts is drawn from all orders in which each stands as often as the others, give or take one, so that to say
 // again what was said last is wrong more often than right.
@@ -112,6 +113,9 @@ func (e *episodes) draw(r *rand.Rand) []example {
 	n := least + r.IntN(most-least+1)
 	switch u := r.Float64(); {
 	case u < e.spec.Nonce:
+		if e.spec.Absent > 0 && r.Float64() < e.spec.Absent {
+			return e.absent(r, e.few(r, max(n-1, 1), true))
+		}
 		return e.few(r, max(n, leastNonce), true)
 	case u < e.spec.Nonce+e.spec.Repeated:
 		return e.few(r, n, false)
@@ -160,4 +164,24 @@ func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 		page = append(page, example{chosen[k][r.IntN(len(chosen[k]))], words[k], again || !nonce})
 	}
 	return page
+}
+
+// absent puts a picture of another concept behind the first of a page, under its own text.
+func (e *episodes) absent(r *rand.Rand, page []example) []example {
+	shown := map[string]bool{}
+	for _, x := range page {
+		shown[e.pairs[x.pair].as(e.set).concept] = true
+	}
+	var others []int
+	for c := range e.concepts {
+		if !shown[e.pairs[e.concepts[c][0]].as(e.set).concept] {
+			others = append(others, c)
+		}
+	}
+	if len(others) == 0 {
+		return page
+	}
+	members := e.concepts[others[r.IntN(len(others))]]
+	i := members[r.IntN(len(members))]
+	return slices.Insert(page, 1+r.IntN(len(page)), example{i, e.pairs[i].texts[e.pairs[i].pick(r)], true})
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"dragoman/eval"
-	"dragoman/internal/hint"
+	"dragoman/language"
 	"dragoman/model/flamingo"
 	"dragoman/tensor"
 	"dragoman/weights"
@@ -71,21 +71,36 @@ func (t *gating) open() (system, error) {
 	return pageSystem{t.model}, nil
 }
 
-// canMeasure refuses a set whose pictures are not to be described but asked about.
+// canMeasure refuses a set of which some pictures are asked about, and others to be described, and questions that have no room.
 func (t *gating) canMeasure(held Held) error {
 	set, err := t.openHeld(held)
 	if err != nil {
 		return err
 	}
 	defer set.close()
+	asked, room := 0, t.model.Language.Config().Context
 	for i := range set.pairs {
-		if p := &set.pairs[i]; p.question != "" {
-			row, err := p.set.Row(p.row)
-			return errors.Join(err, hint.Wrap(fmt.Errorf("%s: it asks a question, and a report measures descriptions", row.Where), "dragoman eval --model FOLDER/model measures answers"))
+		p := &set.pairs[i]
+		if p.question != "" {
+			asked++
 		}
+		ids, err := t.model.Encode(t.model.Prompt(nil, flamingo.Shot{Pictures: 1, Question: p.ask(held.Question)}))
+		if n := len(ids) + t.mostTokens(held); err == nil && room > 0 && n > room {
+			err = fmt.Errorf("%d tokens with an answer: %w of %d", n, language.ErrContext, room)
+		}
+		if err != nil {
+			row, rowErr := p.set.Row(p.row)
+			return errors.Join(rowErr, fmt.Errorf("%s: %w", row.Where, err))
+		}
+	}
+	if asked > 0 && asked < len(set.pairs) {
+		return fmt.Errorf("%d of %d rows have a question: captions and answers have no measure together", asked, len(set.pairs))
 	}
 	return nil
 }
+
+// mostTokens is how long a description or an answer of a held-out set may be.
+func (t *gating) mostTokens(held Held) int { return cmp.Or(held.MaxTokens, t.recipe.Data.MaxTokens) }
 
 func (t *gating) restored(state)  {}
 func (t *gating) captions() int   { return t.texts }
@@ -167,38 +182,40 @@ func (t *gating) measure(ctx context.Context, held Held) (eval.Report, error) {
 		return eval.Report{}, err
 	}
 	defer set.close()
-	var seen []eval.Seen
+	var items []eval.Item
 	for i := range set.pairs {
 		p := &set.pairs[i]
-		concept := p.texts[0]
+		it := eval.Item{Decode: p.decode, Question: p.question, References: p.texts, Weights: p.weights, Keywords: p.tags}
 		if row, err := p.set.Row(p.row); err == nil {
-			if v, ok := row.Extra[held.Concept].(string); ok {
-				concept = v
-			}
+			it.Concept, _ = row.Extra[held.Concept].(string)
 		}
-		seen = append(seen, eval.Seen{Decode: p.decode, Texts: p.texts, Keywords: p.tags, Concept: concept})
+		items = append(items, it)
 	}
-	shots := held.Shots
+	shots, seeds := held.Shots, held.Seeds
 	if len(shots) == 0 {
 		shots = []int{0}
 	}
-	r := eval.Report{Name: held.Name, N: len(seen)}
-	r.Shots, err = eval.FewShot(ctx, t.model, seen, eval.FewShotOptions{
-		Shots: shots, Most: held.Most, MaxTokens: cmp.Or(held.MaxTokens, t.recipe.Data.MaxTokens), Seed: t.recipe.Seed, Compute: t.compute,
+	if len(seeds) == 0 {
+		seeds = []uint64{t.recipe.Seed}
+	}
+	r, err := eval.FewShot(ctx, t.model, items, eval.FewShotOptions{
+		Name: held.Name, Shots: shots, Seeds: seeds, Most: held.Most, Question: held.Question, Compute: t.compute,
+		MaxTokens: t.mostTokens(held),
 		Progress: func(done, all int) {
 			t.opt.Progress(Progress{Doing: "measuring on " + held.Name, Done: done, All: all})
 		},
 	})
-	return r, err
+	return eval.Report{Name: held.Name, N: r.N, Skipped: r.Skipped, Left: r.Left, FewShot: &r}, err
 }
 
 // dataset is what a learner draws from.
 type dataset struct {
 	SetSpec
-	members  []int
-	sampler  *sampler
-	episodes *episodes // nil: pairs, or
-	woven    *woven    // pages
+	members   []int
+	questions []string // of which one is asked where a row asks none
+	sampler   *sampler
+	episodes  *episodes // nil: pairs, or
+	woven     *woven    // pages
 }
 
 // gateLearner computes a stage's losses.
@@ -213,7 +230,7 @@ type gateLearner struct {
 func (t *gating) learner(st *Stage, trial bool) (learner, error) {
 	l := &gateLearner{t: t, stage: st, held: heldOut{t: t.trainer}}
 	for n, s := range t.sets(st) {
-		d := dataset{SetSpec: s, members: t.members(s.Name)}
+		d := dataset{SetSpec: s, members: t.members(s.Name), questions: t.source(s.Name).Questions}
 		if d.woven = newWoven(t.train, s.Name, t.model, mix(t.recipe.Seed, "order", uint64(t.state.Stage), uint64(n))); d.woven != nil {
 			l.sets = append(l.sets, d)
 			continue

@@ -66,7 +66,7 @@ func TestFlamingoLearns(t *testing.T) {
 	}
 	defer m.Close()
 	var reports []eval.Report
-	if err := json.Unmarshal(files(t, r.Output)["report.json"], &reports); err != nil || len(reports) != 1 || len(reports[0].Shots) != 2 {
+	if err := json.Unmarshal(files(t, r.Output)["report.json"], &reports); err != nil || len(reports) != 1 || len(reports[0].FewShot.Shots) != 2 {
 		t.Errorf("%v, %+v", err, reports)
 	}
 }
@@ -129,6 +129,97 @@ func TestEpisodes(t *testing.T) {
 	}
 }
 
+// TestAbsent: among words that nobody knows stands, where the recipe says so, one picture of a concept that none of them is of, never the first,
+// under its own text, which is learnt.
+func TestAbsent(t *testing.T) {
+	var pairs []pair
+	var members []int
+	for i := range 24 {
+		concept := string(rune('a' + i/3))
+		pairs = append(pairs, pair{texts: []string{concept}, in: []membership{{set: "e", concept: concept}}})
+		members = append(members, i)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for share, want := range map[float64][2]int{1: {300, 300}, 0.5: {110, 190}} {
+		e := newEpisodes(pairs, members, "e", EpisodeSpec{Pictures: []int{1, 6}, Nonce: 1, Absent: share})
+		pages, last := 0, 0
+		for range 300 {
+			page := e.draw(r)
+			if len(page) > 6 || !slices.ContainsFunc(page, func(x example) bool { return x.learn }) {
+				t.Fatalf("%+v", page)
+			}
+			count, own := map[string]int{}, -1
+			for i, x := range page {
+				of := &pairs[x.pair]
+				count[of.as("e").concept]++
+				if x.text == of.texts[0] {
+					if own >= 0 || i == 0 || !x.learn {
+						t.Fatalf("%+v", page)
+					}
+					own = i
+				}
+			}
+			if own < 0 {
+				continue
+			}
+			if pages++; own == len(page)-1 {
+				last++
+			}
+			if count[pairs[page[own].pair].as("e").concept] != 1 {
+				t.Errorf("%+v: the concept under its own text has a word, too", page)
+			}
+		}
+		if pages < want[0] || pages > want[1] || last == pages {
+			t.Errorf("%v of the pages: %d, at the end in %d", share, pages, last)
+		}
+	}
+}
+
+// TestQuestions: a dataset's questions are asked of rows that have none, one a page, the empty one for a description; a row's own question stays.
+func TestQuestions(t *testing.T) {
+	const questions = `questions: ["", "what is it?", "what is this?"]`
+	r := tinyFlamingo(t, "data.train=[{path: tiny/pairs.jsonl, "+questions+"}, {path: tiny/questions.jsonl, set: own, "+questions+
+		"}, {path: tiny/pairs.jsonl, episodes: {pictures: [2, 2]}, "+questions+"}]", "data.max_tokens=64",
+		"stages=[{name: pages, kind: pages, steps: 1, batch: 40, lr: 1e-3}]", "report=[]")
+	tr := newTrainer(r, Options{})
+	defer tr.close()
+	if err := tr.begin(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	g := tr.subject.(*gating)
+	l, err := g.learner(&r.Stages[0], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, name := range []string{"pairs", "own", "episodes"} {
+		s, err := l.(*gateLearner).draw(n, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := map[string]int{}
+		for _, lesson := range s.lessons {
+			text := g.model.Tokenizer.Decode(lesson.IDs, false)
+			kinds := 0
+			for _, q := range []string{"Question: what is it?", "Question: what is this?", "Question:"} {
+				if k := strings.Count(text, q); k > 0 {
+					if count[q]++; q != "Question:" {
+						if kinds++; k != len(lesson.Pictures) {
+							t.Errorf("%s: %q", name, text)
+						}
+					}
+				}
+			}
+			if kinds > 1 {
+				t.Errorf("%s: %q", name, text)
+			}
+		}
+		its, this, any := count["Question: what is it?"], count["Question: what is this?"], count["Question:"]
+		if name == "own" && (its+this > 0 || any != len(s.lessons)) || name != "own" && (its < 5 || this < 5 || any > len(s.lessons)-5) {
+			t.Errorf("%s: %v of %d", name, count, len(s.lessons))
+		}
+	}
+}
+
 // TestFlamingoRecipeErrors refuses what cannot be trained.
 func TestFlamingoRecipeErrors(t *testing.T) {
 	raw, err := os.ReadFile("../recipes/tiny-flamingo.yaml")
@@ -144,6 +235,9 @@ func TestFlamingoRecipeErrors(t *testing.T) {
 		"stages.1.sets=[{name: pairs}]":         "batch",
 		"model.flamingo.resampler.widht=1":      "there is no such key",
 		"data.train.1.episodes.nonce=2":         "episodes",
+		"data.train.1.episodes.absent=1.5":      "absent: 1.5",
+		"data.train.2.questions=[a]":            "questions: a source of pages",
+		"data.validation.0.questions=[a]":       "data.validation.0: questions",
 		"stages.1.ridge=1":                      "ridge: a stage of kind pages has no use for it",
 		"stages.1.gain=1":                       "gain: a stage of kind pages",
 		"stages.0.gain=1":                       "ridge is missing",
@@ -298,7 +392,7 @@ func TestQuestionsAreTaught(t *testing.T) {
 		}
 	}
 	r = tinyFlamingo(t, "report=[{name: asked, data: ["+asked+"]}]")
-	if err := Run(context.Background(), r, Options{}); err == nil || !strings.Contains(err.Error(), "report.0: ") || !strings.Contains(err.Error(), "asked.jsonl:1: it asks a question") {
+	if err := Run(context.Background(), r, Options{}); err == nil || !strings.Contains(err.Error(), "report.0: ") || !strings.Contains(err.Error(), "asked.jsonl:2: 336 tokens with an answer: longer than the model's context") {
 		t.Errorf("%v", err)
 	}
 }
@@ -350,6 +444,35 @@ func TestEpisodesThatTeach(t *testing.T) {
 		}
 	}
 	if _, err := drawn("data.train.1.episodes={pictures: [3, 4], nonce: 1}", "data.max_tokens=6"); err == nil || !strings.Contains(err.Error(), "episodes: of no page is anything to be predicted") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestReportOfQuestions: a set of the report whose pictures are asked about is measured by their answers, behind right and exchanged ones, by every
+// seed; a set of both kinds is refused before the run begins.
+func TestReportOfQuestions(t *testing.T) {
+	short := []string{"stages=[{name: pages, kind: pages, steps: 2, batch: 4, lr: 1e-3, sets: [{name: pairs, batch: 4}]}]"}
+	r := tinyFlamingo(t, append(short, "report=[{name: asked, data: [{path: tiny/questions.jsonl}], shots: [0, 1], seeds: [1, 2], most: 3, max_tokens: 2}, "+
+		"{name: described, data: [{path: tiny/pairs.jsonl}], question: what is it?, most: 3, max_tokens: 2}]")...)
+	if err := Run(context.Background(), r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var reports []eval.Report
+	if err := json.Unmarshal(files(t, r.Output)["report.json"], &reports); err != nil || len(reports) != 2 {
+		t.Fatalf("%v, %+v", err, reports)
+	}
+	asked, described := reports[0].FewShot, reports[1].FewShot
+	if len(asked.Shots) != 2 || len(asked.Shots[1].Trials) != 2 || asked.Shots[1].Trials[1].Wrong.Answers == nil || asked.Shots[1].Trials[1].Wrong.Answers.N != 3 {
+		t.Errorf("%+v", asked)
+	}
+	if described.Question != "what is it?" || described.Shots[0].Trials[0].Right.Captions == nil {
+		t.Errorf("%+v", described)
+	}
+	if report := string(files(t, r.Output)["report.md"]); !strings.Contains(report, "exchanged: VQA accuracy") {
+		t.Error(report)
+	}
+	r = tinyFlamingo(t, append(short, "report=[{name: both, data: [{path: tiny/questions.jsonl}, {path: tiny/pairs.jsonl}]}]")...)
+	if err := Run(context.Background(), r, Options{}); err == nil || !strings.Contains(err.Error(), "report.0: ") || !strings.Contains(err.Error(), "rows have a question") {
 		t.Errorf("%v", err)
 	}
 }

@@ -151,9 +151,11 @@ type Held struct {
 	OwnLabels bool `yaml:"own_labels,omitempty" for:"blip2"`
 	Rerank    int  `yaml:"rerank,omitempty" for:"blip2"` // candidates that the matching head looks at again
 	// Of a Flamingo: how many examples stand before what is asked, other pictures of the set with their texts; default none.
-	Shots   []int  `yaml:"shots,omitempty" for:"flamingo"`
-	Most    int    `yaml:"most,omitempty" for:"flamingo"`    // pictures that are asked about, drawn from the set; default all
-	Concept string `yaml:"concept,omitempty" for:"flamingo"` // the field that says what a picture shows; default: its first text does
+	Shots    []int    `yaml:"shots,omitempty" for:"flamingo"`
+	Seeds    []uint64 `yaml:"seeds,omitempty" for:"flamingo"`    // what pictures and examples are drawn by, a trial each; default: the recipe's
+	Most     int      `yaml:"most,omitempty" for:"flamingo"`     // pictures that are asked about, drawn from the set; default all
+	Concept  string   `yaml:"concept,omitempty" for:"flamingo"`  // the field that says what a picture shows; default: its first text does
+	Question string   `yaml:"question,omitempty" for:"flamingo"` // asked about pictures whose rows have none; default: they are to be described
 	// How captions and answers are made: at most and at least so many tokens, by beams whose scores are divided by length to a power.
 	MaxTokens     int     `yaml:"max_tokens,omitempty"` // default data.max_tokens
 	MinTokens     int     `yaml:"min_tokens,omitempty" for:"blip2"`
@@ -168,6 +170,9 @@ type Source struct {
 	Share *float64          `yaml:"share,omitempty" for:"blip2 flamingo pages"` // how many of the rows an epoch has, drawn anew each time; default 1
 	// Prompts stand in the place of data.prompts for this source.
 	Prompts []string `yaml:"prompts,omitempty" for:"blip2 validation"`
+	// Questions are asked about pictures whose rows have none, one drawn each time, and one a page of episodes; an empty one asks for a
+	// description. All sources of a dataset have the same.
+	Questions []string `yaml:"questions,omitempty" for:"flamingo episodes"`
 	// Set is the dataset that the source belongs to, for stages of kind words and pages; default: pairs, episodes or pages.
 	Set string `yaml:"set,omitempty" for:"flamingo episodes pages"`
 	// Pages says how pages are read, where the source is one of them; path is then as package data's OpenPages takes it.
@@ -198,6 +203,7 @@ type EpisodeSpec struct {
 	Style    string  `yaml:"style,omitempty"`    // the field that says what pictures look alike; default: they all do
 	Repeated float64 `yaml:"repeated,omitempty"` // share of pages that show a few concepts several times each, under their texts
 	Nonce    float64 `yaml:"nonce,omitempty"`    // share of those that do so under words that nobody knows, which only the page can teach
+	Absent   float64 `yaml:"absent,omitempty"`   // share of these on which one picture is of yet another concept, under its own text
 }
 
 // SetSpec says how a stage learns from a dataset.

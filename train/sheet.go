@@ -1,7 +1,9 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
+	"math/rand/v2"
 
 	"dragoman/model/flamingo"
 )
@@ -54,8 +56,19 @@ func (l *gateLearner) put(s *sheet, p page) (bool, error) {
 	return true, nil
 }
 
+// ask is what is asked about a picture: what its row asks, or else what was drawn.
+func (p *pair) ask(drawn string) string { return cmp.Or(p.question, drawn) }
+
 // tries is how many episodes are drawn until something is learnt of one within data.max_tokens.
 const tries = 16
+
+// question draws one of a dataset's; "" asks for a description.
+func (d *dataset) question(random *rand.Rand) string {
+	if len(d.questions) == 0 {
+		return ""
+	}
+	return d.questions[random.IntN(len(d.questions))]
+}
 
 // draw makes dataset n's batch k.
 func (l *gateLearner) draw(n int, k uint64) (*sheet, error) {
@@ -77,9 +90,10 @@ func (l *gateLearner) draw(n int, k uint64) (*sheet, error) {
 		case d.episodes != nil:
 			for range tries {
 				var p page
+				asked := d.question(random)
 				for _, e := range d.episodes.draw(random) {
 					of := &t.train.pairs[e.pair]
-					p.show(t.model, request{pair: of, index: e.pair, view: random.Uint64() >> 1}, of.question, e.text, e.learn)
+					p.show(t.model, request{pair: of, index: e.pair, view: random.Uint64() >> 1}, of.ask(asked), e.text, e.learn)
 				}
 				if put, err := l.put(s, p); err != nil {
 					return nil, err
@@ -91,7 +105,7 @@ func (l *gateLearner) draw(n int, k uint64) (*sheet, error) {
 			at, epoch := d.sampler.at(at)
 			var p page
 			of := &t.train.pairs[d.members[at]]
-			p.show(t.model, request{pair: of, index: d.members[at], view: epoch}, of.question, of.texts[of.pick(random)], true)
+			p.show(t.model, request{pair: of, index: d.members[at], view: epoch}, of.ask(d.question(random)), of.texts[of.pick(random)], true)
 			if _, err := l.put(s, p); err != nil {
 				return nil, err
 			}

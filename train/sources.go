@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // kind is what a source of data.train is: pages, episodes that are made of pairs, or, by the system's name, pairs as they are.
@@ -26,6 +27,8 @@ func (s Source) check(system string) error {
 		return fmt.Errorf("episodes are for model.system: %s", systemFlamingo)
 	case e.makes() && (len(e.Pictures) != 2 || e.Pictures[0] < 1 || e.Pictures[1] < e.Pictures[0] || e.Pictures[1] > 64 || !(e.Nonce >= 0 && e.Repeated >= 0 && e.Nonce+e.Repeated <= 1)):
 		return fmt.Errorf("episodes: pictures must be the least and the most of a page, nonce and repeated shares")
+	case !(e.Absent >= 0 && e.Absent <= 1) || e.Absent > 0 && e.Nonce == 0:
+		return fmt.Errorf("episodes: absent: %v is not a share of the pages whose words nobody knows", e.Absent)
 	case e.Nonce > 0 && e.Pictures[1] < leastNonce:
 		return fmt.Errorf("episodes: nonce: a page of %d pictures teaches no word, it takes %d", e.Pictures[1], leastNonce)
 	}
@@ -59,7 +62,7 @@ func (r *Recipe) checkSources() error {
 			continue
 		}
 		other := r.Data.Train[at]
-		if src.kind(system) != other.kind(system) || !src.Episodes.drawsLike(other.Episodes) {
+		if src.kind(system) != other.kind(system) || !src.Episodes.drawsLike(other.Episodes) || !slices.Equal(src.Questions, other.Questions) {
 			return fmt.Errorf("data.train.%d: the dataset %q is made otherwise by data.train.%d; set names another", i, src.set(), at)
 		}
 	}

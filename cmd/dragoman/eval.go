@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,10 +40,16 @@ A model that learnt from pages (IDEFICS, OpenFlamingo) describes and answers beh
 for each picture by each of --seeds, or the most similar (--examples similar). The measure is CIDEr-D of captions, VQA accuracy of answers,
 or, with --choices or --classes, the share of right choices; its mean over seeds, and its standard deviation.
 
+--few-shot measures a model that was trained here behind other pictures of the set: what it says behind their texts, behind exchanged
+ones, which only the form of examples is good for, and of words that nobody knows, where --concept says what pictures show: whether the
+right picture makes the word likelier than a wrong one, and how often it is said of a picture that it names, of the other, and of one
+that no example shows.
+
 --forgetting reads texts instead, and writes the perplexity of the language model alone, with the bridge's gates shut (the same bits, and
 it says so), open, and open behind a picture, over windows of tokens.`,
 		Example: "  dragoman eval --rerank 16 pairs.jsonl\n  dragoman eval --model M --max-tokens 10 --beams 5 --length-penalty=-1 vqa.jsonl\n  dragoman eval --where split=held-style --labels pairs.jsonl pairs.jsonl\n" +
-			"  dragoman eval --model M --support train.jsonl --shots-n 0,4,8,16,32 --seeds 1,2,3 test.jsonl\n  dragoman eval --forgetting --model M text.txt",
+			"  dragoman eval --model M --support train.jsonl --shots-n 0,4,8,16,32 --seeds 1,2,3 test.jsonl\n" +
+			"  dragoman eval --model mini-flamingo --few-shot --shots-n 0,1,2,4,8 --seeds 1,2,3 --most 40 --concept concept pairs.jsonl\n  dragoman eval --forgetting --model M text.txt",
 		Args: needs("pairs"),
 	}
 	c.modelFlags(cmd)
@@ -61,12 +68,12 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 	f.StringVar(&picture, "image", "", "with --forgetting: the picture that stands before a text (empty: a grey one)")
 	f.IntVar(&windows.Size, "window", 0, "with --forgetting: tokens that are read at a time (0: 512, or what the model reads)")
 	f.IntVar(&windows.Stride, "stride", 0, "with --forgetting: a window begins so many tokens after the one before it (0: half a window)")
-	shots := shotFlagsOf(cmd)
+	shots, few := shotFlagsOf(cmd), fewFlagsOf(cmd)
 	videos := plainImages()
 	videos.frameFlags(cmd)
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		if forgetting {
-			if err := unused(cmd, "is about pairs, and --forgetting reads texts", append(pairFlagNames, shotFlagNames...)...); err != nil {
+			if err := unused(cmd, "is about pairs, and --forgetting reads texts", slices.Concat(pairFlagNames, shotFlagNames, fewFlagNames, []string{"few-shot"})...); err != nil {
 				return err
 			}
 			return c.forget(cmd, args, picture, windows)
@@ -92,11 +99,17 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		if err := checkNumbers(number{"length-penalty", o.Generate.LengthPenalty}); err != nil {
 			return err
 		}
-		if err := shots.check(c); err != nil {
+		if err := few.check(cmd); err != nil {
 			return err
 		}
+		if err := shots.check(c, few.asked); err != nil {
+			return err
+		}
+		if few.asked {
+			return shots.fewShot(c, cmd, args, wanted, name, few, o.MaxTokens)
+		}
 		for _, path := range labels {
-			set, err := openItems(path, nil)
+			set, err := openItems(path, nil, "")
 			if err != nil {
 				return err
 			}
@@ -134,7 +147,7 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		var all []saidLine
 		whole := true // every row and every picture counts
 		for _, path := range args {
-			set, err := openWanted(path, wanted)
+			set, err := openWanted(path, wanted, "")
 			if err != nil {
 				return err
 			}
@@ -243,8 +256,8 @@ type itemSet struct {
 }
 
 // openWanted reads the rows of pairs that are wanted, of which there must be some.
-func openWanted(path string, wanted data.Where) (*itemSet, error) {
-	set, err := openItems(path, wanted)
+func openWanted(path string, wanted data.Where, concept string) (*itemSet, error) {
+	set, err := openItems(path, wanted, concept)
 	if err == nil && len(set.items) == 0 {
 		set.Close()
 		err = fmt.Errorf("reading pairs: %s: no row fits", path)
@@ -256,8 +269,8 @@ func openWanted(path string, wanted data.Where) (*itemSet, error) {
 	return set, err
 }
 
-// openItems reads the rows of pairs that are wanted.
-func openItems(path string, wanted data.Where) (*itemSet, error) {
+// openItems reads the rows of pairs that are wanted; concept is the field that says what a picture shows, if one does.
+func openItems(path string, wanted data.Where, concept string) (*itemSet, error) {
 	rows, err := data.Open(path, data.Options{})
 	if err != nil {
 		return nil, err
@@ -267,7 +280,9 @@ func openItems(path string, wanted data.Where) (*itemSet, error) {
 		if !wanted.Wants(row.Extra) {
 			return
 		}
+		shows, _ := row.Extra[concept].(string)
 		set.items = append(set.items, eval.Item{
+			Concept:    shows,
 			Name:       row.Where,
 			Picture:    row.Picture(),
 			Question:   row.Question,

@@ -45,7 +45,8 @@ func (s *shotFlags) asked(cmd *cobra.Command) bool {
 	return slices.ContainsFunc(shotFlagNames, func(name string) bool { return cmd.Flags().Changed(name) })
 }
 
-func (s *shotFlags) check(c *cli) error {
+// check refuses what does not go together; with examples out of the set itself (own), they need no support.
+func (s *shotFlags) check(c *cli, own bool) error {
 	if err := s.choices.read(c, &s.generate, s.classes); err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (s *shotFlags) check(c *cli) error {
 		switch {
 		case n < 0 || n > maxShots:
 			return usagef("--shots-n must be from 0 to %d: %d", maxShots, n)
-		case n > 0 && s.support.path == "":
+		case n > 0 && s.support.path == "" && !own:
 			return usagef("--shots-n %d needs examples: --support PAIRS", n)
 		case slices.Contains(s.counts[:i], n):
 			return usagef("--shots-n has %d twice", n)
@@ -89,7 +90,7 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 		if err != nil {
 			return err
 		}
-		set, err := openWanted(s.support.path, only)
+		set, err := openWanted(s.support.path, only, "")
 		if err != nil {
 			return err
 		}
@@ -101,19 +102,14 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 	g.MaxTokens, g.MinTokens = o.MaxTokens, o.Generate.MinTokens
 	g.Beams, g.LengthPenalty = o.Generate.Beams, o.Generate.LengthPenalty
 	so := eval.ShotOptions{Shots: s.counts, Similar: s.examples == "similar", Fixed: s.fixed, Features: s.support.features}
-	if len(s.seeds) == 0 {
-		s.seeds = []uint{uint(c.seed)}
-	}
-	for _, seed := range s.seeds {
-		so.Seeds = append(so.Seeds, uint64(seed))
-	}
+	so.Seeds = s.trials(c)
 	so.Looking = func(done, all int) { c.progress("%s: %d of %d pictures", s.support.path, done, all) }
 	examples := m.Examples(support) // looked at once for all sets
 	var reports []eval.ShotReport
 	var lines []saidLine
 	whole := true // every row and every picture counts
 	for _, path := range paths {
-		set, err := openWanted(path, wanted)
+		set, err := openWanted(path, wanted, "")
 		if err != nil {
 			return err
 		}
@@ -157,6 +153,17 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 		}
 	}
 	return reported(whole)
+}
+
+// trials are the seeds, one a trial.
+func (s *shotFlags) trials(c *cli) (seeds []uint64) {
+	for _, seed := range s.seeds {
+		seeds = append(seeds, uint64(seed))
+	}
+	if len(seeds) == 0 {
+		seeds = []uint64{c.seed}
+	}
+	return seeds
 }
 
 // classesOf are the texts of sets, each once, in order.

@@ -108,3 +108,34 @@ func TestEvalOfNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestEvalFewShot measures the second built-in model behind other pictures of the set, with a seed's figures apart, and refuses what goes with other
+// ways of measuring.
+func TestEvalFewShot(t *testing.T) {
+	few := []string{"eval", "-q", "--model", "mini-flamingo", "--few-shot", "--most", "2", "--max-tokens", "3", "--where", "split=held"}
+	status, out, errs := call(t, append(few, "--json", "--shots-n", "0,2", "--seeds", "1,2", "--name", "shapes", tinyPairs)...)
+	var r eval.FewShotReport
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != 0 || r.Name != "shapes" || r.N != 6 || len(r.Shots) != 2 || len(r.Shots[1].Trials) != 2 {
+		t.Errorf("%d: %s%s (%v)", status, out, errs, err)
+	}
+	if r.Shots[1].Trials[1].Seed != 2 || r.Shots[1].Trials[0].Word != nil {
+		t.Errorf("%+v", r.Shots[1])
+	}
+	status, out, errs = call(t, append(few, "--shots-n", "1", "--question", "what is it?", "--concept", "split", tinyPairs)...)
+	if status != 0 || !strings.Contains(out, "| 1 | 2 |") {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+	for _, bad := range []string{"--support " + tinyPairs, "--classes", "--beams 2", "--said x", "--most -1", "--rerank 2", "--seeds 1,1"} {
+		if status, out, errs := call(t, append(few, append(strings.Fields(bad), tinyPairs)...)...); status != 2 || strings.Count(errs, "\n") > 2 {
+			t.Errorf("%s: %d: %s%s", bad, status, out, errs)
+		}
+	}
+	for model, want := range map[string]int{"../../model/flamingo/testdata/idefics-plain": 1, "../../testdata/blip2-opt": 1} {
+		if status, out, errs := call(t, "eval", "-q", "--model", model, "--few-shot", tinyPairs); status != want || strings.Count(errs, "\n") > 2 {
+			t.Errorf("%s: %d: %s%s", model, status, out, errs)
+		}
+	}
+	if status, _, errs := call(t, "eval", "-q", "--most", "2", tinyPairs); status != 2 || !strings.Contains(errs, "--few-shot") {
+		t.Errorf("%d: %s", status, errs)
+	}
+}

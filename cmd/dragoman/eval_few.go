@@ -1,0 +1,94 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dragoman/data"
+	"dragoman/eval"
+)
+
+// fewFlags are the options of measuring a model behind examples out of the set itself.
+type fewFlags struct {
+	asked    bool
+	concept  string
+	question string
+	most     int
+}
+
+// fewFlagNames are those that are about nothing else.
+var fewFlagNames = []string{"concept", "question", "most"}
+
+func fewFlagsOf(cmd *cobra.Command) *fewFlags {
+	s := &fewFlags{}
+	f := cmd.Flags()
+	f.BoolVar(&s.asked, "few-shot", false, "show --shots-n other pictures of PAIRS as examples, with their texts, with exchanged texts, and with new words")
+	f.StringVar(&s.concept, "concept", "", "with --few-shot: the field that says what a picture shows (empty: its text does)")
+	f.StringVar(&s.question, "question", "", "with --few-shot: what is asked about pictures whose rows ask nothing (empty: they are to be described)")
+	f.IntVar(&s.most, "most", 0, "with --few-shot: how many pictures a seed draws that are asked about (0: all)")
+	return s
+}
+
+// check refuses what goes with another way of measuring.
+func (s *fewFlags) check(cmd *cobra.Command) error {
+	if !s.asked {
+		return unused(cmd, "is about --few-shot, which is not given", fewFlagNames...)
+	}
+	for _, name := range append(shotFlagNames, "rerank", "labels", "no-captions", "min-tokens", "beams", "length-penalty", "said", "fps", "frames") {
+		if name != "shots-n" && name != "seeds" {
+			if err := unused(cmd, "is not for --few-shot, whose examples are other pictures of PAIRS, and whose answers are greedy", name); err != nil {
+				return err
+			}
+		}
+	}
+	if s.most < 0 {
+		return usagef("--most must not be negative: %d", s.most)
+	}
+	return nil
+}
+
+// fewShot measures the model on each of the pairs, behind examples out of them.
+func (s *shotFlags) fewShot(c *cli, cmd *cobra.Command, paths []string, wanted data.Where, name string, few *fewFlags, maxTokens int) error {
+	m, err := c.open(nil)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	o := eval.FewShotOptions{Shots: s.counts, Seeds: s.trials(c), Most: few.most, Question: few.question, MaxTokens: maxTokens}
+	var tables []string
+	whole := true // every row and every picture counts
+	for _, path := range paths {
+		set, err := openWanted(path, wanted, few.concept)
+		if err != nil {
+			return err
+		}
+		if o.Name = path; name != "" {
+			o.Name = name
+		}
+		o.Progress = func(done, all int) { c.progress("%s: %d of %d questions", path, done, all) }
+		r, err := m.EvaluateFewShot(cmd.Context(), set.items, o)
+		c.progressDone()
+		set.Close()
+		if err != nil {
+			return err
+		}
+		if ok, err := c.showLeft(cmd.Context(), path, set, r.Left); err != nil {
+			return err
+		} else if !ok {
+			whole = false
+		}
+		tables = append(tables, r.Markdown())
+		if c.json {
+			if err := c.emit(r, ""); err != nil {
+				return err
+			}
+		}
+	}
+	if !c.json {
+		if err := c.emit(nil, strings.TrimSuffix(strings.Join(tables, "\n"), "\n")); err != nil {
+			return err
+		}
+	}
+	return reported(whole)
+}
