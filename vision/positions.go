@@ -10,10 +10,18 @@ import (
 // MaxSize bounds the side of a picture that an encoder is asked to read at another size than it was trained at.
 const MaxSize = 1 << 13
 
+// maxGrid is the most patches that a side of such a picture may have: what attention takes grows with the fourth power of it, and of 128 times
+// 128 patches a large encoder's takes minutes.
+const maxGrid = 1 << 7
+
 // CheckSize says whether an encoder of such patches can read pictures of a size.
 func CheckSize(size, patch int) error {
 	if size < patch || size > MaxSize {
 		return fmt.Errorf("pictures of %d×%d: the encoder can be brought to sizes from %d, its patch, to %d", size, size, patch, MaxSize)
+	}
+	if grid := size / patch; grid > maxGrid {
+		return fmt.Errorf("pictures of %d×%d: that is %d patches of %d×%d, the most is %d, as of pictures of %d×%d",
+			size, size, grid*grid, patch, patch, maxGrid*maxGrid, maxGrid*patch, maxGrid*patch)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"strings"
 	"testing"
 
 	"dragoman/kernel"
@@ -35,6 +36,19 @@ func TestSamePadding(t *testing.T) {
 			if out := (n+before+after-c[0])/c[1] + 1; before < 0 || after < before || after > before+1 || out != (n+c[1]-1)/c[1] {
 				t.Errorf("%d places, a window of %d every %d: %d and %d make %d", n, c[0], c[1], before, after, out)
 			}
+		}
+	}
+}
+
+// TestCheckSize refuses what is smaller than a patch, and what has more patches than anybody waits for.
+func TestCheckSize(t *testing.T) {
+	for _, c := range []struct {
+		size, patch int
+		want        string
+	}{{14, 14, ""}, {13, 14, "from 14"}, {1 << 20, 14, "to 8192"}, {1792, 14, ""}, {1806, 14, "16641 patches of 14×14, the most is 16384, as of pictures of 1792×1792"}, {8192, 64, ""}, {8192, 1, "67108864 patches"}} {
+		err := CheckSize(c.size, c.patch)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%d by %d: %v", c.size, c.patch, err)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (c *cli) pagesCommand() *cobra.Command {
 		Use:   "pages [--where FIELD=VALUE]… PAGES…",
 		Short: "what is read of pages of pictures and text",
 		Long: `Reads pages as train does: HTML files with their pictures, or a folder of them; JSONL, JSON and tar shards of {"parts": …}, MMC4's
-and OBELICS's documents. Every picture is decoded. Writes a line a page: what it holds, or why it is skipped; and the counts.
+and OBELICS's documents. Every picture is decoded. Writes a line a page: what it holds, or why it is skipped (of the first hundred); and the counts.
 
 With --json the pages alone go to standard output, an object a line that ask --page and train take:
 {"page": F, "parts": [{"text": T}, {"image": F}, …], "left_out": [{"image": F, "why": W, "message": M}, …]}. The rest goes to standard
@@ -68,6 +68,9 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 	return cmd
 }
 
+// maxShownSkips is how many of the pages of an argument that are skipped have lines of their own: a file may be none of pages from end to end.
+const maxShownSkips = 100
+
 // showPages writes what is read of one argument.
 func (c *cli) showPages(cmd *cobra.Command, path string, wanted data.Where, o data.PageOptions) error {
 	var output error
@@ -78,7 +81,11 @@ func (c *cli) showPages(cmd *cobra.Command, path string, wanted data.Where, o da
 			output = err
 		}
 	}
+	skipped := 0
 	o.Skip = func(where string, err error) {
+		if skipped++; skipped > maxShownSkips {
+			return
+		}
 		if re := (*data.RowError)(nil); errors.As(err, &re) {
 			err = re.Err // the line begins with where
 		}
@@ -108,6 +115,9 @@ func (c *cli) showPages(cmd *cobra.Command, path string, wanted data.Where, o da
 	}
 	if err != nil {
 		return err
+	}
+	if more := skipped - maxShownSkips; more > 0 {
+		say("%s: %s skipped besides", path, plural.Of(more, "page"))
 	}
 	say("%s: %v", path, report)
 	return output

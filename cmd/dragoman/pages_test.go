@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -36,5 +37,22 @@ func TestReadShots(t *testing.T) {
 		if _, err := c.readShots([]string{bad}, "", ""); err == nil {
 			t.Errorf("--shot %s: no error", bad)
 		}
+	}
+}
+
+// TestPagesOfRubbish: of a file that is none of pages for the most part the first are named, and all counted.
+func TestPagesOfRubbish(t *testing.T) {
+	whole, err := filepath.Abs(photo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "pages.jsonl")
+	page := `{"parts":[{"text":"a"},{"image":"` + whole + `"}]}` + "\n"
+	if err := os.WriteFile(path, []byte(page+strings.Repeat("rubbish\n", 2*maxShownSkips)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := call(t, "pages", path)
+	if n := strings.Count(out, ": skipped: "); status != exitDone || n != maxShownSkips || !strings.Contains(out, path+": 100 pages skipped besides\n") || !strings.Contains(out, "; 200 pages skipped") {
+		t.Errorf("%d: %d lines of skipped pages: %.2000s%s", status, n, out, errs)
 	}
 }
