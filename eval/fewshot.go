@@ -163,8 +163,8 @@ func (it *Item) example() string {
 	return it.References[slices.Index(it.Weights, slices.Max(it.Weights))]
 }
 
-// asked is whether items have questions of their own: all of them, or none.
-func (e *fewShot) asked() (bool, error) {
+// asks says whether items have questions of their own: all of them, or none.
+func (e *fewShot) asks() (bool, error) {
 	n := 0
 	for _, it := range e.set {
 		if it.Question != "" {
@@ -195,24 +195,24 @@ func (e *fewShot) measure(ctx context.Context, k int, seed uint64, progress func
 	}
 	var right, wrong []string
 	for n, at := range order {
-		var page []shown
-		for len(page) < k {
+		var examples []shown
+		for len(examples) < k {
 			other := r.IntN(len(e.set))
 			if len(e.concepts) == 1 || e.set[other].concept() != e.set[at].concept() {
-				page = append(page, shown{other, e.set[other].example()})
+				examples = append(examples, shown{other, e.set[other].example()})
 			}
 		}
-		said, err := e.say(ctx, page, at)
+		said, err := e.say(ctx, examples, at)
 		if err != nil {
 			return s, err
 		}
 		right = append(right, said)
 		if k > 0 {
-			texts := e.exchanged(page, r)
-			for i := range page {
-				page[i].text = texts[i]
+			texts := e.exchanged(examples, r)
+			for i := range examples {
+				examples[i].text = texts[i]
 			}
-			if said, err = e.say(ctx, page, at); err != nil {
+			if said, err = e.say(ctx, examples, at); err != nil {
 				return s, err
 			}
 			wrong = append(wrong, said)
@@ -282,23 +282,20 @@ func (e *fewShot) word(ctx context.Context, k int, r *rand.Rand, w *Word) error 
 		r.Shuffle(len(pictures[i]), func(a, b int) { pictures[i][a], pictures[i][b] = pictures[i][b], pictures[i][a] })
 	}
 	words := [2]string{NonceWord(r), NonceWord(r)}
-	var page []shown
+	var examples []shown
 	for i := range k {
 		of := i % 2
-		page = append(page, shown{pictures[of][1+i/2%(len(pictures[of])-1)], words[of]})
+		examples = append(examples, shown{pictures[of][1+i/2%(len(pictures[of])-1)], words[of]})
 	}
-	r.Shuffle(k, func(a, b int) { page[a], page[b] = page[b], page[a] })
-	var likely [2]float64
-	for i := range likely {
-		var err error
-		if likely[i], err = e.likelihood(ctx, page, words[0], pictures[i][0]); err != nil {
-			return err
-		}
+	r.Shuffle(k, func(a, b int) { examples[a], examples[b] = examples[b], examples[a] })
+	p, err := e.open(ctx, examples, pictures[0][0], pictures[1][0], pictures[2][0])
+	if err != nil {
+		return err
 	}
-	w.Ranks += toOne(likely[0] > likely[1])
+	var likely [3]float64
 	for i, share := range []*float64{&w.Used, &w.Other, &w.False} {
-		said, err := e.say(ctx, page, pictures[i][0])
-		if err != nil {
+		var said string
+		if said, likely[i], err = e.ask(ctx, p, pictures[i][0], words[0]); err != nil {
 			return err
 		}
 		*share += toOne(said == words[0] || i == 2 && k > 1 && said == words[1])
@@ -306,6 +303,7 @@ func (e *fewShot) word(ctx context.Context, k int, r *rand.Rand, w *Word) error 
 			w.Named += toOne(SharesContent(said, slices.Concat(it.References, it.Keywords)))
 		}
 	}
+	w.Ranks += toOne(likely[0] > likely[1])
 	return nil
 }
 
@@ -317,71 +315,122 @@ func (e *fewShot) question(at int) string {
 	return e.o.Question
 }
 
-// write is a page of examples and the picture that is asked about behind them; of more examples than there is room for, the last.
-func (e *fewShot) write(examples []shown, ask int) (kept []shown, before []flamingo.Part, ids []int32, err error) {
-	asked := e.m.Prompt(nil, flamingo.Shot{Pictures: 1, Question: e.question(ask)})
-	room := e.m.Language.Config().Context
-	for kept = examples; ; kept = kept[1:] {
-		before = before[:0]
-		for _, x := range kept {
-			before = append(before, e.m.Example(e.question(x.at), x.text)...)
-		}
-		if ids, err = e.m.Encode(slices.Concat(before, asked)); err != nil {
-			return nil, nil, nil, err
-		}
-		if room == 0 || len(kept) == 0 || len(ids)+e.o.MaxTokens <= room {
-			return kept, before, ids, nil
-		}
-	}
+// page is examples that a decoder has read, and goes on from for each picture that is asked about behind them.
+type page struct {
+	before []flamingo.Part
+	ids    []int32
+	kept   *language.Kept // nil: there is none
 }
 
-// read has the decoder read examples and the picture that is asked about behind them, where a text goes on that describes it.
-func (e *fewShot) read(ctx context.Context, examples []shown, ask int) (before []flamingo.Part, ids []int32, err error) {
+// open reads examples, of more than there is room for the last, behind which these pictures are to be asked about.
+func (e *fewShot) open(ctx context.Context, examples []shown, ask ...int) (*page, error) {
 	if ctx.Err() != nil {
-		return nil, nil, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	kept, before, ids, err := e.write(examples, ask)
-	if err != nil {
-		return nil, nil, err
+	all := len(examples)
+	for len(examples) > 0 && slices.ContainsFunc(ask, func(at int) bool { return !e.fits(examples, at) }) {
+		examples = examples[1:]
 	}
-	if len(kept) < len(examples) {
-		e.cut++
+	if len(examples) < all {
+		e.cut += len(ask)
+	}
+	p := &page{before: e.before(examples)}
+	if len(examples) == 0 {
+		return p, nil
+	}
+	var err error
+	if p.ids, err = e.m.Encode(p.before); err != nil {
+		return nil, err
 	}
 	var raw []float32
-	for _, x := range append(slices.Clip(kept), shown{at: ask}) {
+	for _, x := range examples {
 		f, err := e.features(x.at)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		raw = append(raw, f...)
 	}
+	e.decoder.Reset()
+	if err := e.readOn(p.ids, 0, raw); err != nil {
+		return nil, err
+	}
+	p.kept, err = e.decoder.Keep()
+	return p, err
+}
+
+// before writes examples.
+func (e *fewShot) before(examples []shown) (parts []flamingo.Part) {
+	for _, x := range examples {
+		parts = append(parts, e.m.Example(e.question(x.at), x.text)...)
+	}
+	return parts
+}
+
+// asked is what is asked about a picture.
+func (e *fewShot) asked(at int) []flamingo.Part {
+	return e.m.Prompt(nil, flamingo.Shot{Pictures: 1, Question: e.question(at)})
+}
+
+// fits says whether there is room for an answer about a picture behind examples.
+func (e *fewShot) fits(examples []shown, at int) bool {
+	ids, err := e.m.Encode(append(e.before(examples), e.asked(at)...))
+	room := e.m.Language.Config().Context
+	return err != nil || room == 0 || len(ids)+e.o.MaxTokens <= room
+}
+
+// readOn reads a page's tokens from a place on, which see these pictures.
+func (e *fewShot) readOn(ids []int32, from int, raw []float32) error {
 	d := e.decoder
-	d.Reset()
 	media := e.m.Media(d.Run(), raw)
-	return before, ids, e.m.Read(d, ids, d.Run().Reshape(media, 1, media.Dim(0), media.Dim(1), media.Dim(2)))
+	return e.m.ReadOn(d, ids, from, d.Run().Reshape(media, 1, media.Dim(0), media.Dim(1), media.Dim(2)))
 }
 
 // say lets the model describe a picture, or answer about it, behind examples.
-func (e *fewShot) say(ctx context.Context, examples []shown, ask int) (string, error) {
-	_, ids, err := e.read(ctx, examples, ask)
+func (e *fewShot) say(ctx context.Context, examples []shown, at int) (string, error) {
+	p, err := e.open(ctx, examples, at)
 	if err != nil {
 		return "", err
 	}
-	d := e.decoder
-	results, err := generate.Run(ctx, d, d.Before([][]int32{ids}), generate.Options{MaxTokens: e.o.MaxTokens, StopIDs: e.m.StopIDs(), NeverIDs: e.m.NeverIDs()})
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(e.m.Tokenizer.Decode(results[0].Tokens, true)), nil
+	said, _, err := e.ask(ctx, p, at, "")
+	return said, err
 }
 
-// likelihood is the log-probability that a text, up to its end, is what is said of a picture behind examples.
-func (e *fewShot) likelihood(ctx context.Context, examples []shown, text string, ask int) (sum float64, err error) {
-	before, ids, err := e.read(ctx, examples, ask)
+// ask lets the model describe a picture, or answer about it, behind a page's examples. likely is the log-probability that a text, up to its
+// end, is what is said; 0 without a text.
+func (e *fewShot) ask(ctx context.Context, p *page, at int, text string) (said string, likely float64, err error) {
+	raw, err := e.features(at)
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
-	whole, err := e.m.Encode(append(before, e.m.Example(e.question(ask), text)...))
+	ids, err := e.m.Encode(append(slices.Clip(p.before), e.asked(at)...))
+	if err != nil {
+		return "", 0, err
+	}
+	d := e.decoder
+	d.Reset()
+	if p.kept != nil {
+		if err := d.Resume(p.kept); err != nil {
+			return "", 0, err
+		}
+	}
+	if err := e.readOn(ids, len(p.ids), raw); err != nil {
+		return "", 0, err
+	}
+	if text != "" {
+		if likely, err = e.likelihood(p, ids, at, text); err != nil {
+			return "", 0, err
+		}
+	}
+	results, err := generate.Run(ctx, d, d.Before([][]int32{ids}), generate.Options{MaxTokens: e.o.MaxTokens, StopIDs: e.m.StopIDs(), NeverIDs: e.m.NeverIDs()})
+	if err != nil {
+		return "", 0, err
+	}
+	return strings.TrimSpace(e.m.Tokenizer.Decode(results[0].Tokens, true)), likely, nil
+}
+
+// likelihood is of a text behind ids, which were read.
+func (e *fewShot) likelihood(p *page, ids []int32, at int, text string) (sum float64, err error) {
+	whole, err := e.m.Encode(append(slices.Clip(p.before), e.m.Example(e.question(at), text)...))
 	if err != nil {
 		return 0, err
 	}

@@ -27,7 +27,7 @@ type FewShotCount struct {
 
 // measures are those of a set: of captions or of answers, behind right and behind exchanged texts, and of new words.
 func (e *fewShot) measures() ([]string, error) {
-	asked, err := e.asked()
+	asked, err := e.asks()
 	if err != nil {
 		return nil, err
 	}

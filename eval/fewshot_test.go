@@ -129,7 +129,7 @@ func TestFewShotRoom(t *testing.T) {
 	m, items := fresh(t), shapes(t, "which of the colours is it?")
 	o := FewShotOptions{Shots: []int{1, 8}, Seeds: []uint64{1}, Most: 2, MaxTokens: 3}
 	r, err := FewShot(context.Background(), m, items, o)
-	if err != nil || r.Shots[0].Trials[0].Cut != 0 || r.Shots[1].Trials[0].Cut != 2*(2+5) {
+	if err != nil || r.Shots[0].Trials[0].Cut != 0 || r.Shots[1].Trials[0].Cut != 2*(2+3) {
 		t.Errorf("%+v %v", r.Shots, err)
 	}
 }
