@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"dragoman/eval"
+	"dragoman/internal/plural"
 	"dragoman/picture"
 	"dragoman/tensor"
 )
@@ -219,7 +220,7 @@ func (l *learner) Answer(ctx context.Context, item int, shown eval.Examples) (te
 	t, err := l.behind(shown).answer(ctx, asked, &g)
 	switch {
 	case err != nil:
-		return "", left, fmt.Errorf("%d shots: %w", len(shown.Order), err)
+		return "", left, fmt.Errorf("%s: %w", plural.Of(len(shown.Order), "shot"), err)
 	case len(g.Choices) > 0:
 		return t.Text, left, nil
 	case asked.Question != "":

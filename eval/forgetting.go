@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"dragoman/bridge/gated"
+	"dragoman/internal/plural"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model/flamingo"
@@ -156,7 +157,7 @@ type predictor struct {
 
 func newPredictor(ctx context.Context, m language.Model, compute kernel.DType, ids []int32, w Windows, taken int) (*predictor, error) {
 	if len(ids) < 2 {
-		return nil, fmt.Errorf("a text of %d tokens: none is predicted by another", len(ids))
+		return nil, fmt.Errorf("a text of %s: none is predicted by another", plural.Of(len(ids), "token"))
 	}
 	if err := language.CheckIDs(ids, m.Config().Vocab); err != nil {
 		return nil, err

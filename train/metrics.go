@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"dragoman/internal/plainjson"
+	"dragoman/internal/plural"
 )
 
 // Record is a line of metrics.jsonl. Losses are means since the line before; Validation stands where the held-out pairs were
@@ -49,7 +50,7 @@ func (l *metricsLog) rewind() error {
 	if info, err := l.file.Stat(); err != nil {
 		return err
 	} else if info.Size() < l.size {
-		return fmt.Errorf("%d bytes, the checkpoint was made after %d", info.Size(), l.size)
+		return fmt.Errorf("%s, the checkpoint was made after %d", plural.Of(int(info.Size()), "byte"), l.size)
 	}
 	if err := l.file.Truncate(l.size); err != nil {
 		return err

@@ -68,7 +68,10 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 			if isTerminal(c.stderr) && !c.quiet {
 				fmt.Fprint(c.stderr, "> ")
 			}
-			line, err := in.ReadString('\n')
+			line, err := readLine(in)
+			if err != nil && !errors.Is(err, io.EOF) {
+				return fmt.Errorf("reading a line: standard input: %w", err)
+			}
 			line = strings.TrimSpace(line)
 			if name, ok := strings.CutPrefix(line, imageCommand); ok && (name == "" || name[0] == ' ') {
 				part := c.imagePart(strings.TrimSpace(name))
@@ -92,8 +95,6 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 					return errReported
 				}
 				return nil
-			} else if err != nil {
-				return fmt.Errorf("reading a line: standard input: %w", err)
 			}
 		}
 	})

@@ -116,3 +116,11 @@ func TestChatWithPictures(t *testing.T) {
 		t.Errorf("a picture that is not there: %d, %q", status, text)
 	}
 }
+
+// TestChatLongLine: what is said without end ends.
+func TestChatLongLine(t *testing.T) {
+	var out, errs bytes.Buffer
+	if status := run([]string{"chat", "--model", idefics}, zeros{}, &out, &errs); status != exitFailed || !strings.Contains(errs.String(), "the line is longer than") {
+		t.Errorf("%d: %.2000s", status, errs.String())
+	}
+}

@@ -180,13 +180,13 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 				}
 			}
 		}
-		if said != "" {
-			if err := c.writeSaid(said, all); err != nil {
+		if !c.json {
+			if err := c.emit(nil, strings.TrimSuffix(eval.Markdown(reports), "\n")); err != nil {
 				return err
 			}
 		}
-		if !c.json {
-			if err := c.emit(nil, strings.TrimSuffix(eval.Markdown(reports), "\n")); err != nil {
+		if said != "" {
+			if err := c.writeSaid(said, all); err != nil {
 				return err
 			}
 		}

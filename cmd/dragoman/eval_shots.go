@@ -142,13 +142,13 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 			}
 		}
 	}
-	if said != "" {
-		if err := c.writeSaid(said, lines); err != nil {
+	if !c.json {
+		if err := c.emit(nil, strings.TrimSuffix(eval.ShotMarkdown(reports), "\n")); err != nil {
 			return err
 		}
 	}
-	if !c.json {
-		if err := c.emit(nil, strings.TrimSuffix(eval.ShotMarkdown(reports), "\n")); err != nil {
+	if said != "" {
+		if err := c.writeSaid(said, lines); err != nil {
 			return err
 		}
 	}

@@ -69,6 +69,14 @@ func TestEvalShots(t *testing.T) {
 	}
 }
 
+// TestEvalSaidNowhere: what was measured is shown even where what was said cannot be written.
+func TestEvalSaidNowhere(t *testing.T) {
+	status, out, errs := call(t, "eval", "-q", "--max-tokens", "1", "--model", "../../testdata/blip2-opt", "--said", filepath.Join(photo, "x"), tinyPairs)
+	if status != exitFailed || !strings.Contains(out, "| 36 |") || !strings.Contains(errs, "not a directory") {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+}
+
 // TestEvalOfNothing: where nothing can be measured, the call fails and says why; pictures that do not count are counted.
 func TestEvalOfNothing(t *testing.T) {
 	const pages, captions, matching = "../../model/flamingo/testdata/idefics-plain", "../../testdata/blip2-opt", "../../testdata/blip2-itm"

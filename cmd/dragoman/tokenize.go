@@ -38,25 +38,25 @@ tokenizer's files.`,
 		var broken error // of a line; the others are done all the same
 		for n := 1; ; n++ {
 			text, err := readLine(in)
-			if err != nil && !errors.Is(err, errLongLine) {
+			if err != nil {
 				if err := c.out.Flush(); err != nil {
 					return err
 				}
 				if !errors.Is(err, io.EOF) {
-					return fmt.Errorf("reading standard input: %w", err)
+					return fmt.Errorf("reading a line: standard input:%d: %w", n, err)
 				}
 				return broken
 			}
-			given := text
-			if err == nil && c.json {
-				text, err = jsonString(text)
-			}
-			if err != nil {
-				if err = c.inPlace(cmd.Context(), "text", given, fmt.Errorf("reading a line: standard input:%d: %w", n, err)); !errors.Is(err, errReported) {
-					return err
+			if c.json {
+				said, err := jsonString(text)
+				if err != nil {
+					if err = c.inPlace(cmd.Context(), "text", text, fmt.Errorf("reading a line: standard input:%d: %w", n, err)); !errors.Is(err, errReported) {
+						return err
+					}
+					broken = err
+					continue
 				}
-				broken = err
-				continue
+				text = said
 			}
 			ids := tok.Encode(text, special)
 			if ids == nil {
@@ -86,30 +86,23 @@ tokenizer's files.`,
 	return cmd
 }
 
-// maxLine bounds a line, and shownLine what is shown of one that is longer, in bytes.
-const (
-	maxLine   = 64 << 20
-	shownLine = 40
-)
+// maxLine bounds a line, in bytes: what has no end must not take memory without end.
+const maxLine = 64 << 20
 
-var errLongLine = fmt.Errorf("the line is longer than %d bytes", maxLine)
-
-// readLine reads a line, without its end. Of one that is too long the beginning comes with the error, and the next line is read next.
+// readLine reads a line, without its end.
 func readLine(in *bufio.Reader) (string, error) {
 	var line []byte
-	long := false
 	for {
 		part, err := in.ReadSlice('\n')
-		if long = long || len(line)+len(part) > maxLine; !long {
-			line = append(line, part...)
+		if len(line)+len(part) > maxLine {
+			return "", fmt.Errorf("the line is longer than %d bytes", maxLine)
 		}
+		line = append(line, part...)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case err != nil && (!errors.Is(err, io.EOF) || len(line) == 0 && !long):
+		case err != nil && (!errors.Is(err, io.EOF) || len(line) == 0):
 			return "", err
-		case long:
-			return strings.ToValidUTF8(string(line[:shownLine]), "") + "…", errLongLine
 		}
 		return strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"), nil
 	}
