@@ -17,6 +17,18 @@ func newMeter(samples int) *meter { return &meter{since: time.Now(), samples: sa
 // pause forgets the time since the last step, in which something else was done.
 func (m *meter) pause() { m.since = time.Now() }
 
+// within is how far a step is that gathers several batches. Until there is a whole step, its parts say how fast the stage goes.
+func (m *meter) within(st *Stage, step, part int) Progress {
+	speed := m.speed
+	if d := time.Since(m.since).Seconds(); m.steps == 0 && d > 0 {
+		speed = float64(part) / float64(st.Accumulate) / d
+	}
+	p := m.progress(st, step, speed)
+	p.Part, p.Parts = part, st.Accumulate
+	return p
+}
+
+// at is how far the stage is when a step is done.
 func (m *meter) at(st *Stage, step int, losses map[string]float64) Progress {
 	now := time.Now()
 	if d := now.Sub(m.since).Seconds(); d > 0 {
@@ -25,12 +37,15 @@ func (m *meter) at(st *Stage, step int, losses map[string]float64) Progress {
 		m.speed = keep*m.speed + (1-keep)/d
 	}
 	m.since = now
-	p := Progress{
-		Doing: st.Name, Done: step, All: st.Steps, Step: step, Steps: st.Steps, Losses: losses,
-		SamplesPerSecond: m.speed * float64(m.samples),
-	}
-	if m.speed > 0 {
-		p.Left = time.Duration(float64(st.Steps-step) / m.speed * float64(time.Second))
+	p := m.progress(st, step, m.speed)
+	p.Losses = losses
+	return p
+}
+
+func (m *meter) progress(st *Stage, step int, speed float64) Progress {
+	p := Progress{Doing: st.Name, Done: step, All: st.Steps, Step: step, Steps: st.Steps, SamplesPerSecond: speed * float64(m.samples)}
+	if speed > 0 {
+		p.Left = time.Duration(float64(st.Steps-step) / speed * float64(time.Second))
 	}
 	return p
 }

@@ -44,7 +44,7 @@ func (p *Plan) Time() time.Duration {
 }
 
 // DryRun does everything of a run but the run: it checks the recipe, every row and every picture, puts the model together and
-// takes two steps of each stage. Nothing is written.
+// takes a batch or two of each stage. Nothing is written.
 func DryRun(ctx context.Context, r *Recipe, o Options) (*Plan, error) {
 	t := newTrainer(r, o)
 	defer t.close()
@@ -76,11 +76,8 @@ func (t *trainer) plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	for i := range r.Stages {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		t.state.Stage = i
-		if err := t.planStage(p, &r.Stages[i]); err != nil {
+		if err := t.planStage(ctx, p, &r.Stages[i]); err != nil {
 			return nil, fmt.Errorf("stage %s: %w", r.Stages[i].Name, err)
 		}
 	}
@@ -89,6 +86,12 @@ func (t *trainer) plan(ctx context.Context) (*Plan, error) {
 	p.MemoryBytes = max(int64(m.Sys), rss.Peak())
 	return p, nil
 }
+
+// planPatience is how long a try may take that is made again, with memory at hand, for a better figure.
+const planPatience = 10 * time.Second
+
+// trying tells what is tried; with a large model that takes minutes.
+func (t *trainer) trying(what string) { t.opt.Progress(Progress{Doing: "trying " + what, All: 1}) }
 
 // planEncoding times the encoder on some pictures. Where features are not cached, they are part of every step.
 func (t *trainer) planEncoding(p *Plan) error {
@@ -100,20 +103,26 @@ func (t *trainer) planEncoding(p *Plan) error {
 	for i := range n {
 		reqs = append(reqs, request{pair: &t.train.pairs[i], index: i})
 	}
+	t.trying("the encoder")
+	views := len(t.train.pairs) * t.views.stored()
+	p.CacheBytes = int64(views) * int64(t.system.FeatureLen()) * 2
 	for range 2 { // the first time, memory is got
 		began := time.Now()
 		if _, err := t.views.features(reqs); err != nil {
 			return err
 		}
-		views := len(t.train.pairs) * t.views.stored()
-		p.Encode = time.Since(began) / time.Duration(n) * time.Duration(views)
-		p.CacheBytes = int64(views) * int64(t.system.FeatureLen()) * 2
+		took := time.Since(began)
+		p.Encode = took / time.Duration(n) * time.Duration(views)
+		if took > planPatience {
+			break
+		}
 	}
 	return nil
 }
 
-// planStage takes two steps of a stage and times the second, for which memory has been got.
-func (t *trainer) planStage(p *Plan, st *Stage) error {
+// planStage learns from two of a stage's batches and times the second, for which memory has been got. A step that gathers many takes as often
+// as long.
+func (t *trainer) planStage(ctx context.Context, p *Plan, st *Stage) error {
 	params := t.subject.params(st)
 	trained := 0
 	for _, param := range params {
@@ -126,21 +135,31 @@ func (t *trainer) planStage(p *Plan, st *Stage) error {
 		return err
 	}
 	var took time.Duration
+	one := *st
+	one.Accumulate = 1
+	t.trying("stage " + st.Name)
 	defer func() { t.state.Step = 0 }()
 	for t.state.Step = range 2 {
-		began, encoding := time.Now(), t.views.took
-		if _, _, err := t.step(st, l, 0); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if took = time.Since(began); t.views.cached > 0 {
+		began, encoding := time.Now(), t.views.took
+		if _, _, err := t.step(ctx, &one, l, 0, nil); err != nil {
+			return err
+		}
+		whole := time.Since(began)
+		if took = whole; t.views.cached > 0 {
 			took -= t.views.took - encoding // drawing and encoding the batch is the cache's time, not the step's
+		}
+		if whole > planPatience {
+			break
 		}
 	}
 	samples, rows := l.dealt()
 	samples *= st.Steps * st.Accumulate
 	p.Stages = append(p.Stages, StagePlan{
 		Name: st.Name, Steps: st.Steps, Samples: samples, Epochs: float64(samples) / float64(rows),
-		Time: took * time.Duration(st.Steps),
+		Time: took * time.Duration(st.Steps*st.Accumulate),
 	})
 	return nil
 }

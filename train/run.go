@@ -28,6 +28,7 @@ type Progress struct {
 	Doing            string // what is being done
 	Done, All        int    // of it
 	Step, Steps      int    // of the stage, where Doing is a stage
+	Part, Parts      int    // batches of the step that are done, and all that it gathers; 0 between steps
 	Losses           map[string]float64
 	SamplesPerSecond float64
 	Left             time.Duration // 0: not known
@@ -312,7 +313,7 @@ func (t *trainer) stage(ctx context.Context, st *Stage) error {
 			return err
 		}
 		rate = st.rate(t.state.Step)
-		losses, n, err := t.step(st, l, rate)
+		losses, n, err := t.step(ctx, st, l, rate, func(part int) { t.opt.Progress(meter.within(st, t.state.Step, part)) })
 		if err != nil {
 			return err
 		}
@@ -356,11 +357,18 @@ func (t *trainer) optimizer(st *Stage, params []*tensor.Tensor) *adamW {
 	return newAdamW(kernel.Default(), params, st.Groups)
 }
 
-// step makes one update. The losses are nil where the step was skipped.
-func (t *trainer) step(st *Stage, l learner, rate float64) (losses map[string]float64, norm float64, err error) {
+// step makes one update out of the batches that it gathers, and tells after each that is not the last. The losses are nil where the step was
+// skipped.
+func (t *trainer) step(ctx context.Context, st *Stage, l learner, rate float64, tell func(part int)) (losses map[string]float64, norm float64, err error) {
 	t.adam.zero()
 	losses = map[string]float64{}
 	for part := range st.Accumulate {
+		if part > 0 { // with a large model a batch takes minutes
+			if err := ctx.Err(); err != nil {
+				return nil, 0, err
+			}
+			tell(part)
+		}
 		t.run.Reset()
 		t.run.SetSeed(mix(t.recipe.Seed, "dropout", uint64(t.state.Stage), uint64(t.state.Step), uint64(part)))
 		parts, total, err := l.losses(uint64(t.state.Step*st.Accumulate + part))

@@ -7,8 +7,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dragoman/model/blip2"
 )
@@ -213,15 +215,50 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestDryRunOfLargeSteps: a step may take more samples than an epoch has.
+// TestDryRunOfLargeSteps: a step may take more samples than an epoch has. Of the batches that it gathers one is tried, which the time foreseen
+// is many of.
 func TestDryRunOfLargeSteps(t *testing.T) {
-	r := tiny(t, "stages.prompt.accumulate=5", "stages.align.accumulate=5")
-	p, err := DryRun(context.Background(), r, Options{})
+	r := tiny(t, "stages.prompt.accumulate=5000", "stages.align.accumulate=5000")
+	var tried []string
+	p, err := DryRun(context.Background(), r, Options{Progress: func(p Progress) {
+		if p.Part > 0 {
+			t.Error("a batch of a step that gathers them was run")
+		}
+		if strings.HasPrefix(p.Doing, "trying") {
+			tried = append(tried, p.Doing)
+		}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Stages[0].Samples != 120*15*5 {
+	if p.Stages[0].Samples != 120*15*5000 || p.Stages[0].Time < 120*5000*10*time.Microsecond {
 		t.Errorf("%+v", p)
+	}
+	if want := []string{"trying stage align", "trying stage prompt"}; !slices.Equal(tried, want) {
+		t.Errorf("%q", tried)
+	}
+}
+
+// TestBatchesOfAStep: a step that gathers batches tells of each, and stops between two.
+func TestBatchesOfAStep(t *testing.T) {
+	r := tiny(t, "stages.align.accumulate=4")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var parts []int
+	err := Run(ctx, r, Options{Progress: func(p Progress) {
+		if p.Part == 0 {
+			return
+		}
+		parts = append(parts, p.Part)
+		if p.Step != 0 || p.Parts != 4 || p.SamplesPerSecond <= 0 || p.Left <= 0 {
+			t.Errorf("%+v", p)
+		}
+		if p.Part == 2 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || !slices.Equal(parts, []int{1, 2}) {
+		t.Errorf("%v after batches %v", err, parts)
 	}
 }
 

@@ -106,6 +106,9 @@ func (v *trainView) update(p train.Progress) {
 // details are the losses, the speed and the time left.
 func details(p train.Progress) string {
 	var b strings.Builder
+	if p.Part > 0 {
+		fmt.Fprintf(&b, " and %d of %d batches", p.Part, p.Parts)
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.Losses)) {
 		fmt.Fprintf(&b, " %s %.3f", name, p.Losses[name])
 	}
