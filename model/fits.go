@@ -31,6 +31,14 @@ func (e *tooLarge) ErrorType() string { return "out_of_memory" }
 // smaller are what weights may be rounded to so that they fit, finest first.
 var smaller = []kernel.DType{kernel.BF16, kernel.Q8_0, kernel.Q4_0}
 
+// Learnable is how many float32 values may be parameters that learn, each with its gradient and two moments; 0: any number.
+func (room Room) Learnable() int64 {
+	if room.Bytes <= 0 {
+		return 0
+	}
+	return max(1, room.Bytes/16)
+}
+
 // Fits refuses tensors, under their names in a whole model, that are larger than the memory when they are bound under p; or, as parameters
 // to learn, as float32 values.
 func (room Room) Fits(tensors []weights.Tensor, p Precision, params bool) error {

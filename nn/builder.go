@@ -24,6 +24,8 @@ type BuilderOptions struct {
 	Bound func(t weights.Tensor)
 	// Fresh makes what the checkpoint lacks a fresh parameter instead of an error.
 	Fresh bool
+	// Most is how many values fresh parameters may have in all; 0: any number. More are an error, and are not made.
+	Most int64
 	// Make makes fresh tensors instead of drawing float32 parameters.
 	Make func(name string, init Init, shape []int) *tensor.Tensor
 	// Finite makes a NaN or an infinity in the checkpoint an error, at the cost of reading it.
@@ -47,6 +49,7 @@ type shared struct {
 	asked  map[string]bool
 	params []*tensor.Tensor
 	fresh  []string
+	values int64 // of the fresh ones
 	errs   []error
 	zeros  int // elements of what stands in for what is missing
 }
@@ -142,13 +145,13 @@ func (b *Builder) make(full string, init Init, shape []int) (*tensor.Tensor, err
 		return nil, err
 	}
 	if s.source == nil {
-		return b.start(full, init, shape), nil
+		return b.start(full, init, shape)
 	}
 	s.asked[full] = true
 	stored, ok := s.source.Lookup(full)
 	if !ok {
 		if s.opt.Fresh {
-			return b.start(full, init, shape), nil
+			return b.start(full, init, shape)
 		}
 		return nil, errors.New("not in the checkpoint")
 	}
@@ -217,12 +220,20 @@ func (b *Builder) convert(t weights.Tensor) (weights.Tensor, error) {
 }
 
 // start makes a fresh tensor.
-func (b *Builder) start(full string, init Init, shape []int) *tensor.Tensor {
+func (b *Builder) start(full string, init Init, shape []int) (*tensor.Tensor, error) {
 	s := b.shared
 	s.fresh = append(s.fresh, full)
 	if s.opt.Make != nil {
-		return s.opt.Make(full, init, shape)
+		return s.opt.Make(full, init, shape), nil
 	}
+	if len(s.errs) > 0 { // nothing of it will be used
+		return s.standIn(full, shape), nil
+	}
+	n := int64(tensor.Count(shape))
+	if most := s.opt.Most; most > 0 && n > most-s.values {
+		return nil, fmt.Errorf("as %v it would be the parameter with which all fresh ones have %.1f million values, and there is memory for %.1f million", shape, float64(s.values+n)/1e6, float64(most)/1e6)
+	}
+	s.values += n
 	t := tensor.NewParam(full, shape...)
 	fanIn := tensor.Count(shape[min(1, len(shape)):])
 	if init.Kind == TorchLinear && len(shape) < 2 {
@@ -233,7 +244,7 @@ func (b *Builder) start(full string, init Init, shape []int) *tensor.Tensor {
 	}
 	init.fill(t.Data(), fanIn, s.opt.Seed, full)
 	t.SetTrainable(b.trainable)
-	return t
+	return t, nil
 }
 
 // Err is all errors in one, nil if there are none. Its text is one line that tells the first few.

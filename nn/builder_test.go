@@ -214,3 +214,18 @@ func TestCount(t *testing.T) {
 		t.Errorf("asked for %d layers of 3", n)
 	}
 }
+
+// TestMost refuses fresh parameters for which there is no memory, and makes none of those behind them.
+func TestMost(t *testing.T) {
+	b := NewBuilder(nil, BuilderOptions{Most: 100}).Trainable(true)
+	b.Tensor("a", Init{}, 8, 8)
+	b.Tensor("b", Init{}, 36)
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.Tensor("c", Init{}, 1)
+	b.Tensor("d", Init{}, 1<<15, 1<<15)
+	if err := b.Err(); err == nil || !strings.Contains(err.Error(), "c: as [1] it would be the parameter with which") || strings.Contains(err.Error(), "d:") {
+		t.Error(err)
+	}
+}

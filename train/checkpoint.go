@@ -35,6 +35,18 @@ type state struct {
 
 const stateVersion = 1
 
+// check refuses a place where no run of these stages has been.
+func (s state) check(stages []Stage) error {
+	switch {
+	case s.Stage < 0 || s.Stage > len(stages) || s.Step < 0 || s.Stage == len(stages) && s.Step > 0,
+		s.Stage < len(stages) && s.Step > stages[s.Stage].Steps:
+		return fmt.Errorf("step %d of stage %d: there is none", s.Step, s.Stage)
+	case s.Updates < 0 || s.Skipped < 0 || s.InARow < 0 || s.Metrics < 0 || s.BestStep < 0:
+		return errors.New("a number in it is negative")
+	}
+	return nil
+}
+
 const (
 	checkpointPrefix = "checkpoint-"
 	bestPrefix       = "best-"
@@ -71,6 +83,9 @@ func (f folder) begun() (hash, family string, err error) {
 	raw, err := readfile.Any(f.at("recipe.yaml"), maxRecipe)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", nil
+	}
+	if err != nil && !errors.As(err, new(*fs.PathError)) {
+		err = fmt.Errorf("%s: %w", f.at("recipe.yaml"), err)
 	}
 	line, _, _ := strings.Cut(string(raw), "\n")
 	if n, _ := fmt.Sscanf(line+"\n", begunLine, &hash, &family); n != 2 {

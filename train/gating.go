@@ -52,7 +52,7 @@ func (t *gating) open() (system, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.model, err = flamingo.Assemble(r.Model.Flamingo, flamingo.Parts{Vision: vision, Language: language, Seed: r.Seed}); err != nil {
+		if t.model, err = flamingo.Assemble(r.Model.Flamingo, flamingo.Parts{Vision: vision, Language: language, Seed: r.Seed, Room: room()}); err != nil {
 			return nil, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"dragoman/internal/builtin"
 	"dragoman/internal/plainjson"
 	"dragoman/internal/readfile"
+	"dragoman/internal/rss"
 	"dragoman/model/blip2"
 )
 
@@ -58,7 +59,13 @@ func makeModel(r *Recipe, corpus []string, pictures int) (*blip2.Model, error) {
 	return blip2.Assemble(config, blip2.Parts{
 		Vision: vision, Language: language, Text: r.path(spec.Text),
 		Corpus: corpus, Classes: names, Identity: spec.QFormer.IdentityText, Seed: r.Seed,
-	}, blip2.Options{Trainable: true})
+	}, blip2.Options{Trainable: true, Room: room()})
+}
+
+// room is what a model has to fit into.
+func room() blip2.Room {
+	bytes, by := rss.Limit()
+	return blip2.Room{Bytes: bytes, By: by}
 }
 
 // path is where a file that the recipe names is.

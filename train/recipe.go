@@ -238,6 +238,12 @@ const (
 	cleanLAVIS = "lavis"
 )
 
+// More queries and layers of a bridge than anybody has trained, and few enough that each query can look at the others.
+const (
+	maxQueries = 1 << 12
+	maxLayers  = 1 << 9
+)
+
 // maxRecipe is the largest file that is taken for a recipe.
 const maxRecipe = 1 << 24
 
@@ -370,6 +376,9 @@ func (r *Recipe) check() error {
 	if n := r.Data.MaxPrompt; n != 0 && (n < 2 || n > 4096) {
 		return fmt.Errorf("data.max_prompt_tokens: %d is not in 2…4096", r.Data.MaxPrompt)
 	}
+	if r.Data.MaxPixels < 0 || r.Data.Limit < 0 {
+		return fmt.Errorf("data: max_pixels is %d, validation_limit %d: neither may be negative", r.Data.MaxPixels, r.Data.Limit)
+	}
 	if err := oneOf("data.clean", r.Data.Clean, cleanNone, cleanLAVIS); err != nil {
 		return err
 	}
@@ -428,6 +437,19 @@ func (m ModelSpec) check() error {
 	}
 	if m.System != systemFlamingo && !reflect.ValueOf(m.Flamingo).IsZero() {
 		return fmt.Errorf("model.flamingo: it belongs to model.system: %s", systemFlamingo)
+	}
+	for _, c := range []struct {
+		key       string
+		got, most int
+	}{
+		{"model.qformer.num_query_tokens", m.QFormer.Queries, maxQueries},
+		{"model.qformer.num_hidden_layers", m.QFormer.Layers, maxLayers},
+		{"model.flamingo.resampler.num_latents", m.Flamingo.Resampler.Latents, maxQueries},
+		{"model.flamingo.resampler.num_hidden_layers", m.Flamingo.Resampler.Layers, maxLayers},
+	} {
+		if c.got > c.most {
+			return fmt.Errorf("%s: %d is more than %d", c.key, c.got, c.most)
+		}
 	}
 	if m.From == "" {
 		if m.Extra != "" || m.Frozen != "" {

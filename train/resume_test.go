@@ -253,6 +253,30 @@ func TestResumeWantsTheSameRecipeAndFamily(t *testing.T) {
 	}
 }
 
+// TestResumeFromNowhere refuses a checkpoint of a place where no run has been.
+func TestResumeFromNowhere(t *testing.T) {
+	stages := []Stage{{Steps: 4}, {Steps: 2}}
+	for _, c := range []struct {
+		s    state
+		good bool
+	}{
+		{state{Step: 4}, true},
+		{state{Stage: 1, Step: 2}, true},
+		{state{Stage: 2}, true},
+		{state{Stage: -1}, false},
+		{state{Stage: 3}, false},
+		{state{Stage: 2, Step: 1}, false},
+		{state{Step: 5}, false},
+		{state{Step: -1}, false},
+		{state{Metrics: -1}, false},
+		{state{Updates: -1}, false},
+	} {
+		if err := c.s.check(stages); (err == nil) != c.good {
+			t.Errorf("%+v: %v", c.s, err)
+		}
+	}
+}
+
 // TestResumeBeforeACheckpoint: what a run began with is known before it has a checkpoint, and once it is finished.
 func TestResumeBeforeACheckpoint(t *testing.T) {
 	r := tiny(t, "stages.align.steps=2", "stages.prompt.steps=2")

@@ -179,6 +179,9 @@ func (t *trainer) openData(ctx context.Context) (err error) {
 		return err
 	}
 	if len(t.train.pairs) == 0 {
+		if r := t.train.report; r.Broken > 0 {
+			return fmt.Errorf("data.train: no row is left to train on: %d left out, the first: %w", r.Broken, r.Examples[0])
+		}
 		return errors.New("data.train: no row is left to train on")
 	}
 	return nil
@@ -253,6 +256,9 @@ func (t *trainer) resume() error {
 	}
 	if err := t.same(s.Recipe, hash, s.Family, family); err != nil {
 		return err
+	}
+	if err := s.check(t.recipe.Stages); err != nil {
+		return fmt.Errorf("%s: %w", t.out.at(name, "trainer.json"), err)
 	}
 	if err := t.system.Restore(t.out.at(name)); err != nil {
 		return err

@@ -198,6 +198,14 @@ func TestBrokenRowsOfColumns(t *testing.T) {
 	}
 }
 
+// TestNothingLeft says why no row is left to train on.
+func TestNothingLeft(t *testing.T) {
+	_, err := DryRun(context.Background(), tiny(t, "data.max_pixels=1"), Options{})
+	if err == nil || !strings.Contains(err.Error(), "no row is left to train on: 30 left out, the first: ") || !strings.Contains(err.Error(), "more pixels than the limit of 1") {
+		t.Error(err)
+	}
+}
+
 func TestDryRun(t *testing.T) {
 	r := tiny(t)
 	p, err := DryRun(context.Background(), r, Options{})

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -197,8 +198,10 @@ func applySetting(doc *yaml.Node, setting string) error {
 		return fmt.Errorf("--set %s: it is not key=value", setting)
 	}
 	var v yaml.Node
-	if err := yaml.Load([]byte(value), &v); err != nil {
-		return fmt.Errorf("--set %s: %w", setting, yamlError(err))
+	if strings.TrimSpace(value) != "" {
+		if err := yaml.Load([]byte(value), &v); err != nil {
+			return fmt.Errorf("--set %s: %w", setting, yamlError(err))
+		}
 	}
 	leaf := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
 	if len(v.Content) > 0 {
@@ -261,7 +264,17 @@ func slotOf(n *yaml.Node, key string) (**yaml.Node, error) {
 	return nil, fmt.Errorf("there is nothing below")
 }
 
-// yamlError is a YAML error in one line.
+// yamlError is a YAML error in one line: where, and what; who found it is left out.
 func yamlError(err error) error {
-	return fmt.Errorf("%s", strings.Join(strings.Fields(err.Error()), " "))
+	where, what := "", err.Error()
+	if said := (*yaml.LoadError)(nil); errors.As(err, &said) {
+		if said.Mark.Line > 0 {
+			where = fmt.Sprintf("line %d: ", said.Mark.Line)
+		}
+		what = said.Message
+	}
+	if strings.Contains(what, "no documents in stream") {
+		return errors.New("there is nothing in it")
+	}
+	return fmt.Errorf("not YAML: %s%s", where, strings.Join(strings.Fields(what), " "))
 }

@@ -73,7 +73,7 @@ func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 	if err := m.Config.Validate(); err != nil {
 		return err
 	}
-	b := nn.NewBuilder(start, nn.BuilderOptions{Seed: p.Seed, Fresh: true}).Trainable(opt.Trainable)
+	b := nn.NewBuilder(start, nn.BuilderOptions{Seed: p.Seed, Fresh: true, Most: opt.Room.Learnable()}).Trainable(opt.Trainable)
 	m.Bridge = NewBridge(b, m.Config, m.groups, want)
 	m.params = b.Params()
 	if err := b.Err(); err != nil {

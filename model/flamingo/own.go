@@ -62,6 +62,7 @@ type Parts struct {
 	Files            model.Files
 	Vision, Language string // a file, a directory, or a name in the Hugging Face cache
 	Seed             uint64
+	Room             model.Room // for what learns
 }
 
 // Assemble makes a system whose bridge is fresh, and trainable: its gates are shut.
@@ -75,7 +76,7 @@ func Assemble(s Shape, p Parts) (*Model, error) {
 		if c.Language, err = model.LanguagePart(p.Files, p.Language); err != nil {
 			return err
 		}
-		if err := m.bindOwn(p.Files, weights.Memory{}, nn.BuilderOptions{Seed: p.Seed, Fresh: true}, Options{Trainable: true}); err != nil {
+		if err := m.bindOwn(p.Files, weights.Memory{}, nn.BuilderOptions{Seed: p.Seed, Fresh: true, Most: p.Room.Learnable()}, Options{Trainable: true}); err != nil {
 			return err
 		}
 		m.startWords()
