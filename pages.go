@@ -3,6 +3,7 @@ package dragoman
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"dragoman/internal/hint"
@@ -35,9 +36,17 @@ func ReadsPages(name string) bool {
 // Needs are the models that a released one stands upon, which come apart from it; none for those that come whole.
 func Needs(name string) []string { return flamingo.Needs(name) }
 
-// Continue writes on behind a page: pictures and text in any order, passed through as they are. It takes a model that learnt from pages.
+// Continue writes on behind a page: pictures and text in any order. It takes a model that learnt from pages. A text is passed through as it
+// is, but among pictures without what spells a picture's token, which each brings itself and no text of a page had that was learnt from;
+// where there are no pictures, such a token is an error.
 func (m *Model) Continue(ctx context.Context, page []Part, g *Generate) (*Text, error) {
 	const what = "continuing a page"
+	if m.pages != nil && slices.ContainsFunc(page, func(p Part) bool { return p.Image != nil }) {
+		page = slices.Clone(page)
+		for i := range page {
+			page[i].Text = m.pages.Unmarked(page[i].Text)
+		}
+	}
 	l, err := m.pageOf(what, page)
 	if err != nil {
 		return nil, err

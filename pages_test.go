@@ -53,6 +53,14 @@ func TestPages(t *testing.T) {
 	if other, err := m.Continue(ctx, page, g); err != nil || slices.Equal(other.Logprobs, first.Logprobs) {
 		t.Errorf("a page's last picture does not count (%v)", err)
 	}
+	page[2].Image = &light
+	page[3].Text = "<image>b"
+	if same, err := m.Continue(ctx, page, g); err != nil || !slices.Equal(same.Logprobs, first.Logprobs) || page[3].Text != "<image>b" {
+		t.Errorf("a text that spells a picture's token is read as another: %v", err)
+	}
+	if _, err := m.Continue(ctx, page[3:], g); err == nil || !strings.Contains(err.Error(), "0 pictures for 1 picture token") {
+		t.Errorf("a picture's token without a picture: %v", err)
+	}
 	if _, err := m.Caption(ctx, dark, &dragoman.Generate{Prompt: "<image>", MaxTokens: 1}); err == nil || !strings.Contains(err.Error(), "1 picture for 2") {
 		t.Errorf("a picture token in a prompt: %v", err)
 	}

@@ -3,6 +3,7 @@ package flamingo
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"dragoman/internal/hint"
 	"dragoman/internal/plural"
@@ -157,6 +158,11 @@ func (v wording) page(shots []Shot, ask Shot, said func(text string) string) []P
 	}
 	write(ask)
 	return w.parts
+}
+
+// Unmarked is a text of a page without what spells a picture's token: as a page is learnt from, a text holds none.
+func (m *Model) Unmarked(text string) string {
+	return strings.ReplaceAll(text, m.Tokenizer.Token(m.dialect.image()), "")
 }
 
 // check refuses a text whose picture tokens are not as many as its pictures.
