@@ -110,6 +110,9 @@ func orBuiltIn(name, text string) string {
 	return said + "; " + text
 }
 
+// aModel is what to give where there is none.
+const aModel = "give a directory with a config.json, or a GGUF file"
+
 // resolve turns what a user calls a model into a directory or a file: nothing, "mini" and "mini-flamingo" are built in; what is no path is
 // looked for in the Hugging Face cache, as NAME or NAME@REVISION.
 func resolve(name string) (string, error) {
@@ -125,7 +128,7 @@ func resolve(name string) (string, error) {
 		return "", fmt.Errorf("opening a model: %w", err)
 	}
 	if model, _ := hub.SplitRevision(name); !hub.IsName(model) || weights.IsFile(model) {
-		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w", name, ErrNoModel), "%s", orBuiltIn(name, "give a directory with a config.json, or a GGUF file"))
+		return "", hint.Wrap(fmt.Errorf("opening a model: %s: %w", name, ErrNoModel), "%s", orBuiltIn(name, aModel))
 	}
 	dir, err := hub.Lookup(name)
 	if errors.Is(err, hub.ErrNotCached) {
@@ -184,6 +187,9 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 			m.extra, bo.Extra = extra, extra
 		}
 		if m.system, err = blip2.Open(path, bo); err != nil {
+			if _, none := os.Stat(filepath.Join(path, "config.json")); errors.Is(err, fs.ErrNotExist) && errors.Is(none, fs.ErrNotExist) {
+				err = hint.Wrap(err, "%s", orBuiltIn(name, aModel))
+			}
 			return nil, err
 		}
 	}
