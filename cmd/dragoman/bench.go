@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"dragoman"
 	"dragoman/bench"
 	"dragoman/internal/hint"
 	"dragoman/kernel"
@@ -47,6 +49,11 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 		}
 		if shape == "" && slices.Contains(parts, "load") {
 			return hint.Wrap(usagef("--part load is measured on a file of a shape's weights: name a --shape"), "shapes are %s", strings.Join(bench.Shapes(), ", "))
+		}
+		if c.model != "" && !slices.Contains(dragoman.BuiltIn(), c.model) { // said before the peaks are measured, not minutes behind them
+			if _, err := os.Stat(c.model); err != nil {
+				return hint.Wrap(fmt.Errorf("bench: %w", err), "--model takes a directory or a file here, or %s", strings.Join(dragoman.BuiltIn(), ", "))
+			}
 		}
 		var dtype *kernel.DType
 		if c.dtype != "" && c.dtype != "auto" {
