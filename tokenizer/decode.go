@@ -26,6 +26,11 @@ func (list decoders) decode(tokens []string) []string {
 	return tokens
 }
 
+// spaced puts spaces between the pieces: what decodes where a file names no decoder.
+type spaced struct{}
+
+func (spaced) decode(tokens []string) []string { return []string{join(tokens, " ")} }
+
 // fuse joins the pieces into one.
 type fuse struct{}
 

@@ -16,6 +16,9 @@ func (c jsonConfig) tokenizerJSON(data []byte, _ reader) (*Pipeline, error) {
 		c.ends(p, false, false)
 	}
 	if c.isClass("CLIPTokenizer") {
+		if p.decoder == nil {
+			p.decoder = spaced{}
+		}
 		p.decoder = decoders{p.decoder, wordEnds{}}
 	}
 	return p, nil

@@ -77,7 +77,7 @@ func FuzzFromJSON(f *testing.F) {
 	})
 }
 
-// oldTokenizers are folders of the files that transformers wrote before tokenizer.json.
+// oldTokenizers are folders of the files that transformers wrote before tokenizer.json, and one of those that it writes beside that.
 var oldTokenizers = []map[string]string{
 	{
 		"vocab.json": `{"a":0,"Ġ":1,"Ġa":2,"<|endoftext|>":3,"b":4,"ab":5}`, "merges.txt": "#version: 0.2\nĠ a\na b\n",
@@ -88,12 +88,15 @@ var oldTokenizers = []map[string]string{
 		"vocab.json": `{"a</w>":0,"b":1,"<|startoftext|>":2,"<|endoftext|>":3,"ba</w>":4}`, "merges.txt": "b a</w>",
 		"special_tokens_map.json": `{"unk_token":"<|endoftext|>","additional_special_tokens":["<x>",{"content":"<y>"}],"pad_token":null}`, "added_tokens.json": `{"<x>":5,"<z>":9}`,
 	},
+	{
+		"tokenizer.json": `{"model":{"type":"WordLevel","vocab":{"a":0,"<x>":1}},"added_tokens":[{"id":1,"content":"<x>"}]}`, "tokenizer_config.json": `{"tokenizer_class":"CLIPTokenizer","add_bos_token":true,"bos_token":"<x>"}`,
+	},
 	{"vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n##b\n", "tokenizer_config.json": `{"do_lower_case":false,"tokenize_chinese_chars":false,"strip_accents":true,"clean_up_tokenization_spaces":true}`},
 }
 
 // FuzzFiles puts the bytes in the place of one file of an old folder.
 func FuzzFiles(f *testing.F) {
-	names := []string{"vocab.json", "merges.txt", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "spiece.model", "tokenizer.model"}
+	names := []string{"tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "spiece.model", "tokenizer.model"}
 	for i, folder := range oldTokenizers {
 		for j, name := range names {
 			if data, ok := folder[name]; ok {

@@ -206,7 +206,7 @@ func (c *cli) showLeft(ctx context.Context, path string, set *itemSet, left []ev
 		all = append(all, eval.Left{Name: e.Where, Err: e})
 	}
 	for _, l := range left {
-		all = append(all, eval.Left{Name: l.Name, Err: fmt.Errorf("reading a picture: %s: %w", l.Name, l.Err)})
+		all = append(all, eval.Left{Name: l.Name, Err: fmt.Errorf("reading a picture: %w", named(l))})
 	}
 	for _, l := range all[:min(len(all), maxShownLeft)] {
 		if err := c.inPlace(ctx, "image", l.Name, l.Err); !errors.Is(err, errReported) {
@@ -218,6 +218,14 @@ func (c *cli) showLeft(ctx context.Context, path string, set *itemSet, left []ev
 		c.note("%s: %d of %s cannot be read, and do not count", path, n, plural.Of(of, "row"))
 	}
 	return n == 0, nil
+}
+
+// named is the error of an item, with its name once.
+func named(l eval.Left) error {
+	if row := (*data.RowError)(nil); errors.As(l.Err, &row) && row.Where == l.Name {
+		return l.Err
+	}
+	return fmt.Errorf("%s: %w", l.Name, l.Err)
 }
 
 // reported is the end of a call: done, or what failed of it was shown.
