@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"dragoman/internal/plainjson"
+	"dragoman/internal/plural"
 )
 
 // The names of a question's fields. A row with a question has answers for its texts: a text, a list of texts (ten people's, as VQAv2
@@ -150,7 +151,7 @@ func number(v any) (float64, error) {
 // kept trims answers and leaves out empty ones, with their weights; weights that say nothing are nil.
 func kept(answers []string, weights []float64) ([]string, []float64, error) {
 	if weights != nil && len(weights) != len(answers) {
-		return nil, nil, fmt.Errorf("%d weights for %d answers", len(weights), len(answers))
+		return nil, nil, fmt.Errorf("%s for %s", plural.Of(len(weights), "weight"), plural.Of(len(answers), "answer"))
 	}
 	var texts []string
 	var shares []float64

@@ -69,7 +69,7 @@ func TestQuestions(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	reasons := []string{"no answer", "answer is empty", "1 weights for 2 answers", "a weight is -1", "all weights are 0", "a row has one", "not a text", "gone.png"}
+	reasons := []string{"no answer", "answer is empty", "1 weight for 2 answers", "a weight is -1", "all weights are 0", "a row has one", "not a text", "gone.png"}
 	if report.Broken != len(reasons) {
 		t.Fatalf("%d rows are broken, not %d", report.Broken, len(reasons))
 	}

@@ -46,8 +46,13 @@ func (t *table) split(r io.Reader, yield func(recordAt, []byte, error)) error {
 			if t.header, err = t.cells(bytes.TrimPrefix(record, []byte("\ufeff"))); err != nil {
 				return fmt.Errorf("header: %w", err)
 			}
+			seen := map[string]bool{}
 			for i, name := range t.header {
-				t.header[i] = strings.ToLower(strings.TrimSpace(name))
+				name = strings.ToLower(strings.TrimSpace(name))
+				if seen[name] && name != "" {
+					return fmt.Errorf("header: there are two columns %.40q", name)
+				}
+				t.header[i], seen[name] = name, true
 			}
 		case err != nil && !errors.Is(err, errLongRecord) && !errors.Is(err, errQuote):
 			return err

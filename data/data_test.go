@@ -457,3 +457,16 @@ func TestConcat(t *testing.T) {
 		t.Errorf("report %v", r)
 	}
 }
+
+// TestTwoColumns refuses a table of which it is not clear which column is meant.
+func TestTwoColumns(t *testing.T) {
+	dir := tree(t, map[string]string{"a.csv": "image,Image ,text\nr.png,x,a\n", "r.png": string(red), "b.csv": "image,,,text\nr.png,,,a\n"})
+	if _, err := Open(filepath.Join(dir, "a.csv"), Options{}); err == nil || !strings.Contains(err.Error(), `a.csv: header: there are two columns "image"`) {
+		t.Error(err)
+	}
+	d, err := Open(filepath.Join(dir, "b.csv"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+}
