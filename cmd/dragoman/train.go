@@ -112,8 +112,11 @@ func details(p train.Progress) string {
 	for _, name := range slices.Sorted(maps.Keys(p.Losses)) {
 		fmt.Fprintf(&b, " %s %.3f", name, p.Losses[name])
 	}
-	if p.SamplesPerSecond > 0 {
-		fmt.Fprintf(&b, ", %.1f samples/s", p.SamplesPerSecond)
+	switch rate := p.SamplesPerSecond; {
+	case rate >= 1:
+		fmt.Fprintf(&b, ", %.1f samples/s", rate)
+	case rate > 0: // a large model on few cores
+		fmt.Fprintf(&b, ", %.1f s a sample", 1/rate)
 	}
 	if p.Left > 0 {
 		fmt.Fprintf(&b, ", %s left", p.Left.Round(time.Second))
