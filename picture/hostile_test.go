@@ -312,12 +312,16 @@ func FuzzDecode(f *testing.F) {
 
 func FuzzProcessorConfig(f *testing.F) {
 	f.Add([]byte(`{"image_processor":{"size":{"shortest_edge":30},"crop_size":{"height":20,"width":20},"do_center_crop":true}}`))
+	f.Add([]byte("{\"size\":{\n\"height\":20,\n\"width X\":30}}"))
 	f.Add([]byte(`{"size":{"height":20,"width":30},"image_mean":[0,0,0],"resample":2}`))
 	f.Add([]byte(`{"image_processor_type":"BlipImageProcessor","size":[9,8],"do_center_crop":true,"crop_size":12,"image_std":0.5}`))
 	f.Add([]byte(`{"image_processor_type":"CLIPImageProcessor","do_center_crop":false,"do_resize":false}`))
 	m := noiseImage(7, 5, 1)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := ParseProcessor(data)
+		if err != nil && (strings.Contains(err.Error(), "\n") || len(err.Error()) > 1000) {
+			t.Fatalf("not a clear line: %.2000q", err)
+		}
 		if err != nil || p.Len() > 1<<16 || p.Edge > 512 || max(p.Squashed[0], p.Squashed[1]) > 512 {
 			return
 		}

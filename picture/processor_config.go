@@ -217,12 +217,12 @@ func parseSize(raw json.RawMessage) (d dimensions, err error) {
 		}
 		d = dimensions{h: o.Height, w: o.Width, edge: o.ShortestEdge, named: true}
 		if o.LongestEdge > 0 {
-			return d, fmt.Errorf("%s: a longest_edge is not supported", raw)
+			return d, fmt.Errorf("%s: a longest_edge is not supported", plainjson.Brief(raw))
 		}
 		if d.edge > 0 {
 			d.h, d.w = 0, 0
 		} else if d.h < 1 || d.w < 1 {
-			return d, fmt.Errorf("%s has neither height and width nor shortest_edge", raw)
+			return d, fmt.Errorf("%s has neither height and width nor shortest_edge", plainjson.Brief(raw))
 		}
 	} else if raw[0] == '[' {
 		var sides []int
@@ -230,13 +230,13 @@ func parseSize(raw json.RawMessage) (d dimensions, err error) {
 			return d, err
 		}
 		if len(sides) != 2 || sides[0] < 1 || sides[1] < 1 {
-			return d, fmt.Errorf("%s is neither height and width nor shortest_edge", raw)
+			return d, fmt.Errorf("%s is neither height and width nor shortest_edge", plainjson.Brief(raw))
 		}
 		d.h, d.w = sides[0], sides[1]
 	} else if err := plainjson.Unmarshal(raw, &d.edge); err != nil {
 		return d, err
 	} else if d.edge < 1 {
-		return d, fmt.Errorf("%s is not a size", raw)
+		return d, fmt.Errorf("%s is not a size", plainjson.Brief(raw))
 	}
 	if max(d.h, d.w, d.edge) > sizeLimit {
 		return d, fmt.Errorf("%s is more than %d", raw, sizeLimit)

@@ -49,6 +49,21 @@ func Error(err error) error {
 	return fmt.Errorf("%s%s stands where %s belongs", where, named(found), kind(wrong.Type))
 }
 
+// maxBrief is how much of a value is shown, in bytes.
+const maxBrief = 80
+
+// Brief is JSON on one line, or the beginning of that.
+func Brief(raw []byte) string {
+	var line bytes.Buffer
+	if json.Compact(&line, raw) != nil {
+		return "something that is not JSON"
+	}
+	if line.Len() > maxBrief {
+		return strings.ToValidUTF8(string(line.Bytes()[:maxBrief]), "") + "…"
+	}
+	return line.String()
+}
+
 // Of is what a value is in JSON, with its article: "a text", "an object".
 func Of(value any) string {
 	switch value.(type) {

@@ -61,3 +61,16 @@ func TestUnmarshal(t *testing.T) {
 		}
 	}
 }
+
+// TestBrief shows a value on one line, and not all of a long one.
+func TestBrief(t *testing.T) {
+	for in, want := range map[string]string{
+		"{\n \"a\": [1,\t2]\n}":             `{"a":[1,2]}`,
+		"{":                                 "something that is not JSON",
+		`"` + strings.Repeat("é", 50) + `"`: `"` + strings.Repeat("é", 39) + "…",
+	} {
+		if got := Brief([]byte(in)); got != want {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+}
