@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"dragoman/internal/plainjson"
 )
 
 const (
@@ -255,7 +256,7 @@ func (h *Hub) getJSON(ctx context.Context, at string, about subject, into any) (
 		if len(raw) > maxJSON {
 			return "", failf(kindUnavailable, "%s: the hub's answer is longer than %d bytes", about.describe(), maxJSON)
 		}
-		if err := json.Unmarshal(raw, into); err != nil {
+		if err := plainjson.Unmarshal(raw, into); err != nil {
 			return "", failf(kindUnavailable, "%s: the hub's answer: %w: is %s a hub?", about.describe(), err, h.Endpoint)
 		}
 		return nextPage(resp, at), nil

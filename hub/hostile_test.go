@@ -483,3 +483,20 @@ func TestNoRoom(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestAnswersOfAnotherKind has what is no hub answer: its JSON is called wrong in JSON's words.
+func TestAnswersOfAnotherKind(t *testing.T) {
+	for _, answer := range []string{`{"sha":3}`, `[]`, `"x"`, `null`, `{`, ``, `<html>`} {
+		f, h := newFake(t, usual())
+		f.Misbehave = func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasPrefix(r.URL.Path, "/api/") {
+				_, _ = w.Write([]byte(answer))
+			}
+			return strings.HasPrefix(r.URL.Path, "/api/")
+		}
+		_, err := h.Pull(t.Context(), fakeModel, PullOptions{})
+		if err == nil || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/internal/plainjson"
 	"dragoman/nn"
 	"dragoman/tensor"
 )
@@ -160,7 +161,7 @@ func (m *Model) openMemory(files Files, b *nn.Builder) error {
 		return err
 	}
 	var j memoryJSON
-	if err := json.Unmarshal(raw, &j); err != nil {
+	if err := plainjson.Unmarshal(raw, &j); err != nil {
 		return fmt.Errorf("%s: %w", memoryFile, err)
 	}
 	for _, list := range [][]int32{j.Of, j.Landmarks} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"dragoman/internal/plainjson"
 	"dragoman/model"
 	"dragoman/weights"
 )
@@ -31,16 +32,16 @@ func complete(f Files, p Part, key, fallback string) (Part, error) {
 		return p, err
 	}
 	fields := map[string]json.RawMessage{}
-	if err := json.Unmarshal(raw, &fields); err != nil {
+	if err := plainjson.Unmarshal(raw, &fields); err != nil {
 		return p, fmt.Errorf("%s: config.json: %w", at, err)
 	}
 	if part, ok := fields[key]; ok {
 		fields = nil
-		if err := json.Unmarshal(part, &fields); err != nil {
+		if err := plainjson.Unmarshal(part, &fields); err != nil {
 			return p, fmt.Errorf("%s: config.json: %s: %w", at, key, err)
 		}
 	}
-	if err := json.Unmarshal(p.JSON, &fields); err != nil { // what the model's own configuration says counts
+	if err := plainjson.Unmarshal(p.JSON, &fields); err != nil { // what the model's own configuration says counts
 		return p, fmt.Errorf("config.json: %s: %w", key, err)
 	}
 	if fields["weights"], err = json.Marshal(at); err != nil {
@@ -61,7 +62,7 @@ func (c *Config) asTrained() error {
 		c.Extras.LineEnds = true
 	case model.T5:
 		fields := map[string]json.RawMessage{}
-		if err := json.Unmarshal(c.Language.JSON, &fields); err != nil {
+		if err := plainjson.Unmarshal(c.Language.JSON, &fields); err != nil {
 			return fmt.Errorf("config.json: text_config: %w", err)
 		}
 		fields["dense_act_fn"] = json.RawMessage(`"gelu"`)

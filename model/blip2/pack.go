@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"dragoman/internal/plainjson"
 	"dragoman/model"
 	"dragoman/weights"
 )
@@ -70,13 +71,13 @@ func (k *packer) addFiles() error {
 	config := map[string]json.RawMessage{}
 	raw, err := k.Files.ReadFile("config.json")
 	if err == nil {
-		err = json.Unmarshal(raw, &config)
+		err = plainjson.Unmarshal(raw, &config)
 	}
 	if err != nil {
 		return err
 	}
 	var kind string
-	if err := json.Unmarshal(config["model_type"], &kind); err != nil {
+	if err := plainjson.Unmarshal(config["model_type"], &kind); err != nil {
 		return fmt.Errorf("config.json: model_type: %w", err)
 	}
 	for _, p := range []struct {
@@ -124,7 +125,7 @@ func without(raw json.RawMessage, key string) (json.RawMessage, error) {
 		return nil, nil
 	}
 	fields := map[string]json.RawMessage{}
-	if err := json.Unmarshal(raw, &fields); err != nil {
+	if err := plainjson.Unmarshal(raw, &fields); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	delete(fields, key)

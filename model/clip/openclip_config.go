@@ -138,7 +138,7 @@ func checkOpenCLIP(data []byte) error {
 	for _, name := range []string{"vision_cfg", "text_cfg"} {
 		part := map[string]json.RawMessage{}
 		if raw := j.Model[name]; raw != nil {
-			if err := json.Unmarshal(raw, &part); err != nil {
+			if err := plainjson.Unmarshal(raw, &part); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -172,7 +172,7 @@ func checkOpenCLIP(data []byte) error {
 		for option, key := range map[string]string{"norm_kwargs": "eps", "act_kwargs": "approximate"} {
 			var values map[string]json.RawMessage
 			if raw := parts[name][option]; raw != nil {
-				if err := json.Unmarshal(raw, &values); err != nil {
+				if err := plainjson.Unmarshal(raw, &values); err != nil {
 					return fmt.Errorf("%s: %s: %w", name, option, err)
 				}
 			}
