@@ -3,6 +3,7 @@ package dragoman_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,9 @@ func linkModel(t testing.TB, from string) string {
 	return dir
 }
 
+// kind is what is said of a kind in a configuration.
+var kind = regexp.MustCompile(`("(?:model_type|hidden_act|activation_function|rope_type|type|architecture)": *)"[^"]*"`)
+
 // FuzzModelConfig gives the bytes to a directory of each kind of model in the place of one of its configurations: an error of one line, or
 // a model that can be used.
 func FuzzModelConfig(f *testing.F) {
@@ -65,6 +69,7 @@ func FuzzModelConfig(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(uint8(i), raw)
+		f.Add(uint8(i), kind.ReplaceAll(raw, []byte(`${1}"`+strings.Repeat("ab\\n", 400)+`"`)))
 	}
 	f.Fuzz(func(t *testing.T, which uint8, raw []byte) {
 		name := files[int(which)%len(files)]

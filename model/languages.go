@@ -77,7 +77,7 @@ func BindLanguage(b *nn.Builder, modelType string, config json.RawMessage, g Gen
 		g.setEOS(&c.EOS)
 		return t5.New(b, c), nil
 	}
-	return nil, fmt.Errorf("config.json: text_config: model_type %q is none of %s", modelType, strings.Join(languageTypes, ", "))
+	return nil, fmt.Errorf("config.json: text_config: model_type %.60q is none of %s", modelType, strings.Join(languageTypes, ", "))
 }
 
 // GenerationFile is where transformers keeps what generating needs.

@@ -178,7 +178,7 @@ func BindVision(b *nn.Builder, p Part) (vision.Encoder, error) {
 		c.Patches, c.Pool = true, b.Has("post_layernorm.weight")
 		return clip.New(c, b), nil
 	}
-	return nil, fmt.Errorf("config.json: vision_config: model_type %q is none of %v", p.Type, visionTypes)
+	return nil, fmt.Errorf("config.json: vision_config: model_type %.60q is none of %v", p.Type, visionTypes)
 }
 
 // HashTensors adds the names and the bytes of all tensors of a source to a hash.

@@ -15,7 +15,7 @@ var acts = map[string]kernel.Act{
 func ParseAct(name string) (kernel.Act, error) {
 	a, ok := acts[name]
 	if !ok {
-		return 0, fmt.Errorf("unknown activation %q", name)
+		return 0, fmt.Errorf("unknown activation %.60q", name)
 	}
 	return a, nil
 }

@@ -51,7 +51,7 @@ func ParseAlpha(s string) (Alpha, error) {
 	case "drop":
 		return AlphaDrop, nil
 	}
-	return 0, fmt.Errorf("alpha: %q is neither white nor drop", s)
+	return 0, fmt.Errorf("alpha: %.60q is neither white nor drop", s)
 }
 
 // At returns the colour at column x and row y.

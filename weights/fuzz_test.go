@@ -68,6 +68,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"metadata":{"total_size":16},"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}`))
 	f.Add([]byte(`{"weight_map":{"a":"1.safetensors","tied":"1.safetensors"}}`))
 	f.Add([]byte(`{"weight_map":{"a":"../1.safetensors"}}`))
+	f.Add([]byte(`{"weight_map":{"a":"1.safe\ntensors"}}`))
 	dir := f.TempDir()
 	for name, tensors := range map[string][]Tensor{
 		"1.safetensors": {numbered("a", 2), numbered("tied", 1)},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"dragoman/internal/plainjson"
 	"dragoman/internal/readfile"
@@ -94,6 +95,9 @@ func (f *File) openShards(path string) error {
 	for name, file := range index.WeightMap {
 		if !filepath.IsLocal(file) {
 			return fmt.Errorf("tensor %s: shard %s lies outside the directory", quote(name), quote(file))
+		}
+		if strings.ContainsFunc(file, unicode.IsControl) {
+			return fmt.Errorf("tensor %s: shard %s is not the name of a file", quote(name), quote(file))
 		}
 		files[file] = true
 	}

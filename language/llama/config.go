@@ -115,10 +115,10 @@ func ParseConfig(data []byte) (Config, error) {
 // interleaved rotary pairs. The vocabulary is as large as the embedding has rows.
 func GGUFConfig(meta weights.Meta, src weights.Source) (Config, error) {
 	if arch := meta.Architecture(); arch != "llama" {
-		return Config{}, fmt.Errorf("llama: gguf: architecture %q is not llama", arch)
+		return Config{}, fmt.Errorf("llama: gguf: architecture %.60q is not llama", arch)
 	}
 	if kind, ok := meta.String("llama.rope.scaling.type"); ok && kind != "none" {
-		return Config{}, fmt.Errorf("llama: gguf: rotation scaled by %q is not supported", kind)
+		return Config{}, fmt.Errorf("llama: gguf: rotation scaled by %.60q is not supported", kind)
 	}
 	integer := func(key string, otherwise int) int {
 		if n, ok := meta.Int(key); ok {

@@ -67,7 +67,7 @@ func (r *ropeParameters) stretch(size ropeSize) (s tensor.Stretch, err error) {
 			return s, err
 		}
 	default:
-		return s, fmt.Errorf("rotation of type %q is not supported", kind)
+		return s, fmt.Errorf("rotation of type %.60q is not supported", kind)
 	}
 	if !(s.Factor >= 1) {
 		return s, fmt.Errorf("rotation of type %s with factor %v", kind, s.Factor)

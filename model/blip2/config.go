@@ -141,7 +141,7 @@ func ParseConfig(raw []byte) (Config, error) {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	if j.ModelType != typeBLIP2 && j.ModelType != typeInstruct {
-		return Config{}, fmt.Errorf("config.json: model_type is %q, neither %s nor %s", j.ModelType, typeBLIP2, typeInstruct)
+		return Config{}, fmt.Errorf("config.json: model_type is %.60q, neither %s nor %s", j.ModelType, typeBLIP2, typeInstruct)
 	}
 	c := Config{QFormer: qformer.Defaults(), Shared: 256, ImageID: -1, Instruct: j.ModelType == typeInstruct}
 	if c.Instruct {
@@ -195,19 +195,19 @@ func (c Config) Validate() error {
 	switch c.Extras.TextPooling {
 	case "", "cls", "mean":
 	default:
-		return fmt.Errorf("config.json: text_pooling is %q, neither cls nor mean", c.Extras.TextPooling)
+		return fmt.Errorf("config.json: text_pooling is %.60q, neither cls nor mean", c.Extras.TextPooling)
 	}
 	for _, kind := range c.Extras.Features {
 		if !slices.Contains(featureKinds, kind) {
-			return fmt.Errorf("config.json: features: %q is none of %v", kind, featureKinds)
+			return fmt.Errorf("config.json: features: %.60q is none of %v", kind, featureKinds)
 		}
 	}
 	for _, kind := range c.Extras.Summary {
 		if !slices.Contains(summaryKinds, kind) {
-			return fmt.Errorf("config.json: picture_summary: %q is none of %v", kind, summaryKinds)
+			return fmt.Errorf("config.json: picture_summary: %.60q is none of %v", kind, summaryKinds)
 		}
 		if of := tokensOf(kind); !slices.Contains(c.Extras.Features, of) {
-			return fmt.Errorf("config.json: picture_summary: %q needs %q among the features %v", kind, of, c.Extras.Features)
+			return fmt.Errorf("config.json: picture_summary: %.60q needs %.60q among the features %v", kind, of, c.Extras.Features)
 		}
 	}
 	if n := c.Extras.PictureHead; n < 0 || n > 1<<16 {
@@ -230,7 +230,7 @@ func (c Config) Validate() error {
 			return fmt.Errorf("config.json: soft_prompt is %s: %w", c.Extras.SoftPrompt, err)
 		}
 	default:
-		return fmt.Errorf("config.json: soft_prompt is %q, none of %s, %s, %s, %s", c.Extras.SoftPrompt, softQueries, softLinear, softResampler, softPerceiver)
+		return fmt.Errorf("config.json: soft_prompt is %.60q, none of %s, %s, %s, %s", c.Extras.SoftPrompt, softQueries, softLinear, softResampler, softPerceiver)
 	}
 	if n := c.Extras.Classes; n < 0 || n > 1<<20 {
 		return fmt.Errorf("config.json: classes is %d", n)

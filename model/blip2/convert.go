@@ -34,10 +34,10 @@ type Exception struct {
 func ParseException(s string) (Exception, error) {
 	glob, name, ok := strings.Cut(s, "=")
 	if !ok || glob == "" {
-		return Exception{}, fmt.Errorf("%q is not GLOB=DTYPE", s)
+		return Exception{}, fmt.Errorf("%.60q is not GLOB=DTYPE", s)
 	}
 	if _, err := path.Match(glob, ""); err != nil {
-		return Exception{}, fmt.Errorf("%q: %w", glob, err)
+		return Exception{}, fmt.Errorf("%.60q: %w", glob, err)
 	}
 	d, err := kernel.ParseDType(name)
 	return Exception{glob, d}, err

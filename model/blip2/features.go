@@ -71,7 +71,7 @@ func (c Config) groups(s vision.Shape) ([]featureGroup, error) {
 			g.tokens, g.width = min(1, s.Classes), c.Shared
 		}
 		if g.tokens*g.width == 0 {
-			return nil, fmt.Errorf("config.json: features: the encoder has no %q", kind)
+			return nil, fmt.Errorf("config.json: features: the encoder has no %.60q", kind)
 		}
 		groups = append(groups, g)
 	}

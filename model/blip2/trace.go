@@ -38,7 +38,7 @@ func (m *Model) Trace(opt tensor.Options, t Trace) ([]weights.Tensor, error) {
 	case t.Loss == "stage1":
 		loss, err = p.stage1()
 	case t.Loss != "":
-		return nil, fmt.Errorf("trace: loss %q is not stage1", t.Loss)
+		return nil, fmt.Errorf("trace: loss %.60q is not stage1", t.Loss)
 	case t.Head != "" || m.Language == nil:
 		err = p.match(t.Head)
 	default:
@@ -199,7 +199,7 @@ func (p *tracePass) match(head string) error {
 			p.seen.Keep("logits_per_image", Cosines(run, images, texts))
 		}
 	default:
-		return fmt.Errorf("head %q is neither itm nor itc", head)
+		return fmt.Errorf("head %.60q is neither itm nor itc", head)
 	}
 	return nil
 }

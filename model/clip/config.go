@@ -48,14 +48,14 @@ func (c preprocessing) apply(p *picture.Processor) error {
 	case "bilinear":
 		p.Resample = picture.Bilinear
 	default:
-		return fmt.Errorf("%s: preprocess_cfg: interpolation %q is not supported", openCLIPConfig, c.Filter)
+		return fmt.Errorf("%s: preprocess_cfg: interpolation %.60q is not supported", openCLIPConfig, c.Filter)
 	}
 	switch c.Mode {
 	case "", "shortest":
 	case "squash":
 		p.Fit = picture.Squash
 	default:
-		return fmt.Errorf("%s: preprocess_cfg: resize_mode %q is not supported", openCLIPConfig, c.Mode)
+		return fmt.Errorf("%s: preprocess_cfg: resize_mode %.60q is not supported", openCLIPConfig, c.Mode)
 	}
 	return nil
 }

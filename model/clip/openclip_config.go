@@ -65,7 +65,7 @@ func parseOpenCLIP(data []byte) (Config, error) {
 	for i, approximate := range []string{v.Act.Approximate, t.Act.Approximate} {
 		switch {
 		case approximate != "" && approximate != "none" && (approximate != "tanh" || j.Model.Quick):
-			return Config{}, fmt.Errorf("%s: act_kwargs: approximate %q is not supported", openCLIPConfig, approximate)
+			return Config{}, fmt.Errorf("%s: act_kwargs: approximate %.60q is not supported", openCLIPConfig, approximate)
 		case j.Model.Quick:
 			acts[i] = "quick_gelu"
 		case approximate == "tanh":

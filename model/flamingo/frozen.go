@@ -68,7 +68,7 @@ func languageType(config []byte) (string, error) {
 		return "", fmt.Errorf("config.json: %w", err)
 	}
 	if _, ok := layersOf[head.Type]; !ok {
-		return "", hint.Wrap(fmt.Errorf("config.json: a language model of type %q is not supported", head.Type),
+		return "", hint.Wrap(fmt.Errorf("config.json: a language model of type %.60q is not supported", head.Type),
 			"OpenFlamingo runs here over MPT, GPT-NeoX (RedPajama), LLaMA and OPT")
 	}
 	return head.Type, nil

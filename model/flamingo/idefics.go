@@ -57,7 +57,7 @@ func parseIDEFICS(raw []byte) (c ideficsConfig, err error) {
 		return c, fmt.Errorf("config.json: %w", err)
 	}
 	if c.AlphaType != "float" && c.AlphaType != "vector" {
-		return c, fmt.Errorf("config.json: alpha_type is %q, neither float nor vector", c.AlphaType)
+		return c, fmt.Errorf("config.json: alpha_type is %.60q, neither float nor vector", c.AlphaType)
 	}
 	if c.Every < 1 || c.Heads < 1 || c.Layers%c.Every != 0 || c.Width%c.Heads != 0 {
 		return c, fmt.Errorf("config.json: cross_layer_interval %d, num_hidden_layers %d, hidden_size %d and num_attention_heads %d do not fit together",

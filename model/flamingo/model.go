@@ -162,7 +162,7 @@ func (m *Model) bind(files model.Files, opt Options) error {
 	case typeOwn:
 		err = m.openOwn(raw, files, opt)
 	default:
-		err = fmt.Errorf("config.json: model_type %q is none of %s, %s and %s", c.Type, typeIDEFICS, typeOpenFlamingo, typeOwn)
+		err = fmt.Errorf("config.json: model_type %.60q is none of %s, %s and %s", c.Type, typeIDEFICS, typeOpenFlamingo, typeOwn)
 	}
 	if err != nil {
 		return err

@@ -275,7 +275,7 @@ func (m *Model) openLanguage(p standing, files model.Files, opt Options) (base l
 		return base, model.Llama, err
 	}
 	if _, ok := layersOf[c.Type]; !ok {
-		return nil, "", fmt.Errorf("text_config: a language model of type %q takes no gated blocks here", c.Type)
+		return nil, "", fmt.Errorf("text_config: a language model of type %.60q takes no gated blocks here", c.Type)
 	}
 	folder := files.Below(p.at)
 	g, err := model.ReadGeneration(folder)

@@ -154,12 +154,12 @@ func (s Shape) groups(v vision.Shape) ([]group, error) {
 		case kindPooled:
 			groups = append(groups, group{kind, 1, v.WholeWidth()})
 		default:
-			return nil, fmt.Errorf("config.json: features: %q is neither %s nor %s", kind, kindTokens, kindPooled)
+			return nil, fmt.Errorf("config.json: features: %.60q is neither %s nor %s", kind, kindTokens, kindPooled)
 		}
 	}
 	for i, g := range groups {
 		if slices.Contains(groups[:i], g) {
-			return nil, fmt.Errorf("config.json: features: %q stands there twice", g.kind)
+			return nil, fmt.Errorf("config.json: features: %.60q stands there twice", g.kind)
 		}
 	}
 	return groups, nil

@@ -53,7 +53,7 @@ func (m *Model) Summaries(run *tensor.Run, raw []float32) (*tensor.Tensor, error
 		}
 		return run.LayerNorm(x, one, zero, 1e-5), nil
 	}
-	return nil, fmt.Errorf("a line begins at the feature %q, which is not read", kindPooled)
+	return nil, fmt.Errorf("a line begins at the feature %.60q, which is not read", kindPooled)
 }
 
 // Lines is how many directions a line may have.

@@ -33,7 +33,7 @@ func Named(name string) (Config, error) {
 			return c, nil
 		}
 	}
-	return Config{}, fmt.Errorf("efficientnet: no configuration is called %q", name)
+	return Config{}, fmt.Errorf("efficientnet: no configuration is called %.60q", name)
 }
 
 const (

@@ -58,7 +58,7 @@ func ParseConfig(data []byte) (Config, error) {
 	name, _, _ := strings.Cut(j.Architecture, ".")
 	number, ok := strings.CutPrefix(name, prefix)
 	if !ok || len(number) != 1 || number[0] < '0' || int(number[0]-'0') >= len(sizes) {
-		return c, fmt.Errorf("config.json: architecture %q is none of %s0 to %s6", j.Architecture, prefix, prefix)
+		return c, fmt.Errorf("config.json: architecture %.60q is none of %s0 to %s6", j.Architecture, prefix, prefix)
 	}
 	c.Size = sizes[number[0]-'0']
 	p := j.Pretrained
@@ -88,7 +88,7 @@ func ParseConfig(data []byte) (Config, error) {
 	case "bilinear":
 		c.Filter = picture.Bilinear
 	default:
-		return c, fmt.Errorf("config.json: pretrained_cfg: interpolation %q is not supported", p.Filter)
+		return c, fmt.Errorf("config.json: pretrained_cfg: interpolation %.60q is not supported", p.Filter)
 	}
 	return c, nil
 }
