@@ -37,6 +37,9 @@ func newUnigram(tokens []string, scores []float64, unknown int32, fallback bool)
 		if len(token) > maxReplacement {
 			return nil, fmt.Errorf("token %d has %d bytes", i, len(token))
 		}
+		if _, twice := u.ids[token]; twice && token == "" { // the first could not be told from no token
+			return nil, fmt.Errorf("token %d is empty, and not the first that is", i)
+		}
 		u.ids[token] = int32(i)
 		lowest = min(lowest, scores[i])
 	}
