@@ -1,6 +1,7 @@
 package data
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,13 @@ func openColumns(path string, nulls bool) (d *columnFile, err error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true))
+	if err := checkFooter(f, info.Size()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err == nil {
+		err = readIndexes(file, info.Size())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -70,6 +77,42 @@ func openColumns(path string, nulls bool) (d *columnFile, err error) {
 		p.ends = append(p.ends, n)
 	}
 	return p, nil
+}
+
+// checkFooter refuses a file whose last bytes promise a longer footer than it has bytes: the library makes room for what is promised.
+func checkFooter(f io.ReaderAt, size int64) error {
+	const around = 4 + 4 + 4 // the magic number at both ends, and the footer's length
+	var tail [8]byte
+	if size < around {
+		return errors.New("too short for a parquet file")
+	}
+	if _, err := f.ReadAt(tail[:], size-int64(len(tail))); err != nil {
+		return err
+	}
+	if n := int64(binary.LittleEndian.Uint32(tail[:])); n > size-around {
+		return fmt.Errorf("not a sound parquet file: its footer would have %d bytes, the file has %d", n, size)
+	}
+	return nil
+}
+
+// readIndexes reads where the pages of columns lie, which makes any order quick, and refuses indexes that are not in the file, for the same
+// reason.
+func readIndexes(file *parquet.File, size int64) error {
+	for _, g := range file.Metadata().RowGroups {
+		for _, c := range g.Columns {
+			if at, n := c.OffsetIndexOffset, int64(c.OffsetIndexLength); at < 0 || n < 0 || at > size || n > size-at {
+				return fmt.Errorf("not a sound parquet file: an index of %d bytes at %d, the file has %d", n, at, size)
+			}
+		}
+	}
+	for _, g := range file.RowGroups() {
+		for _, c := range g.ColumnChunks() {
+			if _, err := c.OffsetIndex(); err != nil && !errors.Is(err, parquet.ErrMissingOffsetIndex) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // has says whether a field has a column.
