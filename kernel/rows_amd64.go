@@ -2,7 +2,10 @@
 
 package kernel
 
-import "unsafe"
+import (
+	"sync"
+	"unsafe"
+)
 
 // floatRows are the row kernels of each stored type that compute in float32; nil for one that is left to the generic loop.
 func (e *Engine) floatRows() [numDTypes]rowKernel {
@@ -31,6 +34,7 @@ func (e *Engine) int8Rows() [numDTypes]rowKernel {
 // int16Rows are the row kernels that take inputs rounded to int16.
 func (e *Engine) int16Rows() [numDTypes]rowKernel {
 	if e.family == AVX2 {
+		widenHalves()
 		return [...]rowKernel{Q8_0: rowsQ80Int16, Q4_0: rowsQ40Int16, Q4_1: rowsQ41Int16}
 	}
 	return [numDTypes]rowKernel{}
@@ -69,6 +73,19 @@ var (
 var (
 	spreadTwo  = [16]uint32{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}
 	spreadFour = [16]uint32{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}
+)
+
+// sixteenths is 1/16 in every lane.
+var sixteenths = [8]float32{1. / 16, 1. / 16, 1. / 16, 1. / 16, 1. / 16, 1. / 16, 1. / 16, 1. / 16}
+
+// halves are all f16 as float32, by their bits, once widenHalves was called.
+var (
+	halves      [1 << 16]float32
+	widenHalves = sync.OnceFunc(func() {
+		for bits := range halves {
+			halves[bits] = halfToFloat(uint16(bits))
+		}
+	})
 )
 
 //go:noescape
