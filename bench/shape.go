@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/internal/largepages"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
 	"dragoman/nn"
@@ -72,7 +73,7 @@ func (r *Runner) maker(d kernel.DType) blip2.Maker {
 		s := seeded{name: name, init: init, shape: slices.Clone(dims)}
 		if to, ok := p.Store(weights.Tensor{Name: name, Type: weights.F32, Shape: dims}); ok {
 			rows, cols := dims[0], dims[1]
-			data := make([]byte, rows*to.RowBytes(cols))
+			data := largepages.Bytes(rows * to.RowBytes(cols))
 			s.encode(r.Workers, to, data)
 			return tensor.NewWeight(name, kernel.MatOf(to, rows, cols, data), s.shape...)
 		}

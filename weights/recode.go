@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 
+	"dragoman/internal/largepages"
 	"dragoman/kernel"
 )
 
@@ -29,7 +30,7 @@ func (t Tensor) Recode(workers kernel.Workers, d kernel.DType) (Tensor, error) {
 		err = t.Check()
 	}
 	if err == nil {
-		out.Data = make([]byte, size)
+		out.Data = largepages.Bytes(size)
 		err = t.recode(workers, d, 0, t.Len(), out.Data)
 	}
 	if err != nil {
