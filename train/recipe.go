@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"unicode"
 
 	"dragoman/internal/readfile"
 	"dragoman/model/flamingo"
@@ -267,6 +268,14 @@ func ReadRecipe(path string, settings []string) (*Recipe, error) {
 
 // ParseRecipe is ReadRecipe for a recipe in memory.
 func ParseRecipe(raw []byte, settings []string) (*Recipe, error) {
+	r, err := parseRecipe(raw, settings)
+	if err != nil && strings.ContainsFunc(err.Error(), unicode.IsControl) { // of a key or a setting, which are shown as they are
+		err = errors.New(strings.Join(strings.FieldsFunc(err.Error(), unicode.IsControl), " "))
+	}
+	return r, err
+}
+
+func parseRecipe(raw []byte, settings []string) (*Recipe, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, errors.New("the file is empty")
 	}
