@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // columnFile is a file of columns. Row groups are read as rows are asked for; reading in order is quickest, and any order is quick
@@ -19,7 +20,10 @@ type columnFile struct {
 	file    *os.File
 	columns []column
 	nulls   bool // lists keep their nulls
+	size    int64
+	meta    *format.FileMetaData
 	groups  []parquet.RowGroup
+	sound   []bool // groups whose pages were checked
 	ends    []int // of each group, in rows of the file
 
 	mu    sync.Mutex
@@ -64,7 +68,8 @@ func openColumns(path string, nulls bool) (d *columnFile, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p := &columnFile{path: path, nulls: nulls, file: f, groups: file.RowGroups(), group: -1}
+	p := &columnFile{path: path, nulls: nulls, file: f, size: info.Size(), meta: file.Metadata(), groups: file.RowGroups(), group: -1}
+	p.sound = make([]bool, len(p.groups))
 	p.columns = columnsOf(file.Schema(), file.Root())
 	n := 0
 	for _, g := range p.groups {
@@ -188,6 +193,9 @@ func (p *columnFile) read(i int) (map[string]any, error) {
 	}
 	if group != p.group || p.rows == nil {
 		p.closeRows()
+		if err := p.check(group); err != nil {
+			return nil, err
+		}
 		p.rows, p.group, p.next = p.groups[group].Rows(), group, 0
 	}
 	var buffer [1]parquet.Row
@@ -196,6 +204,20 @@ func (p *columnFile) read(i int) (map[string]any, error) {
 		return nil, err
 	}
 	return p.fields(buffer[0]), nil
+}
+
+// check looks at the pages of a group, once.
+func (p *columnFile) check(group int) error {
+	if p.sound[group] {
+		return nil
+	}
+	for i := range p.meta.RowGroups[group].Columns {
+		if err := checkPages(p.file, p.size, &p.meta.RowGroups[group].Columns[i].MetaData); err != nil {
+			return fmt.Errorf("not a sound parquet file: %w", err)
+		}
+	}
+	p.sound[group] = true
+	return nil
 }
 
 func (p *columnFile) seekAndRead(at int64, buffer []parquet.Row) error {
