@@ -36,8 +36,12 @@ func linkModel(t testing.TB, from string) string {
 	return dir
 }
 
-// kind is what is said of a kind in a configuration.
-var kind = regexp.MustCompile(`("(?:model_type|hidden_act|activation_function|rope_type|type|architecture)": *)"[^"]*"`)
+// What is said of a place, a size and a kind in a configuration.
+var (
+	place  = regexp.MustCompile(`("(?:clip_vision_encoder_path|lang_encoder_path|tokenizer_path)": *)"[^"]*"`)
+	number = regexp.MustCompile(`("(?:layers|image_size)": *)[0-9]+`)
+	kind   = regexp.MustCompile(`("(?:model_type|hidden_act|activation_function|rope_type|type|architecture)": *)"[^"]*"`)
+)
 
 // FuzzModelConfig gives the bytes to a directory of each kind of model in the place of one of its configurations: an error of one line, or
 // a model that can be used.
@@ -69,6 +73,8 @@ func FuzzModelConfig(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(uint8(i), raw)
+		f.Add(uint8(i), place.ReplaceAll(raw, []byte(`${1}"a\nb"`)))
+		f.Add(uint8(i), number.ReplaceAll(raw, []byte("${1}[1,\n2]")))
 		f.Add(uint8(i), kind.ReplaceAll(raw, []byte(`${1}"`+strings.Repeat("ab\\n", 400)+`"`)))
 	}
 	f.Fuzz(func(t *testing.T, which uint8, raw []byte) {

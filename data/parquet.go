@@ -24,7 +24,7 @@ type columnFile struct {
 	meta    *format.FileMetaData
 	groups  []parquet.RowGroup
 	sound   []bool // groups whose pages were checked
-	ends    []int // of each group, in rows of the file
+	ends    []int  // of each group, in rows of the file
 
 	mu    sync.Mutex
 	rows  parquet.Rows // of the group that was read last

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"dragoman/hub"
 	"dragoman/internal/builtin"
@@ -138,6 +139,9 @@ func (f Files) Weights(name string) (*weights.File, error) {
 
 // Locate is the name by which f finds a part's weights: itself, or the folder of a model in the Hugging Face cache.
 func (f Files) Locate(name string) (string, error) {
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return "", fmt.Errorf("%.60q is the name of no file and no model", name)
+	}
 	path := f.Where(name)
 	model, _ := hub.SplitRevision(name)
 	if f.Packed != nil || builtin.Is(path) || filepath.IsAbs(name) || !hub.IsName(model) {

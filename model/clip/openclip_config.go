@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"dragoman/internal/plainjson"
 	vision "dragoman/vision/clip"
@@ -84,11 +85,11 @@ func parseOpenCLIP(data []byte) (Config, error) {
 	var size int
 	for i, l := range []json.RawMessage{v.Layers, t.Layers} {
 		if json.Unmarshal(l, &layers[i]) != nil {
-			return Config{}, fmt.Errorf("%s: layers %.40s: a ResNet is not supported", openCLIPConfig, l)
+			return Config{}, fmt.Errorf("%s: layers %s: a ResNet is not supported", openCLIPConfig, plainjson.Brief(l))
 		}
 	}
 	if json.Unmarshal(v.Size, &size) != nil {
-		return Config{}, fmt.Errorf("%s: image_size %.40s is not one number", openCLIPConfig, v.Size)
+		return Config{}, fmt.Errorf("%s: image_size %s is not one number", openCLIPConfig, plainjson.Brief(v.Size))
 	}
 	if v.HeadWidth < 1 || v.Ratio > 64 || t.Ratio > 64 {
 		return Config{}, fmt.Errorf("%s: head_width %d or mlp_ratio is out of range", openCLIPConfig, v.HeadWidth)
@@ -164,7 +165,7 @@ func checkOpenCLIP(data []byte) error {
 			}
 			usual := append(strings.Fields(part.silent[key]), "null", "false", "0", "0.0", `""`, "{}")
 			if !slices.Contains(part.known, key) && !slices.Contains(usual, value.String()) {
-				return fmt.Errorf("%s: %s %.60s is not supported", part.name, key, value.String())
+				return fmt.Errorf("%s: %s is not supported", part.name, shown(key, value.String()))
 			}
 		}
 	}
@@ -178,10 +179,18 @@ func checkOpenCLIP(data []byte) error {
 			}
 			for k := range values {
 				if k != key {
-					return fmt.Errorf("%s: %s: %s is not supported", name, option, k)
+					return fmt.Errorf("%s: %s: %s is not supported", name, option, shown(k, ""))
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// shown is a key with its value, on one line.
+func shown(key, value string) string {
+	if strings.ContainsFunc(key, unicode.IsControl) {
+		key = fmt.Sprintf("%.60q", key)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%.60s %.60s", key, value))
 }
