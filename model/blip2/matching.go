@@ -2,6 +2,7 @@ package blip2
 
 import (
 	"math"
+	"strings"
 
 	"dragoman/tensor"
 )
@@ -153,8 +154,13 @@ func Nearest(far []float32, of []int32, captions int) []float32 {
 	return nearest
 }
 
-// settle numbers the captions, and counts the landmarks of each.
+// settle numbers the captions, counts the landmarks of each, and parts the kinds.
 func (m *Memory) settle() {
+	m.kinds, m.classKinds = kindsOf(m.Kinds), make([][]string, len(m.Classes))
+	for i, c := range m.Classes {
+		_, kinds, _ := strings.Cut(c, ", ")
+		m.classKinds[i] = kindsOf([]string{kinds})[0]
+	}
 	m.number, m.counts = make(map[string]int32, len(m.Captions)), make([]int32, len(m.Captions))
 	for i, c := range m.Captions {
 		m.number[c] = int32(i)

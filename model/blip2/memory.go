@@ -25,10 +25,12 @@ type Memory struct {
 	Of       []int32        // the caption of each picture
 	// Landmarks are the captions of the landmarks of the picture's head, where matching counts these.
 	Landmarks []int32
-	Classes   []string // nil, or what the encoder's classes are called, for hints about scenes
+	Classes   []string // nil, or what the encoder's classes are called and which kinds of thing they are: "name, kind, wider kind"
+	Kinds     []string // nil, or which kinds of thing each caption speaks of, the narrowest first: "kind, wider kind"
 
-	number map[string]int32 // of each caption
-	counts []int32          // how many landmarks each has
+	number            map[string]int32 // of each caption
+	counts            []int32          // how many landmarks each has
+	kinds, classKinds [][]string       // Kinds and those of Classes, apart
 }
 
 // nearShare is how much a likeness to a remembered picture counts beside the cosine with a caption.
@@ -41,6 +43,7 @@ type memoryJSON struct {
 	Of        []int32  `json:"pictures,omitempty"`
 	Landmarks []int32  `json:"landmarks,omitempty"`
 	Classes   []string `json:"classes,omitempty"`
+	Kinds     []string `json:"kinds,omitempty"`
 }
 
 // Scores says how well each remembered caption fits each picture: [B, captions].
@@ -100,22 +103,6 @@ func (m *Model) Prompts(run *tensor.Run, s Seen) []string {
 // TakesHints says whether captions that the model remembers stand in its prompts.
 func (m *Model) TakesHints() bool { return m.Memory != nil && m.Config.Extras.Hints > 0 }
 
-// hints are those of each picture; nil for a model that takes none.
-func (m *Model) hints(run *tensor.Run, s Seen) [][]string {
-	if !m.TakesHints() {
-		return nil
-	}
-	scores := m.Scores(run, s)
-	hints := m.Memory.Hints(scores, m.Config.Extras.Hints)
-	width := len(m.Memory.Captions)
-	for i, g := range s.Guesses {
-		if more := g.addition(slices.Max(scores[i*width : (i+1)*width])); more != "" {
-			hints[i][0] += ", " + more
-		}
-	}
-	return hints
-}
-
 // HintsFor are the hints that stand in the prompt of one picture; nil for a model that takes none.
 func (m *Model) HintsFor(run *tensor.Run, s Seen) []string {
 	if all := m.hints(run, s); all != nil {
@@ -144,7 +131,7 @@ func (m *Model) saveMemory(dir string) error {
 	if m.Memory == nil {
 		return nil
 	}
-	raw, err := json.Marshal(memoryJSON{m.Memory.Captions, m.Memory.Of, m.Memory.Landmarks, m.Memory.Classes})
+	raw, err := json.Marshal(memoryJSON{m.Memory.Captions, m.Memory.Of, m.Memory.Landmarks, m.Memory.Classes, m.Memory.Kinds})
 	if err != nil {
 		return err
 	}
@@ -174,8 +161,11 @@ func (m *Model) openMemory(files Files, b *nn.Builder) error {
 	if n := len(j.Landmarks); n > 0 && n != m.Config.Extras.PictureLandmarks {
 		return fmt.Errorf("%s: captions of %d landmarks, the model has %d", memoryFile, n, m.Config.Extras.PictureLandmarks)
 	}
+	if n := len(j.Kinds); n > 0 && n != len(j.Captions) {
+		return fmt.Errorf("%s: kinds of %d captions, there are %d", memoryFile, n, len(j.Captions))
+	}
 	b = b.Trainable(false).Sub("memory")
-	m.Memory = &Memory{Captions: j.Captions, Of: j.Of, Landmarks: j.Landmarks, Classes: j.Classes}
+	m.Memory = &Memory{Captions: j.Captions, Of: j.Of, Landmarks: j.Landmarks, Classes: j.Classes, Kinds: j.Kinds}
 	m.Memory.settle()
 	m.Memory.Texts = widened(b.Tensor("texts", nn.Init{}, len(j.Captions), m.Config.Shared))
 	if len(j.Of) > 0 {
@@ -206,7 +196,7 @@ func (m *Model) RestoreMemory(dir string) error {
 		pictures = slices.Clone(mem.Pictures.Data())
 	}
 	m.Remember(mem.Captions, slices.Clone(mem.Texts.Data()), pictures, mem.Of)
-	m.Memory.Classes = mem.Classes
+	m.Memory.Classes, m.Memory.Kinds = mem.Classes, mem.Kinds
 	m.RememberLandmarks(mem.Landmarks)
 	return nil
 }

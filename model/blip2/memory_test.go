@@ -2,7 +2,10 @@ package blip2
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	"dragoman/tensor"
 )
 
 func TestHintsAreTheBestInOrder(t *testing.T) {
@@ -26,5 +29,30 @@ func TestHintedPrompt(t *testing.T) {
 	}
 	if got := m.HintedPrompt(nil); got != "Caption:" {
 		t.Errorf("without hints: %q", got)
+	}
+}
+
+// TestMemoryKeepsKinds: kinds are written and read with the captions, and refused where they are not as many.
+func TestMemoryKeepsKinds(t *testing.T) {
+	m := tinyModel(t)
+	texts, dir := []string{"a cat", "a cup"}, t.TempDir()
+	m.Remember(texts, m.EmbedTexts(tensor.NewRun(tensor.Options{}), texts), nil, nil)
+	m.Memory.Kinds, m.Memory.Classes = []string{"cat, animal", ""}, []string{"pug, dog, animal"}
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	m.Memory = nil
+	if err := m.RestoreMemory(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Memory; !slices.Equal(got.kinds[0], []string{"cat", "animal"}) || got.kinds[1] != nil || !slices.Equal(got.classKinds[0], []string{"dog", "animal"}) {
+		t.Errorf("%q and %q", got.kinds, got.classKinds)
+	}
+	m.Memory.Kinds = m.Memory.Kinds[:1]
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RestoreMemory(dir); err == nil || !strings.Contains(err.Error(), "kinds of 1 captions, there are 2") {
+		t.Error(err)
 	}
 }

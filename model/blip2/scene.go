@@ -9,36 +9,19 @@ import (
 	"dragoman/vision"
 )
 
-// A bridge that learnt from drawings on plain grounds has never met the things of a photograph, but the encoder was trained on
-// photographs. So where a picture is a scene, or like nothing that the model remembers, and the encoder is sure enough of its class,
-// the class's name joins the first hint.
 const (
 	sceneStep  = 12.0 // of 255: how far a colour is from the frame's to count as another
 	sceneShare = 0.5  // how much of the frame is another colour in a scene
 	frameWidth = 2    // pixels
-	sceneSure  = 0.2  // probability of a class that is worth naming in a scene
-	unlike     = 0.4  // score below which a remembered caption is no more than a guess
-	unlikeSure = 0.5  // probability of a class that is worth naming beside such a guess
-	kindSure   = 0.5  // probability, all classes of a kind together, with which the kind is worth naming in a scene
 )
 
 // Guess is what the encoder takes a picture for.
 type Guess struct {
-	Class       string  // the likeliest class, with what kinds of thing it is
-	Kind        string  // the narrowest kind of thing that it is sure of; "" if there is none
+	Class       string  // the likeliest class
 	Probability float64 // of the class
 	Scene       bool    // whether the picture fills its frame
-}
 
-// addition is what joins a first hint of that score; "" for nothing.
-func (g Guess) addition(score float32) string {
-	switch {
-	case g.Scene && g.Probability > sceneSure, score < unlike && g.Probability > unlikeSure:
-		return g.Class
-	case g.Scene:
-		return g.Kind
-	}
-	return ""
+	kinds map[string]float64 // the probability of each kind, all its classes together
 }
 
 // guesses are the encoder's, where the model remembers what its classes are called: "name, kind, wider kind".
@@ -56,31 +39,21 @@ func (m *Model) guesses(pixels *tensor.Tensor, f vision.Features) []Guess {
 	for b := range guesses {
 		g := &guesses[b]
 		g.Scene = isScene(pixels.Data()[b*size:(b+1)*size], pixels.Dim(2), pixels.Dim(3), step)
-		best, kinds := 0, map[string]float64{}
+		g.kinds = map[string]float64{}
 		probabilities := softmax(f.Logits.Data()[b*classes : (b+1)*classes])
+		best := 0
 		for i, v := range probabilities {
 			if v > probabilities[best] {
 				best = i
 			}
-			for _, kind, ok := strings.Cut(m.Memory.Classes[i], ", "); ok; _, kind, ok = strings.Cut(kind, ", ") {
-				kinds[kind] += v
+			for _, kind := range m.Memory.classKinds[i] {
+				g.kinds[kind] += v
 			}
 		}
-		g.Class, g.Probability = m.Memory.Classes[best], probabilities[best]
-		g.Kind = narrowest(kinds)
+		g.Class, _, _ = strings.Cut(m.Memory.Classes[best], ", ")
+		g.Probability = probabilities[best]
 	}
 	return guesses
-}
-
-// narrowest is the kind that least of the probability falls on while it is enough; "" if none has enough.
-func narrowest(kinds map[string]float64) string {
-	best := ""
-	for kind, v := range kinds {
-		if v > kindSure && (best == "" || v < kinds[best] || v == kinds[best] && kind < best) {
-			best = kind
-		}
-	}
-	return best
 }
 
 // isScene says whether a picture [3, h, w] fills its frame: whether more than sceneShare of the outermost pixels are further than step

@@ -32,44 +32,6 @@ func TestIsScene(t *testing.T) {
 	}
 }
 
-// TestAddition: a class is named where the picture is a scene, or unlike everything that is remembered; never beside a caption that
-// fits.
-func TestAddition(t *testing.T) {
-	dog := Guess{Class: "beagle, dog", Kind: "dog", Probability: 0.6}
-	unsure := Guess{Class: "beagle, dog", Kind: "dog", Probability: 0.1}
-	scene := func(g Guess) Guess {
-		g.Scene = true
-		return g
-	}
-	for _, tt := range []struct {
-		name  string
-		guess Guess
-		score float32
-		want  string
-	}{
-		{"a drawing that is known", dog, 0.8, ""},
-		{"a drawing that is not", dog, 0.2, "beagle, dog"},
-		{"nor by the encoder", unsure, 0.2, ""},
-		{"a scene", scene(dog), 0.8, "beagle, dog"},
-		{"a scene with some dog", scene(unsure), 0.8, "dog"},
-		{"a scene of something", scene(Guess{Class: "beagle, dog", Probability: 0.1}), 0.8, ""},
-	} {
-		if got := tt.guess.addition(tt.score); got != tt.want {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
-		}
-	}
-}
-
-// TestNarrowest: where breeds share the probability, the kind is dog rather than animal.
-func TestNarrowest(t *testing.T) {
-	if got := narrowest(map[string]float64{"dog, animal": 0.7, "animal": 0.9, "cat, animal": 0.2}); got != "dog, animal" {
-		t.Errorf("%q", got)
-	}
-	if got := narrowest(map[string]float64{"dog, animal": 0.4, "animal": 0.49}); got != "" {
-		t.Errorf("%q is not sure", got)
-	}
-}
-
 func toFloat(b bool) float32 {
 	if b {
 		return 1

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Puts a trained bridge into mini/: tools/mini/pack.sh RUN_FOLDER/model [CLASSES.jsonl]
-# The bridge is quantised to q8_0 (what bears it to four bits: there is no room for more), its frozen parts become those that are built in, and what the encoder's classes are called
-# (build/pairs/classes.jsonl) joins its memory. mini/parts.go and mini/README.md are told each file's hash and size.
+# Puts a trained bridge into mini/: tools/mini/pack.sh RUN_FOLDER/model [PAIRS_FOLDER]
+# The bridge is quantised to q8_0 (what bears it to four bits: there is no room for more), its frozen parts become those that are built in, and what the encoder's classes are called,
+# and which kinds of thing they and the captions are (tools/mini/kinds.py, from build/pairs), joins its memory. mini/parts.go and mini/README.md are told each file's hash and size.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=$(cd "$1" && pwd)
-classes=$(realpath "${2:-$root/build/pairs/classes.jsonl}")
+pairs=$(realpath "${2:-$root/build/pairs}")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
@@ -14,19 +14,7 @@ trap 'rm -rf "$out"' EXIT
   --except 'embeddings.word_embeddings.*=q4_1' --except 'class_embeddings.*=q4_1' --except 'memory.texts=q4_1')
 # Paths of the frozen parts, wherever they were trained with, are those of the built-in files.
 sed -i -E 's#"weights": "[^"]*/?(SmolLM2-135M-Instruct\.Q4_1\.gguf|efficientnet-lite0-57934424\.pth)"#"weights": "mini:\1"#' "$out/m/config.json"
-python3 - "$classes" "$out/m/memory.json" <<'PY'
-import json, sys
-memory = json.load(open(sys.argv[2]))
-classes = [json.loads(line) for line in open(sys.argv[1])]
-plain = {c["plain"] for c in classes} - {""}
-memory["classes"] = []
-for c in classes:
-    # What a person would call it, then the two nearest kinds of thing that the captions speak of.
-    name = c["names"][0]
-    kinds = [h for h in c["hypernyms"] if h in plain and h not in name.lower().split()]
-    memory["classes"].append(", ".join([name, *kinds[:2]]))
-json.dump(memory, open(sys.argv[2], "w"), ensure_ascii=False, separators=(",", ":"))
-PY
+python3 "$root/tools/mini/kinds.py" "$out/m/memory.json" "$pairs"
 install -m 644 "$out/m/config.json" "$out/m/model.gguf" "$out/m/memory.json" "$root/mini/"
 install -D -m 644 "$out/m/qformer_tokenizer/vocab.txt" "$root/mini/qformer_tokenizer/vocab.txt"
 cd "$root/mini"
