@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"dragoman/kernel"
 	"dragoman/tensor"
@@ -67,6 +68,22 @@ func TestMeasure(t *testing.T) {
 	for _, field := range []string{`"part":"linear"`, `"dtype":"bf16"`, `"shape":[1,2,3]`, `"seconds":`, `"flops":12`, `"bytes":6`, `"share_of_peak":`, `"bound":"compute"`} {
 		if !strings.Contains(string(line), field) {
 			t.Errorf("no %s in %s", field, line)
+		}
+	}
+}
+
+// TestAround: a share is of what memory gave beside the run that counts, not in another second.
+func TestAround(t *testing.T) {
+	runs := []time.Duration{5, 3, 4}
+	for _, c := range []struct {
+		reads []float64
+		want  float64
+	}{
+		{[]float64{50, 20, 30, 60}, 30},
+		{[]float64{50, 30, 20, 60}, 30},
+	} {
+		if got := around(runs, c.reads); got != c.want {
+			t.Errorf("beside the best of %v, of reads %v: %g, want %g", runs, c.reads, got, c.want)
 		}
 	}
 }

@@ -16,7 +16,7 @@ type Runner struct {
 
 	peaks  [kernel.Q8_0 + 1]float64 // operations a second, by number type
 	read   float64                  // bytes a second, at the start
-	beside float64                  // the same, between the runs of what is being measured; 0 where it was not
+	beside float64                  // the same, before and after the best run of what is being measured; 0 where it was not
 	reader func([]byte) uint64      // the loop that reads fastest here
 	arena  []byte                   // what memory-bound parts walk over
 }
@@ -42,6 +42,7 @@ func (r *Runner) Time(ctx context.Context, f func()) (best, median time.Duration
 // between the runs: on a machine that others share its rate changes from one second to the next, and a share is of what there was.
 func (r *Runner) repeat(ctx context.Context, memory bool, f func() (time.Duration, error)) (best, median time.Duration, err error) {
 	var runs []time.Duration
+	var reads []float64 // before each run, and after the last
 	r.beside = 0
 	for start := time.Now(); !settled(memory, len(runs), time.Since(start)); {
 		if err := ctx.Err(); err != nil {
@@ -49,7 +50,7 @@ func (r *Runner) repeat(ctx context.Context, memory bool, f func() (time.Duratio
 		}
 		if memory {
 			r.fill()
-			r.beside = max(r.beside, r.readOnce(r.reader, cold))
+			reads = append(reads, r.readOnce(r.reader, cold))
 		}
 		d, err := f()
 		if err != nil {
@@ -57,8 +58,24 @@ func (r *Runner) repeat(ctx context.Context, memory bool, f func() (time.Duratio
 		}
 		runs = append(runs, d)
 	}
+	if memory {
+		reads = append(reads, r.readOnce(r.reader, cold))
+		r.beside = around(runs, reads)
+	}
 	slices.Sort(runs)
 	return runs[0], runs[len(runs)/2], nil
+}
+
+// around is how fast memory was read beside the shortest of runs, where one read came before each and one after the last: the faster of
+// the two, as nobody knows which of them the run was like.
+func around(runs []time.Duration, reads []float64) float64 {
+	best := 0
+	for i, d := range runs {
+		if d < runs[best] {
+			best = i
+		}
+	}
+	return max(reads[best], reads[best+1])
 }
 
 // settled says whether work has been done often enough.
@@ -152,7 +169,7 @@ func (r *Runner) Peak(d kernel.DType) float64 {
 	return r.peaks[kernel.Q8_0]
 }
 
-// ReadPeak is how many bytes a second all workers together can read from memory, as measured between the runs of the work at hand
+// ReadPeak is how many bytes a second all workers together can read from memory, as measured around the best run of the work at hand
 // or else at the start.
 func (r *Runner) ReadPeak() float64 {
 	if r.beside > 0 {

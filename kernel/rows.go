@@ -110,8 +110,8 @@ func (j *rowsJob) prepare(e *Engine, workers int, gs []*Gemm) {
 	task := min(max(total/(workers*tasksAWorker), minTask), maxTask)
 	for i, g := range gs {
 		p := rowsPart{Gemm: g, first: j.tasks, shares: workers, apart: g.N / (4 * workers)}
-		p.steps = max(1, ceilDiv(g.N*g.B.DType.RowBytes(g.K), task*workers))
-		p.step = max(1, ceilDiv(p.apart, p.steps))
+		each := max(1, ceilDiv(g.N*g.B.DType.RowBytes(g.K), task*workers)) // so many steps would be of the right size
+		p.step = max(1, ceilDiv(p.apart, each))
 		p.steps = ceilDiv(p.apart, p.step)
 		j.tasks += p.shares * p.steps
 		if p.rest() < g.N {
