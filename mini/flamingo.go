@@ -30,7 +30,7 @@ func flamingoParts() []Part {
 	return []Part{
 		{
 			File: "flamingo/model.gguf", What: "mini-flamingo's bridge: a resampler and gated cross-attention", Origin: ours, Author: author, License: license,
-			SHA256: "592a0d5724a110599c891cd2641e997e695aa74671e638df8d6f3234ae5ec183", Bytes: 23857088,
+			SHA256: "547c7a62b1ecdefc649093221eb50d23c0c51714496226d494b422738978b2a9", Bytes: 23857088,
 		},
 		{
 			File: "flamingo/config.json", What: "how the parts of mini-flamingo fit together", Origin: ours, Author: author, License: license,
