@@ -40,7 +40,7 @@ type Operand struct {
 //
 // A are usually activations (f32), B a weight [out,in] as stored. Sums are float32. Under Compute F32 nothing is rounded on
 // the way (a stored f16, bf16 or quantised weight is exact in f32); under BF16 both operands may be rounded to bf16, or activations
-// to int16 a block of 32 where B is Q8_0, Q4_0 or Q4_1; under Q8_0 they may be rounded to int8 there, and everything else is as
+// to int16 (half of them to 12 bits) a block of 32 where B is Q8_0 (Q4_0 or Q4_1); under Q8_0 they may be rounded to int8 there, and everything else is as
 // under BF16.
 type Gemm struct {
 	M, N, K    int
