@@ -22,7 +22,18 @@ type tooLarge struct {
 }
 
 func (e *tooLarge) Error() string {
-	return fmt.Sprintf("its weights would take %.2f GB of memory, %.2f are all that %s allows", float64(e.need)/1e9, float64(e.room.Bytes)/1e9, e.room.By)
+	return fmt.Sprintf("its weights would take %s of memory, %s are all that %s allows", size(e.need), size(e.room.Bytes), e.room.By)
+}
+
+// size is a number of bytes, so that a small model's are not 0.00 GB.
+func size(n int64) string {
+	switch {
+	case n < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1e8:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
 
 // ErrorType names the kind of the error for scripts.
@@ -60,11 +71,11 @@ func (room Room) Fits(tensors []weights.Tensor, p Precision, params bool) error 
 	var last int64
 	for _, d := range smaller {
 		if last = (Precision{Some: true, Matrices: d}).Bytes(tensors); last <= room.Bytes {
-			fitting = append(fitting, fmt.Sprintf("--dtype %v takes %.2f GB", d, float64(last)/1e9))
+			fitting = append(fitting, fmt.Sprintf("--dtype %v takes %s", d, size(last)))
 		}
 	}
 	if len(fitting) == 0 || params {
-		return hint.Wrap(e, "even --dtype %v takes %.2f GB; --memory 0 tries all the same", smaller[len(smaller)-1], float64(last)/1e9)
+		return hint.Wrap(e, "even --dtype %v takes %s; --memory 0 tries all the same", smaller[len(smaller)-1], size(last))
 	}
 	return hint.Wrap(e, "%s", strings.Join(fitting, ", "))
 }
