@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,8 +106,9 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		if err := shots.check(c, few.asked); err != nil {
 			return err
 		}
+		sets := evalSets{paths: args, wanted: wanted, name: name, concept: few.concept}
 		if few.asked {
-			return shots.fewShot(c, cmd, args, wanted, name, few, o.MaxTokens)
+			return shots.fewShot(c, cmd, sets, few, o.MaxTokens)
 		}
 		for _, path := range labels {
 			set, err := openItems(path, nil, "")
@@ -133,7 +135,7 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			if o.Rerank > 0 || o.NoCaptions || len(labels) > 0 {
 				return usagef("--rerank, --labels and --no-captions are about retrieval, which a model that reads pages has none of")
 			}
-			return shots.run(c, cmd, m, args, wanted, name, o, said)
+			return shots.run(c, cmd, m, sets, o, said)
 		}
 		switch {
 		case o.Rerank > 0 && !m.HasMatchingHead():
@@ -145,27 +147,11 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		}
 		var reports []eval.Report
 		var all []saidLine
-		whole := true // every row and every picture counts
-		for _, path := range args {
-			set, err := openWanted(path, wanted, "")
+		whole, err := c.eachSet(cmd.Context(), sets, "pictures", func(path, title string, items []eval.Item, progress func(done, all int)) (any, []eval.Left, error) {
+			o.Name, o.Progress = title, progress
+			r, err := m.Evaluate(cmd.Context(), items, o)
 			if err != nil {
-				return err
-			}
-			o.Name = path
-			if name != "" {
-				o.Name = name
-			}
-			o.Progress = func(done, total int) { c.progress("%s: %d of %d pictures", path, done, total) }
-			r, err := m.Evaluate(cmd.Context(), set.items, o)
-			c.progressDone()
-			set.Close()
-			if err != nil {
-				return err
-			}
-			if ok, err := c.showLeft(cmd.Context(), path, set, r.Left); err != nil {
-				return err
-			} else if !ok {
-				whole = false
+				return nil, nil, err
 			}
 			if r.Text == nil && (o.Rerank > 0 || len(labels) > 0) {
 				c.note("%s: nothing was retrieved: answers to questions do not tell pictures apart", path)
@@ -174,11 +160,10 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			for i, s := range r.Said {
 				all = append(all, saidLine{Image: r.Items[i].Name, Question: r.Items[i].Question, Text: s, References: r.Items[i].References})
 			}
-			if c.json {
-				if err := c.emit(r, ""); err != nil {
-					return err
-				}
-			}
+			return r, r.Left, nil
+		})
+		if err != nil {
+			return err
 		}
 		if !c.json {
 			if err := c.emit(nil, strings.TrimSuffix(eval.Markdown(reports), "\n")); err != nil {
@@ -254,6 +239,45 @@ func parseWhere(flag string, settings []string) (data.Where, error) {
 		wanted[field] = value
 	}
 	return wanted, nil
+}
+
+// evalSets is which rows a call measures.
+type evalSets struct {
+	paths   []string
+	wanted  data.Where
+	name    string // of each set in its report; "": its path
+	concept string // the field that says what a picture shows, if one does
+}
+
+// eachSet opens the sets in turn, has measure make a report of each, and shows what of it does not count; with --json the report, too. It
+// says whether every row and every picture counts.
+func (c *cli) eachSet(ctx context.Context, s evalSets, unit string,
+	measure func(path, title string, items []eval.Item, progress func(done, all int)) (report any, left []eval.Left, err error),
+) (whole bool, err error) {
+	whole = true
+	for _, path := range s.paths {
+		set, err := openWanted(path, s.wanted, s.concept)
+		if err != nil {
+			return false, err
+		}
+		r, left, err := measure(path, cmp.Or(s.name, path), set.items, func(done, all int) { c.progress("%s: %d of %d %s", path, done, all, unit) })
+		c.progressDone()
+		set.Close()
+		if err != nil {
+			return false, err
+		}
+		counts, err := c.showLeft(ctx, path, set, left)
+		if err != nil {
+			return false, err
+		}
+		whole = whole && counts
+		if c.json {
+			if err := c.emit(r, ""); err != nil {
+				return false, err
+			}
+		}
+	}
+	return whole, nil
 }
 
 // itemSet is the rows of pairs that are wanted, and what was found of all.

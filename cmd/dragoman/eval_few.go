@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"dragoman/data"
 	"dragoman/eval"
 )
 
@@ -49,7 +48,7 @@ func (s *fewFlags) check(cmd *cobra.Command) error {
 }
 
 // fewShot measures the model on each of the pairs, behind examples out of them.
-func (s *shotFlags) fewShot(c *cli, cmd *cobra.Command, paths []string, wanted data.Where, name string, few *fewFlags, maxTokens int) error {
+func (s *shotFlags) fewShot(c *cli, cmd *cobra.Command, sets evalSets, few *fewFlags, maxTokens int) error {
 	m, err := c.open(nil)
 	if err != nil {
 		return err
@@ -57,33 +56,17 @@ func (s *shotFlags) fewShot(c *cli, cmd *cobra.Command, paths []string, wanted d
 	defer m.Close()
 	o := eval.FewShotOptions{Shots: s.counts, Seeds: s.trials(c), Most: few.most, Question: few.question, MaxTokens: maxTokens}
 	var tables []string
-	whole := true // every row and every picture counts
-	for _, path := range paths {
-		set, err := openWanted(path, wanted, few.concept)
+	whole, err := c.eachSet(cmd.Context(), sets, "questions", func(_, title string, items []eval.Item, progress func(done, all int)) (any, []eval.Left, error) {
+		o.Name, o.Progress = title, progress
+		r, err := m.EvaluateFewShot(cmd.Context(), items, o)
 		if err != nil {
-			return err
-		}
-		if o.Name = path; name != "" {
-			o.Name = name
-		}
-		o.Progress = func(done, all int) { c.progress("%s: %d of %d questions", path, done, all) }
-		r, err := m.EvaluateFewShot(cmd.Context(), set.items, o)
-		c.progressDone()
-		set.Close()
-		if err != nil {
-			return err
-		}
-		if ok, err := c.showLeft(cmd.Context(), path, set, r.Left); err != nil {
-			return err
-		} else if !ok {
-			whole = false
+			return nil, nil, err
 		}
 		tables = append(tables, r.Markdown())
-		if c.json {
-			if err := c.emit(r, ""); err != nil {
-				return err
-			}
-		}
+		return r, r.Left, nil
+	})
+	if err != nil {
+		return err
 	}
 	if !c.json {
 		if err := c.emit(nil, strings.TrimSuffix(strings.Join(tables, "\n"), "\n")); err != nil {

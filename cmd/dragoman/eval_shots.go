@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman"
-	"dragoman/data"
 	"dragoman/eval"
 )
 
@@ -83,7 +82,7 @@ func (s *shotFlags) check(c *cli, own bool) error {
 }
 
 // run measures the model on each of the pairs.
-func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []string, wanted data.Where, name string, o eval.Options, said string) error {
+func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, sets evalSets, o eval.Options, said string) error {
 	var support []eval.Item
 	if s.support.path != "" {
 		only, err := parseWhere("--support-where", s.support.where)
@@ -107,40 +106,23 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, paths []s
 	examples := m.Examples(support) // looked at once for all sets
 	var reports []eval.ShotReport
 	var lines []saidLine
-	whole := true // every row and every picture counts
-	for _, path := range paths {
-		set, err := openWanted(path, wanted, "")
-		if err != nil {
-			return err
-		}
+	whole, err := c.eachSet(cmd.Context(), sets, "answers", func(_, title string, items []eval.Item, progress func(done, all int)) (any, []eval.Left, error) {
 		if s.classes {
-			g.Choices = classesOf(set.items, support)
+			g.Choices = classesOf(items, support)
 		}
-		so.Name = path
-		if name != "" {
-			so.Name = name
-		}
-		so.Progress = func(done, all int) { c.progress("%s: %d of %d answers", path, done, all) }
+		so.Name, so.Progress = title, progress
 		so.Said = func(shots int, seed uint64, it eval.Item, text string) {
 			lines = append(lines, saidLine{Image: it.Name, Question: it.Question, Text: text, References: it.References, Shots: &shots, Seed: &seed})
 		}
-		r, err := examples.Evaluate(cmd.Context(), set.items, &g, so)
-		c.progressDone()
-		set.Close()
+		r, err := examples.Evaluate(cmd.Context(), items, &g, so)
 		if err != nil {
-			return err
-		}
-		if ok, err := c.showLeft(cmd.Context(), path, set, r.Left); err != nil {
-			return err
-		} else if !ok {
-			whole = false
+			return nil, nil, err
 		}
 		reports = append(reports, r)
-		if c.json {
-			if err := c.emit(r, ""); err != nil {
-				return err
-			}
-		}
+		return r, r.Left, nil
+	})
+	if err != nil {
+		return err
 	}
 	if !c.json {
 		if err := c.emit(nil, strings.TrimSuffix(eval.ShotMarkdown(reports), "\n")); err != nil {
