@@ -1,10 +1,12 @@
 package atomicfile
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -32,7 +34,11 @@ func TestAbandon(t *testing.T) {
 	}
 	cmd := exec.Command(self, "-test.run", "^TestAbandon$")
 	cmd.Env = append(os.Environ(), "ABANDON_IN="+dir)
-	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 7 {
+	err = cmd.Run()
+	if errors.Is(err, syscall.ENOEXEC) {
+		t.Skip("the system does not run what the emulator of another runs")
+	}
+	if err == nil || cmd.ProcessState.ExitCode() != 7 {
 		t.Fatalf("the process that writes: %v", err)
 	}
 	entries, err := os.ReadDir(dir)
