@@ -58,3 +58,12 @@ func TestFilesAreWhatTheyAreSaidToBe(t *testing.T) {
 		t.Errorf("%d bytes in all, more than %d", total, maxTotal)
 	}
 }
+
+// TestWordNetsLicence: whoever hands on what is made of WordNet (memory.json) hands on its notice.
+func TestWordNetsLicence(t *testing.T) {
+	for _, part := range []string{"WordNet 3.0 Copyright 2006 by Princeton University.", "PROVIDED \"AS IS\"", "LICENSEE agrees to preserve same."} {
+		if !strings.Contains(Attributions(), part) {
+			t.Errorf("%q is not among the attributions", part)
+		}
+	}
+}

@@ -1,9 +1,15 @@
 package mini
 
 import (
+	_ "embed"
 	"fmt"
 	"strings"
 )
+
+// wordNetLicence is as WordNet's own files have it.
+//
+//go:embed wordnet-licence.txt
+var wordNetLicence string
 
 // Part is a file of the built-in model, with its origin.
 type Part struct {
@@ -68,7 +74,7 @@ func Pictures() []string {
 		"FxEmoji (Mozilla), Apache-2.0",
 		"Streamline Emojis (Streamline), CC-BY-4.0",
 		"Open Clip Art Library, public domain",
-		"captions: Emojibase (Miles Johnson), MIT; titles of the clip art; class names: WordNet 3.0 (Princeton University)",
+		"captions: Emojibase (Miles Johnson), MIT; titles of the clip art; class names, and which kinds of thing captions and classes are of: WordNet 3.0 (Princeton University)",
 	}
 }
 
@@ -85,5 +91,6 @@ func Attributions() string {
 		fmt.Fprintf(&b, "  %s\n", p)
 	}
 	b.WriteString("\nApache-2.0 is the Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0\n")
+	b.WriteString("\nWordNet's licence, which asks to stand by what is made of it:\n\n" + wordNetLicence)
 	return b.String()
 }
