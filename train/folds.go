@@ -148,7 +148,7 @@ func (w *warmer) withoutFold(x []float32, captions []int32, f fold) (choices, er
 			copy(seen.Data()[b*in:(b+1)*in], x[i*in:])
 		}
 		u := run.Normalize(r.head.Forward(run, r.head.Centre(run, seen)))
-		near, far := run.MatMul(u, w.texts, true).Data(), h.Landmarks.Far(run, h.Centre(run, seen)).Data()
+		near, far := run.MatMul(u, w.texts, true).Data(), h.Far(run, seen).Data()
 		for b := range part {
 			row := near[b*all : (b+1)*all]
 			nearest := blip2.Nearest(far[b*marks:(b+1)*marks], of, all)

@@ -68,6 +68,11 @@ func (h *Head) Centre(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	return run.Add(x, run.Scale(h.Mean, -1))
 }
 
+// Far is how far x [batch, in], from which nothing was taken, is from each landmark: [batch, landmarks].
+func (h *Head) Far(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	return h.Landmarks.Far(run, h.Centre(run, x))
+}
+
 // Forward maps x [batch, in], from which Centre took the mean, to [batch, out].
 func (h *Head) Forward(run *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	y := run.Linear(x, h.Weight, h.Bias, kernel.NoAct)

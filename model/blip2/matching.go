@@ -121,7 +121,7 @@ func (m *Model) Compare(run *tensor.Run, texts []string, vectors *tensor.Tensor)
 func (m *Model) Odds(run *tensor.Run, summary, images *tensor.Tensor, t Compared) []float64 {
 	temperature := float64(m.Bridge.Temperature())
 	near, cosines := Cosines(run, images, m.Memory.Texts).Data(), Cosines(run, images, t.vectors).Data()
-	far := m.Bridge.Head.Landmarks.Far(run, m.Bridge.Head.Centre(run, summary)).Data()
+	far := m.Bridge.Head.Far(run, summary).Data()
 	captions, marks, texts := len(m.Memory.Captions), len(m.Memory.Landmarks), len(t.caption)
 	odds := make([]float64, images.Dim(0)*texts)
 	for b := range images.Dim(0) {
@@ -156,11 +156,11 @@ func Nearest(far []float32, of []int32, captions int) []float32 {
 
 // settle numbers the captions, counts the landmarks of each, and parts the kinds.
 func (m *Memory) settle() {
-	m.kinds, m.classKinds = kindsOf(m.Kinds), make([][]string, len(m.Classes))
+	ofClasses := make([]string, len(m.Classes))
 	for i, c := range m.Classes {
-		_, kinds, _ := strings.Cut(c, ", ")
-		m.classKinds[i] = kindsOf([]string{kinds})[0]
+		_, ofClasses[i], _ = strings.Cut(c, ", ")
 	}
+	m.kinds, m.classKinds = kindsOf(m.Kinds), kindsOf(ofClasses)
 	m.number, m.counts = make(map[string]int32, len(m.Captions)), make([]int32, len(m.Captions))
 	for i, c := range m.Captions {
 		m.number[c] = int32(i)

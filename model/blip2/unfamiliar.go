@@ -36,7 +36,7 @@ func (m *Model) hints(run *tensor.Run, s Seen) [][]string {
 	}
 	var far []float32
 	if h := m.Bridge.Head; len(m.Memory.Landmarks) > 0 && s.Summary != nil && h != nil && h.Landmarks != nil {
-		far = h.Landmarks.Far(run, h.Centre(run, s.Summary)).Data()
+		far = h.Far(run, s.Summary).Data()
 	}
 	m.Memory.guess(hints, scores, far, float64(m.Bridge.Temperature()), s.Guesses)
 	return hints
