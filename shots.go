@@ -111,11 +111,7 @@ func (e *Examples) unreadable(ctx context.Context, items []eval.Item, asked []se
 		switch {
 		case first[g] != i || ctx.Err() != nil || g.known():
 		default:
-			img, err := items[i].Decode()
-			if err == nil {
-				err = p.Check(img.W, img.H)
-			}
-			errs[i] = err
+			errs[i] = items[i].Check(&p)
 		}
 	})
 	for i, s := range asked {

@@ -105,14 +105,9 @@ type fewShot struct {
 func (e *fewShot) sort(ctx context.Context, set []Item) (left []Left) {
 	p, errs := e.m.Processor(), make([]error, len(set))
 	tensor.DefaultPool().Do(len(set), func(i, _ int) {
-		if ctx.Err() != nil {
-			return
+		if ctx.Err() == nil {
+			errs[i] = set[i].Check(&p)
 		}
-		img, err := set[i].Decode()
-		if err == nil {
-			err = p.Check(img.W, img.H)
-		}
-		errs[i] = err
 	})
 	for i, it := range set {
 		if errs[i] != nil {

@@ -28,6 +28,15 @@ type Item struct {
 	Concept    string                 // what the picture shows, where that is told apart from what is said of it
 }
 
+// Check says why the picture cannot be prepared for an encoder; nil: it can.
+func (it *Item) Check(p *picture.Processor) error {
+	img, err := it.Decode()
+	if err != nil {
+		return err
+	}
+	return p.Check(img.W, img.H)
+}
+
 // Options say how a model is measured. The zero value measures everything there is but the matching head.
 type Options struct {
 	Name       string

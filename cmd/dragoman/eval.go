@@ -165,10 +165,8 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		if err != nil {
 			return err
 		}
-		if !c.json {
-			if err := c.emit(nil, strings.TrimSuffix(eval.Markdown(reports), "\n")); err != nil {
-				return err
-			}
+		if err := c.showTable(eval.Markdown(reports)); err != nil {
+			return err
 		}
 		if said != "" {
 			if err := c.writeSaid(said, all); err != nil {
@@ -211,6 +209,14 @@ func named(l eval.Left) error {
 		return l.Err
 	}
 	return fmt.Errorf("%s: %w", l.Name, l.Err)
+}
+
+// showTable writes the table of all sets; with --json each set's report has been written.
+func (c *cli) showTable(markdown string) error {
+	if c.json {
+		return nil
+	}
+	return c.emit(nil, strings.TrimSuffix(markdown, "\n"))
 }
 
 // reported is the end of a call: done, or what failed of it was shown.

@@ -68,10 +68,8 @@ func (s *shotFlags) fewShot(c *cli, cmd *cobra.Command, sets evalSets, few *fewF
 	if err != nil {
 		return err
 	}
-	if !c.json {
-		if err := c.emit(nil, strings.TrimSuffix(strings.Join(tables, "\n"), "\n")); err != nil {
-			return err
-		}
+	if err := c.showTable(strings.Join(tables, "\n")); err != nil {
+		return err
 	}
 	return reported(whole)
 }

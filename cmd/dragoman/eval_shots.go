@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -124,10 +123,8 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, sets eval
 	if err != nil {
 		return err
 	}
-	if !c.json {
-		if err := c.emit(nil, strings.TrimSuffix(eval.ShotMarkdown(reports), "\n")); err != nil {
-			return err
-		}
+	if err := c.showTable(eval.ShotMarkdown(reports)); err != nil {
+		return err
 	}
 	if said != "" {
 		if err := c.writeSaid(said, lines); err != nil {
