@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"dragoman/internal/filelock"
 )
 
 // lock holds a lock file until release is called, as huggingface_hub does while
@@ -19,13 +21,13 @@ func lock(ctx context.Context, path string) (release func(), err error) {
 		if err != nil {
 			return nil, err
 		}
-		held, err := tryLock(file)
+		held, err := filelock.Try(file)
 		if err != nil {
 			file.Close()
 			return func() {}, nil
 		}
 		if held && current(file, path) {
-			return func() { unlock(file) }, nil
+			return func() { file.Close() }, nil
 		}
 		file.Close()
 		if held {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"dragoman/internal/atomicfile"
+	"dragoman/internal/filelock"
 	"dragoman/internal/plainjson"
 	"dragoman/internal/readfile"
 	"dragoman/model/blip2"
@@ -68,6 +69,20 @@ func (f folder) used() (bool, error) {
 		return false, nil
 	}
 	return len(entries) > 0, err
+}
+
+// lock takes the folder for this run until the file is closed. Where the file system, or the system, knows no locks on folders, it is
+// taken by whoever asks.
+func (f folder) lock() (*os.File, error) {
+	dir, err := os.Open(f.path)
+	if err != nil {
+		return nil, err
+	}
+	if held, err := filelock.Try(dir); err == nil && !held {
+		dir.Close()
+		return nil, fmt.Errorf("%s: another process is training in this folder", f.path)
+	}
+	return dir, nil
 }
 
 // begunLine stands above the recipe in the run's folder, for who resumes before there is a checkpoint.

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"dragoman/internal/filelock"
 )
 
 // childEnv names the run's folder to a copy of the test's program that is there to be killed.
@@ -216,6 +218,48 @@ func TestUsedFolder(t *testing.T) {
 	err := Run(context.Background(), r, Options{})
 	if err == nil || !strings.Contains(err.Error(), "there is a run in this folder") {
 		t.Errorf("a used folder: %v", err)
+	}
+}
+
+// TestTwoRunsInAFolder: a run that goes on with one that is under way, or that began in the same folder at the same moment, is refused,
+// and does it no harm.
+func TestTwoRunsInAFolder(t *testing.T) {
+	f, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filelock.Try(f); err != nil {
+		t.Skip("there are no locks on folders here")
+	}
+	f.Close()
+	r := tiny(t, "stages.align.steps=6", "stages.align.every=1", "stages.prompt.steps=2")
+	seen := 0
+	err = Run(t.Context(), r, Options{Progress: func(p Progress) {
+		if p.Step != 3 {
+			return
+		}
+		seen++
+		if err := Run(t.Context(), r, Options{Resume: true}); err == nil || !strings.Contains(err.Error(), r.Output+": another process is training") {
+			t.Errorf("a second run: %v", err)
+		}
+	}})
+	if err != nil || seen != 1 {
+		t.Errorf("the first run, after %d others: %v", seen, err)
+	}
+
+	r = tiny(t)
+	early := false
+	err = Run(t.Context(), r, Options{Progress: func(p Progress) {
+		if early {
+			return
+		}
+		early = true // pictures are being checked: the folder is still empty
+		if err := Run(t.Context(), tiny(t, "output="+r.Output, "stages.align.steps=2", "stages.prompt.steps=2"), Options{}); err != nil {
+			t.Error(err)
+		}
+	}})
+	if err == nil || !strings.Contains(err.Error(), "there is a run in this folder") {
+		t.Errorf("a run that finds another where there was nothing: %v", err)
 	}
 }
 

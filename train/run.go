@@ -94,6 +94,7 @@ type trainer struct {
 	state   state
 	last    string // the checkpoint that the run goes on from, "" for none
 	frozen  string // hash of what must not change
+	lock    *os.File
 }
 
 func (t *trainer) close() {
@@ -109,17 +110,16 @@ func (t *trainer) close() {
 	if t.system != nil {
 		t.system.Close()
 	}
+	if t.lock != nil {
+		t.lock.Close()
+	}
 }
 
 // begin opens everything that a run needs, and finds where to go on.
 func (t *trainer) begin(ctx context.Context) error {
 	r := t.recipe
-	used, err := t.out.used()
-	if err != nil {
+	if err := t.unused(); err != nil {
 		return err
-	}
-	if used && !t.opt.Resume {
-		return hint.Wrap(fmt.Errorf("%s: there is a run in this folder", r.Output), "--resume goes on with it; --set output=FOLDER begins another")
 	}
 	if err := t.openData(ctx); err != nil {
 		return err
@@ -128,6 +128,9 @@ func (t *trainer) begin(ctx context.Context) error {
 		return err
 	}
 	if err := os.MkdirAll(r.Output, 0o755); err != nil {
+		return err
+	}
+	if err := t.hold(); err != nil {
 		return err
 	}
 	if err := t.resume(); err != nil {
@@ -142,6 +145,23 @@ func (t *trainer) begin(ctx context.Context) error {
 	}
 	t.run = tensor.NewRun(tensor.Options{Compute: t.compute, Grad: true, Train: true})
 	return nil
+}
+
+// unused is an error where a run has been in the folder that this one does not go on with.
+func (t *trainer) unused() error {
+	used, err := t.out.used()
+	if err == nil && used && !t.opt.Resume {
+		err = hint.Wrap(fmt.Errorf("%s: there is a run in this folder", t.out.path), "--resume goes on with it; --set output=FOLDER begins another")
+	}
+	return err
+}
+
+// hold keeps other processes out of the folder until the run is closed: two runs would remove each other's checkpoints.
+func (t *trainer) hold() (err error) {
+	if t.lock, err = t.out.lock(); err != nil {
+		return err
+	}
+	return t.unused() // by a run that was here meanwhile
 }
 
 // openData reads the pairs, decodes every picture once, and leaves out what cannot be used.

@@ -1,4 +1,4 @@
-package hub
+package filelock
 
 import (
 	"errors"
@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// tryLock takes the lock if nobody has it; an error means that there are no
+// Try takes the lock if nobody has it; an error means that there are no
 // locks here.
-func tryLock(file *os.File) (held bool, err error) {
+func Try(file *os.File) (held bool, err error) {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	err = windows.LockFileEx(windows.Handle(file.Fd()), flags, 0, 1, 0, &windows.Overlapped{})
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
@@ -17,6 +17,3 @@ func tryLock(file *os.File) (held bool, err error) {
 	}
 	return err == nil, err
 }
-
-// unlock gives the lock back with the file.
-func unlock(file *os.File) { file.Close() }

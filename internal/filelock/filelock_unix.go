@@ -1,6 +1,6 @@
 //go:build unix && !solaris && !aix
 
-package hub
+package filelock
 
 import (
 	"errors"
@@ -9,15 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tryLock takes the lock if nobody has it; an error means that there are no
+// Try takes the lock if nobody has it; an error means that there are no
 // locks here.
-func tryLock(file *os.File) (held bool, err error) {
+func Try(file *os.File) (held bool, err error) {
 	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
 		return false, nil
 	}
 	return err == nil, err
 }
-
-// unlock gives the lock back with the file.
-func unlock(file *os.File) { file.Close() }
