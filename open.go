@@ -65,8 +65,8 @@ func WithFrames(s picture.Sampling) Option { return func(o *options) { o.frames 
 // with transformers' interpolate_pos_encoding. 0 leaves the size as it is.
 func WithImageSize(size int) Option { return func(o *options) { o.imageSize = size } }
 
-// WithPixels says that the model is given pixel values rather than pictures: what its directory says of preparing pictures may then
-// contradict its encoder.
+// WithPixels says that the model is given pixel values and token ids rather than pictures and texts: what its directory says of preparing
+// pictures may then contradict its encoder, and a tokenizer be missing. A model without one can do nothing but trace.
 func WithPixels() Option { return func(o *options) { o.pixels = true } }
 
 // WithExtra names a safetensors file in which tensors are looked for that the files of a BLIP-2 or an InstructBLIP lack. Any other model is

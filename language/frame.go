@@ -57,13 +57,15 @@ func (s *Sizes) Shared(architecture string) Config {
 // Words are a decoder's embeddings and its output head, often the same table.
 type Words struct {
 	Table, Head *tensor.Tensor // [vocabulary, width]
+	still       int32          // the word whose embedding gets no gradient where it is looked up; −1: none
 	tablePath   string
 	headPath    string
 	path        string // of the model
 }
 
-// BindTable binds the embeddings below b.
-func (w *Words) BindTable(b *nn.Builder, name string, vocab, width int) {
+// BindTable binds the embeddings below b. That of pad, where it is not −1, gets no gradient from texts.
+func (w *Words) BindTable(b *nn.Builder, name string, vocab, width int, pad int32) {
+	w.still = pad
 	w.tablePath = b.Sub(strings.TrimSuffix(name, ".weight")).Path()
 	w.Table = b.Tensor(name, nn.Init{Kind: nn.Normal, Std: 0.02}, vocab, width)
 }
@@ -79,7 +81,7 @@ func (w *Words) BindHead(b *nn.Builder, module string, tied bool) {
 
 // Embed is Model's.
 func (w *Words) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
-	x := r.Embedding(w.Table, ids, shape...)
+	x := r.EmbeddingPadded(w.Table, w.still, ids, shape...)
 	w.ObserveEmbeds(r, x)
 	return x
 }

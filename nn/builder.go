@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -96,6 +97,16 @@ func (b *Builder) Trainable(on bool) *Builder {
 func (b *Builder) Has(name string) bool {
 	_, ok := b.ShapeOf(name)
 	return ok
+}
+
+// Same says whether the checkpoint has one tensor under two names, byte by byte.
+func (b *Builder) Same(name, other string) bool {
+	if !b.Has(name) || !b.Has(other) {
+		return false
+	}
+	x, _ := b.shared.source.Lookup(b.prefix + name)
+	y, _ := b.shared.source.Lookup(b.prefix + other)
+	return x.Type == y.Type && slices.Equal(x.Shape, y.Shape) && bytes.Equal(x.Data, y.Data)
 }
 
 // ShapeOf is the tensor's shape in the checkpoint.

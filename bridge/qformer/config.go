@@ -22,9 +22,10 @@ type Config struct {
 	HiddenDropout    float32 // in training, of what each sub-layer adds
 	AttentionDropout float32 // in training, of the attention weights
 
-	Text      bool // the text stream: embeddings and the text's feed-forwards
-	Vocab     int  // words
-	Positions int  // the longest text
+	Text      bool  // the text stream: embeddings and the text's feed-forwards
+	Vocab     int   // words
+	Pad       int32 // the word whose embedding gets no gradient where it is looked up; −1: none
+	Positions int   // the longest text
 }
 
 // Defaults is the Q-Former of the released BLIP-2 checkpoints, which sits on features 1408 wide.

@@ -99,7 +99,7 @@ func (q *QFormer) embed(run *tensor.Run, t Text) *tensor.Tensor {
 	if t.Len > q.Config.Positions {
 		panic(fmt.Sprintf("qformer: a text of %d tokens, there are %d positions", t.Len, q.Config.Positions))
 	}
-	x, at := run.Embedding(q.words, t.IDs, t.Batch(), t.Len), run.Slice(q.positions, 0, 0, t.Len)
+	x, at := run.EmbeddingPadded(q.words, q.Config.Pad, t.IDs, t.Batch(), t.Len), run.Slice(q.positions, 0, 0, t.Len)
 	run.Observe(q.paths.words, x)
 	run.Show(q.paths.positions, func() *tensor.Tensor { return run.Reshape(at, 1, t.Len, q.Config.Width) })
 	return run.Add(x, at)

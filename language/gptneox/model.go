@@ -53,7 +53,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	inner := b.Sub("gpt_neox")
 	cfg.Vocab = language.Vocabulary(inner, "embed_in.weight", cfg.Vocab)
 	m := &Model{cfg: cfg, path: inner.Path(), normPath: inner.Sub("final_layer_norm").Path()}
-	m.BindTable(inner, "embed_in.weight", cfg.Vocab, cfg.Width)
+	m.BindTable(inner, "embed_in.weight", cfg.Vocab, cfg.Width, -1)
 	m.norm = newNorm(inner.Sub("final_layer_norm"), &cfg)
 	for i := range b.Count(cfg.Layers) {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))

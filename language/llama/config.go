@@ -16,8 +16,9 @@ import (
 type Config struct {
 	language.Sizes
 
-	Extra            int // words behind the vocabulary whose rows are tensors of their own (IDEFICS)
-	KVHeads, HeadDim int // Heads of queries share KVHeads of keys and values
+	Still            int32 // the word whose embedding gets no gradient where it is looked up (padding); −1: none
+	Extra            int   // words behind the vocabulary whose rows are tensors of their own (IDEFICS)
+	KVHeads, HeadDim int   // Heads of queries share KVHeads of keys and values
 	Rope             tensor.Rope
 	Eps              float32 // of the RMS norms
 	Act              kernel.Act
@@ -105,7 +106,7 @@ func ParseConfig(data []byte) (Config, error) {
 			Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, Layers: j.Layers, Heads: j.Heads, Context: j.Context,
 			BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
 		},
-		Extra: j.Extra, KVHeads: j.KVHeads, HeadDim: j.HeadDim, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta, Stretch: stretch},
+		Still: j.Pad.First(), Extra: j.Extra, KVHeads: j.KVHeads, HeadDim: j.HeadDim, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta, Stretch: stretch},
 		Eps: j.Eps, Act: act, Tied: j.Tied,
 	}
 	return c, c.check()
@@ -146,8 +147,9 @@ func GGUFConfig(meta weights.Meta, src weights.Source) (Config, error) {
 			BOS:     id("tokenizer.ggml.bos_token_id"),
 			Pad:     id("tokenizer.ggml.padding_token_id"),
 		},
-		Eps: number("llama.attention.layer_norm_rms_epsilon", 1e-5),
-		Act: kernel.SiLU,
+		Still: -1,
+		Eps:   number("llama.attention.layer_norm_rms_epsilon", 1e-5),
+		Act:   kernel.SiLU,
 	}
 	c.KVHeads = integer("llama.attention.head_count_kv", c.Heads)
 	if c.Heads > 0 {

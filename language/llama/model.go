@@ -67,7 +67,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 		cfg: cfg, path: b.Sub("model").Path(),
 	}
 	inner := b.Sub("model")
-	m.words.BindTable(inner, "embed_tokens.weight", cfg.Vocab, cfg.Width)
+	m.words.BindTable(inner, "embed_tokens.weight", cfg.Vocab, cfg.Width, cfg.Still)
 	for i := range b.Count(cfg.Layers) {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
 	}

@@ -59,7 +59,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	inner, w := b.Sub("transformer"), cfg.names()
 	cfg.Vocab = language.Vocabulary(inner, "wte.weight", cfg.Vocab)
 	m := &Model{cfg: cfg, path: inner.Path(), normPath: inner.Sub(w.lastNorm).Path(), slopes: slopes(cfg.Heads, cfg.BiasMax, cfg.First)}
-	m.words.BindTable(inner, "wte.weight", cfg.Vocab, cfg.Width)
+	m.words.BindTable(inner, "wte.weight", cfg.Vocab, cfg.Width, -1)
 	m.norm = newNorm(inner.Sub(w.lastNorm), &cfg)
 	for i := range b.Count(cfg.Layers) {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("blocks", i), &cfg))

@@ -91,7 +91,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 			decoder: inner.Path(), model: base.Path(),
 		},
 	}
-	m.BindTable(inner, "embed_tokens.weight", cfg.Vocab, cfg.WordWidth)
+	m.BindTable(inner, "embed_tokens.weight", cfg.Vocab, cfg.WordWidth, cfg.Pad)
 	m.positions = inner.Tensor("embed_positions.weight", normal, cfg.Context+positionOffset, cfg.Width)
 	if cfg.WordWidth != cfg.Width {
 		m.in = inner.Tensor("project_in.weight", normal, cfg.Width, cfg.WordWidth)

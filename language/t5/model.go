@@ -102,7 +102,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	m.encoder = newStack(b.Sub("encoder"), &cfg, cfg.EncoderLayers, false)
 	m.decoder = newStack(b.Sub("decoder"), &cfg, cfg.DecoderLayers, true)
 	m.head = m.embed
-	if !cfg.Tied || b.Has("lm_head.weight") {
+	if !cfg.Tied || b.Has("lm_head.weight") && !b.Same("lm_head.weight", name) { // PyTorch's files have a tied head twice
 		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.Width)
 	}
 	return m

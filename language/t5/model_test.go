@@ -195,3 +195,36 @@ func TestCost(t *testing.T) {
 		t.Errorf("a token leaves %d elements behind, want %d", got, want)
 	}
 }
+
+// TestTiedHeadStoredTwice: PyTorch's own files have a tied head beside the embedding. It is one tensor, whose gradient is one; a head that
+// differs is a head of its own, whatever the configuration says.
+func TestTiedHeadStoredTwice(t *testing.T) {
+	src := weightstest.Open(t, "testdata/v1.0/model.safetensors")
+	table, ok := src.Lookup("shared.weight")
+	if !ok {
+		t.Fatal("no table of words")
+	}
+	raw, err := os.ReadFile("testdata/v1.0/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := ParseConfig(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := table.Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tied := range []bool{true, false} {
+		head := slices.Clone(values)
+		if !tied {
+			head[3]++
+		}
+		both := weights.Merge(weights.NewMemory(weights.FromFloat32("lm_head.weight", table.Shape, head)), src)
+		m := New(nn.NewBuilder(both, nn.BuilderOptions{}).Trainable(true), cfg)
+		if got := m.head == m.embed; got != tied {
+			t.Errorf("the head is the embedding: %v, want %v", got, tied)
+		}
+	}
+}

@@ -118,6 +118,7 @@ type configJSON struct {
 
 type qformerJSON struct {
 	VocabSize         *int     `json:"vocab_size"`
+	PadID             *int32   `json:"pad_token_id,omitempty"`
 	HiddenSize        *int     `json:"hidden_size"`
 	Layers            *int     `json:"num_hidden_layers"`
 	Heads             *int     `json:"num_attention_heads"`
@@ -160,6 +161,7 @@ func ParseConfig(raw []byte) (Config, error) {
 	set(&c.ImageID, j.ImageTokenIndex)
 	set(&c.ImageID, j.ImageTokenID)
 	set(&q.Vocab, j.QFormer.VocabSize)
+	set(&q.Pad, j.QFormer.PadID)
 	set(&q.Width, j.QFormer.HiddenSize)
 	set(&q.Layers, j.QFormer.Layers)
 	set(&q.Heads, j.QFormer.Heads)
@@ -267,6 +269,9 @@ func (c Config) MarshalJSON() ([]byte, error) {
 			Positions: &q.Positions, InitializerRange: &q.InitStd, Eps: &q.Eps, CrossFrequency: &q.CrossEvery,
 			EncoderHiddenSize: &q.FeatureWidth, UseTextInput: &q.Text,
 		},
+	}
+	if q.Pad != 0 {
+		j.QFormer.PadID = &q.Pad
 	}
 	if c.Instruct {
 		j.ModelType = typeInstruct

@@ -41,11 +41,13 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := folder.Tokenizer()
-	if err != nil {
+	var t tokenizer.Tokenizer
+	if p, err := folder.Tokenizer(); err == nil {
+		t = p
+	} else if !options.spares(err) {
 		return nil, nil, err
 	}
-	if options.lineEnds {
+	if options.lineEnds && t != nil {
 		if ids := t.Encode("\n", false); len(ids) == 1 {
 			g.EOS = ids
 		}

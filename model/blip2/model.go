@@ -46,7 +46,7 @@ type Options struct {
 	Trainable bool           // the bridge's tensors are parameters
 	All       bool           // those of the frozen parts too, where they are not quantised: to see their gradients
 	ImageSize int            // side of the pictures that are read, positions interpolated between the learnt ones; 0: as trained
-	Pixels    bool           // pictures come as pixels: a processor in the directory that contradicts the encoder does not matter
+	Pixels    bool           // pictures come as pixels and texts as ids: a processor that contradicts the encoder does not matter, nor does a tokenizer that is missing
 	Extra     weights.Source // nil, or where tensors are looked for that the checkpoint lacks
 	Room      Room           // what the weights have to fit into
 	Finite    bool           // all weights are read first, and a NaN or an infinity is an error
@@ -56,6 +56,13 @@ type Options struct {
 	stock    *[]weights.Tensor    // nil, or where the frozen parts' tensors are listed
 	bound    func(weights.Tensor) // nil, or who is told what the model asks its checkpoints for
 }
+
+// spares says that nobody needs the tokenizer that is missing.
+func (o Options) spares(err error) bool {
+	return o.Pixels && (errors.Is(err, tokenizer.ErrNoFiles) || errors.Is(err, errNoWords))
+}
+
+var errNoWords = errors.New("there is neither tokenizer.json nor vocab.txt, with which the queries read an instruction")
 
 // builder are the options of those who bind the parts.
 func (o Options) builder() nn.BuilderOptions {
@@ -199,7 +206,7 @@ func (m *Model) bind(files Files, opt Options) error {
 		}
 	}
 	if m.Config.QFormer.Text {
-		if err := m.openWords(files); err != nil {
+		if err := m.openWords(files); err != nil && !opt.spares(err) {
 			return err
 		}
 	}
@@ -254,9 +261,12 @@ func (m *Model) openWords(files Files) (err error) {
 		return err
 	}
 	if m.Config.Instruct {
-		return fmt.Errorf("%s: there is neither tokenizer.json nor vocab.txt, with which the queries read an instruction", wordsDir)
+		return fmt.Errorf("%s: %w", wordsDir, errNoWords)
 	}
-	m.Words, err = files.Tokenizer()
+	t, err := files.Tokenizer()
+	if err == nil {
+		m.Words = t
+	}
 	return err
 }
 

@@ -24,7 +24,10 @@ func (m *Model) Stage2(run *tensor.Run, answer *qformer.Answer, view View, promp
 // PromptIDs are the tokens of a prompt, which stand between the soft prompt and what is said. Nothing is at least the token that begins
 // a text, where there is one, as in transformers.
 func (m *Model) PromptIDs(prompt string) []int32 {
-	ids := m.Tokenizer.Encode(prompt, true)
+	var ids []int32
+	if m.Tokenizer != nil {
+		ids = m.Tokenizer.Encode(prompt, true)
+	}
 	if bos := m.Language.Config().BOS; len(ids) == 0 && bos >= 0 {
 		ids = []int32{bos}
 	}

@@ -326,17 +326,18 @@ func (p *tracePass) answer(view *View) (*qformer.Answer, error) {
 	return p.instructed(p.run, pictures, *t), nil
 }
 
-// splice puts the soft prompt where input_ids have placeholders, or in front where the config names none.
+// splice puts the soft prompt where input_ids have placeholders, of as many pictures as there are in any row, or in front where the config
+// names none.
 func (p *tracePass) splice(soft *tensor.Tensor, ids []int32, mask []uint8, rows, length int) (embeds *tensor.Tensor, all []uint8, total int, err error) {
 	run := p.run
 	if soft == nil {
 		return p.Language.Embed(run, ids, rows, length), mask, length, nil
 	}
-	if soft.Dim(0) != rows {
-		return nil, nil, 0, fmt.Errorf("%d pictures for %d rows of input_ids", soft.Dim(0), rows)
-	}
-	queries, width := soft.Dim(1), soft.Dim(2)
+	pictures, queries, width := soft.Dim(0), soft.Dim(1), soft.Dim(2)
 	if p.Config.ImageID < 0 || !slices.Contains(ids, p.Config.ImageID) {
+		if pictures != rows {
+			return nil, nil, 0, fmt.Errorf("%d pictures for %d rows of input_ids", pictures, rows)
+		}
 		embeds = soft
 		if length > 0 {
 			embeds = run.Concat(1, soft, p.Language.Embed(run, ids, rows, length))
@@ -365,10 +366,10 @@ func (p *tracePass) splice(soft *tensor.Tensor, ids []int32, mask []uint8, rows,
 			placed++
 		}
 	}
-	if placed != rows*queries {
-		return nil, nil, 0, fmt.Errorf("input_ids: %d placeholders for %d soft words", placed, rows*queries)
+	if placed != pictures*queries {
+		return nil, nil, 0, fmt.Errorf("input_ids: %d placeholders for %d soft words", placed, pictures*queries)
 	}
 	words := run.Reshape(p.Language.Embed(run, safe, rows, length), rows*length, width)
-	table := run.Concat(0, words, run.Reshape(soft, rows*queries, width))
+	table := run.Concat(0, words, run.Reshape(soft, pictures*queries, width))
 	return run.Reshape(run.Gather(table, index), rows, length, width), mask, length, nil
 }

@@ -8,6 +8,7 @@ import (
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/tensor"
+	"dragoman/tokenizer"
 	"dragoman/weights"
 )
 
@@ -123,6 +124,44 @@ func TestTraceLegacy(t *testing.T) {
 	}
 	if compared < 27 {
 		t.Errorf("compared %d tensors only", compared)
+	}
+}
+
+// TestTracePadding compares, without a mask, texts in which the padding's id is a word: its embedding learns nothing from them. Each row has
+// as many pictures as it has placeholders for. None of it needs a tokenizer.
+func TestTracePadding(t *testing.T) {
+	for _, name := range []string{"blip2-llama", "blip2-opt", "instructblip"} {
+		from := "../../testdata/" + name
+		dir := variant(t, from, func(map[string]any) {}, "tokenizer.json", "tokenizer_config.json")
+		if _, err := Open(dir, Options{}); !errors.Is(err, tokenizer.ErrNoFiles) && !errors.Is(err, errNoWords) {
+			t.Errorf("%s: without a tokenizer: %v", name, err)
+		}
+		m, err := Open(dir, Options{Trainable: true, All: true, Pixels: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		want := openFile(t, from+"/padding.safetensors")
+		out, err := m.Trace(tensor.Options{Compute: kernel.F32}, Trace{Inputs: want, Grad: func(string) bool { return true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		compared := 0
+		for _, g := range out {
+			if w, ok := want.Lookup(g.Name); ok && g.Name != "pixel_values" {
+				a, _ := g.Float32()
+				b, _ := w.Float32()
+				tolerance := 1e-4
+				if strings.HasPrefix(g.Name, "grad.") {
+					tolerance = 1e-3
+				}
+				near(t, name+": "+g.Name, a, b, tolerance)
+				compared++
+			}
+		}
+		if compared < 3 {
+			t.Errorf("%s: compared %d tensors only", name, compared)
+		}
 	}
 }
 

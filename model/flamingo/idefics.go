@@ -108,6 +108,7 @@ func (m *Model) openIDEFICS(raw []byte, files model.Files, opt Options) error {
 	if err != nil {
 		return err
 	}
+	words.Still = -1 // its embedding of two tables knows of no padding
 	g, err := model.ReadGeneration(files)
 	if err != nil {
 		return err
