@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"dragoman/internal/atomicfile"
 	"dragoman/kernel"
 	"dragoman/model/blip2"
 	"dragoman/model/flamingo"
@@ -46,7 +47,7 @@ func Convert(name, out, dtype string, except ...string) error {
 	case packed:
 		return blip2.Pack(path, out, p)
 	case pages && !own:
-		return flamingo.Write(path, out, p)
+		return intoFolder(out, func(dir string) error { return flamingo.Write(path, dir, p) })
 	case !p.Some:
 		return fmt.Errorf("convert model: %s: a bridge in a folder is rounded, to f16, bf16, q8_0, q4_0 or q4_1", out)
 	case pages:
@@ -55,12 +56,17 @@ func Convert(name, out, dtype string, except ...string) error {
 			return err
 		}
 		defer m.Close()
-		return m.Convert(out, p.Matrices)
+		return intoFolder(out, func(dir string) error { return m.Convert(dir, p.Matrices) })
 	}
 	m, err := blip2.Open(path, blip2.Options{Trainable: true})
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	return m.Convert(out, p.Matrices, exceptions...)
+	return intoFolder(out, func(dir string) error { return m.Convert(dir, p.Matrices, exceptions...) })
+}
+
+// intoFolder writes a model's directory whole or not at all; where others look for a model, its config.json comes last.
+func intoFolder(dir string, write func(dir string) error) error {
+	return atomicfile.WriteFolder(dir, write, "config.json")
 }

@@ -3,6 +3,7 @@ package dragoman_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -72,6 +73,59 @@ func TestConvertedFile(t *testing.T) {
 		if _, err := dragoman.OpenProcessor(out); err != nil {
 			t.Errorf("%s: its processor: %v", from, err)
 		}
+	}
+}
+
+// TestConvertedIntoFolder: a folder with the bridge of a directory that has everything in it, quantised or not, finds its frozen parts and
+// its small files from anywhere; what fails leaves no folder.
+func TestConvertedIntoFolder(t *testing.T) {
+	for _, from := range append(converted(), captioner, matcher) {
+		out := filepath.Join(t.TempDir(), "above", "folder")
+		if err := dragoman.Convert(from, out, "f32"); err == nil {
+			t.Errorf("%s: nothing was to be rounded", from)
+		}
+		if err := dragoman.Convert(from, out, "f16", "*=f7"); err == nil {
+			t.Errorf("%s: f7", from)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%s: a folder of nothing", from)
+		}
+		if err := dragoman.Convert(from, out, "f16"); err != nil {
+			t.Fatal(err)
+		}
+		want, got := say(t, from, dragoman.WithDType("f32")), say(t, out, dragoman.WithDType("f32"))
+		if want.text != nil && want.text.Text != got.text.Text || len(want.scores) != len(got.scores) {
+			t.Errorf("%s: %+v became %+v", from, want, got)
+		}
+		for i, s := range want.scores {
+			if math.Abs(s.ITM-got.scores[i].ITM) > 1e-3 || math.Abs(s.ITC-got.scores[i].ITC) > 1e-3 {
+				t.Errorf("%s: %+v became %+v", from, s, got.scores[i])
+			}
+		}
+		was, err := dragoman.OpenProcessor(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is, err := dragoman.OpenProcessor(out); err != nil || !reflect.DeepEqual(was, is) {
+			t.Errorf("%s: the processor %+v became %+v, %v", from, was, is, err)
+		}
+		if err := dragoman.Convert(out, filepath.Join(t.TempDir(), "a.gguf"), "f32"); err != nil {
+			t.Errorf("%s: into one file from there: %v", from, err)
+		}
+	}
+}
+
+// TestConvertedOutOfOneFile: a bridge is not taken out of one file, into a folder that would look for its parts beside it.
+func TestConvertedOutOfOneFile(t *testing.T) {
+	file, out := filepath.Join(t.TempDir(), "a.gguf"), filepath.Join(t.TempDir(), "folder")
+	if err := dragoman.Convert(captioner, file, "f32"); err != nil {
+		t.Fatal(err)
+	}
+	if err := dragoman.Convert(file, out, "q8_0"); err == nil || !strings.Contains(err.Error(), "in one file") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a folder of nothing")
 	}
 }
 

@@ -26,6 +26,9 @@ type Files struct {
 	below  string        // in a packed file: the folder that names are below
 }
 
+// ErrPacked says that what a call would write of its own is in one file with everything else.
+var ErrPacked = errors.New("in one file the bridge neither learns nor is taken out: in the folder that it was made of it does")
+
 // FileKey begins the keys under which a packed file has small files, by their names.
 const FileKey = "dragoman.file."
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
+	"path/filepath"
 	"slices"
 
+	"dragoman/internal/builtin"
 	"dragoman/internal/plainjson"
 	"dragoman/nn"
 	"dragoman/vision"
@@ -81,6 +83,20 @@ func partAt(raw json.RawMessage, fallback, path string) (Part, error) {
 		return Part{}, err
 	}
 	return ParsePart(all, fallback)
+}
+
+// Fixed is a part that a config.json in any directory may name: its weights' path, which files find from where they are, from anywhere.
+func (p Part) Fixed(files Files) (Part, error) {
+	at, err := p.Weights()
+	if err != nil || at == "" || files.Packed != nil || builtin.Is(at) || filepath.IsAbs(at) || !files.Has(at) { // not there: a name on a hub
+		return p, err
+	}
+	if at = files.Where(at); !builtin.Is(at) {
+		if at, err = filepath.Abs(at); err != nil {
+			return p, err
+		}
+	}
+	return partAt(p.JSON, p.Type, at)
 }
 
 // Inside is a part whose weights are below a module of a packed file that it is in.

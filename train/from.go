@@ -9,6 +9,7 @@ import (
 	"dragoman/internal/builtin"
 	"dragoman/internal/hint"
 	"dragoman/kernel"
+	"dragoman/model"
 	"dragoman/model/blip2"
 	"dragoman/weights"
 )
@@ -49,7 +50,13 @@ func openFrom(r *Recipe) (*blip2.Model, error) {
 	if len(extra) > 0 {
 		o.Extra = weights.Merge(extra...)
 	}
-	return blip2.Open(path, o)
+	m, err := blip2.Open(path, o)
+	if err == nil {
+		if err = m.Writable(); err != nil { // said now, not when all was learnt
+			err = model.OpenError(path, errors.Join(err, m.Close()))
+		}
+	}
+	return m, err
 }
 
 // findModel is where a model, or a part of one, is that a recipe names under a key: a path from the recipe, or a name in the Hugging

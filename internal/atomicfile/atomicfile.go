@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 // bufferSize joins a writer's small writes into pages worth a system call.
@@ -25,8 +27,8 @@ const bufferSize = 1 << 18
 // The result has the permissions of the file it replaces, or 0644. A symbolic
 // link is followed: the file that it names is replaced, the link stays.
 func WriteFile(path string, write func(io.Writer) error) (err error) {
-	if target, linkErr := filepath.EvalSymlinks(path); linkErr == nil {
-		path = target
+	if path, err = behindLinks(path); err != nil {
+		return fmt.Errorf("write %w", err)
 	}
 	mode := os.FileMode(0o644)
 	if info, statErr := os.Stat(path); statErr == nil {
@@ -36,7 +38,7 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 		mode = info.Mode().Perm()
 	}
 	dir := filepath.Dir(path)
-	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	file, err := os.CreateTemp(dir, "."+short(filepath.Base(path))+".*.tmp")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, reason(err))
 	}
@@ -68,6 +70,35 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 		return fmt.Errorf("write %s: sync directory: %w", path, err)
 	}
 	return nil
+}
+
+// short leaves room in a name for what a temporary one has besides: a name may
+// be as long as names are.
+func short(name string) string {
+	if len(name) <= longest {
+		return name
+	}
+	return strings.ToValidUTF8(name[:longest], "")
+}
+
+const longest = 200 // bytes, of the 255 that most systems allow
+
+// behindLinks is the file that a path names, there or not yet.
+func behindLinks(path string) (string, error) {
+	target, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return target, nil
+	}
+	target, linkErr := os.Readlink(path)
+	switch {
+	case linkErr != nil:
+		return path, nil // nothing is there, or opening it says what is wrong
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", err // links in a circle
+	case filepath.IsAbs(target):
+		return target, nil
+	}
+	return filepath.Join(filepath.Dir(path), target), nil
 }
 
 // temporaries is how the names of temporary files look.

@@ -151,3 +151,32 @@ func TestSweep(t *testing.T) {
 		t.Errorf("%v are left", entries)
 	}
 }
+
+// TestLongNames writes a file whose name leaves no room for a longer one.
+func TestLongNames(t *testing.T) {
+	for _, name := range []string{strings.Repeat("a", 250), strings.Repeat("é", 125)} {
+		dir := t.TempDir()
+		if err := WriteBytes(filepath.Join(dir, name), []byte("new")); err != nil {
+			t.Error(err)
+		}
+		onlyFile(t, dir, name)
+	}
+}
+
+// TestLinkToNothing writes the file that a link names, and not over the link.
+func TestLinkToNothing(t *testing.T) {
+	dir := t.TempDir()
+	link, circle := filepath.Join(dir, "link"), filepath.Join(dir, "circle")
+	if err := errors.Join(os.Symlink("file", link), os.Symlink("circle", circle)); err != nil {
+		t.Skip(err)
+	}
+	if err := WriteBytes(link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if target, err := os.Readlink(link); err != nil || target != "file" || read(t, filepath.Join(dir, "file")) != "new" {
+		t.Errorf("the link names %q, %v", target, err)
+	}
+	if err := WriteBytes(circle, []byte("new")); err == nil {
+		t.Error("a link to itself was written")
+	}
+}

@@ -44,6 +44,9 @@ func ParseException(s string) (Exception, error) {
 }
 
 func (m *Model) convert(dir string, d kernel.DType, except []Exception) error {
+	if err := m.Writable(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

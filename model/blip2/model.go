@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/internal/builtin"
 	"dragoman/language"
 	"dragoman/model"
 	"dragoman/nn"
@@ -32,6 +33,9 @@ type Model struct {
 	vocab     []byte              // Words as vocab.txt
 	frozen    []*tensor.Tensor    // parameters of the frozen parts, where Options.All asked for them
 	stock     []weights.Tensor    // the frozen parts' tensors as their checkpoints have them
+	packed    bool                // everything came out of one file
+	dir       string              // the directory that it came from; "" for none
+	small     map[string][]byte   // the files of that directory besides config.json and tensors, where it may be written anew
 	origin    *origin             // nil, or the directory that holds all of the model
 	params    []*tensor.Tensor    // what is trained
 	encoder   weights.Source      // what Vision was bound to
@@ -135,6 +139,15 @@ func (m *Model) bind(files Files, opt Options) error {
 	if c.Language, err = complete(files, c.Language, "text_config", model.OPT); err != nil {
 		return err
 	}
+	m.packed, m.dir = files.Packed != nil, files.Where("")
+	if opt.Trainable { // which may be written elsewhere
+		if c.Vision, err = c.Vision.Fixed(files); err != nil {
+			return err
+		}
+		if c.Language, err = c.Language.Fixed(files); err != nil {
+			return err
+		}
+	}
 	file, err := files.Weights(ownWeights(files, c))
 	if err != nil {
 		return err
@@ -211,7 +224,10 @@ func (m *Model) bind(files Files, opt Options) error {
 		}
 	}
 	if opt.Trainable {
-		if err := m.keepOrigin(files, raw); err != nil {
+		if err := m.keepSmall(files); err != nil {
+			return err
+		}
+		if err := m.keepOrigin(raw); err != nil {
 			return err
 		}
 	}
@@ -329,13 +345,34 @@ func (m *Model) Restore(path string) error {
 	return nil
 }
 
+// Writable is an error where the bridge cannot be saved or converted by itself.
+func (m *Model) Writable() error {
+	if m.packed {
+		return model.ErrPacked
+	}
+	return nil
+}
+
 // saveConfig writes everything of a model's directory but the tensors.
 func (m *Model) saveConfig(dir string) error {
-	raw, err := json.MarshalIndent(m.Config, "", "  ")
+	c := m.Config
+	var err error
+	if c.Vision, err = m.standing(c.Vision); err != nil {
+		return err
+	}
+	if m.Language != nil {
+		if c.Language, err = m.standing(c.Language); err != nil {
+			return err
+		}
+	}
+	raw, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	if err := writeSmall(dir, m.small); err != nil {
 		return err
 	}
 	if err := m.saveMemory(dir); err != nil {
@@ -348,6 +385,20 @@ func (m *Model) saveConfig(dir string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, wordsDir, "vocab.txt"), m.vocab, 0o644)
+}
+
+// standing is a frozen part that stays where it is: one that the model's own checkpoint holds is found there from anywhere.
+func (m *Model) standing(p Part) (Part, error) {
+	at, err := p.Weights()
+	if err != nil || at != "" || m.dir == "" {
+		return p, err
+	}
+	if at = m.dir; !builtin.Is(at) {
+		if at, err = filepath.Abs(at); err != nil {
+			return p, err
+		}
+	}
+	return p.Inside(at)
 }
 
 func fileExists(path string) bool {

@@ -40,7 +40,7 @@ func (m *Model) keepAssembled(p Parts) error {
 			return err
 		}
 		m.Config.ImageID = placeholder(m.Tokenizer, m.Language.Config().Vocab)
-		if err := o.read(at, append([]string{model.GenerationFile}, tokenizerFiles...)); err != nil {
+		if err := readSmall(o.small, at, append([]string{model.GenerationFile}, tokenizerFiles...)); err != nil {
 			return err
 		}
 	} else { // its only words are the text stream's

@@ -41,9 +41,9 @@ type origin struct {
 	small  map[string][]byte // other files, by their names
 }
 
-// keepOrigin remembers a directory that holds everything that its model is.
-func (m *Model) keepOrigin(files Files, config []byte) error {
-	if files.Packed != nil || !m.sayable() {
+// keepOrigin remembers config.json, if the directory that it is of holds everything that its model is.
+func (m *Model) keepOrigin(config []byte) error {
+	if m.packed || !m.sayable() {
 		return nil
 	}
 	for _, p := range []Part{m.Config.Vision, m.Config.Language} {
@@ -51,16 +51,21 @@ func (m *Model) keepOrigin(files Files, config []byte) error {
 			return err
 		}
 	}
-	o := &origin{config: config, small: map[string][]byte{}}
+	m.origin = &origin{config: config, small: m.small}
+	return nil
+}
+
+// keepSmall remembers the other files of a directory.
+func (m *Model) keepSmall(files Files) error {
+	if m.packed {
+		return nil
+	}
 	names := slices.Clone(smallFiles)
 	for _, name := range tokenizerFiles {
 		names = append(names, path.Join(wordsDir, name))
 	}
-	if err := o.read(files, names); err != nil {
-		return err
-	}
-	m.origin = o
-	return nil
+	m.small = map[string][]byte{}
+	return readSmall(m.small, files, names)
 }
 
 // sayable says whether safetensors can hold the frozen parts as they are stored.
@@ -68,12 +73,26 @@ func (m *Model) sayable() bool {
 	return !slices.ContainsFunc(m.stock, func(t weights.Tensor) bool { return t.Type.Quantized() })
 }
 
-// read keeps those of the named files that there are.
-func (o *origin) read(files Files, names []string) error {
+// readSmall keeps those of the named files that there are.
+func readSmall(small map[string][]byte, files Files, names []string) error {
 	return model.ReadSmall(files, names, func(name string, raw []byte) error {
-		o.small[name] = raw
+		small[name] = raw
 		return nil
 	})
+}
+
+// writeSmall writes them into a directory.
+func writeSmall(dir string, small map[string][]byte) error {
+	for name, raw := range small {
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, raw, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Whole says whether Save writes the frozen parts too.
@@ -170,16 +189,7 @@ func (m *Model) copyOrigin(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644); err != nil {
 		return err
 	}
-	for name, raw := range m.origin.small {
-		to := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(to, raw, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeSmall(dir, m.origin.small)
 }
 
 // originConfig is config.json as it came in, with what the model has learnt beyond transformers' keys.

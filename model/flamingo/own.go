@@ -95,11 +95,19 @@ func (m *Model) openOwn(raw []byte, files model.Files, opt Options) error {
 	if err != nil {
 		return err
 	}
+	if opt.Trainable { // which may be written elsewhere
+		vision, verr := c.Vision.Fixed(files)
+		words, werr := c.Language.Fixed(files)
+		if err := errors.Join(verr, werr); err != nil {
+			return err
+		}
+		c.Vision, c.Language = vision, words
+	}
 	m.own = &own{config: c}
 	name := trainedName
 	switch {
 	case files.Packed != nil && opt.Trainable:
-		return errors.New("in one file the bridge neither learns nor is taken out: in the folder that it was made of it does")
+		return model.ErrPacked
 	case files.Packed != nil:
 		name = bridgeOf
 	case !files.Has(name):
