@@ -119,7 +119,7 @@ func (b *bpe) tokenize(ids []int32, word string) []int32 {
 // characters is the tokens of a word's characters.
 func (b *bpe) characters(word string) []int32 {
 	ids := make([]int32, 0, len(word))
-	afterUnknown := false
+	unknown := false // as in the reference, it waits for the next character that is a token, not for one that is spelled by bytes
 	for at := 0; at < len(word); {
 		_, size := utf8.DecodeRuneInString(word[at:])
 		char := word[at : at+size]
@@ -132,20 +132,25 @@ func (b *bpe) characters(word string) []int32 {
 			spelled += b.suffix
 		}
 		if id, ok := b.ids[spelled]; ok {
-			ids = append(ids, id)
-			afterUnknown = false
+			if unknown {
+				ids = append(ids, b.unknown)
+			}
+			ids, unknown = append(ids, id), false
 			continue
 		}
-		if b.byteFallback {
-			if spelt, ok := appendBytes(ids, &b.bytes, char); ok {
-				ids, afterUnknown = spelt, false
+		if b.byteFallback { // the mark of a word's part or end is spelled too, as in the reference
+			if spelt, ok := appendBytes(ids, &b.bytes, spelled); ok {
+				ids = spelt
 				continue
 			}
 		}
-		if b.unknown != None && !(b.fuseUnknown && afterUnknown) {
+		if unknown && !b.fuseUnknown {
 			ids = append(ids, b.unknown)
 		}
-		afterUnknown = true
+		unknown = b.unknown != None
+	}
+	if unknown {
+		ids = append(ids, b.unknown)
 	}
 	return ids
 }

@@ -138,6 +138,7 @@ func newPreTokenizer(raw json.RawMessage, depth int) (preTokenizer, error) {
 		Invert        bool              `json:"invert"`
 		Individual    bool              `json:"individual_digits"`
 		Delimiter     string            `json:"delimiter"`
+		Length        *int              `json:"length"`
 	}
 	if err := plainjson.Unmarshal(raw, &p); err != nil {
 		return nil, err
@@ -178,6 +179,14 @@ func newPreTokenizer(raw json.RawMessage, depth int) (preTokenizer, error) {
 		return splitBy{runes(isPunctuation), b, false}, err
 	case "CharDelimiterSplit":
 		return splitBy{literal(p.Delimiter), removed, false}, nil
+	case "FixedLength":
+		if p.Length == nil {
+			return fixedLength(5), nil
+		}
+		if *p.Length < 1 {
+			return nil, fmt.Errorf("words of %d characters", *p.Length)
+		}
+		return fixedLength(*p.Length), nil
 	case "Split":
 		pattern, err := p.Pattern.splitter()
 		if err != nil {
@@ -256,6 +265,8 @@ func newDecoder(raw json.RawMessage, depth int) (decoder, error) {
 		Content  string            `json:"content"`
 		Start    int               `json:"start"`
 		Stop     int               `json:"stop"`
+		Blank    string            `json:"pad_token"`
+		Between  string            `json:"word_delimiter_token"`
 	}
 	if err := plainjson.Unmarshal(raw, &d); err != nil {
 		return nil, err
@@ -287,6 +298,8 @@ func newDecoder(raw json.RawMessage, depth int) (decoder, error) {
 		return d.metaspace()
 	case "BPEDecoder":
 		return suffixDecoder(d.Suffix), nil
+	case "CTC":
+		return ctc{d.Blank, d.Between, d.Cleanup}, nil
 	case "ByteFallback":
 		return byteFallback{}, nil
 	case "Fuse":

@@ -36,6 +36,31 @@ type fuse struct{}
 
 func (fuse) decode(tokens []string) []string { return []string{join(tokens, "")} }
 
+// ctc takes a token that is repeated for one, and the blank out; with cleanup a mark becomes the space between two words.
+type ctc struct {
+	blank, between string
+	cleanup        bool
+}
+
+func (c ctc) decode(tokens []string) []string {
+	var out []string
+	for i, token := range tokens {
+		if i > 0 && token == tokens[i-1] {
+			continue
+		}
+		if c.blank != "" {
+			token = strings.ReplaceAll(token, c.blank, "")
+		}
+		if c.cleanup {
+			token = strings.ReplaceAll(cleanUpPiece(token), c.between, " ")
+		}
+		if token != "" {
+			out = append(out, token)
+		}
+	}
+	return out
+}
+
 // byteFallback turns runs of <0x0A> into the text that their bytes spell, or
 // into one U+FFFD a byte where they spell none.
 type byteFallback struct{}

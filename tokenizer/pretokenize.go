@@ -29,6 +29,21 @@ func (list preTokenizers) split(words []word, w word) []word {
 	return append(words, now...)
 }
 
+// fixedLength splits into words of so many characters.
+type fixedLength int
+
+func (n fixedLength) split(words []word, w word) []word {
+	from, count := 0, 0
+	for at := range w.text {
+		if count == int(n) {
+			words = append(words, word{w.text[from:at], w.first && from == 0})
+			from, count = at, 0
+		}
+		count++
+	}
+	return append(words, word{w.text[from:], w.first && from == 0})
+}
+
 // behaviour is what becomes of the delimiters that a text is split at.
 type behaviour uint8
 

@@ -76,12 +76,15 @@ func (d wordPieceDecoder) decode(tokens []string) []string {
 			}
 		}
 		if d.cleanup {
-			token = strings.ReplaceAll(cleanUp(token), " do not", " don't")
+			token = cleanUpPiece(token)
 		}
 		out[i] = token
 	}
 	return out
 }
+
+// cleanUpPiece is cleanUp, and a contraction besides.
+func cleanUpPiece(text string) string { return strings.ReplaceAll(cleanUp(text), " do not", " don't") }
 
 var cleanUps = []string{
 	" .", ".", " ?", "?", " !", "!", " ,", ",", " ' ", "'", " n't", "n't", " 'm", "'m",

@@ -72,6 +72,18 @@ def kinds(load):
         "normalizer": {"type": "Lowercase"}, "decoder": {"type": "Fuse"},
         "added_tokens": [token(1, "[CLS]", normalized=True), token(4, "a", special=False, lstrip=True, rstrip=True, single_word=True),
                          token(60, "  ", special=False, rstrip=True), token(61, "Cat", normalized=True), token(62, "catalog", normalized=True, special=False)]}
+    # Bytes for some characters only, and for the marks of a word's parts and of its end.
+    pieces = ["<unk>", "a", "##a", "c", "##t</w>", "##at</w>", "cat</w>", " ", "## ", "##."]
+    for name, marks, fuse in [("bytes-some", b"#</w>bcdeilops\xc3\xaf\xe2\x96\x81", False), ("bytes-fused", b"bcdeilops", True)]:
+        vocab = pieces + [f"<0x{b:02X}>" for b in sorted(set(marks))]
+        yield name, "wordlevel", {"normalizer": None, "pre_tokenizer": None, "post_processor": None, "added_tokens": [], "decoder": {"type": "ByteFallback"}, "model": {
+            "type": "BPE", "unk_token": "<unk>", "continuing_subword_prefix": "##" if not fuse else None, "end_of_word_suffix": "</w>" if not fuse else None,
+            "fuse_unk": fuse, "byte_fallback": True, "ignore_merges": False, "vocab": {t: i for i, t in enumerate(vocab)},
+            "merges": [["##a", "##t</w>"], ["c", "##at</w>"]] if not fuse else []}}
+    yield "fixed", "wordlevel", {"pre_tokenizer": {"type": "FixedLength", "length": 3}, "decoder": {"type": "CTC", "pad_token": "[PAD]", "word_delimiter_token": "a", "cleanup": True}}
+    yield "fixed-byte", "bytelevel", {
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "FixedLength", "length": 2}, GPT2_WORDS]},
+        "decoder": {"type": "Sequence", "decoders": [{"type": "CTC", "pad_token": "o", "word_delimiter_token": "\u0120", "cleanup": False}, {"type": "Fuse"}]}}
 
 
 def directories(load, pieces):
