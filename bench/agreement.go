@@ -14,7 +14,15 @@ import (
 	"dragoman/tensor"
 )
 
-func init() { Register(Part{Name: "agreement", Run: agreement}) }
+func init() {
+	Register(Part{Name: "agreement", Run: agreement, Opens: func(r *Runner) error {
+		m, err := r.opened(blip2.Precision{})
+		if err == nil {
+			err = m.Close()
+		}
+		return err
+	}})
+}
 
 // What agreement compares: a hundred prompts continued by so many tokens, and so many pictures.
 const (
@@ -108,13 +116,18 @@ func (r *Runner) rounded(d kernel.DType) (*blip2.Model, error) {
 	if r.Shape != "" {
 		return r.fresh(d, blip2.Rooms{Vision: true, Bridge: true, Language: true})
 	}
+	return r.opened(blip2.Precision{Some: true, Anew: true, Matrices: d})
+}
+
+// opened is the model that is named, or the built-in one, read as p says.
+func (r *Runner) opened(p blip2.Precision) (*blip2.Model, error) {
 	path := r.Model
 	if path == "" || path == "mini" {
 		if path = "mini:"; len(builtin.Names()) == 0 {
 			return nil, errors.New("there is no built-in model to measure: name one")
 		}
 	}
-	opt := blip2.Options{Precision: blip2.Precision{Some: true, Anew: true, Matrices: d}}
+	opt := blip2.Options{Precision: p}
 	open := blip2.Open
 	if blip2.IsLanguage(path) {
 		open = blip2.OpenLanguage

@@ -10,6 +10,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,10 @@ type Part struct {
 	Name    string
 	Default bool // measured when no parts are named
 	Run     func(ctx context.Context, r *Runner) error
+
+	// Opens is nil for a part that uses no model of a file's, or says what is wrong with the model, or the lack of one: before anything
+	// is measured, and not minutes behind it. It is not asked where the part takes a shape's.
+	Opens func(r *Runner) error
 }
 
 var parts []Part
@@ -81,10 +86,18 @@ func Names() []string {
 	return names
 }
 
-// Run measures the peaks and then the parts. It ends early, with ctx's error, between two runs.
+// UsesModel says whether a part measures the model that Options names.
+func UsesModel(part string) bool {
+	return slices.ContainsFunc(parts, func(p Part) bool { return p.Name == part && p.Opens != nil })
+}
+
+// Run measures the peaks and then the parts, of which "peak" is none more. It ends early, with ctx's error, between two runs.
 func Run(ctx context.Context, o Options) error {
 	var chosen []Part
 	for _, name := range o.Parts {
+		if name == "peak" {
+			continue
+		}
 		i := slices.IndexFunc(parts, func(p Part) bool { return p.Name == name })
 		if i < 0 {
 			return fmt.Errorf("no part %q to measure (%s)", name, strings.Join(Names(), ", "))
@@ -111,6 +124,9 @@ func Run(ctx context.Context, o Options) error {
 	if r.Engine == nil {
 		r.Engine = kernel.Default()
 	}
+	if err := r.open(chosen); err != nil {
+		return err
+	}
 	if err := r.measurePeaks(ctx); err != nil {
 		return err
 	}
@@ -121,6 +137,28 @@ func Run(ctx context.Context, o Options) error {
 		if err := p.Run(ctx, r); err != nil {
 			return fmt.Errorf("part %s: %w", p.Name, err)
 		}
+	}
+	return nil
+}
+
+// open asks the parts for what is wrong with the model that they are to measure. Of a bare run's, one at least is to measure it.
+func (r *Runner) open(chosen []Part) error {
+	if r.Shape != "" {
+		return nil
+	}
+	measured := r.Model == "" || r.Model == "mini" || len(r.Parts) > 0
+	for _, p := range chosen {
+		if p.Opens == nil {
+			continue
+		}
+		err := p.Opens(r)
+		if err != nil && !(errors.Is(err, errNoFile) && len(r.Parts) == 0) {
+			return fmt.Errorf("part %s: %w", p.Name, err)
+		}
+		measured = measured || err == nil
+	}
+	if !measured {
+		return fmt.Errorf("%s: without --part an image encoder's .pth file or a language model's .gguf file is measured", r.Model)
 	}
 	return nil
 }

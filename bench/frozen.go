@@ -2,9 +2,9 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,14 +19,26 @@ import (
 )
 
 func init() {
-	Register(Part{Name: "vision", Default: true, Run: vision})
-	Register(Part{Name: "prefill", Default: true, Run: prefill})
-	Register(Part{Name: "decode", Default: true, Run: decode})
+	Register(Part{Name: "vision", Default: true, Run: vision, Opens: func(r *Runner) error {
+		_, _, err := r.encoder()
+		return err
+	}})
+	speaks := func(r *Runner) error {
+		data, err := r.checkpoint(".gguf")
+		if err == nil {
+			_, err = languageModel(data)
+		}
+		return err
+	}
+	Register(Part{Name: "prefill", Default: true, Run: prefill, Opens: speaks})
+	Register(Part{Name: "decode", Default: true, Run: decode, Opens: speaks})
 }
 
-// checkpoint is the bytes of the file to measure: Model where it names a file with that ending, or else the built-in one; nil
-// where there is none and the part was not asked for by name.
-func (r *Runner) checkpoint(part, ending string) ([]byte, error) {
+// errNoFile says that the model to measure has no file of a part's kind.
+var errNoFile = errors.New("no file to measure")
+
+// checkpoint is the bytes of the file to measure: Model where it names a file with that ending, or else the built-in one.
+func (r *Runner) checkpoint(ending string) ([]byte, error) {
 	if strings.HasSuffix(r.Model, ending) {
 		return os.ReadFile(r.Model)
 	}
@@ -37,10 +49,33 @@ func (r *Runner) checkpoint(part, ending string) ([]byte, error) {
 			}
 		}
 	}
-	if slices.Contains(r.Parts, part) {
-		return nil, fmt.Errorf("there is no %s file to measure: name one as the model", ending)
+	return nil, fmt.Errorf("%w: a %s file, which --model may name", errNoFile, ending)
+}
+
+// unlessBare is the error of a part whose file is not there: in a bare run it is left out.
+func (r *Runner) unlessBare(err error) error {
+	if len(r.Parts) == 0 && errors.Is(err, errNoFile) {
+		return nil
 	}
-	return nil, nil
+	return err
+}
+
+// encoder is the image encoder to measure.
+func (r *Runner) encoder() (m *efficientnet.Model, cfg efficientnet.Config, err error) {
+	data, err := r.checkpoint(".pth")
+	if err != nil {
+		return nil, cfg, err
+	}
+	f, err := weights.OpenBytes("image encoder", data)
+	if err != nil {
+		return nil, cfg, err
+	}
+	b := nn.NewBuilder(f, nn.BuilderOptions{})
+	if cfg, err = efficientnet.Detect(b); err == nil {
+		m = efficientnet.New(b, cfg)
+		err = b.Err()
+	}
+	return m, cfg, err
 }
 
 // vision measures the built-in image encoder on one picture at a time, or the shape's.
@@ -48,22 +83,9 @@ func vision(ctx context.Context, r *Runner) error {
 	if r.Shape != "" {
 		return shapeVision(ctx, r)
 	}
-	data, err := r.checkpoint("vision", ".pth")
-	if data == nil {
-		return err
-	}
-	f, err := weights.OpenBytes("image encoder", data)
+	m, cfg, err := r.encoder()
 	if err != nil {
-		return err
-	}
-	b := nn.NewBuilder(f, nn.BuilderOptions{})
-	cfg, err := efficientnet.Detect(b)
-	if err != nil {
-		return err
-	}
-	m := efficientnet.New(b, cfg)
-	if err := b.Err(); err != nil {
-		return err
+		return r.unlessBare(err)
 	}
 	pixels := tensor.FromFloats(Values(3*cfg.Size*cfg.Size), 1, 3, cfg.Size, cfg.Size)
 	for _, d := range []kernel.DType{kernel.F32, kernel.BF16} {
@@ -120,9 +142,9 @@ func prefill(ctx context.Context, r *Runner) error {
 	if r.Shape != "" {
 		return shapePrefill(ctx, r)
 	}
-	data, err := r.checkpoint("prefill", ".gguf")
-	if data == nil {
-		return err
+	data, err := r.checkpoint(".gguf")
+	if err != nil {
+		return r.unlessBare(err)
 	}
 	m, err := languageModel(data)
 	if err != nil {
@@ -161,9 +183,9 @@ func decode(ctx context.Context, r *Runner) error {
 	if r.Shape != "" {
 		return shapeDecode(ctx, r)
 	}
-	data, err := r.checkpoint("decode", ".gguf")
-	if data == nil {
-		return err
+	data, err := r.checkpoint(".gguf")
+	if err != nil {
+		return r.unlessBare(err)
 	}
 	copies, err := r.copies(data)
 	if err != nil {

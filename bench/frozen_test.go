@@ -19,7 +19,7 @@ func TestNothingToMeasure(t *testing.T) {
 			t.Errorf("%s in a bare run: %v", part, err)
 		}
 		r.Parts = []string{part}
-		if err := run(context.Background(), r); err == nil || !strings.Contains(err.Error(), "no .") {
+		if err := run(context.Background(), r); err == nil || !strings.Contains(err.Error(), "no file to measure: a .") {
 			t.Errorf("%s by name: %v", part, err)
 		}
 	}

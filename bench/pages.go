@@ -15,7 +15,15 @@ import (
 	"dragoman/tensor"
 )
 
-func init() { Register(Part{Name: "train-pages", Run: trainPages}) }
+func init() {
+	Register(Part{Name: "train-pages", Run: trainPages, Opens: func(r *Runner) error {
+		m, err := r.learning()
+		if err == nil {
+			err = m.Close()
+		}
+		return err
+	}})
+}
 
 // What mini-flamingo's bridge is trained on here: pages of as many pictures, each with a name of a few tokens behind it. What the image
 // encoder made of the pictures is given, as a run of training has it from the second epoch on.
@@ -29,20 +37,13 @@ const (
 // trainPages times whole steps of a Flamingo that was put together here: the loss through the frozen language model, the gradients of the
 // bridge, and AdamW.
 func trainPages(ctx context.Context, r *Runner) (err error) {
-	path := "mini:flamingo/"
-	if r.Model != "" && r.Model != "mini" && r.Model != "mini-flamingo" {
-		path = r.Model
-	}
 	r.free()
 	rss.Reset()
-	m, err := flamingo.Open(path, flamingo.Options{Trainable: true})
+	m, err := r.learning()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	if !m.Own() {
-		return fmt.Errorf("%s: only a bridge that was put together here learns", path)
-	}
 	params, raw, lessons := newLearned(m.Params()), Values(lessonPages*lessonPictures*m.FeatureLen()), randomLessons(m)
 	for _, d := range r.types(kernel.BF16) {
 		run := tensor.NewRun(tensor.Options{Compute: computeFor(d), Engine: r.Engine, Grad: true, Train: true, Seed: 1})
@@ -67,6 +68,19 @@ func trainPages(ctx context.Context, r *Runner) (err error) {
 		}
 	}
 	return nil
+}
+
+// learning is the Flamingo that is named, or the built-in one, whose bridge learns.
+func (r *Runner) learning() (*flamingo.Model, error) {
+	path := "mini:flamingo/"
+	if r.Model != "" && r.Model != "mini" && r.Model != "mini-flamingo" {
+		path = r.Model
+	}
+	m, err := flamingo.Open(path, flamingo.Options{Trainable: true})
+	if err == nil && !m.Own() {
+		return nil, errors.Join(fmt.Errorf("%s: only a bridge that was put together here learns", path), m.Close())
+	}
+	return m, err
 }
 
 // randomLessons are pages of words at random, whose every word and end is to be predicted.

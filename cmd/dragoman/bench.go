@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -50,6 +52,14 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 		if shape == "" && slices.Contains(parts, "load") {
 			return hint.Wrap(usagef("--part load is measured on a file of a shape's weights: name a --shape"), "shapes are %s", strings.Join(bench.Shapes(), ", "))
 		}
+		if cmd.Flags().Changed("model") {
+			switch {
+			case shape != "":
+				return usagef("--model and --shape exclude each other: a shape's weights are read from no file")
+			case len(parts) > 0 && !slices.ContainsFunc(parts, bench.UsesModel):
+				return usagef("--model is about none of the parts that are asked for")
+			}
+		}
 		if c.model != "" && !slices.Contains(dragoman.BuiltIn(), c.model) { // said before the peaks are measured, not minutes behind them
 			if _, err := os.Stat(c.model); err != nil {
 				return hint.Wrap(fmt.Errorf("bench: %w", err), "--model takes a directory or a file here, or %s", strings.Join(dragoman.BuiltIn(), ", "))
@@ -63,14 +73,21 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 			}
 			dtype = &d
 		}
-		return bench.Run(cmd.Context(), bench.Options{
+		// A figure that cannot be written ends the call: no further one could be.
+		ctx, stop := context.WithCancelCause(cmd.Context())
+		defer stop(nil)
+		err := bench.Run(ctx, bench.Options{
 			Parts: parts, Shape: shape, Model: c.model, DType: dtype,
 			Emit: func(r bench.Record) {
 				if err := c.emit(r, describeRecord(r)); err != nil {
-					c.showError(err)
+					stop(err)
 				}
 			},
 		})
+		if output := (*outputError)(nil); errors.As(context.Cause(ctx), &output) {
+			return output
+		}
+		return err
 	})
 	return cmd
 }

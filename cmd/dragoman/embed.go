@@ -60,7 +60,7 @@ names in its metadata) or .npy.`,
 			return c.emit(struct {
 				Item      string          `json:"item"`
 				Embedding json.RawMessage `json:"embedding"`
-			}{item, b}, item+"\t"+string(b))
+			}{item, b}, oneLine(item)+"\t"+string(b))
 		}
 		if text {
 			for _, t := range args {

@@ -132,9 +132,9 @@ func (c *cli) report(err error) int {
 
 // showError writes the one line, and the hint where there is one.
 func (c *cli) showError(err error) {
-	fmt.Fprintf(c.stderr, "dragoman: %s\n", plainly(err))
+	fmt.Fprintf(c.stderr, "dragoman: %s\n", shown(plainly(err)))
 	if h := hint.Of(err); h != "" {
-		fmt.Fprintf(c.stderr, "hint: %s\n", oneLine(h))
+		fmt.Fprintf(c.stderr, "hint: %s\n", shown(h))
 	}
 }
 

@@ -186,7 +186,8 @@ func (l *looks) write(name string, img dragoman.Image, in *dragoman.Inspection) 
 	if err := atomicfile.WriteFile(sheet, inspect.Sheet(in, shown).WritePNG); err != nil {
 		return err
 	}
-	l.c.note("%s\n%s", page, sheet)
+	l.c.note("%s", page)
+	l.c.note("%s", sheet)
 	return nil
 }
 

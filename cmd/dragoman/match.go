@@ -86,7 +86,7 @@ what is said of a text is averaged, and says which is the likeliest.`,
 				} else {
 					object.Probability = &first
 				}
-				if err := c.emit(object, fmt.Sprintf("%.4f\t%.4f\t%s\t%s", first, s.ITC, name, oneLine(object.Text))); err != nil {
+				if err := c.emit(object, fmt.Sprintf("%.4f\t%.4f\t%s\t%s", first, s.ITC, oneLine(name), oneLine(object.Text))); err != nil {
 					return err
 				}
 			}

@@ -14,7 +14,7 @@ func (c *cli) progress(format string, args ...any) {
 	if c.quiet {
 		return
 	}
-	line := fmt.Sprintf(format, args...)
+	line := shown(fmt.Sprintf(format, args...))
 	if isTerminal(c.stderr) {
 		if r := []rune(line); len(r) > 110 {
 			line = string(r[:109]) + "…"

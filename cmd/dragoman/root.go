@@ -169,6 +169,6 @@ func (c *cli) prepare(cmd *cobra.Command) error {
 // note writes a line of progress to standard error, unless asked to be quiet.
 func (c *cli) note(format string, args ...any) {
 	if !c.quiet {
-		fmt.Fprintf(c.stderr, format+"\n", args...)
+		fmt.Fprintln(c.stderr, shown(fmt.Sprintf(format, args...)))
 	}
 }
