@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"dragoman/internal/networds"
 	"dragoman/internal/plainjson"
 )
 
@@ -163,14 +164,10 @@ func isDial(err error) bool {
 // plain takes the method and the address off an error of net/http: the message
 // says what was asked for already.
 func plain(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
 	if errors.Is(err, io.EOF) {
 		return errors.New("the hub hung up")
 	}
-	return err
+	return networds.Plain(err)
 }
 
 // sameOrHub says whether target is on the same origin as base, or on one that

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
+
+	"dragoman/internal/networds"
 )
 
 // Fetcher reads pictures from http and https addresses, within limits. The zero value has limits that are ready.
@@ -59,13 +60,13 @@ func (f Fetcher) Fetch(ctx context.Context) func(address string) ([]byte, error)
 func (f Fetcher) get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, bareURL(err)
+		return nil, networds.Plain(err)
 	}
 	request.Header.Set("Accept", "image/*")
 	request.Header.Set("User-Agent", "dragoman")
 	answer, err := client.Do(request)
 	if err != nil {
-		return nil, bareURL(err)
+		return nil, networds.Plain(err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
@@ -75,13 +76,5 @@ func (f Fetcher) get(ctx context.Context, client *http.Client, address string) (
 		return nil, &decodeError{kind: ErrTooLarge, text: fmt.Sprintf("the file has %d bytes, more than the %d that are fetched", answer.ContentLength, f.MaxBytes)}
 	}
 	data, err := readUpTo(answer.Body, f.MaxBytes)
-	return data, bareURL(err)
-}
-
-// bareURL takes the address off an error, because an item has its name beside it.
-func bareURL(err error) error {
-	if e := (*url.Error)(nil); errors.As(err, &e) {
-		return e.Err
-	}
-	return err
+	return data, networds.Plain(err)
 }
