@@ -83,6 +83,9 @@ names in its metadata) or .npy.`,
 				return show(name, rows)
 			}, "item") // as that of a picture that was read
 		}
+		if !finished(err) {
+			return err
+		}
 		if out != "" && len(all.items) > 0 {
 			if werr := c.writeEmbeddings(&all, out, ext); werr != nil {
 				return werr

@@ -107,6 +107,9 @@ func opensNone(cmd *cobra.Command) error {
 // errReported says that something failed and that every failure has been shown already.
 var errReported = errors.New("some items failed")
 
+// finished says whether all items were tried, though some of them may have failed: what was made of the others is whole then.
+func finished(err error) bool { return err == nil || errors.Is(err, errReported) }
+
 // report shows an error as CONTRIBUTING.md says and returns the exit status. An error that no command's work returned came
 // from reading the call.
 func (c *cli) report(err error) int {

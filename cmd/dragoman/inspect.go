@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -124,11 +123,14 @@ the language model is open. --page shows which picture each token of a page look
 			return look.write(name, img, in)
 		})
 		c.progressDone()
-		if average.Pictures == 0 {
+		if average.Pictures == 0 || !finished(err) {
 			return err
 		}
 		average.Finish()
-		return errors.Join(c.emit(average, describeAverage(&average)), err)
+		if err := c.emit(average, describeAverage(&average)); err != nil {
+			return err
+		}
+		return err
 	})
 	return cmd
 }

@@ -69,7 +69,7 @@ that fails is left out, and the call then ends with status 1.`,
 			n++
 			return nil
 		})
-		if n == 0 {
+		if n == 0 || !finished(err) {
 			return err
 		}
 		shape := []int{n, 3, p.Size[0], p.Size[1]}

@@ -94,6 +94,42 @@ func TestSignalAmongPictures(t *testing.T) {
 	}
 }
 
+// TestSignalBeforeAFile stops commands that make one thing of many pictures: there is none of those before the signal.
+func TestSignalBeforeAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.safetensors")
+	for _, args := range [][]string{
+		{"embed", "--model", clipFolder, "--out", path, "testdata/pictures/cat.jpg", "-"},
+		{"preprocess", "--model", clipFolder, "--out", path, "testdata/pictures/cat.jpg", "-"},
+		{"inspect", "-q", "--model", idefics, "testdata/pictures/cat.jpg", "-"},
+	} {
+		for signal, want := range stopSignals {
+			cmd := process(t, args...)
+			var out, errs bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := in.Write(make([]byte, 1<<20)); err != nil { // more than a pipe holds: it reads the second picture
+				t.Fatal(err)
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if got := status(t, cmd); got != want || out.Len() > 0 || errs.Len() > 0 {
+				t.Errorf("%s, %v: status %d: %s%s", args[0], signal, got, out.String(), errs.String())
+			}
+			if _, err := os.Stat(path); err == nil {
+				t.Errorf("%s, %v: there is a file of what came before", args[0], signal)
+				_ = os.Remove(path)
+			}
+		}
+	}
+}
+
 // TestSignalWhileWaiting stops commands that wait for standard input.
 func TestSignalWhileWaiting(t *testing.T) {
 	for _, args := range [][]string{
