@@ -15,7 +15,7 @@ func (m *Model) Caption(ctx context.Context, img Image, g *Generate) (*Text, err
 	if m.pages != nil {
 		return m.captionSeen(ctx, &glance{image: img}, g)
 	}
-	if g != nil && g.Prompt != "" {
+	if g != nil && (g.Prompt != "" || g.Verbatim) {
 		return m.say(ctx, "captioning", img, &g.Prompt, func(*tensor.Run, blip2.Seen) string { return g.Prompt }, g)
 	}
 	return m.say(ctx, "captioning", img, nil, func(run *tensor.Run, s blip2.Seen) string { return m.system.Prompts(run, s)[0] }, g)
@@ -63,6 +63,9 @@ func (m *Model) say(ctx context.Context, what string, img Image, instruction *st
 	soft := m.system.Soft(run, *seen)
 	text := prompt(run, *seen)
 	ids := m.system.PromptIDs(text)
+	if g != nil && g.Verbatim {
+		ids = m.system.ReadIDs(text)
+	}
 	spent := Seconds{Load: m.load, Vision: time.Since(began).Seconds()}
 	began = time.Now()
 	d, release := m.decoder()

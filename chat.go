@@ -71,6 +71,9 @@ func (m *Model) write(ctx context.Context, d *language.Decoder, before [][]int32
 	}
 	spent.Decode = time.Since(began).Seconds()
 	r := results[0]
+	if r.Tokens == nil { // of beams that may write nothing at all
+		r.Tokens, r.LogProbs = []int32{}, []float32{}
+	}
 	return &Text{
 		Text: strings.TrimSpace(r.Text), Tokens: r.Tokens, Logprobs: r.LogProbs, Finish: string(r.Finish),
 		PromptTokens: read, Seconds: spent,
@@ -86,11 +89,11 @@ func (m *Model) options(g *Generate) generate.Options {
 	o := generate.Options{
 		MaxTokens: g.MaxTokens, MinTokens: g.MinTokens, Temperature: g.Temperature, TopK: g.TopK, TopP: g.TopP, Seed: seedOf(g, m),
 		Beams: g.Beams, LengthPenalty: g.LengthPenalty, RepetitionPenalty: g.RepetitionPenalty, Stop: g.Stop,
-		StopIDs: m.system.StopIDs(),
-		Text:    func(ids []int32) string { return tok.Decode(ids, true) },
+		StopIDs: m.system.StopIDs(), Rules: m.system.Rules,
+		Text: func(ids []int32) string { return tok.Decode(ids, true) },
 	}
 	if m.pages != nil {
-		o.StopIDs, o.NeverIDs = m.pages.StopIDs(), m.pages.NeverIDs()
+		o.StopIDs, o.NeverIDs, o.Rules = m.pages.StopIDs(), m.pages.NeverIDs(), m.pages.Rules
 	}
 	if g.Stream != nil {
 		var t trimmer

@@ -5,6 +5,7 @@ import "time"
 // Generate says how text is chosen. The zero value is greedy, at most 20 new tokens.
 type Generate struct {
 	Prompt            string   // text that the model continues, passed through as it is
+	Verbatim          bool     // Prompt is that even where it is empty, which otherwise stands for the model's own
 	MaxTokens         int      // most new tokens; 0 stands for 20
 	MinTokens         int      // fewest new tokens before the end
 	Beams             int      // beams of the search; 0 and 1: none

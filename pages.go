@@ -135,7 +135,7 @@ func (m *Model) continueLeaf(ctx context.Context, what string, l *leaf, g *Gener
 
 // captionSeen describes a picture, or writes on behind it and a prompt that is passed through as it is.
 func (m *Model) captionSeen(ctx context.Context, seen *glance, g *Generate) (*Text, error) {
-	if g != nil && g.Prompt != "" {
+	if g != nil && (g.Prompt != "" || g.Verbatim) {
 		const what = "continuing a page"
 		l, err := m.leaf(what, []flamingo.Part{{Picture: true}, {Text: g.Prompt}}, []*glance{seen})
 		if err != nil {

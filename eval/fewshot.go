@@ -416,7 +416,7 @@ func (e *fewShot) ask(ctx context.Context, p *page, at int, text string) (said s
 			return "", 0, err
 		}
 	}
-	results, err := generate.Run(ctx, d, d.Before([][]int32{ids}), generate.Options{MaxTokens: e.o.MaxTokens, StopIDs: e.m.StopIDs(), NeverIDs: e.m.NeverIDs()})
+	results, err := generate.Run(ctx, d, d.Before([][]int32{ids}), generate.Options{MaxTokens: e.o.MaxTokens, StopIDs: e.m.StopIDs(), NeverIDs: e.m.NeverIDs(), Rules: e.m.Rules})
 	if err != nil {
 		return "", 0, err
 	}

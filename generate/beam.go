@@ -31,6 +31,7 @@ type continuation struct {
 // that do not end run on.
 type search struct {
 	opt     *Options
+	prompt  []int32
 	running []beam
 	ended   []beam // at most opt.Beams, best first
 	first   int    // the place of its first row in the sequences
@@ -41,7 +42,7 @@ type search struct {
 func beamSearch(ctx context.Context, s Sequences, prompts [][]int32, o *Options) ([]Result, error) {
 	searches := make([]*search, len(prompts))
 	for b, p := range prompts {
-		searches[b] = &search{opt: o, first: b, running: []beam{{history: newHistory(p)}}}
+		searches[b] = &search{opt: o, prompt: p, first: b, running: []beam{{history: newHistory(p)}}}
 	}
 	err := runBeams(ctx, s, searches)
 	results := make([]Result, len(searches))
@@ -109,7 +110,7 @@ func (q *search) consider(i int, logits, scratch []float32) error {
 	for v, l := range logits {
 		scratch[v] = l - lse
 	}
-	q.opt.penalise(scratch, b.history, len(b.tokens))
+	q.opt.penalise(scratch, b.history, q.prompt, b.tokens)
 	limit := q.width()
 	worst := math.Inf(-1)
 	if len(q.top) == limit {

@@ -37,6 +37,7 @@ type greedy struct {
 
 // row is what a sequence needs besides its result.
 type row struct {
+	prompt  []int32
 	history *history
 	sampler *sampler
 	text    textual
@@ -47,6 +48,7 @@ func newGreedy(s Sequences, prompts [][]int32, o *Options) *greedy {
 	for b, p := range prompts {
 		limit := min(o.maxTokens(), 4096)
 		g.results[b] = Result{Tokens: make([]int32, 0, limit), LogProbs: make([]float32, 0, limit), Finish: Cancelled}
+		g.rows[b].prompt = p
 		g.rows[b].text.opt = o
 		if o.RepetitionPenalty != 0 && o.RepetitionPenalty != 1 {
 			g.rows[b].history = newHistory(p)
@@ -103,7 +105,7 @@ func (g *greedy) choose(place, b int) (id int32, ended bool, err error) {
 	if g.opt.changes(len(res.Tokens)) {
 		scores = g.scratch
 		copy(scores, logits)
-		g.opt.penalise(scores, r.history, len(res.Tokens))
+		g.opt.penalise(scores, r.history, r.prompt, res.Tokens)
 	}
 	if r.sampler != nil {
 		id = r.sampler.draw(scores, g.opt)

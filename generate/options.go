@@ -35,6 +35,7 @@ type Options struct {
 	RepetitionPenalty float64 // logits of ids that occurred, prompt included, are divided (above 0) or multiplied by it; 0 or 1: off
 
 	NeverIDs []int32 // ids that are not chosen
+	Rules    Rules   // the model's own
 
 	StopIDs []int32  // a row ends with one of these, which is part of the result
 	Stop    []string // a row ends when its text contains one of these; needs Text

@@ -40,8 +40,9 @@ func (h *history) clone() *history {
 	return c
 }
 
-// penalise applies the repetition penalty and the bans on ids to scores, which may be logits or log-probabilities.
-func (o *Options) penalise(scores []float32, h *history, made int) {
+// penalise applies the repetition penalty and the bans on ids to scores, which may be logits or log-probabilities, of what follows a prompt
+// and what was made.
+func (o *Options) penalise(scores []float32, h *history, prompt, made []int32) {
 	if theta := float32(o.RepetitionPenalty); theta != 0 && theta != 1 {
 		for _, id := range h.order {
 			if int(id) >= len(scores) || id < 0 {
@@ -54,10 +55,12 @@ func (o *Options) penalise(scores []float32, h *history, made int) {
 			}
 		}
 	}
+	o.forbid(scores, prompt, made)
 	ban(scores, o.NeverIDs)
-	if made < o.MinTokens {
+	if len(made) < o.MinTokens {
 		ban(scores, o.StopIDs)
 	}
+	o.force(scores, prompt, made)
 }
 
 func ban(scores []float32, ids []int32) {
@@ -70,7 +73,7 @@ func ban(scores []float32, ids []int32) {
 
 // changes says whether penalise can change anything.
 func (o *Options) changes(made int) bool {
-	return o.RepetitionPenalty != 0 && o.RepetitionPenalty != 1 || len(o.NeverIDs) > 0 || made < o.MinTokens && len(o.StopIDs) > 0
+	return o.RepetitionPenalty != 0 && o.RepetitionPenalty != 1 || len(o.NeverIDs) > 0 || !o.Rules.empty() || made < o.MinTokens && len(o.StopIDs) > 0
 }
 
 // ErrNotFinite is what Run returns for a model whose logits are NaN or infinite, of which no token is the likeliest.

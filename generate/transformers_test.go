@@ -19,12 +19,18 @@ func TestDistributionAgainstTransformers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var cases []struct {
-		Temperature float64 `json:"temperature"`
-		TopK        int     `json:"top_k"`
-		TopP        float64 `json:"top_p"`
-		Repetition  float64 `json:"repetition_penalty"`
-		MinTokens   int     `json:"min_new_tokens"`
-		EOS         []int32 `json:"eos"`
+		Temperature float64   `json:"temperature"`
+		TopK        int       `json:"top_k"`
+		TopP        float64   `json:"top_p"`
+		Repetition  float64   `json:"repetition_penalty"`
+		MinTokens   int       `json:"min_new_tokens"`
+		EOS         []int32   `json:"eos"`
+		Never       []int32   `json:"suppress_tokens"`
+		NeverFirst  []int32   `json:"begin_suppress_tokens"`
+		Phrases     [][]int32 `json:"bad_words_ids"`
+		NoRepeat    int       `json:"no_repeat_ngram_size"`
+		First       *int32    `json:"forced_bos_token_id"`
+		Last        any       `json:"forced_eos_token_id"`
 	}
 	if err := json.Unmarshal(raw, &cases); err != nil {
 		t.Fatal(err)
@@ -37,7 +43,19 @@ func TestDistributionAgainstTransformers(t *testing.T) {
 	steps := 0
 	for n, c := range cases {
 		o := &Options{
-			Temperature: c.Temperature, TopK: c.TopK, TopP: c.TopP, RepetitionPenalty: c.Repetition, MinTokens: c.MinTokens, StopIDs: c.EOS,
+			Temperature: c.Temperature, TopK: c.TopK, TopP: c.TopP, RepetitionPenalty: c.Repetition, MinTokens: c.MinTokens, StopIDs: c.EOS, MaxTokens: 4,
+			Rules: Rules{Never: c.Never, NeverFirst: c.NeverFirst, Phrases: c.Phrases, NoRepeat: c.NoRepeat},
+		}
+		if c.First != nil {
+			o.Rules.First = []int32{*c.First}
+		}
+		switch last := c.Last.(type) {
+		case float64:
+			o.Rules.Last = []int32{int32(last)}
+		case []any:
+			for _, id := range last {
+				o.Rules.Last = append(o.Rules.Last, int32(id.(float64)))
+			}
 		}
 		for i := 0; ; i++ {
 			read := func(name string) []float32 {
@@ -60,7 +78,8 @@ func TestDistributionAgainstTransformers(t *testing.T) {
 			for _, id := range read("ids") {
 				ids = append(ids, int32(id))
 			}
-			o.penalise(scores, newHistory(ids), int(read("made")[0]))
+			before := len(ids) - int(read("made")[0])
+			o.penalise(scores, newHistory(ids), ids[:before], ids[before:])
 			s := newSampler(1)
 			sum := s.distribution(scores, o)
 			got := make([]float64, len(want))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/generate"
 	"dragoman/internal/plainjson"
 	"dragoman/language"
 	"dragoman/language/gptneox"
@@ -85,7 +86,18 @@ const GenerationFile = "generation_config.json"
 
 // Generation is what that file says. A model may have learnt anew where its texts end: BLIP-2 ends OPT's with the end of a line.
 type Generation struct {
-	EOS language.IDs `json:"eos_token_id"`
+	EOS        language.IDs `json:"eos_token_id"`
+	Never      language.IDs `json:"suppress_tokens"`
+	NeverFirst language.IDs `json:"begin_suppress_tokens"`
+	Phrases    [][]int32    `json:"bad_words_ids"`
+	NoRepeat   int          `json:"no_repeat_ngram_size"`
+	First      language.IDs `json:"forced_bos_token_id"`
+	Last       language.IDs `json:"forced_eos_token_id"`
+}
+
+// Rules are what it forbids or forces.
+func (g Generation) Rules() generate.Rules {
+	return generate.Rules{Never: g.Never, NeverFirst: g.NeverFirst, Phrases: g.Phrases, NoRepeat: max(0, g.NoRepeat), First: g.First, Last: g.Last}
 }
 
 // setEOS replaces what a model's configuration says, where there is something to replace it with.

@@ -20,6 +20,7 @@ standard input.`,
 	g := c.generateFlags(cmd)
 	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
+		g.Verbatim = cmd.Flags().Changed("prompt")
 		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
 			return m.Caption(cmd.Context(), img, g)
 		})

@@ -51,7 +51,7 @@ func (m *Model) assemble(c Config, p Parts, opt Options) (err error) {
 		if c.Language, err = model.LanguagePart(p.Files, p.Language); err != nil {
 			return err
 		}
-		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, p.Files, nil, languageModule, opt); err != nil {
+		if err = m.openLanguage(c.Language, p.Files, nil, languageModule, opt); err != nil {
 			return err
 		}
 		want.LanguageWidth = m.Language.Config().Width

@@ -137,6 +137,7 @@ func (m *Model) GenerateOptions(o generate.Options) generate.Options {
 	if o.StopIDs == nil {
 		o.StopIDs = m.StopIDs()
 	}
+	o.Rules = m.Rules
 	if o.Text == nil {
 		o.Text = func(ids []int32) string { return m.Tokenizer.Decode(ids, true) }
 	}

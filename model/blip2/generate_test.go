@@ -3,6 +3,7 @@ package blip2
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -209,6 +210,48 @@ func TestStage2AgainstTransformers(t *testing.T) {
 			if compared < 3 {
 				t.Errorf("%s: %d gradients were compared", name, compared)
 			}
+		}
+	}
+}
+
+// TestGenerationRules: what generation_config.json forbids holds for what the model writes, as with transformers' generate.
+func TestGenerationRules(t *testing.T) {
+	dir := variant(t, "../../testdata/blip2-opt", func(map[string]any) {})
+	said := func() []int32 {
+		o := openCaptioner(t, "blip2-opt", dir)
+		run := tensor.NewRun(tensor.Options{Compute: kernel.F32})
+		soft := o.Soft(run, o.See(run, o.pixels))
+		got, err := o.Write(context.Background(), language.NewDecoder(o.Language, tensor.Options{Compute: kernel.F32}), soft, o.prompts, generate.Options{MaxTokens: 6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got[0].Tokens
+	}
+	before := said()
+	raw, err := json.Marshal(map[string]any{"eos_token_id": 202, "suppress_tokens": before[:1], "bad_words_ids": [][]int32{{before[1]}}, "no_repeat_ngram_size": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "generation_config.json"), raw, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	after := said()
+	if slices.Contains(after, before[0]) || slices.Contains(after, before[1]) || len(slices.Compact(slices.Sorted(slices.Values(after)))) != len(after) {
+		t.Errorf("writes %v, without rules %v", after, before)
+	}
+}
+
+// TestNoPrompt: nothing at all is the token that begins a text by the configuration; an empty text that somebody gave is what the tokenizer
+// makes of it.
+func TestNoPrompt(t *testing.T) {
+	for from, want := range map[string][2][]int32{"blip2-t5": {{5}, {1}}, "instructblip-t5": {{1}, {1}}, "blip2-llama": {{5}, {5}}} {
+		m, err := Open(variant(t, "../../testdata/"+from, func(c map[string]any) { c["text_config"].(map[string]any)["bos_token_id"] = 5 }), Options{Pixels: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if got := [2][]int32{m.PromptIDs(""), m.ReadIDs("")}; !slices.Equal(got[0], want[0]) || !slices.Equal(got[1], want[1]) {
+			t.Errorf("%s: %v, want %v", from, got, want)
 		}
 	}
 }

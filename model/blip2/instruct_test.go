@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"dragoman/tensor"
+	"dragoman/tokenizer"
 	"dragoman/weights"
 )
 
@@ -32,6 +33,27 @@ func TestInstructStops(t *testing.T) {
 	if !slices.Equal(other.StopIDs(), []int32{202}) {
 		t.Errorf("BLIP-2 ends a text with %v", other.StopIDs())
 	}
+}
+
+// TestInstructStopsAgreed: where tokenizer and configuration agree on how a text begins, it ends as they say.
+func TestInstructStopsAgreed(t *testing.T) {
+	m, err := Open(instructed, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	m.Tokenizer = agreeing{m.Tokenizer}
+	if stops := m.StopIDs(); !slices.Equal(stops, []int32{1}) {
+		t.Errorf("a text ends with %v", stops)
+	}
+}
+
+type agreeing struct{ tokenizer.Tokenizer }
+
+func (a agreeing) Special() tokenizer.Special {
+	s := a.Tokenizer.Special()
+	s.BOS = 0
+	return s
 }
 
 // TestInstructLearns: the second stage reaches the text stream, which BLIP-2's does not.

@@ -1,7 +1,6 @@
 package blip2
 
 import (
-	"dragoman/language"
 	"dragoman/language/llama"
 	"dragoman/model"
 	"dragoman/nn"
@@ -11,44 +10,44 @@ import (
 
 // openLanguage opens the language model that a configuration describes, with its tokenizer. Its module path begins with module, and so
 // do its tensors' names where they stand among those of a whole model.
-func (o *opened) openLanguage(p Part, files Files, own weights.Source, module string, options Options) (language.Model, tokenizer.Tokenizer, error) {
+func (m *Model) openLanguage(p Part, files Files, own weights.Source, module string, options Options) error {
 	prefix := module
 	if prefix != "" {
 		prefix += "."
 	}
-	src, file, err := o.source(p, files, own, prefix)
+	src, file, err := m.open.source(p, files, own, prefix)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	bound := options.frozenBuilder()
 	if module == "" {
 		bound.Store = options.Precision.StoreLanguage
 	}
 	if file != nil && file.Format == weights.GGUF && (files.Packed == nil || file.Meta.Architecture() != "") {
-		m, err := llama.FromGGUF(file, module, bound)
+		words, err := llama.FromGGUF(file, module, bound)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		t, err := tokenizer.FromGGUF(file.Meta)
-		return m, t, err
+		m.Language = words
+		m.Tokenizer, err = tokenizer.FromGGUF(file.Meta)
+		return err
 	}
 	at, err := p.Weights()
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	folder := files.Below(at)
 	g, err := model.ReadGeneration(folder)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	var t tokenizer.Tokenizer
-	if p, err := folder.Tokenizer(); err == nil {
-		t = p
+	if t, err := folder.Tokenizer(); err == nil {
+		m.Tokenizer = t
 	} else if !options.spares(err) {
-		return nil, nil, err
+		return err
 	}
-	if options.lineEnds && t != nil {
-		if ids := t.Encode("\n", false); len(ids) == 1 {
+	if options.lineEnds && m.Tokenizer != nil {
+		if ids := m.Tokenizer.Encode("\n", false); len(ids) == 1 {
 			g.EOS = ids
 		}
 	}
@@ -56,10 +55,10 @@ func (o *opened) openLanguage(p Part, files Files, own weights.Source, module st
 	if module != "" {
 		b = b.Sub(module)
 	}
-	m, err := model.BindLanguage(b, p.Type, p.JSON, g)
-	if err != nil {
-		return nil, nil, err
+	if m.Language, err = model.BindLanguage(b, p.Type, p.JSON, g); err != nil {
+		return err
 	}
+	m.Rules = g.Rules()
 	options.learn(b)
-	return m, t, b.Err()
+	return b.Err()
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman/generate"
 	"dragoman/internal/builtin"
 	"dragoman/language"
 	"dragoman/model"
@@ -29,6 +30,7 @@ type Model struct {
 	Language  language.Model
 	Tokenizer tokenizer.Tokenizer // of the language model
 	Words     tokenizer.Tokenizer // of the Q-Former's text stream
+	Rules     generate.Rules      // of what the language model writes
 	Memory    *Memory             // what hints come from
 	vocab     []byte              // Words as vocab.txt
 	frozen    []*tensor.Tensor    // parameters of the frozen parts, where Options.All asked for them
@@ -214,7 +216,7 @@ func (m *Model) bind(files Files, opt Options) error {
 		return errors.New("there is a language model, but no tensor language_projection.weight that leads to it")
 	}
 	if m.Bridge.Prompt != nil {
-		if m.Language, m.Tokenizer, err = m.open.openLanguage(c.Language, files, own, languageModule, opt); err != nil {
+		if err = m.openLanguage(c.Language, files, own, languageModule, opt); err != nil {
 			return err
 		}
 	}

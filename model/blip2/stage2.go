@@ -21,13 +21,19 @@ func (m *Model) Stage2(run *tensor.Run, answer *qformer.Answer, view View, promp
 	return run.CrossEntropy(language.Predict(run, m.Language, soft, prompts, captions), slices.Concat(captions...), 0)
 }
 
-// PromptIDs are the tokens of a prompt, which stand between the soft prompt and what is said. Nothing is at least the token that begins
-// a text, where there is one, as in transformers.
+// PromptIDs are the tokens of a prompt, which stand between the soft prompt and what is said. Nothing is the token that begins a text by the
+// configuration, where there is one, as in transformers; but InstructBLIP always reads what its tokenizer makes of a text.
 func (m *Model) PromptIDs(prompt string) []int32 {
-	var ids []int32
-	if m.Tokenizer != nil {
-		ids = m.Tokenizer.Encode(prompt, true)
+	if bos := m.Language.Config().BOS; bos >= 0 && prompt == "" && (!m.Config.Instruct || m.Tokenizer == nil) {
+		return []int32{bos}
 	}
+	return m.ReadIDs(prompt)
+}
+
+// ReadIDs are PromptIDs of a text that somebody gave, even where it is empty: what the tokenizer makes of it, or the token that begins a text
+// where that is nothing.
+func (m *Model) ReadIDs(prompt string) []int32 {
+	ids := m.Tokenizer.Encode(prompt, true)
 	if bos := m.Language.Config().BOS; len(ids) == 0 && bos >= 0 {
 		ids = []int32{bos}
 	}
@@ -60,8 +66,9 @@ func (m *Model) behind(prompt, text string) []int32 {
 // were trained with a tokenizer that has 2 for both: there, each of the three ends it.
 func (m *Model) StopIDs() []int32 {
 	c := m.Language.Config()
-	end := m.Tokenizer.Special().EOS
-	if !m.Config.Instruct || c.BOS != 0 || end < 0 || slices.Contains(c.EOS, end) {
+	named := m.Tokenizer.Special()
+	end := named.EOS
+	if !m.Config.Instruct || c.BOS != 0 || named.BOS == c.BOS || end < 0 || slices.Contains(c.EOS, end) {
 		return c.EOS
 	}
 	return append([]int32{end, c.BOS}, c.EOS...)

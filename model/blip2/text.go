@@ -63,6 +63,5 @@ func (m *Model) bindLanguageAlone(path string, opt Options) (err error) {
 	if err := opt.fits(files, alone, map[string]Part{languageModule: m.Config.Language}); err != nil {
 		return err
 	}
-	m.Language, m.Tokenizer, err = m.open.openLanguage(m.Config.Language, files, own, "", opt)
-	return err
+	return m.openLanguage(m.Config.Language, files, own, "", opt)
 }

@@ -273,6 +273,9 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 		if soft == nil {
 			return nil, fmt.Errorf("there is neither pixel_values nor input_ids")
 		}
+		if p.Tokenizer == nil && p.Language.Config().BOS < 0 {
+			return nil, fmt.Errorf("input_ids: there are none, nor a tokenizer, and the configuration has no token that begins a text")
+		}
 		rows = soft.Dim(0)
 		for range rows {
 			ids = append(ids, p.PromptIDs(p.Config.Extras.Prompt)...)

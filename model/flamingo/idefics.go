@@ -113,6 +113,7 @@ func (m *Model) openIDEFICS(raw []byte, files model.Files, opt Options) error {
 	if err != nil {
 		return err
 	}
+	m.Rules = g.Rules()
 	if len(g.EOS) > 0 {
 		words.EOS = g.EOS
 	}

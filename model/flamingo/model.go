@@ -8,6 +8,7 @@ import (
 
 	"dragoman/bridge/gated"
 	"dragoman/bridge/resampler"
+	"dragoman/generate"
 	"dragoman/internal/plainjson"
 	"dragoman/language"
 	"dragoman/model"
@@ -33,6 +34,7 @@ type Model struct {
 	Gates     *gated.Stack
 	Language  language.Model
 	Tokenizer *tokenizer.Pipeline
+	Rules     generate.Rules // of what the language model writes
 
 	dialect   dialect
 	compare   *tensor.Tensor // nil, or the encoder's own projection of a picture as a whole, [out, width]

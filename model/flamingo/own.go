@@ -291,6 +291,7 @@ func (m *Model) openLanguage(p standing, files model.Files, opt Options) (base l
 		return nil, "", err
 	}
 	b := opt.builder(p.src, openFlamingoPart)
+	m.Rules = g.Rules()
 	if base, err = model.BindLanguage(b.Sub(languageOf), c.Type, c.JSON, g); err != nil {
 		return nil, "", err
 	}

@@ -27,6 +27,11 @@ CASES = [
     dict(model="llama", temperature=1.2, top_k=9, top_p=0.8, repetition_penalty=0.7, min_new_tokens=3, eos=[2, 5, 40]),
     dict(model="llama", temperature=1.3, top_k=1),
     dict(model="t5", temperature=1.1, top_k=11, top_p=0.85, repetition_penalty=2.0, min_new_tokens=2, eos=[1, 13, 29]),
+    dict(model="llama", temperature=3.0, top_k=0, suppress_tokens=[3, 17], begin_suppress_tokens=[9, 11], bad_words_ids=[[5], [2], [25, 40], [12, 7, 25, 8], [30, 25, 1]], eos=[2]),
+    dict(model="llama", temperature=2.0, top_k=0, no_repeat_ngram_size=2, repetition_penalty=1.3),
+    dict(model="llama", temperature=2.0, top_k=4, no_repeat_ngram_size=1, forced_bos_token_id=9, forced_eos_token_id=[21, 22]),
+    dict(model="t5", temperature=1.5, top_k=0, forced_bos_token_id=7, forced_eos_token_id=13, begin_suppress_tokens=[5, 6], min_new_tokens=9, eos=[13]),
+    dict(model="t5", temperature=1.5, top_k=0, begin_suppress_tokens=[5, 6], no_repeat_ngram_size=3, bad_words_ids=[[0, 4], [4, 4]]),
 ]
 
 
