@@ -45,7 +45,7 @@ func (m *meter) at(st *Stage, step int, losses map[string]float64) Progress {
 func (m *meter) progress(st *Stage, step int, speed float64) Progress {
 	p := Progress{Doing: st.Name, Done: step, All: st.Steps, Step: step, Steps: st.Steps, SamplesPerSecond: speed * float64(m.samples)}
 	if speed > 0 {
-		p.Left = time.Duration(float64(st.Steps-step) / speed * float64(time.Second))
+		p.Left = times(time.Duration(float64(time.Second)/speed), st.Steps-step)
 	}
 	return p
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -38,6 +39,9 @@ type StagePlan struct {
 func (p *Plan) Time() time.Duration {
 	total := p.Encode
 	for _, s := range p.Stages {
+		if s.Time > math.MaxInt64-total {
+			return math.MaxInt64
+		}
 		total += s.Time
 	}
 	return total
@@ -159,7 +163,15 @@ func (t *trainer) planStage(ctx context.Context, p *Plan, st *Stage) error {
 	samples *= st.Steps * st.Accumulate
 	p.Stages = append(p.Stages, StagePlan{
 		Name: st.Name, Steps: st.Steps, Samples: samples, Epochs: float64(samples) / float64(rows),
-		Time: took * time.Duration(st.Steps*st.Accumulate),
+		Time: times(took, st.Steps*st.Accumulate),
 	})
 	return nil
+}
+
+// times is a duration so many times over, or the longest that there is.
+func times(d time.Duration, n int) time.Duration {
+	if n > 0 && d > math.MaxInt64/time.Duration(n) {
+		return math.MaxInt64
+	}
+	return d * time.Duration(n)
 }

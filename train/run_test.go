@@ -277,3 +277,21 @@ func TestWarmNeedsAHead(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestLongRuns: what would take longer than a duration can say takes the longest of all.
+func TestLongRuns(t *testing.T) {
+	const longest = time.Duration(math.MaxInt64)
+	for _, c := range []struct {
+		d    time.Duration
+		n    int
+		want time.Duration
+	}{{time.Second, 3, 3 * time.Second}, {time.Second, 0, 0}, {0, 1 << 60, 0}, {time.Hour, mostSteps * mostBatch, longest}} {
+		if got := times(c.d, c.n); got != c.want {
+			t.Errorf("%v, %d times: %v", c.d, c.n, got)
+		}
+	}
+	p := Plan{Encode: time.Hour, Stages: []StagePlan{{Time: time.Hour}, {Time: longest - time.Minute}, {Time: time.Hour}}}
+	if got := p.Time(); got != longest {
+		t.Errorf("the sum of all is %v", got)
+	}
+}

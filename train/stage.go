@@ -15,8 +15,8 @@ func (s *Stage) check(system string) error {
 	if err := oneOf("kind", s.Kind, KindWarm, KindStage1, KindStage2, KindWords, KindPages); err != nil {
 		return err
 	}
-	if strings.ContainsAny(s.Name, `/\ `) || strings.HasPrefix(s.Name, ".") {
-		return fmt.Errorf("name: %q cannot be a part of a folder's name", s.Name)
+	if strings.ContainsAny(s.Name, `/\ `) || strings.HasPrefix(s.Name, ".") || len(s.Name) > mostName {
+		return fmt.Errorf("name: %.200q cannot be a part of a folder's name", s.Name)
 	}
 	pages := s.Kind == KindWords || s.Kind == KindPages
 	if pages != (system == systemFlamingo) {
@@ -37,8 +37,13 @@ func (s *Stage) check(system string) error {
 			return fmt.Errorf("%s: %d is not positive", v.key, v.value)
 		}
 	}
-	if s.Batch > mostBatch {
-		return fmt.Errorf("batch: %d is more than %d", s.Batch, mostBatch)
+	for _, v := range []struct {
+		key         string
+		value, most int
+	}{{"steps", s.Steps, mostSteps}, {"batch", s.Batch, mostBatch}, {"accumulate", s.Accumulate, mostBatch}} {
+		if v.value > v.most {
+			return fmt.Errorf("%s: %d is more than %d", v.key, v.value, v.most)
+		}
 	}
 	if err := s.checkRanges(); err != nil {
 		return err
@@ -60,8 +65,13 @@ func (s *Stage) check(system string) error {
 	return nil
 }
 
-// mostBatch is far above any batch, and keeps a wrong number in a file from becoming an allocation.
-const mostBatch = 1 << 16
+// mostBatch and mostSteps are far above any batch, or any run, and keep a wrong number in a file from becoming an allocation, or a sum that
+// overflows. mostName leaves room in a folder's name for what stands around a stage's.
+const (
+	mostBatch = 1 << 16
+	mostSteps = 1 << 30
+	mostName  = 100
+)
 
 // checkRanges says which number of a stage is out of range; one that is not a number is out of every range.
 func (s *Stage) checkRanges() error {

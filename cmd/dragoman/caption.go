@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"dragoman"
@@ -74,9 +76,15 @@ func (c *cli) open(images *imageFlags) (*dragoman.Model, error) {
 			return nil, err
 		}
 		opts = append(opts, dragoman.WithPictures(o), dragoman.WithImageSize(images.size))
-		if images.moving {
+		if images.moving != nil {
 			opts = append(opts, dragoman.WithFrames(images.frames))
 		}
 	}
-	return dragoman.Open(c.model, opts...)
+	m, err := dragoman.Open(c.model, opts...)
+	if err == nil && images != nil && images.moving != nil && !m.ReadsPages() {
+		if err := unused(images.moving, "is about videos, which this model does not look at", "fps", "frames"); err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+	}
+	return m, err
 }

@@ -126,11 +126,6 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			return err
 		}
 		defer m.Close()
-		if !m.ReadsPages() {
-			if err := unused(cmd, "is about videos, which this model does not look at", "fps", "frames"); err != nil {
-				return err
-			}
-		}
 		if m.ReadsPages() || shots.asked(cmd) {
 			if o.Rerank > 0 || o.NoCaptions || len(labels) > 0 {
 				return usagef("--rerank, --labels and --no-captions are about retrieval, which a model that reads pages has none of")

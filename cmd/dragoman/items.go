@@ -16,8 +16,8 @@ type imageFlags struct {
 	maxPixels int
 	alpha     string
 	size      int
-	frames    picture.Sampling // of videos, where moving says that the call can say
-	moving    bool
+	frames    picture.Sampling // of videos, where moving is the command that can say
+	moving    *cobra.Command   // nil where it cannot
 }
 
 func (c *cli) imageFlags(cmd *cobra.Command) *imageFlags {
@@ -36,7 +36,7 @@ func plainImages() *imageFlags {
 
 // frameFlags adds the options of commands that look at videos.
 func (f *imageFlags) frameFlags(cmd *cobra.Command) {
-	f.moving = true
+	f.moving = cmd
 	cmd.Flags().Float64Var(&f.frames.Rate, "fps", 1, "how many frames of a video are looked at a second (0: every one)")
 	cmd.Flags().IntVar(&f.frames.Most, "frames", 0, "how many frames of a video are looked at, at most (0: as many as the model learnt to tell apart)")
 }

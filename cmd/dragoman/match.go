@@ -31,6 +31,14 @@ what is said of a text is averaged, and says which is the likeliest.`,
 		if len(texts)+len(classes) == 0 {
 			return usagef("match needs a text: match IMAGE… --text T")
 		}
+		for i, class := range classes {
+			switch {
+			case strings.TrimSpace(class) == "":
+				return usagef("--classes: a class must not be empty: %s", strings.Join(classes, ","))
+			case slices.Contains(classes[:i], class):
+				return usagef("--classes: a class is given twice: %s", class)
+			}
+		}
 		if len(classes) > 0 && len(templates) == 0 {
 			templates = []string{"a photo of a " + dragoman.Slot}
 		}

@@ -36,18 +36,26 @@ func describePlan(p *train.Plan) string {
 	if p.Report.Broken > 0 {
 		fmt.Fprintf(&b, "\n%s", p.Report.String())
 	}
-	fmt.Fprintf(&b, "\n%.1f million parameters in the bridge", float64(p.Parameters)/1e6)
+	fmt.Fprintf(&b, "\n%s in the bridge", parameters(p.Parameters))
 	for i, s := range p.Stages {
 		fmt.Fprintf(&b, "\n%s: %s, %s, %.1f epochs, about %s", s.Name, plural.Of(s.Steps, "step"), plural.Of(s.Samples, "sample"), s.Epochs, about(s.Time))
 		if i < len(p.Trained) {
-			fmt.Fprintf(&b, ", %.1f million parameters learn", float64(p.Trained[i])/1e6)
+			fmt.Fprintf(&b, ", %s learn", parameters(p.Trained[i]))
 		}
 	}
 	if p.Encode > 0 {
-		fmt.Fprintf(&b, "\nencoding pictures: about %s, %.1f MB on disk", about(p.Encode), float64(p.CacheBytes)/1e6)
+		fmt.Fprintf(&b, "\nencoding pictures: about %s, %s on disk", about(p.Encode), size(p.CacheBytes))
 	}
-	fmt.Fprintf(&b, "\nin all about %s and %.1f GB of memory; nothing was written", about(p.Time()), float64(p.MemoryBytes)/1e9)
+	fmt.Fprintf(&b, "\nin all about %s and %s of memory; nothing was written", about(p.Time()), size(p.MemoryBytes))
 	return b.String()
+}
+
+// parameters is a number of them.
+func parameters(n int) string {
+	if n < 1e5 {
+		return plural.Of(n, "parameter")
+	}
+	return fmt.Sprintf("%.1f million parameters", float64(n)/1e6)
 }
 
 // about rounds a time that is only foreseen.

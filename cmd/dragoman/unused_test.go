@@ -25,16 +25,23 @@ func TestUnusedFlags(t *testing.T) {
 		"trace --list --out x.safetensors", "trace --list --head itm", "trace --prompt a --out x --head itm --loss stage1",
 		"tokenize --check", "preprocess --memory 1k a.png --out x", "convert --check --out x.gguf", "bench --memory 1k",
 		"embed --text --size 32 a", "embed --text --allow-net a",
+		"match --classes a,,b x.png", "match --classes a,b,a x.png",
 	} {
 		fields := strings.Fields(args)
 		status, out, errs := call(t, append(fields, "--model", "/does/not/exist")...)
 		named := false
 		for _, f := range fields {
 			f, _, _ = strings.Cut(f, "=")
-			named = named || strings.HasPrefix(f, "--") && strings.HasPrefix(errs, "dragoman: "+f+" ")
+			said := strings.TrimPrefix(errs, "dragoman: "+f)
+			named = named || strings.HasPrefix(f, "--") && said != errs && strings.ContainsRune(" :", rune(said[0]))
 		}
 		if status != exitUsage || out != "" || !named {
 			t.Errorf("%s: %d: %s%s", args, status, out, errs)
+		}
+	}
+	for _, command := range []string{"ask", "eval"} {
+		if status, _, errs := call(t, command, "--model", "../../testdata/blip2-opt", "--fps", "3", photo, "what"); status != exitUsage || !strings.HasPrefix(errs, "dragoman: --fps is about videos") {
+			t.Errorf("%s: %d: %s", command, status, errs)
 		}
 	}
 	if status, _, errs := call(t, "inspect", "--model", idefics, "--words", "3", photo); status != exitUsage || !strings.HasPrefix(errs, "dragoman: --words ") {
