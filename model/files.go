@@ -57,10 +57,27 @@ func (f Files) Below(folder string) Files {
 
 // OpenError says that a model did not open. Its path is named once: most of what goes wrong names the file itself.
 func OpenError(path string, err error) error {
-	if strings.Contains(err.Error(), path) {
+	if names(err.Error(), path) {
 		return fmt.Errorf("open model: %w", err)
 	}
 	return fmt.Errorf("open model: %s: %w", strings.TrimSuffix(path, ":"), err) // the built-in one's ends with a colon
+}
+
+// names says whether a text has a path in it, or that of something below it: not as a part of a word, which a short path may be.
+func names(text, path string) bool {
+	for rest := text; ; {
+		before, after, found := strings.Cut(rest, path)
+		if !found {
+			return false
+		}
+		begins := before == "" || strings.ContainsAny(before[len(before)-1:], ` "`)
+		ends := after == "" || strings.ContainsAny(after[:1], `":,;`) || os.IsPathSeparator(after[0]) || os.IsPathSeparator(path[len(path)-1]) ||
+			after[0] == ' ' && strings.ContainsAny(path, `/\.`) // no word of a sentence
+		if begins && ends && path != "" {
+			return true
+		}
+		rest = after
+	}
 }
 
 // Close gives back the one file, where there is one.

@@ -22,7 +22,7 @@ func ReadProcessor(files Files) (p picture.Processor, name string, err error) {
 		if err == nil {
 			return p, name, nil
 		}
-		if name == "processor_config.json" { // transformers 4 writes one that says nothing of pictures
+		if name == "processor_config.json" && errors.Is(err, picture.ErrNoImageProcessor) { // transformers 4 writes one that says nothing of pictures
 			continue
 		}
 		return p, "", fmt.Errorf("%s: %w", name, err)

@@ -33,7 +33,7 @@ func LoadProcessor(dir string) (Processor, error) {
 			return Processor{}, fmt.Errorf("read processor: %s: %w", path, bare(err))
 		}
 		p, err := ParseProcessor(data)
-		if errors.Is(err, errNoImageProcessor) {
+		if errors.Is(err, ErrNoImageProcessor) {
 			continue
 		}
 		if err != nil {
@@ -44,7 +44,8 @@ func LoadProcessor(dir string) (Processor, error) {
 	return Processor{}, fmt.Errorf("read processor: %s has neither %s nor %s with an image processor: %w", dir, names[0], names[1], fs.ErrNotExist)
 }
 
-var errNoImageProcessor = errors.New("no image processor in it")
+// ErrNoImageProcessor says that a configuration says nothing of pictures.
+var ErrNoImageProcessor = errors.New("no image processor in it")
 
 // imageProcessor has the keys of transformers' image processors. A pointer is nil where the key is absent or null.
 type imageProcessor struct {
@@ -79,7 +80,7 @@ func ParseProcessor(data []byte) (Processor, error) {
 		return Processor{}, err
 	}
 	if c.Type == "" && c.FeatureType == "" && c.Size == nil && c.ImageSize == nil && c.Mean == nil {
-		return Processor{}, errNoImageProcessor
+		return Processor{}, ErrNoImageProcessor
 	}
 	return c.processor()
 }
