@@ -38,27 +38,45 @@ func checkPages(f *os.File, size int64, c *format.ColumnMetaData) error {
 		if n < 0 || n > end-at {
 			return fmt.Errorf("a page of %d bytes at %d, its column ends at %d", n, at, end)
 		}
-		if c.Codec == format.Snappy {
-			if err := checkSnappy(f, at, n, &h); err != nil {
-				return err
-			}
+		if err := checkPage(f, at, n, c.Codec, &h); err != nil {
+			return err
 		}
 		at += n
 	}
 	return nil
 }
 
-// checkSnappy reads what a page's snappy says that it becomes, which is not what the page says of itself.
-func checkSnappy(f *os.File, at, n int64, h *format.PageHeader) error {
+// checkPage compares what a page of n bytes says that it becomes, and what its bytes say, with what that can be.
+func checkPage(f *os.File, at, n int64, codec format.CompressionCodec, h *format.PageHeader) error {
+	if err := checkSize(n, int64(h.UncompressedPageSize)); err != nil {
+		return err
+	}
 	if h.Type == format.DataPageV2 { // levels stand before, and are not compressed
 		levels := int64(h.DataPageHeaderV2.V.RepetitionLevelsByteLength) + int64(h.DataPageHeaderV2.V.DefinitionLevelsByteLength)
 		if levels < 0 || levels > n {
 			return fmt.Errorf("levels of %d bytes in a page of %d", levels, n)
 		}
 		at, n = at+levels, n-levels
+		if c := h.DataPageHeaderV2.V.IsCompressed; c.Valid && !c.V {
+			return nil
+		}
 	}
+	page := io.NewSectionReader(f, at, n)
+	if codec == format.Snappy {
+		return checkSnappy(page)
+	}
+	becomes, err := sizeOf(codec, page)
+	if err != nil {
+		return err
+	}
+	return checkSize(n, becomes)
+}
+
+// checkSnappy reads what a page's snappy says that it becomes, which is not what the page says of itself.
+func checkSnappy(page *io.SectionReader) error {
+	n := page.Size()
 	var begin [binary.MaxVarintLen32]byte
-	got, _ := f.ReadAt(begin[:min(n, int64(len(begin)))], at)
+	got, _ := page.ReadAt(begin[:min(n, int64(len(begin)))], 0)
 	if becomes, k := binary.Uvarint(begin[:got]); k > 0 && becomes > uint64(snappyMost*n) {
 		return fmt.Errorf("%d bytes of snappy that would become %d", n, becomes)
 	}
