@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path"
 	"strings"
@@ -42,6 +43,45 @@ func sameFloor(from, to string) bool {
 		return false
 	}
 	return false
+}
+
+// TestDependencies: docs/dependencies.md has a reason for every module that this one requires itself, and for no other.
+func TestDependencies(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	required := map[string]bool{}
+	for line := range strings.Lines(string(mod)) {
+		if fields := strings.Fields(line); len(fields) == 2 && strings.Contains(fields[0], "/") && strings.HasPrefix(fields[1], "v") {
+			required[fields[0]] = true
+		}
+	}
+	reasons := map[string]bool{}
+	for line := range strings.Lines(string(doc)) {
+		if cells := strings.Split(line, "|"); len(cells) == 4 && strings.Contains(cells[1], "/") {
+			for name := range strings.SplitSeq(cells[1], ",") {
+				reasons[strings.TrimSpace(name)] = true
+			}
+		}
+	}
+	if len(required) < 10 {
+		t.Fatalf("%d modules are required", len(required))
+	}
+	for name := range required {
+		if !reasons[name] {
+			t.Errorf("%s is required, and there is no reason for it", name)
+		}
+	}
+	for name := range reasons {
+		if !required[name] {
+			t.Errorf("%s has a reason, and is not required", name)
+		}
+	}
 }
 
 func floorOf(pkg string) int {

@@ -1,6 +1,7 @@
 package dragoman
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,9 @@ func ImageBytes(b []byte) Image {
 
 // ImageFunc is the picture whose file's bytes read gives when they are needed; name is what errors call it by.
 func ImageFunc(name string, read func() ([]byte, error)) Image {
+	if read == nil {
+		return Image{name: name}
+	}
 	return Image{
 		name: name,
 		load: func(o picture.Options) (*picture.Image, error) {
@@ -61,14 +65,24 @@ func ImageFunc(name string, read func() ([]byte, error)) Image {
 
 // ImageReader is the picture that r holds, up to its end. It can be used once.
 func ImageReader(r io.Reader) Image {
+	if r == nil {
+		return Image{}
+	}
 	return Image{name: "picture", load: func(o picture.Options) (*picture.Image, error) { return picture.Read(r, o) }}
 }
 
-// ImageOf is a decoded picture of the standard library.
+// ImageOf is a decoded picture of the standard library. It may be as large as one that comes from a file.
 func ImageOf(img image.Image) Image {
+	if img == nil {
+		return Image{}
+	}
 	return Image{name: "picture", load: func(o picture.Options) (*picture.Image, error) {
-		if b := img.Bounds(); b.Empty() {
+		b := img.Bounds()
+		if b.Empty() {
 			return nil, fmt.Errorf("%w: it has no pixels", picture.ErrBroken)
+		}
+		if most := cmp.Or(max(o.MaxPixels, 0), picture.DefaultMaxPixels); min(b.Dx(), b.Dy()) <= 0 || b.Dy() > most/b.Dx() { // one that overflows is negative
+			return nil, fmt.Errorf("%w: bounds of %v, the limit is of %d pixels", picture.ErrTooLarge, b, most)
 		}
 		return picture.FromImage(img, o.Alpha), nil
 	}}

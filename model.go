@@ -26,12 +26,20 @@ type Model struct {
 	load    float64 // seconds
 
 	mu       sync.Mutex
+	closed   bool
 	runs     []*tensor.Run       // that no call is using
 	decoders []*language.Decoder // likewise
 }
 
-// Close gives back the model's files. No call may be under way or follow.
+// Close gives back the model's files. No call may be under way, and one that follows panics: its weights are gone.
 func (m *Model) Close() error {
+	m.mu.Lock()
+	was := m.closed
+	m.closed = true
+	m.mu.Unlock()
+	if was {
+		return nil
+	}
 	err := m.system.Close()
 	if m.pages != nil {
 		err = errors.Join(err, m.pages.Close())
@@ -67,10 +75,18 @@ func (m *Model) processor() (p picture.Processor, ok bool) {
 	return picture.Processor{}, false
 }
 
+// mustBeOpen panics after Close: reading memory that files were mapped to would end the process, which nobody can recover from.
+func (m *Model) mustBeOpen() {
+	if m.closed {
+		panic("dragoman: a Model was used after its Close")
+	}
+}
+
 // run hands out the memory of a pass; done takes it back.
 func (m *Model) run() (r *tensor.Run, done func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.mustBeOpen()
 	if n := len(m.runs); n > 0 {
 		r, m.runs = m.runs[n-1], m.runs[:n-1]
 	} else {
@@ -88,6 +104,7 @@ func (m *Model) run() (r *tensor.Run, done func()) {
 func (m *Model) decoder() (d *language.Decoder, done func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.mustBeOpen()
 	if n := len(m.decoders); n > 0 {
 		d, m.decoders = m.decoders[n-1], m.decoders[:n-1]
 	} else {

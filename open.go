@@ -149,7 +149,12 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	began := time.Now()
 	o := options{dtype: "auto", memory: -1, frames: picture.Sampling{Rate: 1}}
 	for _, f := range opts {
-		f(&o)
+		if f != nil {
+			f(&o)
+		}
+	}
+	if o.imageSize < 0 {
+		return nil, fmt.Errorf("opening a model: pictures of %d×%d", o.imageSize, o.imageSize)
 	}
 	compute, store, err := computing(o.dtype)
 	if err != nil {
