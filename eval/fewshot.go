@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -64,6 +65,9 @@ func FewShot(ctx context.Context, m *flamingo.Model, set []Item, o FewShotOption
 	r.Left = e.sort(ctx, set)
 	if r.N, r.Skipped = len(e.set), len(r.Left); r.N == 0 || ctx.Err() != nil {
 		return r, context.Cause(ctx)
+	}
+	if r.N == 1 && slices.ContainsFunc(o.Shots, func(k int) bool { return k > 0 }) {
+		return r, errors.New("evaluate with examples: they are other pictures of the set, which has one")
 	}
 	var err error
 	if r.Measures, err = e.measures(); err != nil {
@@ -190,13 +194,7 @@ func (e *fewShot) measure(ctx context.Context, k int, seed uint64, progress func
 	}
 	var right, wrong []string
 	for n, at := range order {
-		var examples []shown
-		for len(examples) < k {
-			other := r.IntN(len(e.set))
-			if len(e.concepts) == 1 || e.set[other].concept() != e.set[at].concept() {
-				examples = append(examples, shown{other, e.set[other].example()})
-			}
-		}
+		examples := e.others(k, at, r)
 		said, err := e.say(ctx, examples, at)
 		if err != nil {
 			return s, err
@@ -250,6 +248,17 @@ func (e *fewShot) score(said []string, of []int) Said {
 		return Said{Answers: new(ScoreAnswers(said, references, weights))}
 	}
 	return Said{Captions: new(ScoreCaptions(said, references, keywords))}
+}
+
+// others are examples for a picture: pictures that show something else, or, where all show the same, that are others.
+func (e *fewShot) others(k, at int, r *rand.Rand) (examples []shown) {
+	for len(examples) < k {
+		other := r.IntN(len(e.set))
+		if other != at && (len(e.concepts) == 1 || e.set[other].concept() != e.set[at].concept()) {
+			examples = append(examples, shown{other, e.set[other].example()})
+		}
+	}
+	return examples
 }
 
 // exchanged are a page's texts, each in another's place; of a single example, that of a picture which is not on the page.

@@ -124,6 +124,54 @@ func TestExchanged(t *testing.T) {
 	}
 }
 
+// TestNamedForNeither: a model that says one thing of every picture names those that no example showed where it is a word of theirs, and names
+// none where it is not.
+func TestNamedForNeither(t *testing.T) {
+	m := fresh(t)
+	only := m.Tokenizer.Encode("q", false)
+	if len(only) != 1 {
+		t.Fatalf("%v", only)
+	}
+	for id := range int32(m.Language.Config().Vocab) {
+		if id != only[0] {
+			m.Rules.Never = append(m.Rules.Never, id)
+		}
+	}
+	for word, want := range map[string]float64{"qqq": 100, "circle": 0} {
+		items := shapes(t, "")
+		for i := range items {
+			items[i].Keywords = []string{word}
+		}
+		r, err := FewShot(t.Context(), m, items, FewShotOptions{Shots: []int{2}, Seeds: []uint64{1}, Most: 3, MaxTokens: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := r.Shots[0].Trials[0].Word; w.Named != want || w.Used != 0 || w.False != 0 || r.Shots[0].Mean["new word: neither named"] != want {
+			t.Errorf("it says qqq, a keyword is %s: %+v", word, w)
+		}
+	}
+}
+
+// TestOthers: no picture is an example before itself, whatever the pictures show; of a set of one there are no examples.
+func TestOthers(t *testing.T) {
+	same := shapes(t, "")[:2]
+	e := &fewShot{set: same, concepts: map[string][]int{"red": {0, 1}}}
+	r := rand.New(rand.NewPCG(1, 1))
+	for at := range same {
+		for _, x := range e.others(20, at, r) {
+			if x.at == at || x.text != same[x.at].example() {
+				t.Fatalf("before picture %d stands %+v", at, x)
+			}
+		}
+	}
+	if _, err := FewShot(t.Context(), fresh(t), same[:1], FewShotOptions{Shots: []int{1}, Seeds: []uint64{1}}); err == nil || !strings.Contains(err.Error(), "which has one") {
+		t.Errorf("%v", err)
+	}
+	if _, err := FewShot(t.Context(), fresh(t), same[:1], FewShotOptions{Shots: []int{0}, Seeds: []uint64{1}, MaxTokens: 1}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFewShotRoom: of more examples than the language model has room for the last are shown, and it is counted.
 func TestFewShotRoom(t *testing.T) {
 	m, items := fresh(t), shapes(t, "which of the colours is it?")
