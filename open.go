@@ -172,7 +172,7 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 		return nil, fmt.Errorf("opening a model: %s: tensors from another file are for a BLIP-2 or an InstructBLIP, and this is neither", path)
 	}
 	if pages {
-		if err := m.openPages(path, flamingo.Options{Precision: store, Room: o.room(), ImageSize: o.imageSize, Gradients: trainable, Finite: o.finite}); err != nil {
+		if err := m.openPages(path, flamingo.Options{Precision: store, Room: o.room(), ImageSize: o.imageSize, Gradients: trainable, Finite: o.finite, Pixels: o.pixels}); err != nil {
 			return nil, err
 		}
 	} else if pair {

@@ -157,7 +157,10 @@ func (m *Model) openPages(path string, o flamingo.Options) error {
 		return err
 	}
 	m.pages = pages
-	m.system = &blip2.Model{Config: blip2.Config{ImageID: -1}, Language: pages.Language, Tokenizer: pages.Tokenizer}
+	m.system = &blip2.Model{Config: blip2.Config{ImageID: -1}, Language: pages.Language}
+	if pages.Tokenizer != nil {
+		m.system.Tokenizer = pages.Tokenizer
+	}
 	return nil
 }
 

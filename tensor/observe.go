@@ -26,6 +26,9 @@ func (r *Run) Observe(path string, t *Tensor) {
 	}
 }
 
+// Observed says whether anybody observes.
+func (r *Run) Observed() bool { return r.opt.Observer != nil }
+
 // Show is Observe for an output that the program itself has no use for: it is computed where somebody wants it, and not recorded.
 func (r *Run) Show(path string, compute func() *Tensor) {
 	o := r.opt.Observer

@@ -28,8 +28,10 @@ type view struct {
 	apart  bool      // each row sees one picture: kv is of single pictures
 	index  []int32   // which of kv's rows each row of texts reads
 	mask   []uint8   // nil, or [rows, tokens, keys]
+	even   bool      // observers are shown tokens that see nothing as attending to all alike
 	choose []int32   // nil, or for each token its place among those of x and then those of y
 	blind  bool      // no token sees a picture
+	some   bool      // there are tokens that see none
 }
 
 // See projects pictures [rows, pictures, latents, media width] for all passes to come; nil is texts without pictures. What is kept
@@ -53,7 +55,7 @@ func (s *Stack) See(run *tensor.Run, media *tensor.Tensor, rows int, keep bool) 
 			continue
 		}
 		mark := run.Mark()
-		kv := k.attention.Remember(run, all)
+		kv := k.attention.Remember(run, all)[0]
 		if keep {
 			v.memory[layer], v.apart[layer] = v.stored(kv, run.Options().Compute)
 			run.Release(mark, nil)
@@ -147,18 +149,13 @@ func (v *Sight) look() view {
 		}
 	}
 	if blind == tokens {
-		return view{blind: true}
+		return view{blind: true, some: true, index: v.rows}
 	}
-	w := view{index: v.rows}
+	w := view{index: v.rows, some: blind > 0}
 	if v.length == 1 && blind == 0 && v.one(&w) {
 		return w
 	}
-	w.mask = make([]uint8, 0, len(v.mask)*v.latent)
-	for _, m := range v.mask {
-		for range v.latent {
-			w.mask = append(w.mask, m)
-		}
-	}
+	w.mask = v.keys()
 	if blind > 0 && v.stack.Config.Untouched {
 		w.choose = make([]int32, tokens)
 		for i := range w.choose {
@@ -169,6 +166,23 @@ func (v *Sight) look() view {
 		}
 	}
 	return w
+}
+
+// keys is the mask for every key.
+func (v *Sight) keys() []uint8 {
+	mask := make([]uint8, 0, len(v.mask)*v.latent)
+	for _, m := range v.mask {
+		for range v.latent {
+			mask = append(mask, m)
+		}
+	}
+	return mask
+}
+
+// even says whether there are observers, who are shown a token that sees no picture as attending to all alike: so it does in transformers'
+// IDEFICS, and what it finds is thrown away behind the attention.
+func (v *Sight) even(run *tensor.Run) bool {
+	return run.Observed() && v.pictures > 0 && v.stack.Config.Names == IDEFICS
 }
 
 // one lets each row read its one picture alone, if all have one.
@@ -202,12 +216,15 @@ func (v *Sight) Hook(run *tensor.Run, layer int, hidden *tensor.Tensor) *tensor.
 	switch {
 	case w.blind && v.stack.Config.Untouched:
 		return hidden
-	case w.blind:
+	case w.blind && !v.even(run):
 	case w.apart:
 		w.kv = v.apart[layer]
 	default:
 		w.kv = v.memory[layer]
 	}
 	w.kv.Index = w.index
+	if w.some && v.even(run) {
+		w.mask, w.even = v.keys(), true
+	}
 	return k.forward(run, hidden, w)
 }

@@ -117,8 +117,11 @@ func (s *Stack) Open(layer int) (attention, feedForward []float32) {
 func (k *block) forward(run *tensor.Run, x *tensor.Tensor, view view) *tensor.Tensor {
 	y := x
 	if view.kv.K != nil {
-		found := k.attention.Read(run, k.norm.Forward(run, x), view.mask, view.kv)
-		y = run.Add(y, through(run, k.attentionGate, found, k.opens[0]))
+		found := k.attention.Read(run, k.norm.Forward(run, x), view.mask, view.even, view.kv)
+		passed := through(run, k.attentionGate, found, k.opens[0])
+		if !view.blind { // else it was only shown
+			y = run.Add(y, passed)
+		}
 	}
 	y = run.Add(y, through(run, k.gate, k.feedForward.Forward(run, y), k.opens[1]))
 	if view.choose != nil { // tokens that see no picture stay as they came

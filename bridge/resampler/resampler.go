@@ -44,7 +44,7 @@ func New(b *nn.Builder, c Config) *Resampler {
 
 func newLayer(b *nn.Builder, w words, c Config) layer {
 	attention := bridge.AttentionConfig{
-		QueryWidth: c.Width, KeyWidth: c.Width, Heads: c.Heads, HeadDim: c.HeadDim, Eps: c.Eps, Pieces: !c.FeaturesOnly, Names: w.attention,
+		QueryWidth: c.Width, KeyWidth: c.Width, Heads: c.Heads, HeadDim: c.HeadDim, Eps: c.Eps, Names: w.attention,
 	}
 	if c.HeadNorm {
 		attention.HeadNorm = bridge.LayerNorm
@@ -79,11 +79,11 @@ func (s *Resampler) Forward(run *tensor.Run, features *tensor.Tensor) *tensor.Te
 // look is what the latents x find in the features, and in one another unless the features alone are read.
 func (l *layer) look(run *tensor.Run, x, features *tensor.Tensor, featuresOnly bool) *tensor.Tensor {
 	x = l.latents.Forward(run, x)
-	seen := l.attention.Remember(run, l.features.Forward(run, features))
-	if featuresOnly {
-		return l.attention.Read(run, x, nil, seen)
+	pieces := []*tensor.Tensor{l.features.Forward(run, features)}
+	if !featuresOnly {
+		pieces = append(pieces, x)
 	}
-	return l.attention.Read(run, x, nil, seen, l.attention.Remember(run, x))
+	return l.attention.Read(run, x, nil, false, l.attention.Remember(run, pieces...)...)
 }
 
 // mark adds to every feature its frame's vector and lays the frames one behind another: [batch, frames·tokens, width].

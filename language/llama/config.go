@@ -17,6 +17,7 @@ type Config struct {
 	language.Sizes
 
 	Still            int32 // the word whose embedding gets no gradient where it is looked up (padding); −1: none
+	Counted          bool  // a token's position is its number among those of its row, padding's 1 (IDEFICS); else its place
 	Extra            int   // words behind the vocabulary whose rows are tensors of their own (IDEFICS)
 	KVHeads, HeadDim int   // Heads of queries share KVHeads of keys and values
 	Rope             tensor.Rope

@@ -23,6 +23,8 @@ type Model struct {
 	blocks           []block
 	norm             norm
 	extra, extraHead *tensor.Tensor // nil, or [additional words, width]: see extra.go
+
+	extraPath, extraHeadPath string
 }
 
 var _ language.Model = (*Model)(nil)
@@ -127,6 +129,7 @@ func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 		return m.words.Logits(r, hidden)
 	}
 	logits := r.Beside(hidden, m.words.Head, m.extraHead)
+	r.Show(m.extraHeadPath, func() *tensor.Tensor { return r.Linear(hidden, m.extraHead, nil, kernel.NoAct) })
 	m.words.ObserveLogits(r, logits)
 	return logits
 }
@@ -142,7 +145,15 @@ func (m *Model) PlainHead() *tensor.Tensor {
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)
-	if in.Cache == nil && in.Mask != nil {
+	switch {
+	case in.Cache != nil || in.Mask == nil:
+	case m.cfg.Counted:
+		for i, shown := range in.Mask {
+			if shown == 0 {
+				p.Positions[i] = 1
+			}
+		}
+	default:
 		// Rotations only see distances, so padding before or behind a text may count or not. Outside of generation it counts in transformers,
 		// whose padding's own hidden states show it.
 		p.Positions = language.Positions(nil, nil, nil, p.Rows, p.Length)

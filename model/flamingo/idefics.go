@@ -108,7 +108,7 @@ func (m *Model) openIDEFICS(raw []byte, files model.Files, opt Options) error {
 	if err != nil {
 		return err
 	}
-	words.Still = -1 // its embedding of two tables knows of no padding
+	words.Still, words.Counted = -1, true // its embedding of two tables knows of no padding
 	g, err := model.ReadGeneration(files)
 	if err != nil {
 		return err
@@ -146,7 +146,11 @@ func (m *Model) openIDEFICS(raw []byte, files model.Files, opt Options) error {
 	if err := b.Err(); err != nil {
 		return err
 	}
-	if m.Tokenizer, err = files.Tokenizer(); err != nil {
+	if m.Tokenizer, err = files.Tokenizer(); opt.Pixels && errors.Is(err, tokenizer.ErrNoFiles) {
+		m.dialect = &idefics{eos: m.Language.Config().EOS, picture: none, fake: none, document: none}
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	m.dialect, err = newIDEFICS(m.Tokenizer, m.Language.Config())
@@ -164,6 +168,9 @@ func ideficsPart(name string) string {
 	}
 	return name
 }
+
+// none is the id of no token.
+const none = -1
 
 // The tokens that IDEFICS adds to LLaMA's.
 const (

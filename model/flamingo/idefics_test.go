@@ -3,7 +3,9 @@ package flamingo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"dragoman/language"
 	"dragoman/model"
 	"dragoman/tensor"
+	"dragoman/tokenizer"
 	"dragoman/weights"
 	"dragoman/weights/weightstest"
 )
@@ -70,6 +73,42 @@ func TestIDEFICS(t *testing.T) {
 				t.Error("logits differ without image_attention_mask")
 			}
 		})
+	}
+}
+
+// TestIDEFICSWithoutTokenizer: numbers need none, but then must say which token sees what.
+func TestIDEFICSWithoutTokenizer(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		b, err := os.ReadFile("testdata/idefics/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Open(dir, Options{}); !errors.Is(err, tokenizer.ErrNoFiles) {
+		t.Errorf("without a tokenizer: %v", err)
+	}
+	m, err := Open(dir, Options{Pixels: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	in := openFile(t, "testdata/idefics/inputs.safetensors")
+	out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: in, Select: func(name string) bool { return name == "logits" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := out[0].Float32()
+	w, _ := openFile(t, "testdata/idefics/expected.safetensors").Lookup("logits")
+	want, _ := w.Float32()
+	weightstest.Near(t, "logits", got, want, 1e-4, 0)
+	ids, _ := in.Lookup("input_ids")
+	pixels, _ := in.Lookup("pixel_values")
+	if _, err := m.Trace(tensor.Options{}, model.Trace{Inputs: weights.NewMemory(ids, pixels)}); err == nil || !strings.Contains(err.Error(), "image_attention_mask") {
+		t.Errorf("without a mask: %v", err)
 	}
 }
 

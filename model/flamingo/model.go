@@ -84,6 +84,7 @@ type Options struct {
 	Gradients bool            // all tensors are parameters, to see their gradients
 	Trainable bool            // the bridge's are, of a system that was put together here
 	Finite    bool            // a NaN or an infinity in the checkpoint is an error
+	Pixels    bool            // pictures come as pixels and texts as ids: IDEFICS can do without a tokenizer
 
 	bound func(weights.Tensor) // nil, or who is told what the model asks its checkpoints for
 }

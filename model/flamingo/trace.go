@@ -151,6 +151,9 @@ func (m *Model) shown(in weights.Source, ids []int32, rows, pictures int) ([]uin
 		x, _, err := model.Ints(weights.NewMemory(w), name)
 		return bits(x), err
 	}
+	if pictures > 0 && m.Tokenizer == nil {
+		return nil, fmt.Errorf("%s: there is none, nor a tokenizer that says which tokens are pictures", name)
+	}
 	length := len(ids) / rows
 	var mask []uint8
 	for r := range rows {

@@ -60,7 +60,7 @@ def make(name, extra, **config):
     ids = torch.randint(3, VOCAB, (2, 9))
     ids[0, 2], ids[0, 5], ids[1, 0], ids[1, 4], ids[1, 6] = image_id, image_id, image_id, 2, image_id
     mask = torch.ones_like(ids)
-    mask[1, 8], ids[1, 8] = 0, 0
+    mask[1, 8], ids[1, 8], mask[0, 3] = 0, 0, 0  # padding behind a row, and in one: positions do not count it
     seen, _ = image_attention_mask_for_packed_input_ids(ids, tok, "pt")
     seen = incremental_to_binary_attention_mask(seen, "pt", num_classes=2)
     pixels = torch.randn(2, 2, 3, 14, 14)
@@ -74,9 +74,7 @@ def make(name, extra, **config):
                 out[name] = x.detach().clone()
         return hook
 
-    # Not shown: rotations, what is looked up in two tables apart, heads' norms, and keys and values that are projected in two pieces.
-    hidden = ("rotary_emb", "additional_embedding", "additional_fc", "q_layer_norm", "k_layer_norm", "blocks.0.0.k_proj", "blocks.0.0.v_proj", "blocks.1.0.k_proj", "blocks.1.0.v_proj")
-    hooks = [x.register_forward_hook(keep(n)) for n, x in m.named_modules() if n and not n.endswith(hidden)]
+    hooks = [x.register_forward_hook(keep(n)) for n, x in m.named_modules() if n and not n.endswith("rotary_emb")]
     r = m(input_ids=ids, attention_mask=mask, pixel_values=pixels, image_attention_mask=seen)
     for h in hooks:
         h.remove()
@@ -86,11 +84,6 @@ def make(name, extra, **config):
     out |= {"logits": r.logits.detach(), "loss": loss.detach().reshape(1)}
     grads = ("latents", "alpha", "embed_tokens", "lm_head", "cross_attn.q_proj", "cross_attn.k_layer", "blocks.1", "layers.1.self_attn.v_proj", "class_embedding", "gated_cross_attn_layers.1.mlp")
     out |= {"grad." + n: p.grad for n, p in m.named_parameters() if any(g in n for g in grads)}
-    for n, x in out.items():
-        if x.shape[:2] == ids.shape:
-            x[mask == 0] = 0  # nobody sees what padding becomes
-        if n.endswith((".cross_attn", ".cross_attn.o_proj")):
-            x[seen.sum(-1) == 0] = 0  # nor what a token finds that sees no picture: the mean of all, which is thrown away
     save_file({"input_ids": ids, "attention_mask": mask, "image_attention_mask": seen.long(), "pixel_values": pixels, "labels": labels}, path / "inputs.safetensors")
     save_file({k: v.contiguous().clone().float() for k, v in out.items()}, path / "expected.safetensors")
 
