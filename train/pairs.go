@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -110,6 +111,17 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 	}
 	s.report.Rows = len(s.pairs)
 	return s, nil
+}
+
+// none is an error where no row of a part of the recipe can be used, and nil where there is one.
+func (s *pairSet) none(part, use string) error {
+	switch r := s.report; {
+	case len(s.pairs) > 0:
+		return nil
+	case r.Broken > 0:
+		return fmt.Errorf("%s: no row is left to %s: %d left out, the first: %w", part, use, r.Broken, r.Examples[0])
+	}
+	return fmt.Errorf("%s: no row is left to %s", part, use)
 }
 
 // below is where a file is that a recipe in a folder names.

@@ -191,6 +191,9 @@ func (t *trainer) openData(ctx context.Context) (err error) {
 		}
 		t.held = held.pairs
 		t.train.sources = append(t.train.sources, held.sources...)
+		if err := held.none("data.validation", "validate with"); err != nil {
+			return err
+		}
 	} else if r.Data.Hold > 0 {
 		t.train.pairs, t.held = hold(t.train.pairs, r.Data.Hold, r.Seed)
 	}
@@ -198,11 +201,18 @@ func (t *trainer) openData(ctx context.Context) (err error) {
 	if err := t.train.listPictures(); err != nil {
 		return err
 	}
-	if len(t.train.pairs) == 0 {
-		if r := t.train.report; r.Broken > 0 {
-			return fmt.Errorf("data.train: no row is left to train on: %d left out, the first: %w", r.Broken, r.Examples[0])
+	if err := t.train.none("data.train", "train on"); err != nil {
+		return err
+	}
+	for i, held := range r.Report { // what is measured on in the end is said to be missing now
+		set, err := t.openHeld(held)
+		if err != nil {
+			return fmt.Errorf("report.%d: %w", i, err)
 		}
-		return errors.New("data.train: no row is left to train on")
+		set.close()
+		if err := set.none(fmt.Sprintf("report.%d", i), "measure on"); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -198,6 +198,28 @@ func TestBrokenRowsOfColumns(t *testing.T) {
 	}
 }
 
+// TestNothingHeldOut: what is to be validated with, or measured on in the end, is looked for before anything is learnt.
+func TestNothingHeldOut(t *testing.T) {
+	for setting, want := range map[string]string{
+		"report.0.data.0.path=nowhere.jsonl":   "report.0: open data: ",
+		"report.0.data.0.where.split=nobody":   "report.0: no row is left to measure on",
+		"data.validation.0.where.split=nobody": "data.validation: no row is left to validate with",
+		"data.validation.0.path=nowhere.jsonl": "nowhere.jsonl",
+	} {
+		r := tiny(t, setting)
+		_, err := DryRun(t.Context(), r, Options{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a dry run with %s: %v", setting, err)
+		}
+		if err := Run(t.Context(), r, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a run with %s: %v", setting, err)
+		}
+		if _, err := os.Stat(r.Output); err == nil {
+			t.Errorf("a run with %s has begun", setting)
+		}
+	}
+}
+
 // TestNothingLeft says why no row is left to train on.
 func TestNothingLeft(t *testing.T) {
 	_, err := DryRun(context.Background(), tiny(t, "data.max_pixels=1"), Options{})

@@ -53,6 +53,9 @@ func (r *Recipe) checkSources() error {
 	system := r.Model.system()
 	first := map[string]int{} // source of each dataset
 	for i, src := range r.Data.Train {
+		if src.Path == "" {
+			return fmt.Errorf("data.train.%d.path: it is missing", i)
+		}
 		if err := src.check(system); err != nil {
 			return fmt.Errorf("data.train.%d: %w", i, err)
 		}
@@ -74,6 +77,9 @@ func (r *Recipe) checkSources() error {
 		return err
 	}
 	for i, h := range r.Report {
+		if len(h.Data) == 0 {
+			return fmt.Errorf("report.%d.data: there is nothing to measure on", i)
+		}
 		if err := unusedOf(h.Data, fmt.Sprintf("report.%d.data", i), ofReport); err != nil {
 			return err
 		}
@@ -84,6 +90,9 @@ func (r *Recipe) checkSources() error {
 // unusedOf is unused of sources that are held out.
 func unusedOf(sources []Source, path, role string) error {
 	for i, src := range sources {
+		if src.Path == "" {
+			return fmt.Errorf("%s.%d.path: it is missing", path, i)
+		}
 		if err := unused(src, role, "what is held out"); err != nil {
 			return fmt.Errorf("%s.%d: %w", path, i, err)
 		}
