@@ -178,3 +178,28 @@ func TestWrongCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadInputs: an input that the model does not have, a misspelt mask say, is named.
+func TestUnreadInputs(t *testing.T) {
+	const model = "../../testdata/blip2-opt"
+	in, err := weights.Open(model + "/inputs.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	all := []weights.Tensor{weights.FromFloat32("atention_mask", []int{1, 1}, []float32{1})}
+	for _, name := range in.Names() {
+		w, _ := in.Lookup(name)
+		all = append(all, w)
+	}
+	path, out := filepath.Join(t.TempDir(), "in.safetensors"), filepath.Join(t.TempDir(), "out.safetensors")
+	if err := weights.WriteSafetensors(path, all, nil); err != nil {
+		t.Fatal(err)
+	}
+	for inputs, want := range map[string]string{path: path + `: the model has no input "atention_mask"` + "\n", model + "/inputs.safetensors": ""} {
+		status, _, errs := call(t, "trace", "--model", model, "--select", "logits", "--inputs", inputs, "--out", out)
+		if status != exitDone || errs != want+out+": 1 tensor\n" {
+			t.Errorf("%s: %d: %s", inputs, status, errs)
+		}
+	}
+}

@@ -103,13 +103,14 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			}
 			return nil
 		}
+		read := &asked{names: map[string]bool{}}
 		if inputs != "" {
 			file, err := c.openTensors(inputs)
 			if err != nil {
 				return err
 			}
 			defer file.Close()
-			q.Inputs = file
+			read.Source, q.Inputs = file, read
 		} else {
 			var pictures []dragoman.Image
 			for item := range picture.Expand(images, c.stdin) {
@@ -133,6 +134,9 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		if len(tensors) == 0 {
 			return hint.Wrap(fmt.Errorf("tracing: nothing that went through the model fits --select %s", strings.Join(q.Select, " or ")), "dragoman trace --list shows what there is")
 		}
+		if unread := read.unread(); len(unread) > 0 {
+			c.note("%s: the model has no input %s", inputs, strings.Join(unread, ", "))
+		}
 		if len(q.Grad) > 0 && !slices.ContainsFunc(tensors, func(t weights.Tensor) bool { return strings.HasPrefix(t.Name, "grad.") }) {
 			c.note("no parameter fits --grad %s", strings.Join(q.Grad, " or "))
 		}
@@ -143,4 +147,28 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		return nil
 	})
 	return cmd
+}
+
+// asked is inputs that remember which of them were looked for.
+type asked struct {
+	weights.Source
+	names map[string]bool
+}
+
+func (a *asked) Lookup(name string) (weights.Tensor, bool) {
+	a.names[name] = true
+	return a.Source.Lookup(name)
+}
+
+// unread are those that nobody looked for: a misspelt mask, say, which would be missed without a word.
+func (a *asked) unread() (names []string) {
+	if a.Source == nil {
+		return nil
+	}
+	for _, name := range a.Names() {
+		if !a.names[name] {
+			names = append(names, fmt.Sprintf("%.60q", name))
+		}
+	}
+	return names
 }
