@@ -168,3 +168,26 @@ func TestHalves(t *testing.T) {
 		}
 	}
 }
+
+// TestEmbeddingsShown: what words and places become is shown before it is added.
+func TestEmbeddingsShown(t *testing.T) {
+	m := openTiny(t, "clip", Options{})
+	out, err := m.Trace(tensor.Options{}, model.Trace{Inputs: openFile(t, "clip", "inputs.safetensors")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := func(name string) []float32 {
+		w, ok := weights.NewMemory(out...).Lookup("text_model.embeddings" + name)
+		if !ok {
+			t.Fatalf("%s is not shown", name)
+		}
+		x, _ := w.Float32()
+		return x
+	}
+	sum, words, places := shown(""), shown(".token_embedding"), shown(".position_embedding")
+	for i, v := range sum {
+		if v != words[i]+places[i%len(places)] {
+			t.Fatalf("value %d: %v of %v and %v", i, v, words[i], places[i%len(places)])
+		}
+	}
+}

@@ -55,7 +55,10 @@ func (t *Text) check(b Batch) error {
 // Encode reads texts: the row that each is read off, [rows, width]. The batch must have been checked.
 func (t *Text) Encode(r *tensor.Run, b Batch) *tensor.Tensor {
 	length, d := len(b.IDs)/b.Rows, t.Config.HiddenSize
-	h := r.Add(r.Embedding(t.words, b.IDs, b.Rows, length), r.Reshape(r.Slice(t.position, 0, 0, length), length, d))
+	words, places := r.Embedding(t.words, b.IDs, b.Rows, length), r.Reshape(r.Slice(t.position, 0, 0, length), length, d)
+	r.Observe(t.path+".embeddings.token_embedding", words)
+	r.Show(t.path+".embeddings.position_embedding", func() *tensor.Tensor { return r.Reshape(places, 1, length, d) })
+	h := r.Add(words, places)
 	r.Observe(t.path+".embeddings", h)
 	h = t.blocks.Forward(r, h, &vision.Reading{Mask: b.Mask})
 	h = r.LayerNorm(h, t.norm[0], t.norm[1], t.Config.Eps)
