@@ -24,6 +24,14 @@ func BeginPass(r *tensor.Run, in Input) *Pass {
 	return p
 }
 
+// ByPlace has tokens stand where they are, padding among them, unless the pass reads on from a cache. Rotations only see distances, so padding
+// before or behind a text may count or not; outside of generation it counts in transformers, whose padding's own hidden states show it.
+func (p *Pass) ByPlace() {
+	if p.cache == nil && p.Mask != nil {
+		p.Positions = Positions(nil, nil, nil, p.Rows, p.Length)
+	}
+}
+
 // Keys is how many keys each token's attention reads, before masks.
 func (p *Pass) Keys() int {
 	if p.cache == nil {

@@ -58,7 +58,11 @@ func New(b *nn.Builder, cfg Config) *Model {
 	for i := range b.Count(cfg.Layers) {
 		m.blocks = append(m.blocks, newBlock(inner.Sub("layers", i), &cfg))
 	}
-	m.BindHead(b, "embed_out", cfg.Tied)
+	head := "embed_out"
+	if !b.Has("embed_out.weight") && b.Has("lm_head.weight") { // as transformers 5 calls it, but for files that it writes itself
+		head = "lm_head"
+	}
+	m.BindHead(b, head, cfg.Tied)
 	return m
 }
 
@@ -99,6 +103,7 @@ func (m *Model) Cost() language.Cost {
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)
+	p.ByPlace()
 	h := p.Through(in.Embeds, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h) })
 	h = m.norm.of(r, h)
 	r.Observe(m.normPath, h)

@@ -145,18 +145,14 @@ func (m *Model) PlainHead() *tensor.Tensor {
 // Forward implements language.Model.
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)
-	switch {
-	case in.Cache != nil || in.Mask == nil:
-	case m.cfg.Counted:
+	if !m.cfg.Counted {
+		p.ByPlace()
+	} else if in.Cache == nil {
 		for i, shown := range in.Mask {
 			if shown == 0 {
 				p.Positions[i] = 1
 			}
 		}
-	default:
-		// Rotations only see distances, so padding before or behind a text may count or not. Outside of generation it counts in transformers,
-		// whose padding's own hidden states show it.
-		p.Positions = language.Positions(nil, nil, nil, p.Rows, p.Length)
 	}
 	h := p.Through(in.Embeds, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h) })
 	h = m.norm.of(r, h)

@@ -75,5 +75,6 @@ def make(name, **config):
     print(name, got[:, 7:].tolist())
 
 
-make("before")
-make("behind", do_layer_norm_before=False, word_embed_proj_dim=12)
+if __name__ == "__main__":
+    make("before")
+    make("behind", do_layer_norm_before=False, word_embed_proj_dim=12)
