@@ -54,6 +54,13 @@ func (c *cli) checkGenerate(g *dragoman.Generate) error {
 	case slices.Contains(g.Stop, ""):
 		return usagef("--stop must not be empty")
 	}
+	// As in transformers these do nothing by themselves, and it is said.
+	if g.Temperature == 0 && (g.TopK > 0 || g.TopP < 1) {
+		c.note("--top-k and --top-p are about a draw, and --temperature is 0: nothing is drawn")
+	}
+	if g.Beams == 1 && g.LengthPenalty != 1 {
+		c.note("--length-penalty is about beams, and --beams is 1")
+	}
 	return nil
 }
 

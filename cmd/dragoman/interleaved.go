@@ -77,7 +77,7 @@ func (c *cli) showPages(cmd *cobra.Command, path string, wanted data.Where, o da
 	say := func(format string, args ...any) {
 		if c.json {
 			c.note(format, args...)
-		} else if err := c.emit(nil, oneLine(fmt.Sprintf(format, args...))); output == nil {
+		} else if err := c.emit(nil, shown(fmt.Sprintf(format, args...))); output == nil {
 			output = err
 		}
 	}

@@ -1,12 +1,39 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
+
+// TestPagesOfOthers: what is said of names in an archive that somebody else made has nothing in it that a terminal obeys.
+func TestPagesOfOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(f)
+	for _, name := range []string{"a\x1b[31m.png", "b.json"} {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: 2}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := call(t, "pages", path)
+	if strings.Contains(out+errs, "\x1b") || !strings.Contains(out, `a\x1b[31m`) {
+		t.Errorf("%d: %q%q", status, out, errs)
+	}
+}
 
 // TestReadShots reads examples from a file and from flags; files are found from where they are named.
 func TestReadShots(t *testing.T) {
