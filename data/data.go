@@ -221,6 +221,9 @@ func formatAt(path, asked string, known []string) (string, error) {
 	}
 	if !slices.Contains(known, format) {
 		last := len(known) - 1
+		if asked != "" {
+			return "", fmt.Errorf("%s: the format %.40q is none of %s and %s", path, asked, strings.Join(known[:last], ", "), known[last])
+		}
 		return "", fmt.Errorf("%s: the name does not say which format it is, of %s and %s", path, strings.Join(known[:last], ", "), known[last])
 	}
 	if info.IsDir() != (format == "folder") {

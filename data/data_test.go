@@ -389,6 +389,13 @@ func TestParquetOfGo(t *testing.T) {
 	}
 }
 
+// TestUnknownFormat: a format that is asked for and that there is not is named, and not the file's name blamed.
+func TestUnknownFormat(t *testing.T) {
+	if _, err := OpenPages("testdata", PageOptions{Format: "pdf"}); err == nil || !strings.Contains(err.Error(), `testdata: the format "pdf" is none of jsonl, `) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestOpenErrors(t *testing.T) {
 	dir := tree(t, map[string]string{"empty.jsonl": "\n\n", "x.bin": "x", "s.tar.gz": "x", "all.jsonl": "{}\n{}\n"})
 	for spec, want := range map[string]string{
