@@ -134,7 +134,7 @@ func (s ModelSpec) config() blip2.Config {
 	}
 	c.Extras = blip2.Extras{
 		TextPooling: spec.TextPooling, Features: spec.Features, PictureHead: spec.PictureHead,
-		PictureAxes: spec.Axes, Summary: spec.Summary,
+		PictureAxes: spec.Axes, Summary: spec.Summary, Nearer: spec.Nearer,
 		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight,
 	}
 	return c

@@ -69,7 +69,8 @@ type QFormerSpec struct {
 	Landmarks      int      `yaml:"picture_landmarks,omitempty"` // of the picture's head, at most: no more than there are pictures
 	Axes           int      `yaml:"picture_axes,omitempty"`
 	Summary        []string `yaml:"picture_summary,omitempty"`
-	SoftPrompt     string   `yaml:"soft_prompt,omitempty"` // queries (default), linear: the baseline without them, resampler or perceiver in their place
+	Nearer         bool     `yaml:"picture_nearer,omitempty"` // for its summary, what stands on its ground is looked at from near
+	SoftPrompt     string   `yaml:"soft_prompt,omitempty"`    // queries (default), linear: the baseline without them, resampler or perceiver in their place
 	SoftPromptNorm bool     `yaml:"soft_prompt_norm,omitempty"`
 	Prompt         string   `yaml:"prompt,omitempty"`       // between the soft prompt and the caption
 	MatchWeight    float64  `yaml:"match_weight,omitempty"` // of the matching head where it ranks together with the cosine

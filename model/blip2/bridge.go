@@ -77,6 +77,9 @@ func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
 	br.inputs = make(map[string]*linear.Input)
 	tokens := 0
 	for _, g := range groups {
+		if g.kind == kindSummary {
+			continue
+		}
 		br.inputs[g.kind] = linear.NewInput(b.Sub("feature_projection", g.kind), g.width, c.QFormer.FeatureWidth)
 		tokens += g.tokens
 		if g.kind == kindClasses {
@@ -85,7 +88,7 @@ func (br *Bridge) bindInputs(b *nn.Builder, groups []featureGroup) {
 	}
 	if c.hasHead() {
 		br.Head = linear.New(b.Sub("picture_head"), linear.Size{
-			In: c.summaryWidth(groups), Out: c.Shared,
+			In: summaryWidth(groups), Out: c.Shared,
 			Hidden: c.Extras.PictureHead, Landmarks: c.Extras.PictureLandmarks, Axes: c.Extras.PictureAxes,
 		})
 		br.Lead = scalar(b, "vision_scale", firstLead)
@@ -147,7 +150,7 @@ func newSoftPrompt(b *nn.Builder, c Config, groups []featureGroup, width int) *S
 	s := &SoftPrompt{}
 	switch {
 	case c.Extras.SoftPrompt == softLinear:
-		s.prefix = linear.NewPrefix(b.Sub("language_prefix"), c.summaryWidth(groups), c.QFormer.Queries, width)
+		s.prefix = linear.NewPrefix(b.Sub("language_prefix"), summaryWidth(groups), c.QFormer.Queries, width)
 	case c.resampled():
 		s.resampler = resampler.New(b.Sub("language_resampler"), c.resampler())
 		s.projection = qformer.NewProjection(b.Sub("language_projection"), c.QFormer.FeatureWidth, width)

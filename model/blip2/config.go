@@ -56,8 +56,11 @@ type Extras struct {
 	PictureLandmarks int `json:"picture_landmarks,omitempty"`
 	PictureAxes      int `json:"picture_axes,omitempty"`
 	// Summary is what the picture as a whole is to its head and to a linear soft prompt: "pooled" and "classes", as far as they are
-	// among the features (alone if empty), and "mean" and "largest" of the encoder's tokens.
+	// among the features (alone if empty), "mean" and "largest" of the encoder's tokens, and "fine_mean" and "fine_largest" of those at
+	// twice the resolution.
 	Summary []string `json:"picture_summary,omitempty"`
+	// Nearer has the encoder look a second time at what stands on its ground, for the summary alone, where there is much ground.
+	Nearer bool `json:"picture_nearer,omitempty"`
 	// SoftPrompt says what the language model reads: "queries", their answers (BLIP-2, also if empty); "linear", a linear map of
 	// "pooled" and "classes" to as many words: the baseline without queries; or, of the Q-Former's sizes and in its place, Flamingo's
 	// "resampler", or the "perceiver" before it, whose latents read the features alone.
@@ -208,8 +211,8 @@ func (c Config) Validate() error {
 		if !slices.Contains(summaryKinds, kind) {
 			return fmt.Errorf("config.json: picture_summary: %.60q is none of %v", kind, summaryKinds)
 		}
-		if of := tokensOf(kind); !slices.Contains(c.Extras.Features, of) {
-			return fmt.Errorf("config.json: picture_summary: %.60q needs %.60q among the features %v", kind, of, c.Extras.Features)
+		if kind == kindClasses && !slices.Contains(c.Extras.Features, kind) {
+			return fmt.Errorf("config.json: picture_summary: %.60q is not among the features %v", kind, c.Extras.Features)
 		}
 	}
 	if n := c.Extras.PictureHead; n < 0 || n > 1<<16 {

@@ -24,26 +24,23 @@ const (
 	likeliest    = 10 // classes that count
 )
 
-// Kinds of summaries besides those features that are one, the values of Extras.Summary: of each channel of the tokens the mean, and
-// the largest value.
+// Kinds of summaries besides those features that are one, the values of Extras.Summary: of each channel of the encoder's map, or of the
+// map at twice the resolution, the mean, and the largest value.
 const (
-	kindMean    = "mean"
-	kindLargest = "largest"
+	kindMean        = "mean"
+	kindLargest     = "largest"
+	kindFineMean    = "fine_mean"
+	kindFineLargest = "fine_largest"
 )
 
 // summaryKinds are the values of Extras.Summary.
-var summaryKinds = []string{kindPooled, kindClasses, kindMean, kindLargest}
+var summaryKinds = []string{kindPooled, kindClasses, kindMean, kindLargest, kindFineMean, kindFineLargest}
 
 // momentLength is the length that those are brought to.
 const momentLength = 6
 
-// tokensOf is the kind of feature that a kind of summary is made of.
-func tokensOf(summary string) string {
-	if summary == kindMean || summary == kindLargest {
-		return kindTokens
-	}
-	return summary
-}
+// kindSummary is no feature that queries read: the picture as a whole, as its head and a linear soft prompt read it.
+const kindSummary = "summary"
 
 // featureGroup is a stretch of feature tokens of one kind.
 type featureGroup struct {
@@ -51,7 +48,7 @@ type featureGroup struct {
 	tokens, width int
 }
 
-// groups are the features that a bridge over an encoder of that shape reads, in order.
+// groups are the features that a bridge over an encoder of that shape reads, in order, and last the summary, where there is one.
 func (c Config) groups(s vision.Shape) ([]featureGroup, error) {
 	kinds := c.Extras.Features
 	if len(kinds) == 0 {
@@ -75,7 +72,32 @@ func (c Config) groups(s vision.Shape) ([]featureGroup, error) {
 		}
 		groups = append(groups, g)
 	}
-	return groups, nil
+	if !c.hasHead() && c.Extras.SoftPrompt != softLinear {
+		return groups, nil
+	}
+	whole := featureGroup{kind: kindSummary, tokens: 1}
+	for _, kind := range c.summary() {
+		n := c.wholeWidth(s, kind)
+		if n == 0 {
+			return nil, fmt.Errorf("config.json: picture_summary: the encoder has no %.60q", kind)
+		}
+		whole.width += n
+	}
+	return append(groups, whole), nil
+}
+
+// wholeWidth is how many numbers a kind of summary is.
+func (c Config) wholeWidth(s vision.Shape, kind string) int {
+	switch kind {
+	case kindPooled:
+		return s.WholeWidth()
+	case kindClasses:
+		return c.Shared
+	case kindMean, kindLargest:
+		return s.Width
+	default:
+		return s.FineWidth
+	}
 }
 
 // projected says whether features pass a projection of their own before the bridge reads them.
@@ -98,16 +120,13 @@ func (c Config) summary() []string {
 }
 
 // summaryWidth is how many numbers that are.
-func (c Config) summaryWidth(groups []featureGroup) int {
-	n := 0
-	for _, kind := range c.summary() {
-		for _, g := range groups {
-			if g.kind == tokensOf(kind) {
-				n += g.width
-			}
+func summaryWidth(groups []featureGroup) int {
+	for _, g := range groups {
+		if g.kind == kindSummary {
+			return g.width
 		}
 	}
-	return n
+	return 0
 }
 
 // FeatureLen is how many numbers Encode gives for a picture.
@@ -140,16 +159,70 @@ func (m *Model) encode(run *tensor.Run, pixels *tensor.Tensor, dst []float32) vi
 				copy(to, f.Tokens.Data()[b*n:])
 			case kindFine:
 				copy(to, f.Fine.Data()[b*n:])
-			case kindPooled:
-				vision.Root(to, f.Whole(run).Data()[b*n:])
-			case kindClasses:
-				width := f.Logits.Dim(-1)
-				m.named(to, f.Logits.Data()[b*width:(b+1)*width])
+			case kindSummary:
+				m.summarise(to, run, f, b)
+			default:
+				m.whole(to, run, f, b, g.kind)
 			}
 		}
 		at += n
 	}
+	if m.Config.Extras.Nearer && summaryWidth(m.groups) > 0 {
+		m.lookNearer(run, pixels, dst)
+	}
 	return f
+}
+
+// summarise writes the summary of picture b.
+func (m *Model) summarise(dst []float32, run *tensor.Run, f vision.Features, b int) {
+	for _, kind := range m.Config.summary() {
+		n := m.Config.wholeWidth(m.Vision.Shape(), kind)
+		m.whole(dst[:n], run, f, b, kind)
+		dst = dst[n:]
+	}
+}
+
+// whole writes what a kind of summary is of picture b.
+func (m *Model) whole(dst []float32, run *tensor.Run, f vision.Features, b int, kind string) {
+	width := len(dst)
+	cells := f.Tokens
+	switch kind {
+	case kindPooled:
+		vision.Root(dst, f.Whole(run).Data()[b*width:(b+1)*width])
+		return
+	case kindClasses:
+		classes := f.Logits.Dim(-1)
+		m.named(dst, f.Logits.Data()[b*classes:(b+1)*classes])
+		return
+	case kindFineMean, kindFineLargest:
+		cells = f.Fine
+	}
+	n := cells.Dim(1) * width
+	moments(dst, cells.Data()[b*n:(b+1)*n], kind == kindLargest || kind == kindFineLargest)
+}
+
+// moments writes the mean of each channel of one picture's cells, or the largest value, and brings them to a fixed length.
+func moments(dst, cells []float32, largest bool) {
+	width := len(dst)
+	clear(dst)
+	if largest {
+		copy(dst, cells)
+	}
+	for i, v := range cells {
+		if largest {
+			dst[i%width] = max(dst[i%width], v)
+		} else {
+			dst[i%width] += v
+		}
+	}
+	var sum float64
+	for _, v := range dst {
+		sum += float64(v) * float64(v)
+	}
+	scale := float32(momentLength / math.Sqrt(max(sum, 1e-12)))
+	for i := range dst {
+		dst[i] *= scale
+	}
 }
 
 // named writes the likeliest classes' names, embedded and weighed by their probabilities (ConSE, Norouzi et al. 2014).
@@ -202,12 +275,13 @@ func (m *Model) Features(run *tensor.Run, raw []float32) View {
 	var parts []*tensor.Tensor
 	at := 0
 	for _, g := range m.groups {
+		if g.kind == kindSummary {
+			v.Summary = m.Summary(run, raw)
+			continue
+		}
 		x := model.Group(run, raw, stride, at, g.tokens, g.width)
 		at += g.tokens * g.width
 		parts = append(parts, m.Bridge.inputs[g.kind].Forward(run, x))
-	}
-	if m.Bridge.Head != nil || m.Config.Extras.SoftPrompt == softLinear {
-		v.Summary = m.Summary(run, raw)
 	}
 	if m.Bridge.Head != nil {
 		v.Picture = m.Picture(run, m.Bridge.Head.Centre(run, v.Summary))
@@ -223,51 +297,13 @@ const kindPicture = "picture"
 
 // Summary is what the picture's head reads of B pictures: [B, in].
 func (m *Model) Summary(run *tensor.Run, raw []float32) *tensor.Tensor {
-	stride := m.FeatureLen()
+	stride, width := m.FeatureLen(), summaryWidth(m.groups)
 	n := len(raw) / stride
-	x := run.New(n, m.Config.summaryWidth(m.groups))
+	x := run.New(n, width)
 	for b := range n {
-		to := x.Data()[b*x.Dim(1) : (b+1)*x.Dim(1)]
-		for _, kind := range m.Config.summary() {
-			at := b * stride
-			for _, g := range m.groups {
-				if size := g.tokens * g.width; g.kind == tokensOf(kind) {
-					summarise(to[:g.width], raw[at:at+size], kind)
-					to = to[g.width:]
-				}
-				at += g.tokens * g.width
-			}
-		}
+		copy(x.Data()[b*width:(b+1)*width], raw[(b+1)*stride-width:(b+1)*stride])
 	}
 	return x
-}
-
-// summarise writes what a kind of summary is of one picture's tokens.
-func summarise(dst, tokens []float32, kind string) {
-	width := len(dst)
-	switch kind {
-	case kindMean:
-		clear(dst)
-		for i, v := range tokens {
-			dst[i%width] += v
-		}
-	case kindLargest:
-		copy(dst, tokens)
-		for i, v := range tokens {
-			dst[i%width] = max(dst[i%width], v)
-		}
-	default:
-		copy(dst, tokens)
-		return
-	}
-	var sum float64
-	for _, v := range dst {
-		sum += float64(v) * float64(v)
-	}
-	scale := float32(momentLength / math.Sqrt(max(sum, 1e-12)))
-	for i := range dst {
-		dst[i] *= scale
-	}
 }
 
 // Picture is where the head puts pictures, by their centred summaries, in the shared space: [B, shared], of length 1.

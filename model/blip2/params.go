@@ -82,6 +82,7 @@ func (m *Model) EncodingHash() string {
 	for _, g := range m.groups {
 		fmt.Fprintln(h, g.kind, g.tokens, g.width)
 	}
+	fmt.Fprintln(h, m.Config.summary(), m.Config.Extras.Nearer)
 	if m.Bridge.Classes != nil {
 		h.Write(kernel.Bytes(m.Bridge.Classes.Data()))
 	}

@@ -29,13 +29,9 @@ func (m *Model) guesses(pixels *tensor.Tensor, f vision.Features) []Guess {
 	if m.Memory == nil || len(m.Memory.Classes) == 0 || f.Logits == nil || f.Logits.Dim(-1) != len(m.Memory.Classes) {
 		return nil
 	}
-	p := m.Processor()
 	guesses := make([]Guess, pixels.Dim(0))
 	size, classes := pixels.Len()/len(guesses), len(m.Memory.Classes)
-	var step [3]float32
-	for c := range step {
-		step[c] = float32(sceneStep*p.Rescale) / p.Std[c]
-	}
+	step := m.colourStep()
 	for b := range guesses {
 		g := &guesses[b]
 		g.Scene = isScene(pixels.Data()[b*size:(b+1)*size], pixels.Dim(2), pixels.Dim(3), step)
@@ -56,11 +52,26 @@ func (m *Model) guesses(pixels *tensor.Tensor, f vision.Features) []Guess {
 	return guesses
 }
 
+// colourStep is sceneStep as the encoder's processor scales pixels.
+func (m *Model) colourStep() (step [3]float32) {
+	p := m.Processor()
+	for c := range step {
+		step[c] = float32(sceneStep*p.Rescale) / p.Std[c]
+	}
+	return step
+}
+
 // isScene says whether a picture [3, h, w] fills its frame: whether more than sceneShare of the outermost pixels are further than step
 // from the frame's median colour in some channel.
 func isScene(x []float32, h, w int, step [3]float32) bool {
+	_, scene := ground(x, h, w, step)
+	return scene
+}
+
+// ground is the median colour of a picture's frame, and whether the picture fills it.
+func ground(x []float32, h, w int, step [3]float32) (median [3]float32, scene bool) {
 	if h <= 2*frameWidth || w <= 2*frameWidth {
-		return false
+		return median, false
 	}
 	var frame []int
 	for i := range h * w {
@@ -68,7 +79,6 @@ func isScene(x []float32, h, w int, step [3]float32) bool {
 			frame = append(frame, i)
 		}
 	}
-	var median [3]float32
 	values := make([]float32, len(frame))
 	for c := range median {
 		for k, i := range frame {
@@ -79,12 +89,19 @@ func isScene(x []float32, h, w int, step [3]float32) bool {
 	}
 	other := 0
 	for _, i := range frame {
-		for c := range median {
-			if math.Abs(float64(x[c*h*w+i]-median[c])) > float64(step[c]) {
-				other++
-				break
-			}
+		if differs(x, i, h*w, median, step) {
+			other++
 		}
 	}
-	return float64(other) > sceneShare*float64(len(frame))
+	return median, float64(other) > sceneShare*float64(len(frame))
+}
+
+// differs says whether pixel i of a picture of so many is further than step from a colour in some channel.
+func differs(x []float32, i, pixels int, from, step [3]float32) bool {
+	for c := range from {
+		if math.Abs(float64(x[c*pixels+i]-from[c])) > float64(step[c]) {
+			return true
+		}
+	}
+	return false
 }
