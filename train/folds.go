@@ -15,19 +15,20 @@ import (
 // A head in closed form knows the pictures that it was fitted to by heart: it makes no mistake on them that matching could learn to
 // mend. So the pictures are parted into folds, each is compared with captions by a head that was fitted without its fold, and with the
 // landmarks of the other folds alone, and matching learns from the lists that come of it. What a field of the rows says, their style,
-// makes one set of folds: of captions that were met, on other pictures. The captions themselves make another: of captions never met,
-// among themselves.
+// makes one set of folds: of other pictures, whose captions were met but for a tenth, as it is where somebody searches among texts of his
+// own. The captions themselves make another: of captions never met, among themselves.
 
 const (
 	nearestTexts = 16 // captions, or pictures, that matching sorts: as many as a search ranks again by default in the recipes
 	captionFolds = 10 // parts of the captions
 )
 
-// fold are pictures that a head is fitted without.
+// fold are pictures that a head is fitted without, and compared with captions afterwards.
 type fold struct {
 	pictures []int // in order
+	without  []int // what the head is fitted without: those, and more, in order
 	gallery  []int32
-	unmet    bool // their captions were not met either
+	unmet    bool // none of their captions was met
 }
 
 // learnMatching fits blip2.Matching; x are the summaries of the pictures trained on, as they are.
@@ -85,14 +86,24 @@ func (w *warmer) folds(captions []int32) ([]fold, error) {
 		f := &parts[partOf(w.t.labels.texts[c])]
 		f.pictures, f.gallery, f.unmet = append(f.pictures, i), append(f.gallery, c), true
 	}
+	for k := range folds {
+		folds[k].without = union(folds[k].pictures, parts[k%captionFolds].pictures)
+	}
 	for _, f := range parts {
 		if n := len(f.pictures); n > 0 && n < len(captions) {
 			slices.Sort(f.gallery)
-			f.gallery = slices.Compact(f.gallery)
+			f.gallery, f.without = slices.Compact(f.gallery), f.pictures
 			folds = append(folds, f)
 		}
 	}
 	return folds, nil
+}
+
+// union is what is in either of two lists in order, in order.
+func union(a, b []int) []int {
+	both := slices.Concat(a, b)
+	slices.Sort(both)
+	return slices.Compact(both)
 }
 
 // partOf is the part of the captions that one is in.
@@ -102,15 +113,15 @@ func partOf(caption string) uint32 {
 	return h.Sum32() % captionFolds
 }
 
-// withoutFold fits a head to all pictures but a fold's, and has it compare these with the captions of the fold's gallery.
+// withoutFold fits a head to all pictures but those it is without, and has it compare the fold's with the captions of its gallery.
 func (w *warmer) withoutFold(x []float32, captions []int32, f fold) (choices, error) {
 	h, in := w.t.model.Bridge.Head, w.t.model.Bridge.Head.In()
 	marks, all := h.Landmarks.Points.Dim(0), w.texts.Dim(0)
 	r := regression{texts: w.texts, axes: h.Landmarks.Axes}
-	met := make([]int32, all)            // on how many landmarks of other folds
-	of := slices.Clone(captions[:marks]) // the landmarks' captions; −1: of the fold
+	met := make([]int32, all)            // on how many landmarks that are left
+	of := slices.Clone(captions[:marks]) // the landmarks' captions; −1: it is without
 	for i, c := range captions {
-		if _, own := slices.BinarySearch(f.pictures, i); own {
+		if _, gone := slices.BinarySearch(f.without, i); gone {
 			if i < marks {
 				of[i] = -1
 			}
