@@ -40,6 +40,7 @@ type Config struct {
 	KVHeads      int // heads of keys and values
 	HeadDim      int
 	Context      int     // most positions that it was made for; 0: any number
+	Bounded      bool    // its positions are a table, which has no more
 	BOS          int32   // −1: none
 	Start        int32   // of a Reader: what its texts begin with
 	EOS          []int32 // ids that end a text; may be empty

@@ -70,6 +70,6 @@ func ParseConfig(data []byte) (Config, error) {
 // shared is what the rest of the house knows of the model.
 func (c *Config) shared() language.Config {
 	shared := c.Shared("opt")
-	shared.Width = c.WordWidth
+	shared.Width, shared.Bounded = c.WordWidth, true
 	return shared
 }

@@ -286,8 +286,8 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if limit := p.Language.Config().Context; limit > 0 && total > limit {
-		return nil, fmt.Errorf("input_ids: %d tokens: %w of %d", total, language.ErrContext, limit)
+	if c := p.Language.Config(); c.Bounded && total > c.Context {
+		return nil, fmt.Errorf("input_ids: %d tokens: %w of %d", total, language.ErrContext, c.Context)
 	}
 	in := language.Input{Embeds: embeds, Mask: mask}
 	if reader, ok := p.Language.(language.Reader); ok {

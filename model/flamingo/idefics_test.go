@@ -182,10 +182,14 @@ func TestBadPages(t *testing.T) {
 	if _, err := m.Trace(tensor.Options{}, model.Trace{Inputs: weights.NewMemory(ids)}); err == nil || !strings.Contains(err.Error(), "2 picture tokens for 0 pictures") {
 		t.Errorf("picture tokens without pictures: %v", err)
 	}
+	// Rotations know no last position: what the model was made for is said, not held to.
+	long := weights.FromFloat32("input_ids", []int{1, 129}, make([]float32, 129))
+	if _, err := m.Trace(tensor.Options{}, model.Trace{Inputs: weights.NewMemory(long)}); err != nil {
+		t.Errorf("more tokens than the context has: %v", err)
+	}
 	for name, in := range map[string]weights.Memory{
 		"nothing":             weights.NewMemory(),
 		"an unknown token":    weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 1}, []float32{99})),
-		"too many tokens":     weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 129}, make([]float32, 129))),
 		"pictures of a size":  weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 1}, []float32{1}), weights.FromFloat32("pixel_values", []int{1, 1, 3, 7, 7}, make([]float32, 147))),
 		"a mask of a size":    weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 1}), weights.FromFloat32("attention_mask", []int{1, 1}, []float32{1})),
 		"labels of a size":    weights.NewMemory(weights.FromFloat32("input_ids", []int{1, 2}, []float32{1, 1}), weights.FromFloat32("labels", []int{1, 1}, []float32{1})),

@@ -34,7 +34,7 @@ func (m *Model) trace(run *tensor.Run, seen *model.Recorder, in weights.Source) 
 	if err := language.CheckIDs(ids, c.Vocab); err != nil {
 		return nil, fmt.Errorf("%s: %w", idsName, err)
 	}
-	if c.Context > 0 && length > c.Context {
+	if c.Bounded && length > c.Context {
 		return nil, fmt.Errorf("%s: %d tokens: %w of %d", idsName, length, language.ErrContext, c.Context)
 	}
 	mask, err := masked(in, len(ids))
