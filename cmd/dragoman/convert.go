@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 
 	"dragoman"
 	"dragoman/internal/hint"
+	"dragoman/model/blip2"
+	"dragoman/weights"
 )
 
 func (c *cli) convertCommand() *cobra.Command {
@@ -40,11 +41,19 @@ Of IDEFICS and OpenFlamingo: everything, with matrices as stored, f16 or bf16, i
 		if out == "" {
 			return usagef("convert needs --out FILE.gguf or --out DIR")
 		}
-		if !strings.HasSuffix(out, ".gguf") {
+		for _, e := range except {
+			if _, err := blip2.ParseException(e); err != nil {
+				return usagef("--except: %w", err)
+			}
+		}
+		switch packed := strings.HasSuffix(out, ".gguf"); {
+		case !packed && weights.IsFile(strings.ToLower(out)):
+			return usagef("--out %s: what is no folder is a file.gguf", out)
+		case !packed:
 			if (c.dtype == "auto" || c.dtype == "f32") && !dragoman.ReadsPages(c.model) {
 				return usagef("convert of a bridge into a folder needs --dtype f16, bf16, q8_0, q4_0 or q4_1")
 			}
-			if _, err := os.Stat(filepath.Join(out, "config.json")); !errors.Is(err, os.ErrNotExist) {
+			if _, err := os.Stat(filepath.Join(out, "config.json")); err == nil {
 				return hint.Wrap(fmt.Errorf("converting a model: %s: there is a model in this folder", out), "--out names another")
 			}
 		}

@@ -170,6 +170,10 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"trace", "--loss", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --loss"},
 		{[]string{"ask", "--model", idefics, "--shot", "nope.png=a", photo}, exitFailed, "reading a picture: nope.png: no such file"},
 		{[]string{"trace", "--model", "../../testdata/blip2-opt", "--inputs", "../../testdata/blip2-opt/inputs.safetensors", "--grad", "nope*", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitDone, "no parameter fits --grad nope*"},
+		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "x.GGUF"}, exitUsage, "dragoman: --out x.GGUF: "},
+		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "x.safetensors"}, exitUsage, "dragoman: --out x.safetensors: "},
+		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--except", "a=b", "--out", "x"}, exitUsage, "dragoman: --except: "},
+		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "tensors_test.go"}, exitFailed, "tensors_test.go: not a directory"},
 		{[]string{"bench", "--part", "load"}, exitUsage, "dragoman: --part load"},
 		{[]string{"trace", "--model", "../../testdata/blip2-itm", "--loss", "stage1", "--image", photo, "--prompt", "a", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitFailed, "hint: --extra"},
 	} {
