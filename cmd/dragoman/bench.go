@@ -26,7 +26,7 @@ func (c *cli) benchCommand() *cobra.Command {
 runs is taken and the spread given; only useful operations are counted.
 
 Parts: ` + strings.Join(bench.Names(), ", "),
-		Args: cobra.NoArgs,
+		Args: takesNone,
 	}
 	c.modelFlags(cmd)
 	cmd.Flags().StringArrayVar(&parts, "part", nil, "only this part (may be given again)")

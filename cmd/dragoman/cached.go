@@ -16,7 +16,7 @@ func (c *cli) lsCommand() *cobra.Command {
 		Short: "the models in the Hugging Face cache",
 		Long: `Lists the models that were pulled, by dragoman or by Python: their size on the disk, how many files they have, the revisions that are
 there, and how many files were broken off.`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 		RunE: work(func(*cobra.Command, []string) error {
 			h, err := hub.FromEnvironment()
 			if err != nil {

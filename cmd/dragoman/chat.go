@@ -26,7 +26,7 @@ A model that learnt from pages (IDEFICS, OpenFlamingo) looks at pictures that be
 input those of lines "/image FILE", come before the next text. Those of IDEFICS that follow instructions read the turns of a conversation.`,
 		Example: `  dragoman chat "Why is the sky blue?"
   dragoman chat --model HuggingFaceM4/idefics-9b-instruct --image photo.jpg "What is odd about this picture?"`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takesAtMostOne("text"),
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)

@@ -29,7 +29,7 @@ Into a folder: a model's directory anew, with the bridge's matrices as --dtype (
 Of IDEFICS and OpenFlamingo: everything, with matrices as stored, f16 or bf16, in transformers' files.`,
 		Example: `  dragoman convert --model Salesforce/blip2-opt-2.7b --dtype q4_0 --out blip2.gguf
   dragoman convert --model runs/mini/model --dtype q8_0 --out small`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 	}
 	c.modelFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "the file (*.gguf) or the folder to write")

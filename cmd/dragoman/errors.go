@@ -79,11 +79,29 @@ func needs(what string) cobra.PositionalArgs {
 	}
 }
 
-// takesOne refuses a call with more arguments than one, or none.
-func takesOne(what string) cobra.PositionalArgs {
+// takesNone refuses a call with arguments.
+func takesNone(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes options alone, and there is %.60q: %s", cmd.Name(), args[0], cmd.Use)
+	}
+	return nil
+}
+
+// takesAtMostOne refuses a call with more arguments than one.
+func takesAtMostOne(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
 			return usagef("%s takes one %s, not %d: %s", cmd.Name(), what, len(args), cmd.Use)
+		}
+		return nil
+	}
+}
+
+// takesOne refuses a call with more arguments than one, or none.
+func takesOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := takesAtMostOne(what)(cmd, args); err != nil {
+			return err
 		}
 		return needs("a "+what)(cmd, args)
 	}

@@ -12,7 +12,7 @@ func (c *cli) licensesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "licenses",
 		Short: "what is built in, from whom, under which licence",
-		Args:  cobra.NoArgs,
+		Args:  takesNone,
 		RunE: work(func(*cobra.Command, []string) error {
 			if !c.json {
 				_, err := fmt.Fprint(c.out, mini.Attributions())

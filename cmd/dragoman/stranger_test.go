@@ -141,6 +141,8 @@ func TestCallsWithoutArguments(t *testing.T) {
 	for args, want := range map[string]string{
 		"caption": "caption needs a picture: caption [--prompt TEXT] IMAGE…", "embed": "embed needs a picture", "inspect": "inspect needs a picture", "eval": "eval needs pairs",
 		"pages": "pages needs pages", "rm": "rm needs a name", "pull": "pull needs a name", "train": "train needs a recipe", "train a.yaml b.yaml": "train takes one recipe, not 2",
+		"tokenize x": `tokenize takes options alone, and there is "x": tokenize`, "version y": "version takes options alone", "trace z": "trace takes options alone",
+		"chat a b": "chat takes one text, not 2", "bench linear": `bench takes options alone, and there is "linear"`,
 	} {
 		if status, out, errs := call(t, strings.Fields(args)...); status != exitUsage || out != "" || !strings.HasPrefix(errs, "dragoman: "+want) {
 			t.Errorf("%s: %d: %s%s", args, status, out, errs)

@@ -22,7 +22,7 @@ func (c *cli) tokenizeCommand() *cobra.Command {
 		Long: `Reads lines from standard input and writes, for each, an object with the text, its ids and what the ids decode to.
 With --json each line in is a JSON string, so that a text may hold line breaks. --model may be a folder that holds only a
 tokenizer's files.`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 	}
 	c.modelFlags(cmd)
 	cmd.Flags().BoolVar(&special, "special", false, "add what the tokenizer adds around a text")

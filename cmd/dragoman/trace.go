@@ -33,7 +33,7 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 && len(images) == 0 {
-			return cobra.NoArgs(cmd, args)
+			return takesNone(cmd, args)
 		}
 		images = append(images, args...) // --image a.png b.png, as a shell makes of a pattern
 		return nil

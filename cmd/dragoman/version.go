@@ -33,7 +33,7 @@ func (c *cli) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "which build this is, and which kernels it runs here",
-		Args:  cobra.NoArgs,
+		Args:  takesNone,
 		RunE: work(func(*cobra.Command, []string) error {
 			var families []string
 			for _, e := range kernel.Engines() {
