@@ -160,10 +160,10 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 		if err != nil {
 			return err
 		}
-		if err := c.showTable(eval.Markdown(reports)); err != nil {
+		if err := c.showTable(len(reports), eval.Markdown(reports)); err != nil {
 			return err
 		}
-		if said != "" {
+		if said != "" && len(reports) > 0 {
 			if err := c.writeSaid(said, all); err != nil {
 				return err
 			}
@@ -206,9 +206,9 @@ func named(l eval.Left) error {
 	return fmt.Errorf("%s: %w", l.Name, l.Err)
 }
 
-// showTable writes the table of all sets; with --json each set's report has been written.
-func (c *cli) showTable(markdown string) error {
-	if c.json {
+// showTable writes the table of so many sets; with --json each set's report has been written.
+func (c *cli) showTable(sets int, markdown string) error {
+	if c.json || sets == 0 {
 		return nil
 	}
 	return c.emit(nil, strings.TrimSuffix(markdown, "\n"))
@@ -250,33 +250,39 @@ type evalSets struct {
 	concept string // the field that says what a picture shows, if one does
 }
 
-// eachSet opens the sets in turn, has measure make a report of each, and shows what of it does not count; with --json the report, too. It
-// says whether every row and every picture counts.
+// eachSet opens the sets in turn, has measure make a report of each, and shows what of it does not count; with --json the report, too. A set
+// that cannot be measured is an error in its place, and the others are measured. It says whether every row and every picture counts.
 func (c *cli) eachSet(ctx context.Context, s evalSets, unit string,
 	measure func(path, title string, items []eval.Item, progress func(done, all int)) (report any, left []eval.Left, err error),
 ) (whole bool, err error) {
 	whole = true
-	for _, path := range s.paths {
+	one := func(path string) error {
 		set, err := openWanted(path, s.wanted, s.concept)
 		if err != nil {
-			return false, err
+			return err
 		}
+		defer set.Close()
 		r, left, err := measure(path, cmp.Or(s.name, path), set.items, func(done, all int) { c.progress("%s: %d of %d %s", path, done, all, unit) })
 		c.progressDone()
-		set.Close()
 		if err != nil {
-			return false, err
+			return err
 		}
 		counts, err := c.showLeft(ctx, path, set, left)
 		if err != nil {
-			return false, err
+			return err
 		}
 		whole = whole && counts
 		if c.json {
-			if err := c.emit(r, ""); err != nil {
-				return false, err
-			}
+			return c.emit(r, "")
 		}
+		return nil
+	}
+	for _, path := range s.paths {
+		err := c.inPlace(ctx, "name", path, one(path))
+		if err != nil && !errors.Is(err, errReported) {
+			return false, err
+		}
+		whole = whole && err == nil
 	}
 	return whole, nil
 }

@@ -68,7 +68,7 @@ func (s *shotFlags) fewShot(c *cli, cmd *cobra.Command, sets evalSets, few *fewF
 	if err != nil {
 		return err
 	}
-	if err := c.showTable(strings.Join(tables, "\n")); err != nil {
+	if err := c.showTable(len(tables), strings.Join(tables, "\n")); err != nil {
 		return err
 	}
 	return reported(whole)

@@ -123,10 +123,10 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, sets eval
 	if err != nil {
 		return err
 	}
-	if err := c.showTable(eval.ShotMarkdown(reports)); err != nil {
+	if err := c.showTable(len(reports), eval.ShotMarkdown(reports)); err != nil {
 		return err
 	}
-	if said != "" {
+	if said != "" && len(reports) > 0 {
 		if err := c.writeSaid(said, lines); err != nil {
 			return err
 		}

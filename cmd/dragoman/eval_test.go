@@ -69,6 +69,36 @@ func TestEvalShots(t *testing.T) {
 	}
 }
 
+// TestEvalOfMany: a set that is not there, or that cannot be measured, is an error in its place, and the others are measured; of no set
+// there is no table, and nothing that was said.
+func TestEvalOfMany(t *testing.T) {
+	const captions, pages = "../../testdata/blip2-opt", "../../model/flamingo/testdata/idefics-plain"
+	text, none := fileWith(t, "text.txt", strings.Repeat("a cat and 3 dogs. ", 20)), "none.jsonl"
+	for _, args := range [][]string{
+		{"--max-tokens", "1", "--where", "split=held", "--model", captions, tinyPairs, none, tinyPairs},
+		{"--max-tokens", "1", "--where", "split=held", "--model", pages, tinyPairs, none, tinyPairs},
+		{"--forgetting", "--window", "32", "--model", idefics, text, none, text},
+	} {
+		call1 := append([]string{"eval", "-q"}, args...)
+		status, out, errs := call(t, append(call1, "--json")...)
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if status != exitFailed || errs != "" || len(lines) != 3 || lines[0] != lines[2] || !strings.HasPrefix(lines[1], `{"error":{"message":"`) || !strings.HasSuffix(lines[1], `"name":"none.jsonl"}`) {
+			t.Errorf("%v: %d: %s%s", args, status, out, errs)
+		}
+		status, out, errs = call(t, call1...)
+		if status != exitFailed || strings.Count(errs, "none.jsonl: no such file") != 1 || !strings.Contains(out, "|---|") {
+			t.Errorf("%v: %d: %s%s", args, status, out, errs)
+		}
+	}
+	said := filepath.Join(t.TempDir(), "said.jsonl")
+	if status, out, errs := call(t, "eval", "-q", "--model", captions, "--said", said, none); status != exitFailed || out != "" || !strings.HasPrefix(errs, "dragoman: open data: none.jsonl: ") {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+	if _, err := os.Stat(said); err == nil {
+		t.Error("what was said of nothing is written")
+	}
+}
+
 // TestEvalSaidNowhere: what was measured is shown even where what was said cannot be written.
 func TestEvalSaidNowhere(t *testing.T) {
 	status, out, errs := call(t, "eval", "-q", "--max-tokens", "1", "--model", "../../testdata/blip2-opt", "--said", filepath.Join(photo, "x"), tinyPairs)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -27,7 +28,7 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 		file := dragoman.ImageFile(picture)
 		img, shown = &file, picture
 	}
-	for _, path := range paths {
+	one := func(path string) error {
 		data, _, err := c.readFile("reading a text", path)
 		if err != nil {
 			return err
@@ -41,11 +42,17 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 			return err
 		}
 		f.Name = path
-		if err := c.emit(f, forgettingText(f, shown)); err != nil {
+		return c.emit(f, forgettingText(f, shown))
+	}
+	whole := true
+	for _, path := range paths {
+		err := c.inPlace(cmd.Context(), "name", path, one(path))
+		if err != nil && !errors.Is(err, errReported) {
 			return err
 		}
+		whole = whole && err == nil
 	}
-	return nil
+	return reported(whole)
 }
 
 // forgettingText is a table of perplexities.
