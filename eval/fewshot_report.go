@@ -87,7 +87,7 @@ func (c *FewShotCount) sum(measures []string) {
 // Markdown prints the report as a table, a row for each number of examples.
 func (r FewShotReport) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| %s, by examples before | pictures |", r.Name)
+	fmt.Fprintf(&b, "| %s, by examples before | pictures |", cell(r.Name))
 	for _, m := range r.Measures {
 		fmt.Fprintf(&b, " %s |", m)
 	}

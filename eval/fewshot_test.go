@@ -124,6 +124,18 @@ func TestExchanged(t *testing.T) {
 	}
 }
 
+// TestNamesInTables: a set's name stays in its cell.
+func TestNamesInTables(t *testing.T) {
+	const name = "a|b\nc"
+	for _, table := range []string{
+		Markdown([]Report{{Name: name, Captions: &Captions{}, Answers: &Answers{}, Text: &Retrieval{}, Image: &Retrieval{}}}), ShotMarkdown([]ShotReport{{Name: name}}), FewShotReport{Name: name}.Markdown(),
+	} {
+		if !strings.Contains(table, `| a\|b c`) || strings.Contains(table, name) {
+			t.Errorf("%s", table)
+		}
+	}
+}
+
 // TestNamedForNeither: a model that says one thing of every picture names those that no example showed where it is a word of theirs, and names
 // none where it is not.
 func TestNamedForNeither(t *testing.T) {

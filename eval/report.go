@@ -24,14 +24,14 @@ func Markdown(reports []Report) string {
 		b.WriteString("| greedy captions | pictures | exact | content word | BLEU-4 | ROUGE-L | CIDEr-D |\n|---|---|---|---|---|---|---|\n")
 		for _, r := range captions {
 			c := r.Captions
-			fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f |\n", r.Name, c.N, c.Exact, c.ContentWord, c.BLEU4, c.ROUGEL, c.CIDErD)
+			fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f |\n", cell(r.Name), c.N, c.Exact, c.ContentWord, c.BLEU4, c.ROUGEL, c.CIDErD)
 		}
 	}
 	if len(answers) > 0 {
 		between(&b)
 		b.WriteString("| answers | questions | VQA accuracy | exact |\n|---|---|---|---|\n")
 		for _, r := range answers {
-			fmt.Fprintf(&b, "| %s | %d | %.2f | %.2f |\n", r.Name, r.Answers.N, r.Answers.VQA, r.Answers.Exact)
+			fmt.Fprintf(&b, "| %s | %d | %.2f | %.2f |\n", cell(r.Name), r.Answers.N, r.Answers.VQA, r.Answers.Exact)
 		}
 	}
 	for _, r := range reports {
@@ -44,11 +44,16 @@ func Markdown(reports []Report) string {
 		between(&b)
 		b.WriteString("| retrieval, R@1 · R@5 · R@10 | pictures | texts | text for a picture | with the matching head | picture for a text | with the matching head |\n|---|---|---|---|---|---|---|\n")
 		for _, r := range retrieval {
-			fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s | %s |\n", r.Name, r.N, r.Labels,
+			fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s | %s |\n", cell(r.Name), r.N, r.Labels,
 				r.Text.Cosine, orDash(r.Text.Reranked), r.Image.Cosine, orDash(r.Image.Reranked))
 		}
 	}
 	return b.String()
+}
+
+// cell is a name inside of a table, which ends at a line's end and at bars.
+func cell(name string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ").Replace(name)
 }
 
 // between parts tables.

@@ -262,7 +262,7 @@ func ShotMarkdown(reports []ShotReport) string {
 			}
 			b.WriteString("\n|---|---|---|---|" + strings.Repeat("---|", len(r.Shots)) + "\n")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d | %s |", r.Name, measureNames[r.Measure], r.N, r.Examples)
+		fmt.Fprintf(&b, "| %s | %s | %d | %s |", cell(r.Name), measureNames[r.Measure], r.N, r.Examples)
 		for _, c := range r.Shots {
 			fmt.Fprintf(&b, " %.2f", c.Mean)
 			if len(c.Trials) > 1 {

@@ -22,8 +22,9 @@ type state struct {
 	Version  int     `json:"version"`
 	Recipe   string  `json:"recipe"` // hash of the resolved recipe, which must be the same
 	Family   string  `json:"kernel_family"`
-	Stage    int     `json:"stage"` // index of the stage under way
-	Step     int     `json:"step"`  // steps of it that are done
+	Data     string  `json:"data,omitempty"` // hash of what is trained on and validated with; empty: made before there was one
+	Stage    int     `json:"stage"`          // index of the stage under way
+	Step     int     `json:"step"`           // steps of it that are done
 	Updates  int     `json:"optimizer_steps"`
 	Skipped  int     `json:"skipped"`
 	InARow   int     `json:"skipped_in_a_row"`

@@ -297,6 +297,49 @@ func TestResumeWantsTheSameRecipeAndFamily(t *testing.T) {
 	}
 }
 
+// TestResumeWantsTheSameData: a run does not go on with rows that came, went or changed since its checkpoint, unless it is told to.
+func TestResumeWantsTheSameData(t *testing.T) {
+	dir := t.TempDir()
+	raw, err := os.ReadFile("../recipes/tiny/pairs.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pictures, err := filepath.Abs("../recipes/tiny/pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := bytes.ReplaceAll(raw, []byte(`"pictures/`), []byte(`"`+filepath.ToSlash(pictures)+`/`))
+	path := filepath.Join(dir, "pairs.jsonl")
+	write := func(b []byte) {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(whole)
+	r := tiny(t, "data.train.0.path="+path, "stages.align.steps=4", "stages.align.every=2", "stages.prompt.steps=2")
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := Run(ctx, r, Options{Progress: func(p Progress) {
+		if p.Doing == "align" && p.Step == 3 {
+			cancel()
+		}
+	}}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a cancelled run: %v", err)
+	}
+	first, rest, _ := bytes.Cut(whole, []byte("\n"))
+	for name, b := range map[string][]byte{
+		"a row less": rest, "a row more": append(append(bytes.Clone(first), '\n'), whole...), "another text": bytes.Replace(whole, []byte("circle"), []byte("disc"), 1),
+	} {
+		write(b)
+		if err := Run(t.Context(), r, Options{Resume: true}); err == nil || !strings.Contains(err.Error(), "the data are not those") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	write(whole)
+	if err := Run(t.Context(), r, Options{Resume: true}); err != nil {
+		t.Errorf("the same data: %v", err)
+	}
+}
+
 // TestResumeFromNowhere refuses a checkpoint of a place where no run has been.
 func TestResumeFromNowhere(t *testing.T) {
 	stages := []Stage{{Steps: 4}, {Steps: 2}}

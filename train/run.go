@@ -267,7 +267,7 @@ func (t *trainer) resume() error {
 			}
 			return errFinished
 		}
-		t.state = state{Version: stateVersion, Recipe: hash, Family: family}
+		t.state = state{Version: stateVersion, Recipe: hash, Family: family, Data: t.dataHash()}
 		if err := t.out.tidy(); err != nil {
 			return err
 		}
@@ -286,6 +286,9 @@ func (t *trainer) resume() error {
 	}
 	if err := t.same(s.Recipe, hash, s.Family, family); err != nil {
 		return err
+	}
+	if now := t.dataHash(); s.Data != "" && s.Data != now && !t.opt.Force {
+		return hint.Wrap(fmt.Errorf("%s: the data are not those that this run began with: rows came, went or changed", t.out.path), "--force goes on anyway, and ends in other bytes")
 	}
 	if err := s.check(t.recipe.Stages); err != nil {
 		return fmt.Errorf("%s: %w", t.out.at(name, "trainer.json"), err)

@@ -58,7 +58,7 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 // forgettingText is a table of perplexities.
 func forgettingText(f eval.Forgetting, picture string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| %s: %d tokens, windows of %d by %d | perplexity |\n|---|---|\n", f.Name, f.Tokens, f.Size, f.Stride)
+	fmt.Fprintf(&b, "| %s: %d tokens, windows of %d by %d | perplexity |\n|---|---|\n", oneLine(f.Name), f.Tokens, f.Size, f.Stride)
 	fmt.Fprintf(&b, "| the language model alone | %.4f |\n", f.Plain)
 	if f.Shut != nil {
 		bits := "the same bits"

@@ -26,7 +26,7 @@ a report on what was held out. A run that was killed goes on with --resume and e
 	}
 	cmd.Flags().StringArrayVar(&settings, "set", nil, "lay key=value over the recipe (may be given again)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the run in the output folder")
-	cmd.Flags().BoolVar(&force, "force", false, "resume even under another kernel family")
+	cmd.Flags().BoolVar(&force, "force", false, "resume even under another kernel family, or with other data")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "count and check the data, foresee time and memory, train nothing")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("seed") {
