@@ -85,7 +85,7 @@ func (d *Decoder) Prefill(embeds *tensor.Tensor, mask []uint8) error {
 	d.reading = m.Read(d.run, Input{Embeds: embeds, Mask: mask, Cache: d.source})
 	d.starts = d.starts[:0]
 	for range rows {
-		d.starts = append(d.starts, m.Config().Start)
+		d.starts = append(d.starts, m.Config().Begin)
 	}
 	return d.extend(m.Embed(d.run, d.starts, rows, 1), nil)
 }
@@ -146,7 +146,7 @@ func (d *Decoder) Before(prompts [][]int32) [][]int32 {
 	}
 	starts := make([][]int32, len(prompts))
 	for i := range starts {
-		starts[i] = []int32{d.Model.Config().Start}
+		starts[i] = []int32{d.Model.Config().Begin}
 	}
 	return starts
 }

@@ -42,7 +42,8 @@ type Config struct {
 	Context      int     // most positions that it was made for; 0: any number
 	Bounded      bool    // its positions are a table, which has no more
 	BOS          int32   // −1: none
-	Start        int32   // of a Reader: what its texts begin with
+	Start        int32   // of a Reader: what the texts that it learns from begin with
+	Begin        int32   // of a Reader: what the texts that it writes begin with
 	EOS          []int32 // ids that end a text; may be empty
 	Pad          int32   // −1: none
 }

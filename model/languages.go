@@ -76,6 +76,11 @@ func BindLanguage(b *nn.Builder, modelType string, config json.RawMessage, g Gen
 			return nil, err
 		}
 		g.setEOS(&c.EOS)
+		if len(g.Begin) > 0 {
+			if c.Begin = g.Begin.First(); c.Begin < 0 || int(c.Begin) >= c.Vocab {
+				return nil, fmt.Errorf("%s: decoder_start_token_id is %d of %d", GenerationFile, c.Begin, c.Vocab)
+			}
+		}
 		return t5.New(b, c), nil
 	}
 	return nil, fmt.Errorf("config.json: text_config: model_type %.60q is none of %s", modelType, strings.Join(languageTypes, ", "))
@@ -87,6 +92,7 @@ const GenerationFile = "generation_config.json"
 // Generation is what that file says. A model may have learnt anew where its texts end: BLIP-2 ends OPT's with the end of a line.
 type Generation struct {
 	EOS        language.IDs `json:"eos_token_id"`
+	Begin      language.IDs `json:"decoder_start_token_id"`
 	Never      language.IDs `json:"suppress_tokens"`
 	NeverFirst language.IDs `json:"begin_suppress_tokens"`
 	Phrases    [][]int32    `json:"bad_words_ids"`

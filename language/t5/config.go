@@ -18,10 +18,10 @@ type Config struct {
 	Buckets, Far                 int     // of the bias by distance: how many, and from where on all distances are alike
 	Eps                          float32 // of the RMS norms
 	Act                          kernel.Act
-	Gated                        bool // v1.1: wo(act(wi_0·x) ⊙ wi_1·x); v1.0: wo(act(wi·x))
-	ScaleOutput                  bool // v1.0: what the head reads is scaled by Width^−½
-	Tied                         bool // the head is the embedding, where the checkpoint has no other
-	Start, BOS, Pad              int32
+	Gated                        bool  // v1.1: wo(act(wi_0·x) ⊙ wi_1·x); v1.0: wo(act(wi·x))
+	ScaleOutput                  bool  // v1.0: what the head reads is scaled by Width^−½
+	Tied                         bool  // the head is the embedding, where the checkpoint has no other
+	Start, Begin, BOS, Pad       int32 // Begin is Start of what is written
 	EOS                          []int32
 }
 
@@ -42,8 +42,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("t5: %d buckets of distances up to %d", c.Buckets, c.Far)
 	case !(c.Eps >= 0):
 		return fmt.Errorf("t5: norm epsilon %v", c.Eps)
-	case c.Start < 0 || int(c.Start) >= c.Vocab:
-		return fmt.Errorf("t5: texts begin with id %d of %d", c.Start, c.Vocab)
+	case min(c.Start, c.Begin) < 0 || int(max(c.Start, c.Begin)) >= c.Vocab:
+		return fmt.Errorf("t5: texts begin with ids %d and %d of %d", c.Start, c.Begin, c.Vocab)
 	}
 	return nil
 }
@@ -88,6 +88,7 @@ func ParseConfig(data []byte) (Config, error) {
 	if len(j.Start) > 0 {
 		c.Start = j.Start.First()
 	}
+	c.Begin = c.Start
 	// Only v1.0 scales. transformers 5 says so outright; before, a head that is the embedding stood for it.
 	c.ScaleOutput = c.Tied
 	if j.Scale != nil {
@@ -114,6 +115,6 @@ func ParseConfig(data []byte) (Config, error) {
 func (c *Config) shared() language.Config {
 	return language.Config{
 		Architecture: "t5", Vocab: c.Vocab, Width: c.Width, Layers: c.DecoderLayers, KVHeads: c.Heads, HeadDim: c.HeadDim,
-		Start: c.Start, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
+		Start: c.Start, Begin: c.Begin, BOS: c.BOS, EOS: c.EOS, Pad: c.Pad,
 	}
 }

@@ -255,3 +255,28 @@ func TestNoPrompt(t *testing.T) {
 		}
 	}
 }
+
+// TestGenerationStart: what is written begins as generation_config.json says, what is learnt from as config.json does.
+func TestGenerationStart(t *testing.T) {
+	dir := variant(t, "../../testdata/blip2-t5", func(map[string]any) {})
+	for raw, begin := range map[string]int32{`{"decoder_start_token_id": 7}`: 7, `{"eos_token_id": 1}`: 0, `{"decoder_start_token_id": 700}`: -1} {
+		if err := os.WriteFile(filepath.Join(dir, "generation_config.json"), []byte(raw), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Open(dir, Options{})
+		if begin < 0 {
+			if err == nil {
+				t.Errorf("%s: opens", raw)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		before := m.Before(language.NewDecoder(m.Language, tensor.Options{}), [][]int32{{3}})
+		if c := m.Language.Config(); c.Start != 0 || before[0][0] != begin {
+			t.Errorf("%s: begins with %d, learns behind %d", raw, before[0][0], c.Start)
+		}
+	}
+}
