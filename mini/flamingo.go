@@ -30,7 +30,7 @@ func flamingoParts() []Part {
 	return []Part{
 		{
 			File: "flamingo/model.gguf", What: "mini-flamingo's bridge: a resampler and gated cross-attention", Origin: ours, Author: author, License: license,
-			SHA256: "547c7a62b1ecdefc649093221eb50d23c0c51714496226d494b422738978b2a9", Bytes: 23857088,
+			SHA256: "89cd9eaecdec12f997e5b55f3b9dc006a390521a2a7dc3fa7d8d26638d3b855b", Bytes: 23857088,
 		},
 		{
 			File: "flamingo/config.json", What: "how the parts of mini-flamingo fit together", Origin: ours, Author: author, License: license,
