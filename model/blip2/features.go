@@ -268,8 +268,11 @@ type View struct {
 func (m *Model) Features(run *tensor.Run, raw []float32) View {
 	stride := m.FeatureLen()
 	n := len(raw) / stride
-	if !m.Config.projected() {
-		return View{Tokens: tensor.FromFloats(raw, n, m.groups[0].tokens, m.groups[0].width)}
+	if g := m.groups[0]; !m.Config.projected() {
+		if summaryWidth(m.groups) == 0 {
+			return View{Tokens: tensor.FromFloats(raw, n, g.tokens, g.width)}
+		}
+		return View{Tokens: model.Group(run, raw, stride, 0, g.tokens, g.width), Summary: m.Summary(run, raw)}
 	}
 	var v View
 	var parts []*tensor.Tensor

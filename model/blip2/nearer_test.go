@@ -102,3 +102,30 @@ func TestNearSummary(t *testing.T) {
 		t.Error("the second look was observed")
 	}
 }
+
+// TestSummaryBesideTokens: a linear soft prompt reads a summary of tokens that the queries read as they are.
+func TestSummaryBesideTokens(t *testing.T) {
+	m := tinyModel(t, func(c *Config) {
+		c.Extras.Summary, c.Extras.SoftPrompt = []string{kindMean}, softLinear
+	})
+	p := m.Vision.Processor()
+	side := p.Size[0]
+	pixels := tensor.FromFloats(slices.Concat(spot(side, 1, 1, side/3), spot(side, 0, 0, side)), 2, 3, side, side)
+	run := tensor.NewRun(tensor.Options{})
+	seen := m.See(run, pixels)
+	raw := make([]float32, 2*m.FeatureLen())
+	m.Encode(run, pixels, raw)
+	v, width := m.Features(run, raw), m.groups[0].width
+	tokens := m.Vision.Encode(run, pixels).Tokens
+	if !slices.Equal(v.Tokens.Data(), tokens.Data()) {
+		t.Error("the tokens are not the encoder's")
+	}
+	mean := make([]float32, width)
+	moments(mean, tokens.Data()[tokens.Len()/2:], false)
+	if !slices.Equal(v.Summary.Data()[width:], mean) {
+		t.Error("the summary is not the mean of the tokens")
+	}
+	if soft := m.Soft(run, seen); slices.Equal(soft.Data()[:soft.Len()/2], soft.Data()[soft.Len()/2:]) {
+		t.Error("two pictures have the same soft prompt")
+	}
+}

@@ -87,7 +87,7 @@ func (p *tracePass) view() (*View, error) {
 	}
 	pixels := tensor.FromFloats(values, w.Shape...)
 	p.seen.Keep("pixel_values", pixels)
-	if !p.Config.projected() {
+	if !p.Config.projected() && summaryWidth(p.groups) == 0 {
 		return &View{Tokens: p.Vision.Encode(p.run, pixels).Tokens}, nil
 	}
 	raw := make([]float32, w.Shape[0]*p.FeatureLen())
