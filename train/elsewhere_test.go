@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,71 +54,73 @@ func quoted(s string) []byte {
 // TestWrittenElsewhere: a model whose frozen parts are named by paths from its own folder is gone on with, and converted, and what is
 // written in other folders finds the parts all the same.
 func TestWrittenElsewhere(t *testing.T) {
-	open := func(path string) error {
-		m, err := blip2.Open(path, blip2.Options{})
-		if err != nil {
-			return err
-		}
-		return m.Close()
-	}
-	first := tiny(t, "stages.align.steps=1", "stages.prompt.steps=1")
-	if err := Run(t.Context(), first, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	from := relative(t, first.Output)
-	r := tiny(t, "model={from: "+string(quoted(from))+"}", "stages=[{name: more, kind: stage2, steps: 1, batch: 15, lr: 1e-3}]")
-	if err := Run(t.Context(), r, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := open(filepath.Join(r.Output, "model")); err != nil {
-		t.Errorf("gone on with: %v", err)
-	}
-	m, err := blip2.Open(from, blip2.Options{Trainable: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	dir := t.TempDir()
-	if err := m.Convert(dir, kernel.BF16); err != nil {
-		t.Fatal(err)
-	}
-	if err := open(dir); err != nil {
-		t.Errorf("converted: %v", err)
-	}
-}
-
-// TestPagesWrittenElsewhere is the same for Flamingos.
-func TestPagesWrittenElsewhere(t *testing.T) {
-	open := func(path string) error {
-		m, err := flamingo.Open(path, flamingo.Options{})
-		if err != nil {
-			return err
-		}
-		return m.Close()
-	}
-	first := tinyFlamingo(t, "stages=[{name: pages, kind: pages, sets: [{name: pairs, batch: 4}], steps: 1, batch: 4, lr: 1e-3}]")
-	if err := Run(t.Context(), first, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	from := relative(t, first.Output)
-	r := tinyFlamingo(t, "model={system: flamingo, from: "+string(quoted(from))+"}", "stages=[{name: pages, kind: pages, sets: [{name: pairs, batch: 4}], steps: 1, batch: 4, lr: 1e-3}]")
-	if err := Run(t.Context(), r, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := open(filepath.Join(r.Output, "model")); err != nil {
-		t.Errorf("gone on with: %v", err)
-	}
-	m, err := flamingo.Open(from, flamingo.Options{Trainable: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	dir := t.TempDir()
-	if err := m.Convert(dir, kernel.BF16); err != nil {
-		t.Fatal(err)
-	}
-	if err := open(dir); err != nil {
-		t.Errorf("converted: %v", err)
+	pages := "stages=[{name: pages, kind: pages, sets: [{name: pairs, batch: 4}], steps: 1, batch: 4, lr: 1e-3}]"
+	for name, system := range map[string]struct {
+		recipe       func(t *testing.T, set ...string) *Recipe
+		first, again []string
+		open         func(path string) error
+		convert      func(path, to string) error
+	}{
+		"blip2": {
+			recipe: tiny,
+			first:  []string{"stages.align.steps=1", "stages.prompt.steps=1"},
+			again:  []string{"stages=[{name: more, kind: stage2, steps: 1, batch: 15, lr: 1e-3}]"},
+			open: func(path string) error {
+				m, err := blip2.Open(path, blip2.Options{})
+				if err != nil {
+					return err
+				}
+				return m.Close()
+			},
+			convert: func(path, to string) error {
+				m, err := blip2.Open(path, blip2.Options{Trainable: true})
+				if err != nil {
+					return err
+				}
+				return errors.Join(m.Convert(to, kernel.BF16), m.Close())
+			},
+		},
+		"flamingo": {
+			recipe: tinyFlamingo,
+			first:  []string{pages},
+			again:  []string{pages, "model.system=flamingo"},
+			open: func(path string) error {
+				m, err := flamingo.Open(path, flamingo.Options{})
+				if err != nil {
+					return err
+				}
+				return m.Close()
+			},
+			convert: func(path, to string) error {
+				m, err := flamingo.Open(path, flamingo.Options{Trainable: true})
+				if err != nil {
+					return err
+				}
+				return errors.Join(m.Convert(to, kernel.BF16), m.Close())
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := system.recipe(t, system.first...)
+			if err := Run(t.Context(), first, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			from := relative(t, first.Output)
+			r := system.recipe(t, append([]string{"model={from: " + string(quoted(from)) + "}"}, system.again...)...)
+			if err := Run(t.Context(), r, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := system.open(filepath.Join(r.Output, "model")); err != nil {
+				t.Errorf("gone on with: %v", err)
+			}
+			dir := t.TempDir()
+			if err := system.convert(from, dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := system.open(dir); err != nil {
+				t.Errorf("converted: %v", err)
+			}
+		})
 	}
 }
 
