@@ -124,7 +124,8 @@ func Run(ctx context.Context, o Options) error {
 	if r.Engine == nil {
 		r.Engine = kernel.Default()
 	}
-	if err := r.open(chosen); err != nil {
+	chosen, err := r.open(chosen)
+	if err != nil {
 		return err
 	}
 	if err := r.measurePeaks(ctx); err != nil {
@@ -141,24 +142,28 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// open asks the parts for what is wrong with the model that they are to measure. Of a bare run's, one at least is to measure it.
-func (r *Runner) open(chosen []Part) error {
+// open asks the parts for what is wrong with the model that they are to measure. Of a bare run's those are left out that find no file of their
+// kind, but one at least is to measure the model.
+func (r *Runner) open(chosen []Part) (left []Part, err error) {
 	if r.Shape != "" {
-		return nil
+		return chosen, nil
 	}
-	measured := r.Model == "" || r.Model == "mini" || len(r.Parts) > 0
+	bare := len(r.Parts) == 0
+	measured := r.Model == "" || r.Model == "mini" || !bare
 	for _, p := range chosen {
-		if p.Opens == nil {
-			continue
+		if p.Opens != nil {
+			switch err := p.Opens(r); {
+			case bare && errors.Is(err, errNoFile):
+				continue
+			case err != nil:
+				return nil, fmt.Errorf("part %s: %w", p.Name, err)
+			}
+			measured = true
 		}
-		err := p.Opens(r)
-		if err != nil && !(errors.Is(err, errNoFile) && len(r.Parts) == 0) {
-			return fmt.Errorf("part %s: %w", p.Name, err)
-		}
-		measured = measured || err == nil
+		left = append(left, p)
 	}
 	if !measured {
-		return fmt.Errorf("%s: without --part an image encoder's .pth file or a language model's .gguf file is measured", r.Model)
+		return nil, fmt.Errorf("%s: without --part an image encoder's .pth file or a language model's .gguf file is measured", r.Model)
 	}
-	return nil
+	return left, nil
 }

@@ -40,7 +40,11 @@ var errNoFile = errors.New("no file to measure")
 // checkpoint is the bytes of the file to measure: Model where it names a file with that ending, or else the built-in one.
 func (r *Runner) checkpoint(ending string) ([]byte, error) {
 	if strings.HasSuffix(r.Model, ending) {
-		return os.ReadFile(r.Model)
+		var err error
+		if r.file == nil {
+			r.file, err = os.ReadFile(r.Model)
+		}
+		return r.file, err
 	}
 	if r.Model == "" || r.Model == "mini" {
 		for _, name := range builtin.Names() {
@@ -50,14 +54,6 @@ func (r *Runner) checkpoint(ending string) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: a %s file, which --model may name", errNoFile, ending)
-}
-
-// unlessBare is the error of a part whose file is not there: in a bare run it is left out.
-func (r *Runner) unlessBare(err error) error {
-	if len(r.Parts) == 0 && errors.Is(err, errNoFile) {
-		return nil
-	}
-	return err
 }
 
 // encoder is the image encoder to measure.
@@ -85,7 +81,7 @@ func vision(ctx context.Context, r *Runner) error {
 	}
 	m, cfg, err := r.encoder()
 	if err != nil {
-		return r.unlessBare(err)
+		return err
 	}
 	pixels := tensor.FromFloats(Values(3*cfg.Size*cfg.Size), 1, 3, cfg.Size, cfg.Size)
 	for _, d := range []kernel.DType{kernel.F32, kernel.BF16} {
@@ -144,7 +140,7 @@ func prefill(ctx context.Context, r *Runner) error {
 	}
 	data, err := r.checkpoint(".gguf")
 	if err != nil {
-		return r.unlessBare(err)
+		return err
 	}
 	m, err := languageModel(data)
 	if err != nil {
@@ -185,7 +181,7 @@ func decode(ctx context.Context, r *Runner) error {
 	}
 	data, err := r.checkpoint(".gguf")
 	if err != nil {
-		return r.unlessBare(err)
+		return err
 	}
 	copies, err := r.copies(data)
 	if err != nil {

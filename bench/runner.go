@@ -19,6 +19,7 @@ type Runner struct {
 	beside float64                  // the same, before and after the best run of what is being measured; 0 where it was not
 	reader func([]byte) uint64      // the loop that reads fastest here
 	arena  []byte                   // what memory-bound parts walk over
+	file   []byte                   // Model, where it is one file that parts read: once for all
 }
 
 const (

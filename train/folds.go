@@ -81,9 +81,15 @@ func (w *warmer) folds(captions []int32) ([]fold, error) {
 	if len(folds) < 2 {
 		return nil, fmt.Errorf("folds: %s: all rows say the same", field)
 	}
+	return withCaptions(folds, captions, w.t.labels.texts), nil
+}
+
+// withCaptions has folds do without a part of the captions each, and adds those of all parts. captions are those of the pictures, by their
+// numbers among texts.
+func withCaptions(folds []fold, captions []int32, texts []string) []fold {
 	parts := make([]fold, captionFolds)
 	for i, c := range captions {
-		f := &parts[partOf(w.t.labels.texts[c])]
+		f := &parts[partOf(texts[c])]
 		f.pictures, f.gallery, f.unmet = append(f.pictures, i), append(f.gallery, c), true
 	}
 	for k := range folds {
@@ -96,7 +102,7 @@ func (w *warmer) folds(captions []int32) ([]fold, error) {
 			folds = append(folds, f)
 		}
 	}
-	return folds, nil
+	return folds
 }
 
 // union is what is in either of two lists in order, in order.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -63,17 +62,13 @@ names in its metadata) or .npy.`,
 			}{item, b}, oneLine(item)+"\t"+string(b))
 		}
 		if text {
-			for _, t := range args {
-				row, eerr := m.EmbedText(cmd.Context(), t)
-				if eerr == nil {
-					eerr = show(t, [][]float32{row})
+			err = c.eachInPlace(cmd.Context(), "item", args, func(t string) error {
+				row, err := m.EmbedText(cmd.Context(), t)
+				if err != nil {
+					return err
 				}
-				if eerr = c.inPlace(cmd.Context(), "item", t, eerr); errors.Is(eerr, errReported) {
-					err = eerr
-				} else if eerr != nil {
-					return eerr
-				}
-			}
+				return show(t, [][]float32{row})
+			})
 		} else {
 			err = c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
 				rows, err := m.EmbedImage(cmd.Context(), img)

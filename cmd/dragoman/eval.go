@@ -256,7 +256,7 @@ func (c *cli) eachSet(ctx context.Context, s evalSets, unit string,
 	measure func(path, title string, items []eval.Item, progress func(done, all int)) (report any, left []eval.Left, err error),
 ) (whole bool, err error) {
 	whole = true
-	one := func(path string) error {
+	err = c.eachInPlace(ctx, "name", s.paths, func(path string) error {
 		set, err := openWanted(path, s.wanted, s.concept)
 		if err != nil {
 			return err
@@ -276,15 +276,11 @@ func (c *cli) eachSet(ctx context.Context, s evalSets, unit string,
 			return c.emit(r, "")
 		}
 		return nil
+	})
+	if !finished(err) {
+		return false, err
 	}
-	for _, path := range s.paths {
-		err := c.inPlace(ctx, "name", path, one(path))
-		if err != nil && !errors.Is(err, errReported) {
-			return false, err
-		}
-		whole = whole && err == nil
-	}
-	return whole, nil
+	return whole && err == nil, nil
 }
 
 // itemSet is the rows of pairs that are wanted, and what was found of all.

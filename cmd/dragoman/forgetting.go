@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -28,7 +27,7 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 		file := dragoman.ImageFile(picture)
 		img, shown = &file, picture
 	}
-	one := func(path string) error {
+	return c.eachInPlace(cmd.Context(), "name", paths, func(path string) error {
 		data, _, err := c.readFile("reading a text", path)
 		if err != nil {
 			return err
@@ -43,16 +42,7 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 		}
 		f.Name = path
 		return c.emit(f, forgettingText(f, shown))
-	}
-	whole := true
-	for _, path := range paths {
-		err := c.inPlace(cmd.Context(), "name", path, one(path))
-		if err != nil && !errors.Is(err, errReported) {
-			return err
-		}
-		whole = whole && err == nil
-	}
-	return reported(whole)
+	})
 }
 
 // forgettingText is a table of perplexities.

@@ -54,16 +54,7 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 			return err
 		}
 		o.Fetch = c.fetch
-		var broken error
-		for _, path := range args {
-			err := c.inPlace(cmd.Context(), "page", path, c.showPages(cmd, path, wanted, o))
-			if errors.Is(err, errReported) {
-				broken = err
-			} else if err != nil {
-				return err
-			}
-		}
-		return broken
+		return c.eachInPlace(cmd.Context(), "page", args, func(path string) error { return c.showPages(cmd, path, wanted, o) })
 	})
 	return cmd
 }

@@ -97,6 +97,22 @@ func (c *cli) inPlace(ctx context.Context, key, name string, err error, also ...
 	return errReported
 }
 
+// eachInPlace calls f for every name, in order. One that fails is shown in its place, as key, and the others are done all the same; the call then
+// ends with errReported.
+func (c *cli) eachInPlace(ctx context.Context, key string, names []string, f func(name string) error) error {
+	var broken error
+	for _, name := range names {
+		err := c.inPlace(ctx, key, name, f(name))
+		if !finished(err) {
+			return err
+		}
+		if err != nil {
+			broken = err
+		}
+	}
+	return broken
+}
+
 // eachImage calls f for every picture that the arguments name, in order. A picture that fails is shown in its place and the
 // others are done all the same; the call then ends with errReported. A context that ends, ends the loop.
 func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, img dragoman.Image) error, also ...string) error {

@@ -8,7 +8,7 @@ import (
 
 const (
 	nearMargin  = 0.06 // of its longer side, around what stands on the ground
-	enoughShare = 0.95 // of the frame, which what is looked at from near must leave free
+	enoughShare = 0.95 // of the frame: what takes as much, margin and all, is near enough
 )
 
 // lookNearer writes the summaries of those of pictures [B, 3, H, W] that leave much of their ground free anew, in what Encode wrote to dst:
