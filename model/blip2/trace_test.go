@@ -315,3 +315,23 @@ func openFile(t *testing.T, path string) *weights.File {
 	t.Cleanup(func() { f.Close() })
 	return f
 }
+
+// TestTraceBeyondContext: rotations know no last position, a table of them does.
+func TestTraceBeyondContext(t *testing.T) {
+	const length = 65 // both were made for 64
+	ids := make([]float32, length)
+	for i := range ids {
+		ids[i] = 3
+	}
+	for dir, bounded := range map[string]bool{"blip2-llama": false, "blip2-opt": true} {
+		m, err := Open("../../testdata/"+dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		_, err = m.Trace(tensor.Options{}, Trace{Inputs: weights.NewMemory(weights.FromFloat32("input_ids", []int{1, length}, ids))})
+		if errors.Is(err, language.ErrContext) != bounded || err != nil != bounded {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
