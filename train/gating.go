@@ -228,7 +228,7 @@ type gateLearner struct {
 }
 
 func (t *gating) learner(st *Stage, trial bool) (learner, error) {
-	l := &gateLearner{t: t, stage: st, held: heldOut{t: t.trainer}}
+	l := &gateLearner{t: t, stage: st, held: heldOut{t: t.trainer, set: (*pair).ownSet}}
 	for n, s := range t.sets(st) {
 		d := dataset{SetSpec: s, members: t.members(s.Name), questions: t.source(s.Name).Questions}
 		if d.woven = newWoven(t.train, s.Name, t.model, mix(t.recipe.Seed, "order", uint64(t.state.Stage), uint64(n))); d.woven != nil {

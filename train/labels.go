@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"dragoman/data"
 	"dragoman/model/blip2"
 )
@@ -48,25 +50,33 @@ func (l *labels) words(m *blip2.Model, text string, limit int) []int32 {
 	return ids
 }
 
-// hold splits pairs into those to train on and a share that is held out.
+// hold splits pairs into those to train on and those of a share of the pictures, which are held out with all that is said of them.
 func hold(pairs []pair, share float64, seed uint64) (train, held []pair) {
-	t, h := data.Split(len(pairs), share, mix(seed, "hold"))
-	for _, i := range t {
-		train = append(train, pairs[i])
+	pictures, place := different(pairs)
+	_, h := data.Split(len(pictures), share, mix(seed, "hold"))
+	out := make([]bool, len(pictures))
+	for _, n := range h {
+		out[n] = true
 	}
-	for _, i := range h {
-		held = append(held, pairs[i])
+	for i, p := range pairs {
+		if out[place[i]] {
+			held = append(held, p)
+		} else {
+			train = append(train, p)
+		}
 	}
 	return train, held
 }
 
-// some picks at most limit pairs, always the same.
+// some picks at most limit pairs, always the same, in their order.
 func some(pairs []pair, limit int, seed uint64) []pair {
 	if len(pairs) <= limit {
 		return pairs
 	}
 	out := make([]pair, 0, limit)
-	for _, i := range data.Order(len(pairs), mix(seed, "some"), 0)[:limit] {
+	chosen := data.Order(len(pairs), mix(seed, "some"), 0)[:limit]
+	slices.Sort(chosen)
+	for _, i := range chosen {
 		out = append(out, pairs[i])
 	}
 	return out

@@ -85,7 +85,7 @@ func (l *bridgeLearner) losses(k uint64) (map[string]float64, *tensor.Tensor, er
 	for i := range n {
 		index, epoch := l.sampler.at(k*uint64(n) + uint64(i))
 		p := &t.train.pairs[index]
-		reqs[i] = request{pair: p, index: index, view: epoch}
+		reqs[i] = request{pair: p, index: index, view: t.view(epoch)}
 		b.add(p, p.lesson(t.model, pick))
 	}
 	var err error

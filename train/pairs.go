@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"dragoman/data"
 	"dragoman/picture"
@@ -46,6 +47,12 @@ func (p *pair) as(set string) *membership {
 		}
 	}
 	return nil
+}
+
+// ownSet is the dataset that a pair stands in by itself; of one that is shown in episodes alone, that of the first.
+func (p *pair) ownSet() string {
+	at := max(0, slices.IndexFunc(p.in, func(m membership) bool { return !m.episodes }))
+	return p.in[at].set
 }
 
 // pairSet is a list of pairs out of several sources.
@@ -152,7 +159,7 @@ var sided = []string{"left", "right", "flag", "clock", "o'clock", "thirty", "arr
 
 func mayFlip(texts []string) bool {
 	for _, t := range texts {
-		for w := range strings.FieldsFuncSeq(strings.ToLower(t), func(r rune) bool { return r == ' ' || r == ':' || r == ',' || r == '-' }) {
+		for w := range strings.FieldsFuncSeq(strings.ToLower(t), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' }) {
 			if slices.Contains(sided, w) {
 				return false
 			}

@@ -102,13 +102,11 @@ func (t *trainer) planEncoding(p *Plan) error {
 	if t.views.cached == 0 {
 		return nil
 	}
-	n := min(encodeBatch, len(t.train.pairs))
-	var reqs []request
-	for i := range n {
-		reqs = append(reqs, request{pair: &t.train.pairs[i], index: i})
-	}
+	reqs, _ := different(t.train.pairs)
+	views := len(reqs) * t.views.stored()
+	n := min(encodeBatch, len(reqs))
+	reqs = reqs[:n]
 	t.trying("the encoder")
-	views := len(t.train.pairs) * t.views.stored()
 	p.CacheBytes = int64(views) * int64(t.system.FeatureLen()) * 2
 	for range 2 { // the first time, memory is got
 		began := time.Now()

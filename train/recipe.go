@@ -82,6 +82,7 @@ type DataSpec struct {
 	Train      []Source `yaml:"train"`
 	Validation []Source `yaml:"validation,omitempty"`
 	Hold       float64  `yaml:"hold,omitempty"`                          // without validation: the share of the training rows that is held out
+	HoldSeed   *uint64  `yaml:"hold_seed,omitempty"`                     // what they are drawn by: a recipe that goes on with a model holds what that model never met; default: the recipe's seed
 	MaxTokens  int      `yaml:"max_tokens"`                              // of a caption or an answer, its ends included
 	MaxPrompt  int      `yaml:"max_prompt_tokens,omitempty" for:"blip2"` // of what stands before it; default 128, the last ones count
 	Prompts    []string `yaml:"prompts,omitempty" for:"blip2"`           // stage2: what stands before a text, one drawn each time; {question} is the row's; default: the model's own
@@ -175,8 +176,9 @@ type Source struct {
 	// Questions are asked about pictures whose rows have none, one drawn each time, and one a page of episodes; an empty one asks for a
 	// description. All sources of a dataset have the same.
 	Questions []string `yaml:"questions,omitempty" for:"flamingo episodes"`
-	// Set is the dataset that the source belongs to, for stages of kind words and pages; default: pairs, episodes or pages.
-	Set string `yaml:"set,omitempty" for:"flamingo episodes pages"`
+	// Set is the dataset that the source belongs to, for stages of kind words and pages; default: pairs, episodes or pages. Of what is validated
+	// with it is the name under which its losses are told.
+	Set string `yaml:"set,omitempty" for:"flamingo episodes pages held"`
 	// Pages says how pages are read, where the source is one of them; path is then as package data's OpenPages takes it.
 	Pages PageSpec `yaml:"pages,omitempty" for:"pages"`
 	// Episodes makes pages of several pictures of the pairs, each with its text, that stand in for few-shot prompts.
@@ -231,6 +233,7 @@ const (
 	systemFlamingo = "flamingo"
 
 	ofValidation = "validation"
+	ofHeld       = "held" // what a Flamingo is validated with
 	ofReport     = "report"
 )
 
@@ -323,6 +326,9 @@ func (r *Recipe) check() error {
 	}
 	if !(r.Data.Hold >= 0 && r.Data.Hold < 1) {
 		return fmt.Errorf("data.hold: %v is not a share from 0 to 1", r.Data.Hold)
+	}
+	if r.Data.HoldSeed != nil && r.Data.Hold == 0 {
+		return fmt.Errorf("data.hold_seed: nothing is drawn by it: data.hold says what share is held out, and is missing or 0")
 	}
 	if err := unused(r.Data, r.Model.system(), "a model.system of "+r.Model.system()); err != nil {
 		return fmt.Errorf("data: %w", err)

@@ -91,6 +91,7 @@ func TestRecipeErrors(t *testing.T) {
 		{"a report from nowhere", least, "report=[{name: a, data: [{}]}]", "report.0.data.0.path: it is missing"},
 		{"a share of no number", least, "data.train.0.share=.nan", "share: NaN"},
 		{"what is held", least, "data.hold=.nan", "data.hold: NaN"},
+		{"a seed of nothing", least, "data.hold_seed=3", "data.hold_seed: nothing is drawn by it"},
 		{"held out twice", least, "data={train: [{path: p}], validation: [{path: p}], hold: 0.1}", "data.hold: data.validation says"},
 		{"steps", least, "stages.0.steps=-1", "steps: -1 is not positive"},
 		{"two of a name", least, "stages=[{kind: stage1, steps: 1, batch: 1, lr: 1}, {kind: stage1, steps: 1, batch: 1, lr: 1}]", "two stages called"},

@@ -195,7 +195,11 @@ func (t *trainer) openData(ctx context.Context) (err error) {
 			return err
 		}
 	} else if r.Data.Hold > 0 {
-		t.train.pairs, t.held = hold(t.train.pairs, r.Data.Hold, r.Seed)
+		seed := r.Seed
+		if r.Data.HoldSeed != nil {
+			seed = *r.Data.HoldSeed
+		}
+		t.train.pairs, t.held = hold(t.train.pairs, r.Data.Hold, seed)
 	}
 	t.held = some(t.held, r.Data.Limit, r.Seed)
 	if err := t.train.listPictures(); err != nil {

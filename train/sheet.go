@@ -105,7 +105,7 @@ func (l *gateLearner) draw(n int, k uint64) (*sheet, error) {
 			at, epoch := d.sampler.at(at)
 			var p page
 			of := &t.train.pairs[d.members[at]]
-			p.show(t.model, request{pair: of, index: d.members[at], view: epoch}, of.ask(d.question(random)), of.texts[of.pick(random)], true)
+			p.show(t.model, request{pair: of, index: d.members[at], view: t.view(epoch)}, of.ask(d.question(random)), of.texts[of.pick(random)], true)
 			if _, err := l.put(s, p); err != nil {
 				return nil, err
 			}

@@ -71,7 +71,7 @@ func (r *Recipe) checkSources() error {
 	}
 	validation := ofValidation
 	if system != systemBLIP2 {
-		validation = ofReport // where nothing but the rows counts
+		validation = ofHeld
 	}
 	if err := unusedOf(r.Data.Validation, "data.validation", validation); err != nil {
 		return err

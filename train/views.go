@@ -29,6 +29,7 @@ type views struct {
 	seed    uint64
 	cached  int // views a picture in the cache; 0: drawn anew
 	shards  []*weights.File
+	place   []int // in the cache, of each pair that is trained on: those of one picture share one
 	pixels  []float32
 	took    time.Duration // drawing and encoding, so far
 }
@@ -64,6 +65,9 @@ type request struct {
 	view  uint64 // which of its views: the epoch, or a number in the cache
 	plain bool   // as outside of training
 }
+
+// view is which view of a pair an epoch of the stage that is on has: each has others than the stage before it began with, of two that are cached, too.
+func (t *trainer) view(epoch uint64) uint64 { return epoch + uint64(t.state.Stage)*0x9e3779b97f4a7c15 }
 
 // features are what the model's Encode gives for each request, one after another.
 func (v *views) features(reqs []request) ([]float32, error) {
@@ -139,8 +143,9 @@ func (v *views) read(reqs []request, out []float32) {
 	n := v.model.FeatureLen()
 	tensor.DefaultPool().Do(len(reqs), func(i, _ int) {
 		r := reqs[i]
-		t, _ := v.shards[r.index/shardRows].Lookup("features")
-		at := (r.index%shardRows*v.stored() + v.slot(r)) * n
+		place := v.place[r.index]
+		t, _ := v.shards[place/shardRows].Lookup("features")
+		at := (place%shardRows*v.stored() + v.slot(r)) * n
 		kernel.Decode(kernel.F16, out[i*n:(i+1)*n], t.Data[2*at:2*(at+n)])
 	})
 }
@@ -150,7 +155,9 @@ func (v *views) fill(ctx context.Context, r *Recipe, set *pairSet, progress func
 	if v.cached == 0 {
 		return nil
 	}
-	key, err := v.key(r, set)
+	var reqs []request
+	reqs, v.place = different(set.pairs)
+	key, err := v.key(r, reqs)
 	if err != nil {
 		return err
 	}
@@ -165,11 +172,12 @@ func (v *views) fill(ctx context.Context, r *Recipe, set *pairSet, progress func
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("feature cache: %w", err)
 	}
-	for from := 0; from < len(set.pairs); from += shardRows {
+	for from := 0; from < len(reqs); from += shardRows {
+		part := reqs[from:min(from+shardRows, len(reqs))]
 		path := filepath.Join(dir, fmt.Sprintf("%05d.safetensors", from/shardRows))
 		f, err := weights.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			if err := v.fillShard(ctx, path, set, from, progress); err != nil {
+			if err := v.fillShard(ctx, path, part, func(done int) { progress(from+done, len(reqs)) }); err != nil {
 				return err
 			}
 			f, err = weights.Open(path)
@@ -177,59 +185,80 @@ func (v *views) fill(ctx context.Context, r *Recipe, set *pairSet, progress func
 		if err != nil {
 			return fmt.Errorf("feature cache: %w", err)
 		}
-		want := []int{min(shardRows, len(set.pairs)-from), v.stored(), v.model.FeatureLen()}
+		want := []int{len(part), v.stored(), v.model.FeatureLen()}
 		if t, ok := f.Lookup("features"); !ok || t.Type != weights.F16 || !slices.Equal(t.Shape, want) {
 			f.Close()
 			return hint.Wrap(fmt.Errorf("feature cache: %s: it does not hold features %v in f16", path, want), "remove that folder: it is made anew")
 		}
 		v.shards = append(v.shards, f)
-		progress(min(from+shardRows, len(set.pairs)), len(set.pairs))
+		progress(from+len(part), len(reqs))
 	}
 	return nil
 }
 
-func (v *views) fillShard(ctx context.Context, path string, set *pairSet, from int, progress func(done, all int)) error {
-	n, rows := v.model.FeatureLen(), min(shardRows, len(set.pairs)-from)
-	stored := v.stored()
-	data := make([]byte, 2*n*stored*rows)
+// different are the pictures of pairs, each as its first pair asks for it, and which of them each pair has. A picture is flipped where all of its pairs may be.
+func different(pairs []pair) (reqs []request, place []int) {
+	places := map[int]int{} // of pictures, by their numbers
+	place = make([]int, len(pairs))
+	for i := range pairs {
+		p := &pairs[i]
+		n, known := places[p.picture]
+		if known = known && p.media == nil; !known { // a page's pictures have no numbers, and stand once
+			n = len(reqs)
+			reqs = append(reqs, request{pair: p, index: i})
+			if p.media == nil {
+				places[p.picture] = n
+			}
+		} else if first := reqs[n].pair; first.mayFlip && !p.mayFlip {
+			reqs[n].pair = new(*first)
+			reqs[n].pair.mayFlip = false
+		}
+		place[i] = n
+	}
+	return reqs, place
+}
+
+// fillShard encodes all views of some pictures.
+func (v *views) fillShard(ctx context.Context, path string, pictures []request, progress func(done int)) error {
+	n, stored := v.model.FeatureLen(), v.stored()
+	data := make([]byte, 2*n*stored*len(pictures))
 	per := max(1, encodeBatch/stored)
 	out := make([]float32, per*stored*n)
-	for row := 0; row < rows; row += per {
+	for from := 0; from < len(pictures); from += per {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		var reqs []request
-		for i := row; i < min(row+per, rows); i++ {
-			at := request{pair: &set.pairs[from+i], index: from + i}
-			plain := at
+		for _, r := range pictures[from:min(from+per, len(pictures))] {
+			plain := r
 			plain.plain = true
 			reqs = append(reqs, plain)
-			for at.view = range uint64(stored - 1) {
-				reqs = append(reqs, at)
+			for r.view = range uint64(stored - 1) {
+				reqs = append(reqs, r)
 			}
 		}
 		if err := v.encode(reqs, out); err != nil {
 			return err
 		}
-		kernel.Encode(kernel.F16, data[2*n*stored*row:][:2*n*len(reqs)], out[:n*len(reqs)])
-		progress(from+row, len(set.pairs))
+		kernel.Encode(kernel.F16, data[2*n*stored*from:][:2*n*len(reqs)], out[:n*len(reqs)])
+		progress(from)
 	}
 	return weights.WriteSafetensors(path, []weights.Tensor{
-		{Name: "features", Type: weights.F16, Shape: []int{rows, stored, n}, Data: data},
+		{Name: "features", Type: weights.F16, Shape: []int{len(pictures), stored, n}, Data: data},
 	}, nil)
 }
 
 // key names the cache by everything that its contents depend on: the encoder, how views are drawn, and the pictures.
-func (v *views) key(r *Recipe, set *pairSet) (string, error) {
+func (v *views) key(r *Recipe, pictures []request) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "4 %s %v %s\n", v.model.EncodingHash(), v.run.Options().Compute, r.Views.Augment)
+	fmt.Fprintf(h, "5 %s %v %s\n", v.model.EncodingHash(), v.run.Options().Compute, r.Views.Augment)
 	if v.augment != nil {
 		fmt.Fprintln(h, v.cached, v.seed)
 	}
-	sums := make([][sha256.Size]byte, len(set.pairs))
-	errs := make([]error, len(set.pairs))
-	tensor.DefaultPool().Do(len(set.pairs), func(i, _ int) {
-		b, err := set.pairs[i].bytes()
+	sums := make([][sha256.Size]byte, len(pictures))
+	errs := make([]error, len(pictures))
+	tensor.DefaultPool().Do(len(pictures), func(i, _ int) {
+		b, err := pictures[i].pair.bytes()
 		if err == nil {
 			sums[i] = sha256.Sum256(b)
 		}
@@ -238,8 +267,11 @@ func (v *views) key(r *Recipe, set *pairSet) (string, error) {
 	if err := errors.Join(errs...); err != nil {
 		return "", err
 	}
-	for _, s := range sums {
-		h.Write(s[:])
+	for i, r := range pictures {
+		h.Write(sums[i][:])
+		if v.augment != nil { // a view depends on where the picture stands, and on whether it may be flipped
+			fmt.Fprintln(h, r.index, r.pair.mayFlip)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))[:24], nil
 }
