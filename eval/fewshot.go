@@ -22,6 +22,7 @@ type FewShotOptions struct {
 	Seeds     []uint64 // what pictures and examples are drawn by, a trial each
 	Most      int      // pictures that are asked about, drawn from all; 0: all
 	Question  string   // asked about pictures that have no question of their own; "": they are to be described
+	Forms     []string // in which examples' texts are written where it is measured whether the model keeps to a form, with TextPlace in each; nil: some that the built-in models were not taught
 	MaxTokens int
 	Compute   kernel.DType
 	Progress  func(done, all int)
@@ -35,6 +36,7 @@ type Shots struct {
 	// example's text exchanged for another's: what only the form of examples is good for; nil without examples.
 	Right Said  `json:"behind_right_texts"`
 	Wrong *Said `json:"behind_exchanged_texts,omitempty"`
+	Form  *Form `json:"new_form,omitempty"` // nil where pictures have questions of their own
 	Word  *Word `json:"new_word,omitempty"`
 	Cut   int   `json:"cut,omitempty"` // questions before which there was no room for all examples: the first were left out
 }
@@ -57,7 +59,8 @@ type Word struct {
 }
 
 // FewShot measures a model that was put together here on a set of pictures, whose examples are other pictures of the set. Where items say
-// which concept they show, three of them or more in two pictures or more, new words are taught, too. Pictures that cannot be read do not count.
+// which concept they show, three of them or more in two pictures or more, new words are taught, too; where pictures have no questions of their
+// own, examples are also shown in a form that the model does not know. Pictures that cannot be read do not count.
 func FewShot(ctx context.Context, m *flamingo.Model, set []Item, o FewShotOptions) (FewShotReport, error) {
 	e := &fewShot{m: m, o: o, run: tensor.NewRun(tensor.Options{Compute: o.Compute})}
 	e.decoder = language.NewDecoder(m.Language, tensor.Options{Compute: o.Compute})
@@ -192,8 +195,17 @@ func (e *fewShot) measure(ctx context.Context, k int, seed uint64, progress func
 	if e.o.Most > 0 {
 		order = order[:min(e.o.Most, len(order))]
 	}
+	parts := 1
+	if k > 0 {
+		parts += int(toOne(e.describes())) + int(toOne(e.teaches()))
+	}
+	done := 0
+	step := func() {
+		done++
+		progress(done, parts*len(order))
+	}
 	var right, wrong []string
-	for n, at := range order {
+	for _, at := range order {
 		examples := e.others(k, at, r)
 		said, err := e.say(ctx, examples, at)
 		if err != nil {
@@ -210,28 +222,41 @@ func (e *fewShot) measure(ctx context.Context, k int, seed uint64, progress func
 			}
 			wrong = append(wrong, said)
 		}
-		progress(n+1, 2*len(order))
+		step()
 	}
 	s.Right = e.score(right, order)
 	if k == 0 {
 		return s, nil
 	}
 	s.Wrong = new(e.score(wrong, order))
-	if !e.teaches() {
-		return s, nil
-	}
-	s.Word = &Word{N: len(order)}
-	for n := range order {
-		if err := e.word(ctx, k, r, s.Word); err != nil {
-			return s, err
+	share := 100 / float64(len(order))
+	if e.teaches() {
+		s.Word = &Word{N: len(order)}
+		for range order {
+			if err := e.word(ctx, k, r, s.Word); err != nil {
+				return s, err
+			}
+			step()
 		}
-		progress(len(order)+n+1, 2*len(order))
+		for _, v := range s.Word.shares() {
+			*v *= share
+		}
 	}
-	for _, v := range s.Word.shares() {
-		*v *= 100 / float64(s.Word.N)
+	if e.describes() {
+		s.Form = &Form{N: len(order)}
+		for _, at := range order {
+			if err := e.form(ctx, k, at, r, s.Form); err != nil {
+				return s, err
+			}
+			step()
+		}
+		s.Form.Kept, s.Form.Named = s.Form.Kept*share, s.Form.Named*share
 	}
 	return s, nil
 }
+
+// describes says whether pictures are to be described, or asked about all alike: their texts may be written in any form then.
+func (e *fewShot) describes() bool { return e.set[0].Question == "" }
 
 // teaches says whether there are pictures to teach words by.
 func (e *fewShot) teaches() bool { return len(e.names) >= 3 }

@@ -25,7 +25,7 @@ type FewShotCount struct {
 	Trials []Shots            `json:"trials"`
 }
 
-// measures are those of a set: of captions or of answers, behind right and behind exchanged texts, and of new words.
+// measures are those of a set: of captions or of answers, behind right and behind exchanged texts, of new words, and of texts in a new form.
 func (e *fewShot) measures() ([]string, error) {
 	asked, err := e.asks()
 	if err != nil {
@@ -41,6 +41,9 @@ func (e *fewShot) measures() ([]string, error) {
 	}
 	if e.teaches() {
 		measures = append(measures, "new word: ranks", "new word: of its own", "new word: of the other", "new word: of neither", "new word: neither named")
+	}
+	if !asked {
+		measures = append(measures, "new form: kept", "new form: content word")
 	}
 	return measures, nil
 }
@@ -68,6 +71,9 @@ func (s *Shots) values() (v []float64) {
 		for _, x := range s.Word.shares() {
 			v = append(v, *x)
 		}
+	}
+	if s.Form != nil {
+		v = append(v, s.Form.Kept, s.Form.Named)
 	}
 	return v
 }

@@ -45,6 +45,22 @@ func fresh(t *testing.T) *flamingo.Model {
 	return m
 }
 
+// saysOnly is a model that says one token, again and again.
+func saysOnly(t *testing.T, token string) *flamingo.Model {
+	t.Helper()
+	m := fresh(t)
+	only := m.Tokenizer.Encode(token, false)
+	if len(only) != 1 {
+		t.Fatalf("%v", only)
+	}
+	for id := range int32(m.Language.Config().Vocab) {
+		if id != only[0] {
+			m.Rules.Never = append(m.Rules.Never, id)
+		}
+	}
+	return m
+}
+
 // TestFewShot: every seed is a trial of its own, means and spreads are theirs, the same seeds give the same, and pictures that cannot be read
 // do not count.
 func TestFewShot(t *testing.T) {
@@ -60,12 +76,12 @@ func TestFewShot(t *testing.T) {
 		t.Errorf("%v: again\n%snot\n%s", err, again.Markdown(), r.Markdown())
 	}
 	none, three := r.Shots[0], r.Shots[1]
-	if len(r.Measures) != 11 || len(none.Mean) != 3 || len(three.Mean) != len(r.Measures) || len(three.Trials) != 3 {
+	if len(r.Measures) != 13 || len(none.Mean) != 3 || len(three.Mean) != len(r.Measures) || len(three.Trials) != 3 {
 		t.Errorf("%d measures, %v, %v", len(r.Measures), none.Mean, three.Mean)
 	}
 	var ranks [3]float64
 	for i, trial := range three.Trials {
-		if trial.Seed != o.Seeds[i] || trial.Right.Captions.N != 5 || trial.Wrong.Captions.N != 5 || trial.Word.N != 5 {
+		if trial.Seed != o.Seeds[i] || trial.Right.Captions.N != 5 || trial.Wrong.Captions.N != 5 || trial.Word.N != 5 || trial.Form.N != 5 {
 			t.Errorf("%+v", trial)
 		}
 		ranks[i] = trial.Word.Ranks
@@ -139,16 +155,7 @@ func TestNamesInTables(t *testing.T) {
 // TestNamedForNeither: a model that says one thing of every picture names those that no example showed where it is a word of theirs, and names
 // none where it is not.
 func TestNamedForNeither(t *testing.T) {
-	m := fresh(t)
-	only := m.Tokenizer.Encode("q", false)
-	if len(only) != 1 {
-		t.Fatalf("%v", only)
-	}
-	for id := range int32(m.Language.Config().Vocab) {
-		if id != only[0] {
-			m.Rules.Never = append(m.Rules.Never, id)
-		}
-	}
+	m := saysOnly(t, "q")
 	for word, want := range map[string]float64{"qqq": 100, "circle": 0} {
 		items := shapes(t, "")
 		for i := range items {
@@ -191,5 +198,55 @@ func TestFewShotRoom(t *testing.T) {
 	r, err := FewShot(context.Background(), m, items, o)
 	if err != nil || r.Shots[0].Trials[0].Cut != 0 || r.Shots[1].Trials[0].Cut != 2*(2+3) {
 		t.Errorf("%+v %v", r.Shots, err)
+	}
+}
+
+// TestNewForms: a form is kept by what begins and ends as it does and says something between; a model that has not the form's letters keeps none.
+func TestNewForms(t *testing.T) {
+	for _, c := range []struct {
+		form, said, inside string
+		kept               bool
+	}{
+		{"look, {}", "look, a cat", "a cat", true},
+		{"look, {}", "a cat", "", false},
+		{"look, {}", "look, ", "", false},
+		{"I can see {} here", "I can see a cat here", "a cat", true},
+		{"I can see {} here", "I can see a cat", "", false},
+		{"{}!", "a cat!", "a cat", true},
+		{"{}!", "!", "", false},
+	} {
+		inside, kept := keeps(c.form, c.said)
+		if kept != c.kept || kept && inside != c.inside {
+			t.Errorf("%q in %q: %q, %v", c.said, c.form, inside, kept)
+		}
+		if kept && InForm(c.form, inside) != c.said {
+			t.Errorf("%q in %q is %q", inside, c.form, InForm(c.form, inside))
+		}
+	}
+	for _, form := range newForms {
+		if err := CheckForm(form); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, form := range []string{"", "{}", " {}", "a cat", "{} {}", "{}! "} {
+		if CheckForm(form) == nil {
+			t.Errorf("%q is a form", form)
+		}
+	}
+	m := saysOnly(t, "q")
+	for form, want := range map[string]float64{"look, {}": 0, "q{}q": 100} {
+		for word, named := range map[string]float64{"qqq": want, "circle": 0} {
+			items := shapes(t, "")
+			for i := range items {
+				items[i].Keywords = []string{word}
+			}
+			r, err := FewShot(t.Context(), m, items, FewShotOptions{Shots: []int{2}, Seeds: []uint64{1}, Most: 3, MaxTokens: 5, Forms: []string{form}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := r.Shots[0].Trials[0].Form; f.Kept != want || f.Named != named || r.Shots[0].Mean["new form: kept"] != want {
+				t.Errorf("it says qqqqq, the form is %q, a keyword %s: %+v", form, word, *f)
+			}
+		}
 	}
 }

@@ -109,6 +109,20 @@ const leastNonce = 3
 
 // draw makes an episode.
 func (e *episodes) draw(r *rand.Rand) []example {
+	page := e.shown(r)
+	if len(e.spec.Forms) == 0 {
+		return page
+	}
+	form := e.spec.Forms[r.IntN(len(e.spec.Forms))]
+	for i := range page {
+		page[i].text = eval.InForm(form, page[i].text)
+		page[i].learn = page[i].learn && (i > 0 || form == eval.TextPlace)
+	}
+	return page
+}
+
+// shown draws an episode's pictures, with their texts as they are.
+func (e *episodes) shown(r *rand.Rand) []example {
 	least, most := e.spec.Pictures[0], e.spec.Pictures[len(e.spec.Pictures)-1]
 	n := least + r.IntN(most-least+1)
 	switch u := r.Float64(); {

@@ -175,6 +175,48 @@ func TestAbsent(t *testing.T) {
 	}
 }
 
+// TestForms: all texts of a page are in one form, which is not learnt from the first, as nothing tells it there; without a form they are as they are.
+func TestForms(t *testing.T) {
+	var pairs []pair
+	var members []int
+	for i := range 24 {
+		pairs = append(pairs, pair{texts: []string{string(rune('a' + i/3))}, in: []membership{{set: "e", concept: string(rune('a' + i/3))}}})
+		members = append(members, i)
+	}
+	forms := []string{"{}", "this is {}", "{}!"}
+	e := newEpisodes(pairs, members, "e", EpisodeSpec{Pictures: []int{1, 4}, Nonce: 0.3, Repeated: 0.3, Forms: forms})
+	r := rand.New(rand.NewPCG(1, 2))
+	seen := map[string]int{}
+	for range 300 {
+		page := e.draw(r)
+		form := "{}"
+		switch text := page[0].text; {
+		case strings.HasPrefix(text, "this is "):
+			form = forms[1]
+		case strings.HasSuffix(text, "!"):
+			form = forms[2]
+		}
+		seen[form]++
+		before, after, _ := strings.Cut(form, "{}")
+		for i, x := range page {
+			if !strings.HasPrefix(x.text, before) || !strings.HasSuffix(x.text, after) || len(x.text) == len(before+after) {
+				t.Fatalf("%q in %+v", form, page)
+			}
+			if i == 0 && x.learn && form != "{}" {
+				t.Fatalf("%q is learnt from %+v", form, page)
+			}
+		}
+		if len(page) > 3 && form != "{}" && !page[len(page)-1].learn && !page[len(page)-2].learn {
+			t.Fatalf("nothing is learnt from %+v", page)
+		}
+	}
+	for _, form := range forms {
+		if seen[form] < 60 {
+			t.Errorf("%q on %d pages of 300", form, seen[form])
+		}
+	}
+}
+
 // TestQuestions: a dataset's questions are asked of rows that have none, one a page, the empty one for a description; a row's own question stays.
 func TestQuestions(t *testing.T) {
 	const questions = `questions: ["", "what is it?", "what is this?"]`
@@ -236,6 +278,7 @@ func TestFlamingoRecipeErrors(t *testing.T) {
 		"model.flamingo.resampler.widht=1":      "there is no such key",
 		"data.train.1.episodes.nonce=2":         "episodes",
 		"data.train.1.episodes.absent=1.5":      "absent: 1.5",
+		"data.train.1.episodes.forms=[here]":    "forms: \"here\" is no form",
 		"data.train.2.questions=[a]":            "questions: a source of pages",
 		"data.validation.0.questions=[a]":       "data.validation.0: questions",
 		"stages.1.ridge=1":                      "ridge: a stage of kind pages has no use for it",

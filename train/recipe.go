@@ -208,6 +208,8 @@ type EpisodeSpec struct {
 	Repeated float64 `yaml:"repeated,omitempty"` // share of pages that show a few concepts several times each, under their texts
 	Nonce    float64 `yaml:"nonce,omitempty"`    // share of those that do so under words that nobody knows, which only the page can teach
 	Absent   float64 `yaml:"absent,omitempty"`   // share of these on which one picture is of yet another concept, under its own text
+	// Forms are ways to write texts, with {} for a text; all of a page are written in one, which is drawn, and which nothing tells before the second.
+	Forms []string `yaml:"forms,omitempty"`
 }
 
 // SetSpec says how a stage learns from a dataset.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	"dragoman/eval"
 )
 
 // kind is what a source of data.train is: pages, episodes that are made of pairs, or, by the system's name, pairs as they are.
@@ -31,6 +33,11 @@ func (s Source) check(system string) error {
 		return fmt.Errorf("episodes: absent: %v is not a share of the pages whose words nobody knows", e.Absent)
 	case e.Nonce > 0 && e.Pictures[1] < leastNonce:
 		return fmt.Errorf("episodes: nonce: a page of %d pictures teaches no word, it takes %d", e.Pictures[1], leastNonce)
+	}
+	for _, form := range e.Forms {
+		if err := eval.CheckForm(form); err != nil && form != eval.TextPlace {
+			return fmt.Errorf("episodes: forms: %w", err)
+		}
 	}
 	what := "a source of " + s.kind(system)
 	if s.kind(system) == system {

@@ -14,10 +14,11 @@ type fewFlags struct {
 	concept  string
 	question string
 	most     int
+	forms    []string
 }
 
 // fewFlagNames are those that are about nothing else.
-var fewFlagNames = []string{"concept", "question", "most"}
+var fewFlagNames = []string{"concept", "question", "most", "form"}
 
 func fewFlagsOf(cmd *cobra.Command) *fewFlags {
 	s := &fewFlags{}
@@ -26,6 +27,7 @@ func fewFlagsOf(cmd *cobra.Command) *fewFlags {
 	f.StringVar(&s.concept, "concept", "", "with --few-shot: the field that says what a picture shows (empty: its text does)")
 	f.StringVar(&s.question, "question", "", "with --few-shot: what is asked about pictures whose rows ask nothing (empty: they are to be described)")
 	f.IntVar(&s.most, "most", 0, "with --few-shot: how many pictures a seed draws that are asked about (0: all)")
+	f.StringArrayVar(&s.forms, "form", nil, "with --few-shot: a form that examples' texts are written in, such as \"this is {}\", to see whether the model keeps to it; may be repeated (none: some that the built-in model was not taught)")
 	return s
 }
 
@@ -44,6 +46,11 @@ func (s *fewFlags) check(cmd *cobra.Command) error {
 	if s.most < 0 {
 		return usagef("--most must not be negative: %d", s.most)
 	}
+	for _, form := range s.forms {
+		if err := eval.CheckForm(form); err != nil {
+			return usagef("--form: %v", err)
+		}
+	}
 	return nil
 }
 
@@ -54,7 +61,7 @@ func (s *shotFlags) fewShot(c *cli, cmd *cobra.Command, sets evalSets, few *fewF
 		return err
 	}
 	defer m.Close()
-	o := eval.FewShotOptions{Shots: s.counts, Seeds: s.trials(c), Most: few.most, Question: few.question, MaxTokens: maxTokens}
+	o := eval.FewShotOptions{Shots: s.counts, Seeds: s.trials(c), Most: few.most, Question: few.question, Forms: few.forms, MaxTokens: maxTokens}
 	var tables []string
 	whole, err := c.eachSet(cmd.Context(), sets, "questions", func(_, title string, items []eval.Item, progress func(done, all int)) (any, []eval.Left, error) {
 		o.Name, o.Progress = title, progress
