@@ -167,8 +167,9 @@ func expandPattern(pattern string, statErr error, yield func(Item) bool) bool {
 	if err != nil {
 		return yield(Item{Name: pattern, Err: bare(statErr)})
 	}
+	paths = slices.DeleteFunc(paths, func(path string) bool { return hides(pattern, path) })
 	if len(paths) == 0 {
-		return yield(Item{Name: pattern, Err: fmt.Errorf("no file matches the pattern: %w", fs.ErrNotExist)})
+		return yield(Item{Name: pattern, Err: &decodeError{kind: fs.ErrNotExist, text: "no file matches the pattern"}})
 	}
 	for _, p := range paths {
 		if !yield(fileItem(p)) {
@@ -176,6 +177,26 @@ func expandPattern(pattern string, statErr error, yield func(Item) bool) bool {
 		}
 	}
 	return true
+}
+
+// Called is what errors call a picture by that an argument names: a data: URL holds the picture itself, of which the beginning will do.
+func Called(arg string) string {
+	const most = 64
+	if len(arg) > most && strings.HasPrefix(strings.ToLower(arg), "data:") {
+		return arg[:most/2] + "…"
+	}
+	return arg
+}
+
+// hides says whether a shell would pass over a path that fits a pattern: where a name begins with a dot, the pattern must, too.
+func hides(pattern, path string) bool {
+	names, patterns := strings.Split(filepath.ToSlash(path), "/"), strings.Split(filepath.ToSlash(pattern), "/")
+	for i := 1; i <= min(len(names), len(patterns)); i++ { // from the end: filepath.Glob takes a ./ off the front
+		if strings.HasPrefix(names[len(names)-i], ".") && !strings.HasPrefix(patterns[len(patterns)-i], ".") {
+			return true
+		}
+	}
+	return false
 }
 
 // DataURL reads data:[type][;base64],content. The type is not looked at, because the content says what it is.

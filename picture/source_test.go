@@ -14,7 +14,7 @@ import (
 
 func TestExpand(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, name := range []string{"a.png", "odd[1].jpg", "dir/b.JPG", "dir/sub/c.webp", "dir/notes.txt", "dir/.hidden/d.png"} {
+	for _, name := range []string{"a.png", "odd[1].jpg", "dir/b.JPG", "dir/sub/c.webp", "dir/notes.txt", "dir/.hidden/d.png", ".dot.JPG"} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
 			t.Fatal(err)
 		}
@@ -27,7 +27,7 @@ func TestExpand(t *testing.T) {
 	}
 	inline := "data:image/png;base64," + base64.StdEncoding.EncodeToString([]byte("inline"))
 	args := []string{
-		"./a.png", "-", "dir", "d*/*.JPG", "odd[1].jpg", inline, "data:,a%20b", "data:;base64,_-8", "missing.png", "*.gif", "empty",
+		"./a.png", "-", "dir", "d*/*.JPG", "dir/*/d.png", "./*.JPG", "./.*.JPG", "odd[1].jpg", inline, "data:,a%20b", "data:;base64,_-8", "missing.png", "*.gif", "empty",
 		"https://example.org/x.png", "-", "", "data:;base64,!",
 	}
 	type got struct{ Name, Content, Err string }
@@ -51,12 +51,15 @@ func TestExpand(t *testing.T) {
 		{Name: "dir/b.JPG", Content: "dir/b.JPG"},
 		{Name: "dir/sub/c.webp", Content: "dir/sub/c.webp"},
 		{Name: "dir/b.JPG", Content: "dir/b.JPG"},
+		{Name: "dir/*/d.png", Err: "no file matches the pattern"},
+		{Name: "./*.JPG", Err: "no file matches the pattern"},
+		{Name: ".dot.JPG", Content: ".dot.JPG"},
 		{Name: "odd[1].jpg", Content: "odd[1].jpg"},
 		{Name: inline, Content: "inline"},
 		{Name: "data:,a%20b", Content: "a b"},
 		{Name: "data:;base64,_-8", Content: "\xff\xef"},
 		{Name: "missing.png", Err: "no such file or directory"},
-		{Name: "*.gif", Err: "no file matches the pattern: file does not exist"},
+		{Name: "*.gif", Err: "no file matches the pattern"},
 		{Name: "empty", Err: "the folder holds no pictures"},
 		{Name: "https://example.org/x.png", Err: "addresses on the network are not read"},
 		{Name: "-", Err: "standard input can be read only once"},
