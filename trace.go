@@ -69,6 +69,9 @@ func (m *Model) TraceInputs(images []Image, text string, head string) (weights.S
 	if m.pair != nil {
 		return m.pairInputs(images, text)
 	}
+	if head != "" && m.system.Words == nil {
+		return nil, fmt.Errorf("tracing: %w: heads of a matching model, with their tokenizer", ErrNoPart)
+	}
 	var in []weights.Tensor
 	rows := max(1, len(images))
 	if len(images) > 0 {

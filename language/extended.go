@@ -43,7 +43,17 @@ func (m *extended) Cost() Cost {
 }
 
 func (m *extended) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
-	return EmbedBoth(r, m.Model.Embed, m.embed, int32(m.first), ids, shape)
+	x := EmbedBoth(r, m.Model.Embed, m.embed, int32(m.first), ids, shape)
+	if o, ok := m.Model.(shower); ok {
+		o.ObserveEmbeds(r, x)
+	}
+	return x
+}
+
+// shower shows what words became and what logits came to: here those of both tables, in the place of the model's own alone.
+type shower interface {
+	ObserveEmbeds(r *tensor.Run, x *tensor.Tensor)
+	ObserveLogits(r *tensor.Run, logits *tensor.Tensor)
 }
 
 func (m *extended) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
@@ -60,7 +70,11 @@ func (m *extended) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	if s, ok := m.Model.(interface{ LogitScale() float32 }); ok && s.LogitScale() != 0 {
 		hidden = r.Scale(hidden, s.LogitScale())
 	}
-	return r.Concat(-1, own, r.Linear(hidden, m.head, nil, kernel.NoAct))
+	logits := r.Concat(-1, own, r.Linear(hidden, m.head, nil, kernel.NoAct))
+	if o, ok := m.Model.(shower); ok {
+		o.ObserveLogits(r, logits)
+	}
+	return logits
 }
 
 // EmbedBoth looks ids up in a model's own embedding, and those from first on in another table [further words, width].

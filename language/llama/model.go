@@ -123,6 +123,12 @@ func (m *Model) Embed(r *tensor.Run, ids []int32, shape ...int) *tensor.Tensor {
 	return m.words.Embed(r, ids, shape...)
 }
 
+// ObserveEmbeds and ObserveLogits show what comes of further words, which language.Extend adds, beside the model's own.
+func (m *Model) ObserveEmbeds(r *tensor.Run, x *tensor.Tensor) { m.words.ObserveEmbeds(r, x) }
+
+// ObserveLogits: see ObserveEmbeds.
+func (m *Model) ObserveLogits(r *tensor.Run, logits *tensor.Tensor) { m.words.ObserveLogits(r, logits) }
+
 // Logits implements language.Model.
 func (m *Model) Logits(r *tensor.Run, hidden *tensor.Tensor) *tensor.Tensor {
 	if m.extra == nil {

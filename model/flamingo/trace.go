@@ -198,5 +198,6 @@ func (m *Model) TraceInputs(ids []int32, pixels *tensor.Tensor) weights.Source {
 func (m *Model) TraceNames(opt tensor.Options) ([]weights.Tensor, error) {
 	p := m.processor
 	pixels := tensor.FromFloats(make([]float32, p.Len()), 1, 3, p.Size[0], p.Size[1])
-	return m.Trace(opt, model.Trace{Inputs: m.TraceInputs([]int32{m.dialect.image()}, pixels), Maps: true})
+	ids := []int32{m.dialect.image(), 0} // a word besides, which may come out of another table than the picture's token
+	return m.Trace(opt, model.Trace{Inputs: m.TraceInputs(ids, pixels), Maps: true})
 }
