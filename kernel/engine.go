@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,6 +91,9 @@ func Use(isa string) error {
 
 // Engines lists an engine for each family that this machine can run, generic first.
 func Engines() []*Engine { return append([]*Engine(nil), engines()...) }
+
+// Names are the families' names, as DRAGOMAN_ISA and the command line spell them, generic first.
+func Names() []string { return slices.Clone(familyNames[:]) }
 
 func find(isa string) (*Engine, error) {
 	list := engines()

@@ -31,8 +31,8 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 	c.modelFlags(cmd)
 	cmd.Flags().StringArrayVar(&parts, "part", nil, "only this part (may be given again)")
 	cmd.Flags().StringVar(&shape, "shape", "", "weights of a known model's shapes, seeded, without reading a file: "+strings.Join(bench.Shapes(), ", "))
-	_ = cmd.RegisterFlagCompletionFunc("shape", cobra.FixedCompletions(bench.Shapes(), cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("part", cobra.FixedCompletions(bench.Names(), cobra.ShellCompDirectiveNoFileComp))
+	oneOf(cmd, "shape", bench.Shapes()...)
+	oneOf(cmd, "part", bench.Names()...)
 	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
 		if err := unused(cmd, "is about a model that is used, and bench measures one", "memory", "check"); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/picture"
 )
 
 func (c *cli) captionCommand() *cobra.Command {
@@ -54,7 +55,7 @@ func (c *cli) textForImages(cmd *cobra.Command, args []string, images *imageFlag
 // noteNothing says so where a model said nothing: an empty line says little by itself.
 func (c *cli) noteNothing(name string, text *dragoman.Text) {
 	if text.Text == "" && !c.json {
-		c.note("%s: the model ended before it said anything (--min-tokens has it say something)", name)
+		c.note("%s: the model ended before it said anything (--min-tokens has it say something)", picture.Called(name))
 	}
 }
 

@@ -34,7 +34,7 @@ func shotFlagsOf(cmd *cobra.Command) *shotFlags {
 	s.support = supportFlagsOf(cmd)
 	s.choices = choiceFlagsOf(cmd, &s.generate)
 	f.BoolVar(&s.classes, "classes", false, "the answer is one of the texts of PAIRS and of --support")
-	_ = cmd.RegisterFlagCompletionFunc("examples", cobra.FixedCompletions([]string{"random", "similar"}, cobra.ShellCompDirectiveNoFileComp))
+	oneOf(cmd, "examples", "random", "similar")
 	return s
 }
 

@@ -35,6 +35,7 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&where, "where", nil, "only pages with FIELD=VALUE, VALUE|VALUE, or FIELD=!VALUE for all others (may be given again)")
 	f.StringVar(&o.Format, "format", "", "what the files are: jsonl, json, tar, parquet, html, folder (by their names)")
+	oneOf(cmd, "format", "jsonl", "json", "tar", "parquet", "html", "folder")
 	f.StringVar(&o.Pictures, "pictures", "", "the folder of the pictures (where the pages are)")
 	f.IntVar(&o.MinSide, "min-side", 0, "least height and width of a picture (0: any, of HTML 64; -1: any)")
 	f.Float64Var(&o.MaxAspect, "max-aspect", 0, "the most that its longer side may be of the shorter (0: any, of HTML 3; -1: any)")

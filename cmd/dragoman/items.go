@@ -25,6 +25,7 @@ func (c *cli) imageFlags(cmd *cobra.Command) *imageFlags {
 	cmd.Flags().BoolVar(&c.allowNet, "allow-net", false, "read pictures from http and https addresses too")
 	cmd.Flags().IntVar(&f.maxPixels, "max-pixels", picture.DefaultMaxPixels, "refuse pictures of more pixels")
 	cmd.Flags().StringVar(&f.alpha, "alpha", "white", "what becomes of transparency: white, drop")
+	oneOf(cmd, "alpha", "white", "drop")
 	addSizeFlag(cmd, &f.size)
 	return f
 }
@@ -126,7 +127,7 @@ func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, 
 		if item.Err != nil {
 			err = fmt.Errorf("reading a picture: %s: %w", item.Name, item.Err)
 		} else {
-			err = f(item.Name, dragoman.ImageFunc(item.Name, item.Read))
+			err = f(item.Name, dragoman.ImageFunc(picture.Called(item.Name), item.Read))
 		}
 		if err = c.inPlace(ctx, "image", item.Name, err, also...); errors.Is(err, errReported) {
 			broken = true

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/picture"
 )
 
 func (c *cli) matchCommand() *cobra.Command {
@@ -99,7 +100,7 @@ what is said of a text is averaged, and says which is the likeliest.`,
 				}
 			}
 			if choosing && !c.json {
-				c.note("%s: %s", name, labels.Names[best])
+				c.note("%s: %s", picture.Called(name), labels.Names[best])
 			}
 			return nil
 		})

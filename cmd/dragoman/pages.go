@@ -40,15 +40,12 @@ func (c *cli) readFile(what, name string) (data []byte, dir string, err error) {
 
 // pictureAt is a picture that a file in dir names: its path, a data: URL, or an address.
 func (c *cli) pictureAt(dir, name string) dragoman.Image {
-	if isData := strings.HasPrefix(name, "data:"); isData || strings.Contains(name, "://") {
+	if strings.HasPrefix(name, "data:") || strings.Contains(name, "://") {
 		for item := range (picture.Source{Fetch: c.fetch}).Expand([]string{name}) {
-			if isData {
-				item.Name = "data:"
-			}
 			if item.Err != nil {
 				item.Read = func() ([]byte, error) { return nil, item.Err }
 			}
-			return dragoman.ImageFunc(item.Name, item.Read)
+			return dragoman.ImageFunc(picture.Called(item.Name), item.Read)
 		}
 	}
 	return dragoman.ImageFile(pathAt(dir, name))

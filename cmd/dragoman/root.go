@@ -80,6 +80,7 @@ func (c *cli) root() *cobra.Command {
 	f.IntVar(&c.threads, "threads", 0, "worker threads (0: as many as this process may use)")
 	f.Uint64Var(&c.seed, "seed", 0, "seed of everything that is drawn; the same seed gives the same bytes")
 	f.BoolVar(&c.json, "json", false, "one JSON object a line on standard output")
+	oneOf(root, "isa", append([]string{"auto"}, kernel.Names()...)...)
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "no progress on standard error")
 
 	root.AddCommand(
@@ -87,9 +88,47 @@ func (c *cli) root() *cobra.Command {
 		c.trainCommand(), c.evalCommand(), c.pagesCommand(), c.benchCommand(), c.traceCommand(), c.tokenizeCommand(), c.preprocessCommand(),
 		c.convertCommand(), c.pullCommand(), c.lsCommand(), c.rmCommand(), c.licensesCommand(), c.versionCommand(),
 	)
-	root.CompletionOptions.DisableDefaultCmd = false
+	strictly(root)
 	nameEnvironment(root)
 	return root
+}
+
+// strictly has the commands that cobra brings refuse what they do not know: by themselves they show a list, and are content.
+func strictly(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Run = nil
+			cmd.RunE = func(_ *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err != nil || len(rest) > 0 {
+					return usagef("help: there is no command %.60q", strings.Join(args, " "))
+				}
+				about.InitDefaultHelpFlag()
+				return about.Help()
+			}
+		case "completion":
+			var shells []string
+			for _, shell := range cmd.Commands() {
+				shells = append(shells, shell.Name())
+			}
+			cmd.Use += " SHELL"
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return usagef("completion needs a shell: %s", strings.Join(shells, ", "))
+				}
+				return usagef("completion: %.60q is none of the shells %s", args[0], strings.Join(shells, ", "))
+			}
+			cmd.RunE = func(*cobra.Command, []string) error { return nil } // Args refuses every call of it
+		}
+	}
+}
+
+// oneOf has a shell complete an option's few values.
+func oneOf(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 }
 
 // modelFlags adds the options that choose a model.
@@ -99,7 +138,7 @@ func (c *cli) modelFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.memory, "memory", "auto", "what a model's weights may take: auto (what this process may have), or a size as 500M or 16G; 0: anything")
 	cmd.Flags().BoolVar(&c.check, "check", false, "read all weights first, and refuse a NaN or an infinity")
 	_ = cmd.RegisterFlagCompletionFunc("model", completeModels)
-	_ = cmd.RegisterFlagCompletionFunc("dtype", cobra.FixedCompletions(dtypes, cobra.ShellCompDirectiveNoFileComp))
+	oneOf(cmd, "dtype", dtypes...)
 }
 
 var dtypes = []string{"auto", "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1"}
@@ -128,7 +167,9 @@ func nameEnvironment(cmd *cobra.Command) {
 
 // prepare reads the environment (the call itself wins) and sets up what all computing shares.
 func (c *cli) prepare(cmd *cobra.Command) error {
+	said := map[string]string{} // where an option's value is from
 	for _, name := range envFlags {
+		said[name] = "--" + name
 		f := cmd.Flags().Lookup(name)
 		if f == nil || f.Changed {
 			continue
@@ -137,24 +178,25 @@ func (c *cli) prepare(cmd *cobra.Command) error {
 			if err := f.Value.Set(v); err != nil {
 				return wrongValue(envName(name), f.Value.Type(), v, err)
 			}
+			said[name] = envName(name)
 		}
 	}
 	if c.dtype != "" && c.dtype != "auto" {
 		if _, err := kernel.ParseDType(c.dtype); err != nil {
-			return usagef("--dtype: %w", err)
+			return usagef("%s: %w", said["dtype"], err)
 		}
 	}
 	if c.memory != "" {
 		if _, err := memoryBytes(c.memory); err != nil {
-			return usagef("--memory: %w", err)
+			return usagef("%s: %w", said["memory"], err)
 		}
 	}
 	if c.threads < 0 || c.threads > maxThreads {
-		return usagef("--threads must be from 0 to %d: %d", maxThreads, c.threads)
+		return usagef("%s must be from 0 to %d: %d", said["threads"], maxThreads, c.threads)
 	}
 	if c.isa != "" {
 		if err := kernel.Use(c.isa); err != nil {
-			return usagef("--isa: %w", err)
+			return usagef("%s: %w", said["isa"], err)
 		}
 	}
 	if c.allowNet {

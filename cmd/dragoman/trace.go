@@ -49,6 +49,8 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 	f.StringArrayVar(&q.Grad, "grad", nil, "gradients of parameters that fit this pattern (may be given again)")
 	f.StringVar(&q.Head, "head", "", "of a matching model: itm, itc")
 	f.StringVar(&q.Loss, "loss", "", "stage1: the first stage's losses")
+	oneOf(cmd, "head", "itm", "itc")
+	oneOf(cmd, "loss", "stage1")
 	addSizeFlag(cmd, &size)
 	f.StringVar(&extra, "extra", "", "a safetensors file with tensors that the model lacks")
 	f.StringVar(&out, "out", "", "the file to write; - is standard output")
@@ -83,8 +85,8 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			dtype = "f32" // those who trace compare
 		}
 		options := append(c.modelOptions(dtype), dragoman.WithImageSize(size), dragoman.WithExtra(extra))
-		if inputs != "" {
-			options = append(options, dragoman.WithPixels())
+		if inputs != "" || list {
+			options = append(options, dragoman.WithPixels()) // no tokenizer is needed
 		}
 		m, err := dragoman.OpenTrace(c.model, len(q.Grad) > 0, options...)
 		if err != nil {
@@ -117,7 +119,7 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 				if item.Err != nil {
 					return fmt.Errorf("reading a picture: %s: %w", item.Name, item.Err)
 				}
-				pictures = append(pictures, dragoman.ImageFunc(item.Name, item.Read))
+				pictures = append(pictures, dragoman.ImageFunc(picture.Called(item.Name), item.Read))
 			}
 			head := q.Head
 			if q.Loss != "" {
