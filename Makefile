@@ -3,7 +3,7 @@
 PAIRS := build/pairs
 PAGES := build/pages
 
-.PHONY: pairs pages mini words plain
+.PHONY: pairs pages mini plain
 
 # The pictures and captions that the built-in model is trained and tested on: tools/pairs/README.md.
 pairs: $(PAIRS)/node/node_modules $(PAIRS)/venv/bin/python
@@ -30,10 +30,6 @@ $(PAIRS)/venv/bin/python: tools/pairs/requirements.txt
 # side starts from into build/mini/minilm.
 mini:
 	tools/mini/fetch.sh build/mini
-
-# Words that the built-in model's text side keeps for captions that it was not trained on; needs the two above.
-words:
-	python3 tools/mini/words.py build/mini/minilm/vocab.txt $(PAIRS)/src/wordnet-base/usr/share/wordnet > build/mini/words.txt
 
 # Pages with a picture of nothing before plain text, from which mini-flamingo learns to leave it alone; needs the pairs.
 plain:

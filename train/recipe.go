@@ -46,7 +46,6 @@ type ModelSpec struct {
 	Flamingo flamingo.Shape `yaml:"flamingo,omitempty"`
 	Classes  string         `yaml:"class_names,omitempty"` // JSONL: what each class of the encoder is called, {"names": […]} a line
 	CutWords bool           `yaml:"cut_words,omitempty"`   // keep only those words of the BERT that the data needs
-	Words    string         `yaml:"keep_words,omitempty"`  // a text file with further words to keep
 }
 
 // QFormerSpec is the Q-Former's shape, by the keys of config.json.
