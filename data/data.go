@@ -10,6 +10,7 @@ package data
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,6 +76,8 @@ type Options struct {
 	TextKey   string // the field or column of the text; one of the usual names where empty
 	NoText    bool   // rows without a text are rows too
 	MaxPixels int    // the most pixels a picture may have; 0 means picture.DefaultMaxPixels
+
+	Stdin io.Reader // what "-" means: rows as jsonl, or as Format says; nil: a file of that name
 }
 
 // Report counts what an index found.
@@ -186,6 +189,9 @@ var formats = []string{"jsonl", "json", "csv", "tsv", "folder", "tar", "parquet"
 
 func openOne(path string, o Options) (Dataset, error) {
 	format, err := formatAt(path, o.Format, formats)
+	if isStream(path, o.Stdin) {
+		format, err = formatOfStream(o.Format, "jsonl", "json", "csv", "tsv")
+	}
 	if err != nil {
 		return nil, err
 	}

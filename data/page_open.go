@@ -3,6 +3,7 @@ package data
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 )
 
@@ -16,6 +17,8 @@ type PageOptions struct {
 	Lenient       bool    // a page whose pictures are not all there is kept, without them
 	Stills        bool    // videos are not wanted: a page with one is as one whose picture is not there
 	MaxPixels     int     // the most pixels a picture may have; 0 means picture.DefaultMaxPixels
+
+	Stdin io.Reader // what "-" means: pages as jsonl, or as json where Format says so; nil: a file of that name
 
 	// Skip is told of every page that is left out, where it is not nil; a report names but the first.
 	Skip func(where string, err error)
@@ -68,6 +71,9 @@ func OpenPages(spec string, o PageOptions) (Pages, error) {
 
 func openPagesAt(path string, o PageOptions) (Pages, error) {
 	format, err := formatAt(path, o.Format, pageFormats)
+	if isStream(path, o.Stdin) {
+		format, err = formatOfStream(o.Format, "jsonl", "json")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +138,7 @@ func openPageRecords(path string, o PageOptions, split splitter) (Pages, error) 
 	if folder == "" {
 		folder = filepath.Dir(path)
 	}
-	f, err := openRecords(path, split, func(r *record) (Page, error) {
+	f, err := openRecords(path, o.Stdin, split, func(r *record) (Page, error) {
 		return pageFrom(r, inFolder{folder, o.Fetch, r}, o, &d.verdict)
 	}, d.report.has, o.skip(&d.report))
 	if err != nil {

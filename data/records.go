@@ -8,6 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"dragoman/internal/readfile"
 )
 
 // maxRecord is the longest record that is read; pictures may be inside as base64.
@@ -22,20 +26,66 @@ type recordAt struct {
 	line   int32 // of its first line, from 1
 }
 
+// source is where records are read from, and again when they are asked for.
+type source interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+}
+
+// held is a source in memory.
+type held struct{ *bytes.Reader }
+
+func (held) Close() error { return nil }
+
+// isStream says whether a path means standard input.
+func isStream(path string, stdin io.Reader) bool { return path == "-" && stdin != nil }
+
+// maxStream is the most that is read of standard input, which is held in memory.
+const maxStream = 1 << 30
+
+// openSource opens a file, or reads standard input whole.
+func openSource(path string, stdin io.Reader) (source, error) {
+	if isStream(path, stdin) {
+		b, err := readfile.UpTo(stdin, maxStream)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return held{bytes.NewReader(b)}, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// formatOfStream is how standard input is read: as was asked for, or a record a line.
+func formatOfStream(asked string, known ...string) (string, error) {
+	if asked == "" {
+		return known[0], nil
+	}
+	if !slices.Contains(known, asked) {
+		last := len(known) - 1
+		return "", fmt.Errorf("-: standard input is read as %s or %s, not as %.40q", strings.Join(known[:last], ", "), known[last], asked)
+	}
+	return asked, nil
+}
+
 // recordFile is what records in a text file become: the index holds 16 bytes a record,
 // and one is read and parsed when it is asked for.
 type recordFile[T any] struct {
 	path  string
-	file  *os.File
+	file  source
 	index []recordAt
 	parse func(r *record) (T, error)
 }
 
 // openRecords builds the index: split finds the records and parse makes something of one; good is told what was made, broken what was not.
 func openRecords[T any](
-	path string, split splitter, parse func(r *record) (T, error), good func(T), broken func(where string, err error),
+	path string, stdin io.Reader, split splitter, parse func(r *record) (T, error), good func(T), broken func(where string, err error),
 ) (*recordFile[T], error) {
-	f, err := os.Open(path)
+	f, err := openSource(path, stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +123,7 @@ func (d *recordFile[T]) recordOf(at recordAt, text []byte) *record {
 }
 
 // readAt reads a piece of a file that was there when it was opened.
-func readAt(file *os.File, s span) ([]byte, error) {
+func readAt(file io.ReaderAt, s span) ([]byte, error) {
 	b := make([]byte, s.size)
 	_, err := file.ReadAt(b, s.offset)
 	if errors.Is(err, io.EOF) {
@@ -108,7 +158,7 @@ type rowFile struct {
 // openRows makes rows of the fields of records.
 func openRows(path string, o Options, split splitter, parse func(record []byte) (map[string]any, error)) (Dataset, error) {
 	d := &rowFile{}
-	f, err := openRecords(path, split, func(r *record) (Row, error) {
+	f, err := openRecords(path, o.Stdin, split, func(r *record) (Row, error) {
 		fields, err := parse(r.text)
 		if err != nil {
 			return Row{}, err

@@ -48,7 +48,10 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 		talk := m.Converse(system)
 		var shown []dragoman.Part // pictures that belong to the next text
 		for _, name := range pictures {
-			shown = append(shown, c.imagePart(name))
+			if name == stream && len(args) == 0 {
+				return usagef("--image -: standard input holds what is said: chat --image - TEXT")
+			}
+			shown = append(shown, imagePart(c.pictureOf(name)))
 		}
 		say := func(text string) error {
 			said := dragoman.Message{Role: "user", Parts: append(shown, dragoman.Part{Text: text})}
@@ -74,7 +77,7 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 			}
 			line = strings.TrimSpace(line)
 			if name, ok := strings.CutPrefix(line, imageCommand); ok && (name == "" || name[0] == ' ') {
-				part := c.imagePart(strings.TrimSpace(name))
+				part := imagePart(c.pictureAt("", strings.TrimSpace(name)))
 				if _, err := part.Image.Decode(decoding); err == nil {
 					shown = append(shown, part)
 				} else {
@@ -104,11 +107,8 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 // imageCommand begins a line of standard input that names a picture.
 const imageCommand = "/image"
 
-// imagePart is the picture in a file, or at an address.
-func (c *cli) imagePart(name string) dragoman.Part {
-	img := c.pictureAt("", name)
-	return dragoman.Part{Image: &img}
-}
+// imagePart is a picture among what is said.
+func imagePart(img dragoman.Image) dragoman.Part { return dragoman.Part{Image: &img} }
 
 // turn answers what is said, as it is thought up unless the answer is to be an object.
 func (c *cli) turn(ctx context.Context, talk *dragoman.Conversation, said dragoman.Message, g *dragoman.Generate) error {

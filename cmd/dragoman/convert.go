@@ -41,6 +41,9 @@ Of IDEFICS and OpenFlamingo: everything, with matrices as stored, f16 or bf16, i
 		if out == "" {
 			return usagef("convert needs --out FILE.gguf or --out DIR")
 		}
+		if out == stream {
+			return usagef("--out -: a model is written into a file or a folder, and not to standard output")
+		}
 		for _, e := range except {
 			if _, err := blip2.ParseException(e); err != nil {
 				return usagef("--except: %w", err)

@@ -110,7 +110,7 @@ func (e *embeddings) add(item string, rows [][]float32) {
 func (c *cli) writeEmbeddings(e *embeddings, path, ext string) error {
 	shape := []int{len(e.items), e.rows, e.width}
 	if ext == ".npy" {
-		return writeNPY(path, e.values, shape)
+		return c.writeNPY(path, e.values, shape)
 	}
 	names, err := json.Marshal(e.items)
 	if err != nil {

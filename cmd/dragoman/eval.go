@@ -14,7 +14,6 @@ import (
 
 	"dragoman/data"
 	"dragoman/eval"
-	"dragoman/internal/atomicfile"
 	"dragoman/internal/hint"
 	"dragoman/internal/plural"
 	"dragoman/picture"
@@ -35,7 +34,7 @@ func (c *cli) evalCommand() *cobra.Command {
 		Long: `Reads pairs (JSONL, CSV, a folder with captions beside pictures, tar shards, parquet) and writes how the model does on each of
 the PAIRS: captions (equal to a reference, a shared content word, BLEU-4, ROUGE-L, CIDEr-D), answers to rows with a question (VQA
 accuracy), and retrieval (recall at 1, 5 and 10, text for picture and picture for text, by cosine and, with --rerank, with the matching
-head). A table, or an object a set with --json.
+head). A table, or an object a set with --json. For - pairs are read from standard input, as JSONL.
 
 A model that learnt from pages (IDEFICS, OpenFlamingo) describes and answers behind examples: --shots-n of them, of --support, drawn anew
 for each picture by each of --seeds, or the most similar (--examples similar). The measure is CIDEr-D of captions, VQA accuracy of answers,
@@ -64,7 +63,7 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 	f.Float64Var(&o.Generate.LengthPenalty, "length-penalty", 1, "with beams: scores are divided by length to this power")
 	f.BoolVar(&o.NoCaptions, "no-captions", false, "retrieval only")
 	f.StringVar(&name, "name", "", "what the set is called in the report")
-	f.StringVar(&said, "said", "", "write every caption that was made to FILE.jsonl")
+	f.StringVar(&said, "said", "", "write every caption that was made to FILE.jsonl; - is standard output, behind the report")
 	f.BoolVar(&forgetting, "forgetting", false, "measure what the language model has forgotten of the texts in PAIRS… behind the bridge")
 	f.StringVar(&picture, "image", "", "with --forgetting: the picture that stands before a text (empty: a grey one)")
 	f.IntVar(&windows.Size, "window", 0, "with --forgetting: tokens that are read at a time (0: 512, or what the model reads)")
@@ -111,7 +110,7 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 			return shots.fewShot(c, cmd, sets, few, o.MaxTokens)
 		}
 		for _, path := range labels {
-			set, err := openItems(path, nil, "")
+			set, err := c.openItems(path, nil, "")
 			if err != nil {
 				return err
 			}
@@ -257,7 +256,7 @@ func (c *cli) eachSet(ctx context.Context, s evalSets, unit string,
 ) (whole bool, err error) {
 	whole = true
 	err = c.eachInPlace(ctx, "name", s.paths, func(path string) error {
-		set, err := openWanted(path, s.wanted, s.concept)
+		set, err := c.openWanted(path, s.wanted, s.concept)
 		if err != nil {
 			return err
 		}
@@ -291,8 +290,8 @@ type itemSet struct {
 }
 
 // openWanted reads the rows of pairs that are wanted, of which there must be some.
-func openWanted(path string, wanted data.Where, concept string) (*itemSet, error) {
-	set, err := openItems(path, wanted, concept)
+func (c *cli) openWanted(path string, wanted data.Where, concept string) (*itemSet, error) {
+	set, err := c.openItems(path, wanted, concept)
 	if err == nil && len(set.items) == 0 {
 		set.Close()
 		err = fmt.Errorf("reading pairs: %s: no row fits", path)
@@ -305,8 +304,8 @@ func openWanted(path string, wanted data.Where, concept string) (*itemSet, error
 }
 
 // openItems reads the rows of pairs that are wanted; concept is the field that says what a picture shows, if one does.
-func openItems(path string, wanted data.Where, concept string) (*itemSet, error) {
-	rows, err := data.Open(path, data.Options{})
+func (c *cli) openItems(path string, wanted data.Where, concept string) (*itemSet, error) {
+	rows, err := data.Open(path, data.Options{Stdin: c.stdin})
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +352,7 @@ type saidLine struct {
 }
 
 func (c *cli) writeSaid(path string, lines []saidLine) error {
-	err := atomicfile.WriteFile(path, func(w io.Writer) error {
+	err := c.writeTo(path, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		for _, l := range lines {

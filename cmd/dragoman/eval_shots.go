@@ -88,7 +88,7 @@ func (s *shotFlags) run(c *cli, cmd *cobra.Command, m *dragoman.Model, sets eval
 		if err != nil {
 			return err
 		}
-		set, err := openWanted(s.support.path, only, "")
+		set, err := c.openWanted(s.support.path, only, "")
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 	var img *dragoman.Image
 	shown := "a grey picture"
 	if picture != "" {
-		file := dragoman.ImageFile(picture)
+		file := c.pictureOf(picture)
 		img, shown = &file, picture
 	}
 	return c.eachInPlace(cmd.Context(), "name", paths, func(path string) error {

@@ -47,7 +47,7 @@ the language model is open. --page shows which picture each token of a page look
 	images := c.imageFlags(cmd)
 	images.frameFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", ".", "the folder for the page and the maps; empty: none are written")
-	cmd.Flags().StringVar(&npy, "npy", "", "write the weights [layers, heads, queries, keys] to FILE.npy")
+	cmd.Flags().StringVar(&npy, "npy", "", "write the weights [layers, heads, queries, keys] to FILE.npy; - is standard output, which then holds nothing else")
 	cmd.Flags().StringVar(&page, "page", "", "a page of pictures and text in any order, a JSON file as ask --page reads it")
 	cmd.Flags().BoolVar(&without, "without", true, "caption without each query")
 	cmd.Flags().IntVar(&words, "words", 5, "nearest words a query")
@@ -76,6 +76,12 @@ the language model is open. --page shows which picture each token of a page look
 		if err != nil {
 			return err
 		}
+		if out == stream {
+			return usagef("--out -: pages and maps are files in a folder, and are not written to standard output")
+		}
+		if err := c.tensorsTo(npy); err != nil {
+			return err
+		}
 		m, err := c.open(images)
 		if err != nil {
 			return err
@@ -98,12 +104,12 @@ the language model is open. --page shows which picture each token of a page look
 					return err
 				}
 				if npy != "" {
-					if err := writeNPY(npy, inspect.Numbers(in), inspect.Shape(in)); err != nil {
+					if err := c.writeNPY(npy, inspect.Numbers(in), inspect.Shape(in)); err != nil {
 						return err
 					}
 					c.note("%s", npy)
 				}
-				if err := look.write(name, img, in); err != nil {
+				if err := look.write(name, img, in); err != nil || npy == stream {
 					return err
 				}
 				return c.emit(in, describe(in))

@@ -23,7 +23,7 @@ func (c *cli) pagesCommand() *cobra.Command {
 		Use:   "pages [--where FIELD=VALUE]… PAGES…",
 		Short: "what is read of pages of pictures and text",
 		Long: `Reads pages as train does: HTML files with their pictures, or a folder of them; JSONL, JSON and tar shards of {"parts": …}, MMC4's
-and OBELICS's documents. Every picture is decoded. Writes a line a page: what it holds, or why it is skipped (of the first hundred); and the counts.
+and OBELICS's documents; for - JSONL on standard input. Every picture is decoded. Writes a line a page: what it holds, or why it is skipped (of the first hundred); and the counts.
 
 With --json the pages alone go to standard output, an object a line that ask --page and train take:
 {"page": F, "parts": [{"text": T}, {"image": F}, …], "left_out": [{"image": F, "why": W, "message": M}, …]}. The rest goes to standard
@@ -54,7 +54,7 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 		if err := checkNumbers(number{"max-aspect", o.MaxAspect}, number{"min-similarity", o.MinSimilarity}); err != nil {
 			return err
 		}
-		o.Fetch = c.fetch
+		o.Fetch, o.Stdin = c.fetch, c.stdin
 		return c.eachInPlace(cmd.Context(), "page", args, func(path string) error { return c.showPages(cmd, path, wanted, o) })
 	})
 	return cmd

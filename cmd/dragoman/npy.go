@@ -6,20 +6,19 @@ import (
 	"io"
 	"strings"
 
-	"dragoman/internal/atomicfile"
 	"dragoman/kernel"
 )
 
 // writeNPY writes float32 values as numpy's own format, version 1.0 (numpy.lib.format): magic, a header that is a Python
 // literal padded to 64 bytes, then the values, little endian.
-func writeNPY(path string, values []float32, shape []int) error {
+func (c *cli) writeNPY(path string, values []float32, shape []int) error {
 	dims := make([]string, len(shape))
 	for i, d := range shape {
 		dims[i] = fmt.Sprint(d)
 	}
 	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s,), }", strings.Join(dims, ", "))
 	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n"
-	return atomicfile.WriteFile(path, func(w io.Writer) error {
+	return c.writeTo(path, func(w io.Writer) error {
 		start := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(header)))
 		if _, err := w.Write(append(start, header...)); err != nil {
 			return err

@@ -51,6 +51,16 @@ func (c *cli) pictureAt(dir, name string) dragoman.Image {
 	return dragoman.ImageFile(pathAt(dir, name))
 }
 
+// pictureOf is a picture that an option names: as pictureAt, or standard input.
+func (c *cli) pictureOf(name string) dragoman.Image {
+	if name == stream {
+		for item := range picture.Expand([]string{name}, c.stdin) {
+			return dragoman.ImageFunc(name, item.Read)
+		}
+	}
+	return c.pictureAt("", name)
+}
+
 // videoAt is a video that a file in dir names, with frames that are files shown fps a second.
 func videoAt(dir, name string, fps float64) (dragoman.Image, error) {
 	if fps == 0 {
@@ -228,7 +238,7 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 		}
 		img := dragoman.Video(image, 1)
 		if _, err := os.Stat(image); err != nil { // an address, or nothing: what is missing is no video
-			img = c.pictureAt("", image)
+			img = c.pictureOf(image)
 		}
 		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{img}, Question: question, Text: text})
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 
+	"dragoman/internal/atomicfile"
 	"dragoman/internal/readfile"
 	"dragoman/weights"
 )
@@ -30,6 +32,14 @@ func (c *cli) writeTensors(out string, tensors []weights.Tensor, metadata map[st
 		return weights.WriteSafetensors(out, tensors, metadata)
 	}
 	return weights.EncodeSafetensors(c.out, tensors, metadata)
+}
+
+// writeTo writes a file, or for "-" what it would hold to standard output.
+func (c *cli) writeTo(out string, write func(io.Writer) error) error {
+	if out != stream {
+		return atomicfile.WriteFile(out, write)
+	}
+	return write(c.out)
 }
 
 // openTensors opens a file of tensors, or for "-" reads standard input, whole.

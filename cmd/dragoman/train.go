@@ -20,7 +20,8 @@ func (c *cli) trainCommand() *cobra.Command {
 		Use:   "train RECIPE.yaml [--set key=value]… [--resume] [--dry-run]",
 		Short: "train a bridge between a frozen image encoder and a frozen language model",
 		Long: `Runs a recipe. Its output folder gets the checkpoints, metrics.jsonl, curves.svg, the resolved recipe, and in the end the model and
-a report on what was held out. A run that was killed goes on with --resume and ends in the same bytes.`,
+a report on what was held out. A run that was killed goes on with --resume and ends in the same bytes. For - the recipe is read from
+standard input, and its paths are from here.`,
 		Example: "  dragoman train recipes/tiny.yaml\n  dragoman train my.yaml --set stages.0.lr=1e-4 --dry-run",
 		Args:    takesOne("recipe"),
 	}
@@ -32,9 +33,23 @@ a report on what was held out. A run that was killed goes on with --resume and e
 		if cmd.Flags().Changed("seed") {
 			settings = append(settings, fmt.Sprintf("seed=%d", c.seed))
 		}
-		recipe, err := train.ReadRecipe(args[0], settings)
+		read := func(settings []string) (*train.Recipe, error) { return train.ReadRecipe(args[0], settings) }
+		if args[0] == stream {
+			raw, _, err := c.readFile("recipe", args[0])
+			if err != nil {
+				return err
+			}
+			read = func(settings []string) (*train.Recipe, error) {
+				r, err := train.ParseRecipe(raw, settings)
+				if err != nil {
+					err = fmt.Errorf("recipe: %s: %w", args[0], err)
+				}
+				return r, err
+			}
+		}
+		recipe, err := read(settings)
 		if err != nil {
-			if _, without := train.ReadRecipe(args[0], nil); len(settings) > 0 && without == nil {
+			if _, without := read(nil); len(settings) > 0 && without == nil {
 				return &usage{fmt.Errorf("--set, laid over it: %w", err)} // the file is right, the call is not
 			}
 			return err
