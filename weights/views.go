@@ -167,7 +167,7 @@ func SplitRows(src Source, splits ...Split) (Source, error) {
 			from, to := bounds[i], bounds[i+1]
 			find := func() (Tensor, bool) {
 				t, ok := src.Lookup(name)
-				return rows(t, from, to), ok
+				return t.Rows(from, to), ok
 			}
 			if !result.add(part.Name, find) {
 				return nil, fmt.Errorf("split rows: tensor %s: the name is taken", quote(part.Name))
@@ -224,8 +224,8 @@ func partBounds(t Tensor, parts []Part) ([]int, error) {
 	return bounds, nil
 }
 
-// rows views some of a tensor's rows.
-func rows(t Tensor, from, to int) Tensor {
+// Rows views some of a tensor's rows (the outermost dimension).
+func (t Tensor) Rows(from, to int) Tensor {
 	if len(t.Shape) == 0 || t.Shape[0] == 0 {
 		return t
 	}

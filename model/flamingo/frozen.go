@@ -50,6 +50,28 @@ func (m *Model) findFrozen(c openFlamingoConfig, files model.Files, trained weig
 	return f, nil
 }
 
+// cutWords hides rows of the language model's tables that stand for no word, as upstream does: there are as many as the trained table has,
+// or, where none was trained, as the tokenizer.
+func (f *frozen) cutWords(words int) {
+	if f.own == nil {
+		return
+	}
+	const below = "lang_encoder."
+	if t, ok := f.trained.Lookup(below + tables[f.kind][0]); ok && len(t.Shape) == 2 {
+		words = t.Shape[0]
+	}
+	cut, own := weights.Memory{}, tables[f.kind]
+	for _, name := range append(own[:], "lm_head.weight") { // as transformers 5 calls any head
+		if _, trained := f.trained.Lookup(below + name); trained {
+			continue
+		}
+		if t, ok := f.own.Lookup(name); ok && len(t.Shape) == 2 && t.Shape[0] > words {
+			cut[below+name] = t.Rows(0, words)
+		}
+	}
+	f.language = weights.Merge(cut, f.language)
+}
+
 // readLanguage reads what kind of language model there is.
 func readLanguage(folder model.Files) (config []byte, kind string, err error) {
 	if config, err = folder.ReadFile("config.json"); err != nil {

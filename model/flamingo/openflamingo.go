@@ -62,6 +62,13 @@ func (m *Model) openOpenFlamingo(raw []byte, files model.Files, opt Options) err
 	if m.upon, err = m.findFrozen(c, files, checkpoint); err != nil {
 		return err
 	}
+	if m.Tokenizer, err = files.Below(c.Tokenizer).Tokenizer(); err != nil {
+		return fmt.Errorf("tokenizer_path: %w", err)
+	}
+	if err := addMarks(m.Tokenizer); err != nil {
+		return err
+	}
+	m.upon.cutWords(m.Tokenizer.Size())
 	if err := opt.fits(openFlamingoPart, m.upon.vision, m.upon.language); err != nil {
 		return err
 	}
@@ -85,11 +92,11 @@ func (m *Model) openOpenFlamingo(raw []byte, files model.Files, opt Options) err
 			return fmt.Errorf("%s: tensor %s belongs to nothing that config.json describes", checkpointName, name)
 		}
 	}
-	if m.Tokenizer, err = files.Below(c.Tokenizer).Tokenizer(); err != nil {
-		return fmt.Errorf("tokenizer_path: %w", err)
+	if n, rows := m.Tokenizer.Size(), m.Language.Config().Vocab; n > rows {
+		return fmt.Errorf("the tokenizer has %d words with %s and %s, the checkpoint's embedding %d", n, endOfChunk, imageToken, rows)
 	}
-	m.dialect, err = newOpenFlamingo(m.Tokenizer, layers, m.Language.Config().Vocab)
-	return err
+	m.dialect = marked(m.Tokenizer, layers)
+	return nil
 }
 
 // bindBridge binds resampler and gated blocks.
@@ -204,18 +211,13 @@ type openFlamingo struct {
 	layer        *regexp.Regexp // the path of a layer of the language model, and what is below
 }
 
-func newOpenFlamingo(t *tokenizer.Pipeline, layers string, rows int) (*openFlamingo, error) {
+// addMarks adds the project's own tokens to a language model's tokenizer.
+func addMarks(t *tokenizer.Pipeline) error {
 	added := []string{endOfChunk, imageToken}
 	if t.Special().Pad == tokenizer.None {
 		added = append(added, "<PAD>")
 	}
-	if err := t.AddSpecial(added...); err != nil {
-		return nil, err
-	}
-	if t.Size() > rows {
-		return nil, fmt.Errorf("the tokenizer has %d words with %s and %s, the checkpoint's embedding %d", t.Size(), endOfChunk, imageToken, rows)
-	}
-	return marked(t, layers), nil
+	return t.AddSpecial(added...)
 }
 
 // marked is the dialect of a tokenizer that has its tokens.

@@ -181,6 +181,11 @@ func (f *frozen) folder(t *weights.Tensor) string {
 		return ""
 	}
 	t.Name = strings.TrimPrefix(t.Name, "lang_encoder.")
+	if f.own != nil {
+		if whole, ok := f.own.Lookup(t.Name); ok { // with the rows that stand for no word, as its configuration counts them
+			*t = whole
+		}
+	}
 	return languageFolder
 }
 
