@@ -125,7 +125,7 @@ func TestDraw(t *testing.T) {
 		{Options{Temperature: 2.5}, []int{0, 1, 2, 3, 4, 5}},
 		{Options{Temperature: 0.5, TopK: 4}, []int{1, 3, 5, 0}},
 		{Options{Temperature: 1, TopK: 2}, []int{1, 3, 5}}, // two are equal at the edge
-		{Options{Temperature: 1, TopP: 0.5}, []int{1, 3}},
+		{Options{Temperature: 1, TopP: 0.5}, []int{1, 5}},  // of two that are equal at the edge the last
 		{Options{Temperature: 1, TopP: 1e-9}, []int{1}},
 		{Options{Temperature: 1, TopK: 1, TopP: 0.5}, []int{1}},
 	} {

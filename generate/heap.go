@@ -2,7 +2,7 @@ package generate
 
 import "slices"
 
-// heap hands out candidates, the likeliest first and of equals the lowest id, for the cost of those that are asked for.
+// heap hands out candidates, the likeliest first and of equals the highest id, for the cost of those that are asked for.
 type heap struct {
 	all  []candidate
 	left []candidate // the beginning of all: a heap; what was popped stands behind it, the last popped first
@@ -16,7 +16,7 @@ func newHeap(all []candidate) *heap {
 	return h
 }
 
-func before(a, b candidate) bool { return a.score > b.score || a.score == b.score && a.id < b.id }
+func before(a, b candidate) bool { return a.score > b.score || a.score == b.score && a.id > b.id }
 
 // down brings the candidate at i to its place below.
 func (h *heap) down(i int) {

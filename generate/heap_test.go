@@ -18,7 +18,7 @@ func TestHeap(t *testing.T) {
 		rng.Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
 		sorted := slices.Clone(all)
 		slices.SortFunc(sorted, func(a, b candidate) int {
-			return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.id, b.id))
+			return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.id, a.id))
 		})
 		h := newHeap(all)
 		few := rng.IntN(n + 1)

@@ -98,6 +98,39 @@ func TestDistributionAgainstTransformers(t *testing.T) {
 	}
 }
 
+// TestTiesAgainstTransformers compares which of equal tokens are left where a cut runs between them: top-k leaves all of them, top-p those
+// of the highest ids.
+func TestTiesAgainstTransformers(t *testing.T) {
+	raw, err := os.ReadFile("testdata/ties.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Logits []float32
+		TopK   int     `json:"top_k"`
+		TopP   float64 `json:"top_p"`
+		Kept   []int32
+	}
+	if err := json.Unmarshal(raw, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) == 0 {
+		t.Error("nothing was compared")
+	}
+	for _, c := range cases {
+		s := newSampler(1)
+		s.distribution(c.Logits, &Options{Temperature: 1, TopK: c.TopK, TopP: c.TopP})
+		var kept []int32
+		for i := range s.probs {
+			kept = append(kept, s.cand[i].id)
+		}
+		slices.Sort(kept)
+		if !slices.Equal(kept, c.Kept) {
+			t.Errorf("of %v, top-k %d, top-p %v: %v are left, want %v", c.Logits, c.TopK, c.TopP, kept, c.Kept)
+		}
+	}
+}
+
 // TestLogProbsAreRaw checks that a token's log-probability is that of the distribution before temperature, penalties and cuts, however it
 // was chosen.
 func TestLogProbsAreRaw(t *testing.T) {

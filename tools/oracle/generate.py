@@ -6,6 +6,7 @@ reads language/llama/testdata/tiny and language/t5/testdata/flan (which tinyllam
 
     generate/testdata/scores.safetensors       CASE.N.{ids,made,logits,probabilities}: what a row holds, how many of its ids are new, the
                                                model's logits, and the distribution that is drawn from; cases.json has each case's arguments
+    generate/testdata/ties.json                logits of which many are equal, and what top-k and then top-p leave of them to be drawn
     language/llama/testdata/tiny/stops.json    words for each id, and what is generated until a stop string
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig, LlamaForCausalLM, T5ForConditionalGeneration
+from transformers import LlamaConfig, LlamaForCausalLM, T5ForConditionalGeneration, TopKLogitsWarper, TopPLogitsWarper
 
 ROOT = Path(__file__).parents[2]
 CASES = [
@@ -67,6 +68,18 @@ def scores():
     (folder / "cases.json").write_text("[\n " + ",\n ".join(json.dumps(c) for c in CASES) + "\n]\n")
 
 
+def ties():
+    g = torch.Generator().manual_seed(3)
+    out = []
+    for top_k, top_p in [(0, 0.7), (0, 0.3), (5, 0.9), (3, 0.5), (1, 0.5), (0, 0.0001)]:
+        for _ in range(4):
+            logits = torch.randint(0, 3, (1, 12), generator=g).float()
+            kept = TopKLogitsWarper(top_k)(None, logits) if top_k else logits
+            kept = TopPLogitsWarper(top_p)(None, kept)
+            out.append({"logits": logits[0].tolist(), "top_k": top_k, "top_p": top_p, "kept": kept[0].isfinite().nonzero().flatten().tolist()})
+    (ROOT / "generate/testdata/ties.json").write_text("[\n " + ",\n ".join(json.dumps(c) for c in out) + "\n]\n")
+
+
 class Words:
     """As much of a tokenizer as stop strings need: ids stand for words that are written without spaces between them."""
 
@@ -111,4 +124,5 @@ def stops():
 
 if __name__ == "__main__":
     scores()
+    ties()
     stops()
