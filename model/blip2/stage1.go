@@ -15,7 +15,7 @@ type Pairs struct {
 	Text qformer.Text // [CLS] caption [SEP], padded behind
 	Same []int32      // nil, or a number a pair: pairs of one number have equal captions and are not each other's negatives
 	// NegativeImages and NegativeTexts are, for each pair, the index of a picture that its text does not fit and of a text
-	// that its picture does not; nil: drawn, by similarity, from Rand.
+	// that its picture does not; those that are nil are drawn, by similarity, from Rand.
 	NegativeImages, NegativeTexts []int32
 	Rand                          *rand.Rand
 	// Bank, where there is one, are all captions, against which each picture is contrasted; Same are then their numbers.
@@ -65,7 +65,7 @@ func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 	answer := b.QFormer.Query(run, picture, nil)
 	l := Stage1Losses{Answer: answer, View: p.View}
 	var parts []*tensor.Tensor
-	if o.Contrast != 0 || (o.Matching != 0 && !o.RandomNegatives && p.NegativeImages == nil) {
+	if o.Contrast != 0 || (o.Matching != 0 && !o.RandomNegatives && (p.NegativeImages == nil || p.NegativeTexts == nil)) {
 		images, texts := b.EmbedImages(run, answer, p.Picture), b.EmbedTexts(run, p.Text)
 		l.Similarity = b.similarity(run, images, texts)
 		if p.Bank != nil && o.Contrast != 0 {
@@ -81,7 +81,13 @@ func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 	if o.Matching != 0 && n > 1 {
 		images, texts := p.NegativeImages, p.NegativeTexts
 		if images == nil || texts == nil {
-			images, texts = drawNegatives(l.Similarity, n, p.Same, o.RandomNegatives, p.Rand)
+			drawnImages, drawnTexts := drawNegatives(l.Similarity, n, p.Same, o.RandomNegatives, p.Rand)
+			if images == nil {
+				images = drawnImages
+			}
+			if texts == nil {
+				texts = drawnTexts
+			}
 		}
 		if most := o.MatchingPairs; most > 0 {
 			images, texts = images[:min(most, n)], texts[:min(most, n)]

@@ -133,6 +133,28 @@ func TestStage1AgainstPyTorch(t *testing.T) {
 	}
 }
 
+// TestNegativesOfOneKind: where only pictures or only texts are given that do not fit, the others are drawn and these are kept.
+func TestNegativesOfOneKind(t *testing.T) {
+	o := openOracle(t)
+	br, _ := o.bridge()
+	want := o.floats("output.itm_logits")
+	part := len(want) / 3
+	for kind := range 2 {
+		p := o.pairs()
+		p.Rand = rand.New(rand.NewPCG(1, 2))
+		if kind == 0 {
+			p.NegativeTexts = nil
+		} else {
+			p.NegativeImages = nil
+		}
+		for _, objective := range []Objective{PaperObjective(), {Matching: 1}} {
+			l := br.Stage1(tensor.NewRun(tensor.Options{}), p, objective)
+			from := part * (1 + kind)
+			near(t, "matching logits of negatives that are given", l.MatchLogits.Data()[from:from+part], want[from:from+part], 1e-4)
+		}
+	}
+}
+
 // TestObservingChangesNothing compares every loss bit by bit with and without somebody looking.
 func TestObservingChangesNothing(t *testing.T) {
 	o := openOracle(t)
