@@ -224,6 +224,9 @@ func (p *maker) done() (Page, error) {
 	case texts == 0:
 		return Page{}, because(NoText, "it has no text")
 	}
+	if err := p.o.speaks(p.page.Parts); err != nil {
+		return Page{}, err
+	}
 	return p.page, nil
 }
 

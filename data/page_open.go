@@ -14,6 +14,7 @@ type PageOptions struct {
 	MinSide       int     // the least height and width of a picture; 0: any, of HTML 64; negative: any
 	MaxAspect     float64 // the most that a picture's longer side may be of the shorter; 0: any, of HTML 3; negative: any
 	MinSimilarity float64 // MMC4: the least cosine of a picture and its sentence; 0: any
+	Language      string  // the only language of pages, by ISO 639's two letters or three; pages too short to tell are kept; any where empty
 	Lenient       bool    // a page whose pictures are not all there is kept, without them
 	Stills        bool    // videos are not wanted: a page with one is as one whose picture is not there
 	MaxPixels     int     // the most pixels a picture may have; 0 means picture.DefaultMaxPixels
@@ -51,6 +52,11 @@ var pageFormats = []string{"jsonl", "json", "tar", "parquet", "html", "folder"}
 // Pictures of HTML that are on the network, in a format that is not read here, too small or too narrow are left out by themselves, as
 // decoration is; and of MMC4 and OBELICS, which were collected from the network and lose pictures as it does, all that are not there.
 func OpenPages(spec string, o PageOptions) (Pages, error) {
+	if o.Language != "" {
+		if err := CheckLanguage(o.Language); err != nil {
+			return nil, fmt.Errorf("open pages: language: %w", err)
+		}
+	}
 	if o.Fetch != nil {
 		o.Fetch = (&fetched{fetch: o.Fetch}).get
 	}

@@ -32,7 +32,7 @@ func (s *pairSet) openPageSources(dir string, sources []Source, spec DataSpec) e
 		}
 		pages, err := data.OpenPages(below(dir, src.Path), data.PageOptions{
 			MaxPixels: spec.MaxPixels, Stills: true, Format: o.Format, Pictures: o.Folder,
-			MinSide: o.MinSide, MaxAspect: o.MaxAspect, MinSimilarity: o.MinSimilarity, Lenient: o.Lenient,
+			MinSide: o.MinSide, MaxAspect: o.MaxAspect, MinSimilarity: o.MinSimilarity, Language: o.Language, Lenient: o.Lenient,
 		})
 		if err != nil {
 			return err

@@ -196,6 +196,7 @@ type PageSpec struct {
 	MinSide       int     `yaml:"min_side,omitempty"`
 	MaxAspect     float64 `yaml:"max_aspect,omitempty"`
 	MinSimilarity float64 `yaml:"min_similarity,omitempty"`
+	Language      string  `yaml:"language,omitempty"` // that pages are in, by ISO 639's letters
 	Lenient       bool    `yaml:"lenient,omitempty"`
 }
 

@@ -108,7 +108,7 @@ func TestSourcesOfPages(t *testing.T) {
 // TestPageOptionsReachData: a PageSpec has each of package data's options by which a source is read, under its name there or one that says
 // what it is for.
 func TestPageOptionsReachData(t *testing.T) {
-	names := map[string]string{"Pictures": "Folder", "MaxPixels": "", "Stills": "", "Skip": "", "Fetch": ""} // what every run says, and those who list pages
+	names := map[string]string{"Pictures": "Folder", "MaxPixels": "", "Stills": "", "Skip": "", "Fetch": "", "Stdin": ""} // what every run says, and those who list pages
 	o := reflect.TypeFor[data.PageOptions]()
 	for i := range o.NumField() {
 		name := o.Field(i).Name

@@ -40,6 +40,7 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 	f.IntVar(&o.MinSide, "min-side", 0, "least height and width of a picture (0: any, of HTML 64; -1: any)")
 	f.Float64Var(&o.MaxAspect, "max-aspect", 0, "the most that its longer side may be of the shorter (0: any, of HTML 3; -1: any)")
 	f.Float64Var(&o.MinSimilarity, "min-similarity", 0, "MMC4: least similarity of a picture and its sentence")
+	f.StringVar(&o.Language, "language", "", "only pages in this language, by ISO 639's two letters (en, de, …) or three; those too short to tell are kept (empty: any)")
 	f.BoolVar(&o.Lenient, "lenient", false, "keep pages without those of their pictures that are not there, broken or too large")
 	f.IntVar(&o.MaxPixels, "max-pixels", picture.DefaultMaxPixels, "refuse pictures of more pixels")
 	f.BoolVar(&c.allowNet, "allow-net", false, "read pictures from http and https addresses too")
@@ -53,6 +54,11 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 		}
 		if err := checkNumbers(number{"max-aspect", o.MaxAspect}, number{"min-similarity", o.MinSimilarity}); err != nil {
 			return err
+		}
+		if o.Language != "" {
+			if err := data.CheckLanguage(o.Language); err != nil {
+				return usagef("--language: %w", err)
+			}
 		}
 		o.Fetch, o.Stdin = c.fetch, c.stdin
 		return c.eachInPlace(cmd.Context(), "page", args, func(path string) error { return c.showPages(cmd, path, wanted, o) })
