@@ -144,7 +144,7 @@ func TestExchanged(t *testing.T) {
 func TestNamesInTables(t *testing.T) {
 	const name = "a|b\nc"
 	for _, table := range []string{
-		Markdown([]Report{{Name: name, Captions: &Captions{}, Answers: &Answers{}, Text: &Retrieval{}, Image: &Retrieval{}}}), ShotMarkdown([]ShotReport{{Name: name}}), FewShotReport{Name: name}.Markdown(),
+		Markdown([]Report{{Name: name, Captions: &Captions{}, Answers: &Answers{}, Text: &Retrieval{}, Image: &Retrieval{}}}), ShotMarkdown([]ShotReport{{Name: name}}), FewShotReport{Name: name}.Markdown(), Forgetting{Name: name}.Markdown("a picture"),
 	} {
 		if !strings.Contains(table, `| a\|b c`) || strings.Contains(table, name) {
 			t.Errorf("%s", table)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"dragoman/bridge/gated"
 	"dragoman/internal/plural"
@@ -73,6 +74,26 @@ type Forgetting struct {
 	Open     *float64 `json:"gates_open,omitempty"`   // gates as they were trained, and no picture
 	Picture  *float64 `json:"with_picture,omitempty"` // and a picture before each window
 	Note     string   `json:"note,omitempty"`
+}
+
+// Markdown prints the perplexities as a table; picture is what stands before each window, in words.
+func (f Forgetting) Markdown(picture string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s: %d tokens, windows of %d by %d | perplexity |\n|---|---|\n", cell(f.Name), f.Tokens, f.Size, f.Stride)
+	fmt.Fprintf(&b, "| the language model alone | %.4f |\n", f.Plain)
+	if f.Shut != nil {
+		bits := "the same bits"
+		if !*f.SameBits {
+			bits = "NOT the same bits"
+		}
+		fmt.Fprintf(&b, "| gates shut: %s | %.4f |\n", bits, *f.Shut)
+		fmt.Fprintf(&b, "| gates open, no picture | %.4f |\n", *f.Open)
+		fmt.Fprintf(&b, "| gates open, %s before it | %.4f |\n", picture, *f.Picture)
+	}
+	if f.Note != "" {
+		fmt.Fprintf(&b, "\n%s\n", f.Note)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Forget measures what becomes of a text's perplexity through a model's gates; media [1, 1, latents, width] is the picture that is

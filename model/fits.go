@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"dragoman/internal/bytesize"
 	"dragoman/internal/hint"
 	"dragoman/kernel"
 	"dragoman/weights"
@@ -22,18 +23,7 @@ type tooLarge struct {
 }
 
 func (e *tooLarge) Error() string {
-	return fmt.Sprintf("its weights would take %s of memory, %s are all that %s allows", size(e.need), size(e.room.Bytes), e.room.By)
-}
-
-// size is a number of bytes, so that a small model's are not 0.00 GB.
-func size(n int64) string {
-	switch {
-	case n < 1e6:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1e8:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+	return fmt.Sprintf("its weights would take %s of memory, %s are all that %s allows", bytesize.Of(e.need), bytesize.Of(e.room.Bytes), e.room.By)
 }
 
 // ErrorType names the kind of the error for scripts.
@@ -71,11 +61,11 @@ func (room Room) Fits(tensors []weights.Tensor, p Precision, params bool) error 
 	var last int64
 	for _, d := range smaller {
 		if last = (Precision{Some: true, Matrices: d}).Bytes(tensors); last <= room.Bytes {
-			fitting = append(fitting, fmt.Sprintf("--dtype %v takes %s", d, size(last)))
+			fitting = append(fitting, fmt.Sprintf("--dtype %v takes %s", d, bytesize.Of(last)))
 		}
 	}
 	if len(fitting) == 0 || params {
-		return hint.Wrap(e, "even --dtype %v takes %s; --memory 0 tries all the same", smaller[len(smaller)-1], size(last))
+		return hint.Wrap(e, "even --dtype %v takes %s; --memory 0 tries all the same", smaller[len(smaller)-1], bytesize.Of(last))
 	}
 	return hint.Wrap(e, "%s", strings.Join(fitting, ", "))
 }

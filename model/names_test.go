@@ -27,12 +27,3 @@ func TestNamesInAWholeModel(t *testing.T) {
 		}
 	}
 }
-
-// TestSize says small sizes in smaller units.
-func TestSize(t *testing.T) {
-	for n, want := range map[int64]string{1: "0.0 kB", 90_500: "90.5 kB", 31_000_000: "31.0 MB", 4_560_000_000: "4.56 GB"} {
-		if got := size(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
-}

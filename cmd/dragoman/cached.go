@@ -8,6 +8,7 @@ import (
 
 	"dragoman"
 	"dragoman/hub"
+	"dragoman/internal/bytesize"
 )
 
 func (c *cli) lsCommand() *cobra.Command {
@@ -38,7 +39,7 @@ there, and how many files were broken off.`,
 				for _, r := range m.Revisions {
 					revisions = append(revisions, strings.Join(append(r.Refs, fmt.Sprintf("%.12s", r.Commit)), "="))
 				}
-				line := fmt.Sprintf("%-*s  %9s  %3d files  %s", widest, m.Name, size(m.Bytes), m.Files, strings.Join(revisions, " "))
+				line := fmt.Sprintf("%-*s  %9s  %3d files  %s", widest, m.Name, bytesize.Of(m.Bytes), m.Files, strings.Join(revisions, " "))
 				if m.Partial > 0 {
 					line += fmt.Sprintf("  %d broken off", m.Partial)
 				}
@@ -91,7 +92,7 @@ func (c *cli) rmCommand() *cobra.Command {
 			for _, name := range names {
 				removed, err := h.Remove(name)
 				if err == nil {
-					err = c.emit(map[string]any{"model": name, "bytes": removed.Bytes}, fmt.Sprintf("%s  %s", name, size(removed.Bytes)))
+					err = c.emit(map[string]any{"model": name, "bytes": removed.Bytes}, fmt.Sprintf("%s  %s", name, bytesize.Of(removed.Bytes)))
 				} else {
 					failures = true
 					err = c.emitError("model", name, err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -41,26 +40,6 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 			return err
 		}
 		f.Name = path
-		return c.emit(f, forgettingText(f, shown))
+		return c.emit(f, f.Markdown(shown))
 	})
-}
-
-// forgettingText is a table of perplexities.
-func forgettingText(f eval.Forgetting, picture string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "| %s: %d tokens, windows of %d by %d | perplexity |\n|---|---|\n", oneLine(f.Name), f.Tokens, f.Size, f.Stride)
-	fmt.Fprintf(&b, "| the language model alone | %.4f |\n", f.Plain)
-	if f.Shut != nil {
-		bits := "the same bits"
-		if !*f.SameBits {
-			bits = "NOT the same bits"
-		}
-		fmt.Fprintf(&b, "| gates shut: %s | %.4f |\n", bits, *f.Shut)
-		fmt.Fprintf(&b, "| gates open, no picture | %.4f |\n", *f.Open)
-		fmt.Fprintf(&b, "| gates open, %s before it | %.4f |\n", picture, *f.Picture)
-	}
-	if f.Note != "" {
-		fmt.Fprintf(&b, "\n%s\n", f.Note)
-	}
-	return strings.TrimSuffix(b.String(), "\n")
 }

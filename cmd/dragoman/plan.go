@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"dragoman/internal/bytesize"
 	"dragoman/internal/plural"
 	"dragoman/train"
 )
@@ -44,9 +45,9 @@ func describePlan(p *train.Plan) string {
 		}
 	}
 	if p.Encode > 0 {
-		fmt.Fprintf(&b, "\nencoding pictures: about %s, %s on disk", about(p.Encode), size(p.CacheBytes))
+		fmt.Fprintf(&b, "\nencoding pictures: about %s, %s on disk", about(p.Encode), bytesize.Of(p.CacheBytes))
 	}
-	fmt.Fprintf(&b, "\nin all about %s and %s of memory; nothing was written", about(p.Time()), size(p.MemoryBytes))
+	fmt.Fprintf(&b, "\nin all about %s and %s of memory; nothing was written", about(p.Time()), bytesize.Of(p.MemoryBytes))
 	return b.String()
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"dragoman"
 	"dragoman/hub"
+	"dragoman/internal/bytesize"
 )
 
 func (c *cli) pullCommand() *cobra.Command {
@@ -107,12 +108,12 @@ func (v *pullView) update(p hub.Progress) {
 	ends := p.FilesDone == p.Files
 	switch now := time.Now(); {
 	case begins:
-		fmt.Fprintf(v.c.stderr, "%s at %.12s: %d files, %s, %s of it here already\n", v.name, p.Commit, p.Files, size(p.Bytes), size(p.BytesDone))
+		fmt.Fprintf(v.c.stderr, "%s at %.12s: %d files, %s, %s of it here already\n", v.name, p.Commit, p.Files, bytesize.Of(p.Bytes), bytesize.Of(p.BytesDone))
 	case ends, now.Sub(v.last) >= lineEvery:
 		v.last = now
-		line := fmt.Sprintf("%s: %d/%d files, %s of %s", v.name, p.FilesDone, p.Files, size(p.BytesDone), size(p.Bytes))
+		line := fmt.Sprintf("%s: %d/%d files, %s of %s", v.name, p.FilesDone, p.Files, bytesize.Of(p.BytesDone), bytesize.Of(p.Bytes))
 		if seconds := now.Sub(v.began).Seconds(); seconds > 0 {
-			line += fmt.Sprintf(", %s/s", size(int64(float64(p.BytesDone-v.first)/seconds)))
+			line += fmt.Sprintf(", %s/s", bytesize.Of(int64(float64(p.BytesDone-v.first)/seconds)))
 		}
 		fmt.Fprintln(v.c.stderr, line)
 	}
@@ -135,19 +136,4 @@ func (v *pullView) clear() {
 	if v.bar != nil {
 		_ = v.bar.Clear()
 	}
-}
-
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	switch b := float64(bytes); {
-	case b < 0:
-		return "unknown"
-	case b >= 1e9:
-		return fmt.Sprintf("%.2f GB", b/1e9)
-	case b >= 1e6:
-		return fmt.Sprintf("%.1f MB", b/1e6)
-	case b >= 1e3:
-		return fmt.Sprintf("%.1f kB", b/1e3)
-	}
-	return fmt.Sprintf("%d B", bytes)
 }
