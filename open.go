@@ -140,6 +140,9 @@ func resolve(name string) (string, error) {
 	return dir, nil
 }
 
+// Locate is the directory or the file of a model that Open takes, whose name may be one in the Hugging Face cache.
+func Locate(name string) (string, error) { return resolve(name) }
+
 // Open loads a model: a directory with a config.json, the GGUF file that Convert made of one, a GGUF file or a directory of a language
 // model (which then can chat only), a CLIP's directory (which compares only), the name of a model in the Hugging Face cache (NAME or NAME@REVISION), or, for "mini" and "", the
 // model that the program was built with.

@@ -24,7 +24,8 @@ type Options struct {
 	Parts  []string       // names of parts; nil for those of a bare run
 	Shape  string         // whose shapes a model's parts take, with seeded weights (one of Shapes); empty for what the part chooses
 	DType  *kernel.DType  // what a model's weights are; nil for each that matters to the part
-	Model  string         // a model to load instead; empty for the one that is built in
+	Model  string         // a model to load instead, a directory, a file or a built-in one's name; empty for the one that is built in
+	Name   string         // what the model is called in records; Model where empty
 	Engine *kernel.Engine // nil for kernel.Default()
 	Emit   func(Record)   // called for each figure, in order, on the goroutine that called Run
 }
@@ -88,11 +89,11 @@ func Names() []string {
 
 // UsesModel says whether a part measures the model that Options names.
 func UsesModel(part string) bool {
-	return slices.ContainsFunc(parts, func(p Part) bool { return p.Name == part && p.Opens != nil })
+	return slices.Contains(wholeParts, part) || slices.ContainsFunc(parts, func(p Part) bool { return p.Name == part && p.Opens != nil })
 }
 
 // Run measures the peaks and then the parts, of which "peak" is none more. It ends early, with ctx's error, between two runs.
-func Run(ctx context.Context, o Options) error {
+func Run(ctx context.Context, o Options) (err error) {
 	var chosen []Part
 	for _, name := range o.Parts {
 		if name == "peak" {
@@ -105,41 +106,54 @@ func Run(ctx context.Context, o Options) error {
 		chosen = append(chosen, parts[i])
 	}
 	var of []string
-	var own map[string]func(context.Context, *Runner) error
 	if o.Shape != "" {
 		s, err := known(o.Shape)
 		if err != nil {
 			return err
 		}
-		of, own = s.parts, s.own
-	}
-	if len(o.Parts) == 0 {
-		for _, p := range parts {
-			if p.Default && o.Shape == "" || slices.Contains(of, p.Name) {
-				chosen = append(chosen, p)
-			}
-		}
+		of = s.parts
 	}
 	r := &Runner{Options: o, Workers: tensor.DefaultPool()}
 	if r.Engine == nil {
 		r.Engine = kernel.Default()
 	}
-	chosen, err := r.open(chosen)
-	if err != nil {
+	defer func() { err = errors.Join(err, r.unload()) }()
+	if r.whole("vision") {
+		of = wholeParts
+	}
+	if len(o.Parts) == 0 {
+		for _, p := range parts {
+			if p.Default && o.Shape == "" && !r.whole("vision") || slices.Contains(of, p.Name) {
+				chosen = append(chosen, p)
+			}
+		}
+	}
+	if chosen, err = r.open(chosen); err != nil {
 		return err
 	}
 	if err := r.measurePeaks(ctx); err != nil {
 		return err
 	}
 	for _, p := range chosen {
-		if f, ok := own[p.Name]; ok {
-			p.Run = f
-		}
-		if err := p.Run(ctx, r); err != nil {
+		if err := r.measure(ctx, p); err != nil {
 			return fmt.Errorf("part %s: %w", p.Name, err)
 		}
 	}
 	return nil
+}
+
+// measure runs a part, as the shape or the model has it that is measured.
+func (r *Runner) measure(ctx context.Context, p Part) error {
+	named := r.Shape
+	defer func() { r.Shape = named }() // a part that only one shape has takes that
+	own := shapes[r.Shape].own
+	if r.loads = r.whole(p.Name); r.loads && r.pages {
+		own = flamingoShape.own
+	}
+	if f, ok := own[p.Name]; ok {
+		p.Run = f
+	}
+	return p.Run(ctx, r)
 }
 
 // open asks the parts for what is wrong with the model that they are to measure. Of a bare run's those are left out that find no file of their
@@ -151,6 +165,20 @@ func (r *Runner) open(chosen []Part) (left []Part, err error) {
 	bare := len(r.Parts) == 0
 	measured := r.Model == "" || r.Model == "mini" || !bare
 	for _, p := range chosen {
+		if r.whole(p.Name) {
+			m, err := r.load(nil)
+			if err != nil {
+				return nil, fmt.Errorf("part %s: %w", p.Name, err)
+			}
+			r.pages, measured = m.pages != nil, true
+			switch {
+			case m.has(p.Name):
+				left = append(left, p)
+			case !bare:
+				return nil, fmt.Errorf("part %s: the model has none", p.Name)
+			}
+			continue
+		}
 		if p.Opens != nil {
 			switch err := p.Opens(r); {
 			case bare && errors.Is(err, errNoFile):

@@ -46,15 +46,14 @@ func (r *Runner) seconds(d kernel.DType, w work) (s float64, memory bool) {
 // shapeVision measures the encoder on one picture.
 func shapeVision(ctx context.Context, r *Runner) error {
 	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
-		m, err := r.fresh(d, blip2.Rooms{Vision: true})
+		m, err := r.blip2(d, blip2.Rooms{Vision: true})
 		if err != nil {
 			return err
 		}
-		encoder := m.Vision.(*vit.Model)
+		encoder, s := m.Vision, m.Vision.Shape()
 		run := tensor.NewRun(tensor.Options{Compute: computeFor(d), Engine: r.Engine})
-		pixels := squarePicture(encoder.Config.ImageSize)
-		w := visionWork(encoder.Config)
-		rec := Record{Part: "vision", What: r.Shape, Bound: "compute", Shape: []int{encoder.Config.Tokens(), encoder.Config.HiddenSize}, Flops: w.flops}
+		pixels := squarePicture(encoder.Processor().Size[0])
+		rec := Record{Part: "vision", What: r.what(), Bound: "compute", Shape: []int{s.Tokens, s.Width}, Flops: encoderWork(encoder)}
 		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {
 			run.Reset()
 			encoder.Encode(run, pixels)
@@ -82,18 +81,18 @@ func visionWork(c vit.Config) work {
 
 // qformerPart measures the learned queries on the features of one picture.
 func qformerPart(ctx context.Context, r *Runner) error {
-	if r.Shape == "" {
+	if r.Shape == "" && !r.loads {
 		r.Shape = "qformer"
 	}
 	for _, d := range r.types(kernel.BF16) {
-		m, err := r.fresh(d, blip2.Rooms{Bridge: true})
+		m, err := r.blip2(d, blip2.Rooms{Bridge: true})
 		if err != nil {
 			return err
 		}
 		run := tensor.NewRun(tensor.Options{Compute: computeFor(d), Engine: r.Engine})
 		features := Values(m.FeatureLen())
 		q := m.Config.QFormer
-		rec := Record{Part: "qformer", What: r.Shape, Bound: "compute", Shape: []int{q.Queries, m.Vision.Shape().Tokens, q.FeatureWidth}, Flops: queryWork(m).flops}
+		rec := Record{Part: "qformer", What: r.what(), Bound: "compute", Shape: []int{q.Queries, m.Vision.Shape().Tokens, q.FeatureWidth}, Flops: queryWork(m).flops}
 		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {
 			run.Reset()
 			m.SeeFeatures(run, features)
@@ -120,7 +119,7 @@ func queryWork(m *blip2.Model) work {
 
 // shapeLanguage is the shape's language model by itself.
 func (r *Runner) shapeLanguage(d kernel.DType) (language.Model, language.Cost, error) {
-	m, err := r.fresh(d, blip2.Rooms{Language: true})
+	m, err := r.blip2(d, blip2.Rooms{Language: true})
 	if err != nil {
 		return nil, language.Cost{}, err
 	}
@@ -137,7 +136,7 @@ func shapePrefill(ctx context.Context, r *Runner) error {
 		if err != nil {
 			return err
 		}
-		if err := r.measurePrefill(ctx, m, c, d, length, nil); err != nil {
+		if err := r.measurePrefill(ctx, m, c, d, readable(m, length), nil); err != nil {
 			return err
 		}
 	}
@@ -164,20 +163,19 @@ const captionTokens = 21
 // caption measures a picture's way to a sentence: encoder, queries, prefill of soft prompt and BOS, and the tokens one after the other. Its
 // share is of the least time that all of that takes.
 func caption(ctx context.Context, r *Runner) error {
-	if r.Shape == "" {
-		return nil
-	}
 	for _, d := range r.types(kernel.BF16, kernel.Q8_0, kernel.Q4_0) {
-		m, err := r.fresh(d, blip2.Rooms{Vision: true, Bridge: true, Language: true})
+		m, err := r.blip2(d, blip2.Rooms{Vision: true, Bridge: true, Language: true})
 		if err != nil {
 			return err
 		}
 		say := r.captioner(ctx, m, d)
-		rec := Record{Part: "caption", What: r.Shape, Shape: []int{captionTokens}}
+		rec := Record{Part: "caption", What: r.what(), Shape: []int{captionTokens}}
 		_, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d)
 		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
 			least, _, _, _ := r.captionWork(m, d) // by the memory's rate of the same seconds
-			rec.TokensPerS, rec.ShareOfPeak = rate, least/rec.Seconds
+			if rec.TokensPerS, rec.ShareOfPeak = rate, least/rec.Seconds; r.cached(cost(m.Language)) {
+				rec.ShareOfPeak = 0
+			}
 		}, say); err != nil {
 			return err
 		}
@@ -189,7 +187,7 @@ func caption(ctx context.Context, r *Runner) error {
 func (r *Runner) captioner(ctx context.Context, m *blip2.Model, d kernel.DType) func() error {
 	opt := tensor.Options{Compute: computeFor(d), Engine: r.Engine}
 	run, dec := tensor.NewRun(opt), language.NewDecoder(m.Language, opt)
-	pixels := squarePicture(m.Vision.(*vit.Model).Config.ImageSize)
+	pixels := squarePicture(m.Vision.Processor().Size[0])
 	seen := make([]float32, m.FeatureLen())
 	prompt := [][]int32{{max(0, m.Language.Config().BOS)}}
 	o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
@@ -200,7 +198,7 @@ func (r *Runner) captioner(ctx context.Context, m *blip2.Model, d kernel.DType) 
 		if _, err := m.Read(dec, soft, prompt); err != nil {
 			return err
 		}
-		_, err := generate.Run(ctx, dec, prompt, o)
+		_, err := generate.Run(ctx, dec, dec.Before(prompt), o)
 		return err
 	}
 }
@@ -211,7 +209,7 @@ func (r *Runner) captionWork(m *blip2.Model, d kernel.DType) (least, flops, byte
 	read := float64(c.Bytes + c.HeadBytes)
 	prefill := work{2*float64(c.Weights)*float64(m.Config.QFormer.Queries+1) + 2*float64(c.Head), read}
 	return r.leastTime([]step{
-		{d, visionWork(m.Vision.(*vit.Model).Config), 1},
+		{d, work{flops: encoderWork(m.Vision)}, 1},
 		{kernel.BF16, queryWork(m), 1},
 		{d, prefill, 1},
 		{d, work{2 * float64(c.Weights+c.Head), read}, captionTokens - 1}, // the first comes out of the prefill

@@ -76,7 +76,7 @@ func (r *Runner) encoder() (m *efficientnet.Model, cfg efficientnet.Config, err 
 
 // vision measures the built-in image encoder on one picture at a time, or the shape's.
 func vision(ctx context.Context, r *Runner) error {
-	if r.Shape != "" {
+	if r.Shape != "" || r.loads {
 		return shapeVision(ctx, r)
 	}
 	m, cfg, err := r.encoder()
@@ -135,7 +135,7 @@ func prompt(n, vocab int) []int32 {
 
 // prefill measures reading 512 tokens: bf16 operands, and what a quantised model does by default.
 func prefill(ctx context.Context, r *Runner) error {
-	if r.Shape != "" {
+	if r.Shape != "" || r.loads {
 		return shapePrefill(ctx, r)
 	}
 	data, err := r.checkpoint(".gguf")
@@ -154,6 +154,14 @@ func prefill(ctx context.Context, r *Runner) error {
 	return nil
 }
 
+// readable is so many tokens, or as many as fit into the model's context.
+func readable(m language.Model, tokens int) int {
+	if c := m.Config().Context; c > 0 {
+		return min(tokens, c)
+	}
+	return tokens
+}
+
 // readier lets a decoder's next tokens, so many, see what they are to see.
 type readier func(dec *language.Decoder, tokens int)
 
@@ -163,7 +171,7 @@ func (r *Runner) measurePrefill(ctx context.Context, m language.Model, c languag
 	// A pair of positions costs two multiply-adds a column; a token sees those before it and itself.
 	flops := 2*float64(c.Weights)*n + 2*float64(c.Head) + 4*float64(c.Attention)*n*(n+1)/2
 	dec := language.NewDecoder(m, tensor.Options{Compute: computeFor(d), Engine: r.Engine})
-	rec := Record{Part: "prefill", What: r.Shape, Bound: "compute", Shape: []int{length}, Flops: flops}
+	rec := Record{Part: "prefill", What: r.what(), Bound: "compute", Shape: []int{length}, Flops: flops}
 	return r.measureItems(ctx, rec, d, length, tokens, func() error {
 		dec.Reset()
 		if ready != nil {
@@ -176,7 +184,7 @@ func (r *Runner) measurePrefill(ctx context.Context, m language.Model, c languag
 // decode measures 64 tokens, one after the other, behind a prompt of 32. Each is made with another copy of the weights, so many
 // that no cache holds them.
 func decode(ctx context.Context, r *Runner) error {
-	if r.Shape != "" {
+	if r.Shape != "" || r.loads {
 		return shapeDecode(ctx, r)
 	}
 	data, err := r.checkpoint(".gguf")
@@ -201,12 +209,16 @@ func decode(ctx context.Context, r *Runner) error {
 
 // measureDecode measures so many tokens, with one model after another; ready is measurePrefill's.
 func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c language.Cost, d kernel.DType, made int, ready readier) error {
-	const before = 32
+	before := 32
+	if c := models[0].Config().Context; c > 0 && before+made > c {
+		before = max(1, c/2)
+		made = c - before
+	}
 	ids, n := prompt(before+made, models[0].Config().Vocab), float64(made)
 	rec := Record{
-		Part: "decode", What: r.Shape, Bound: "memory", Shape: []int{made},
+		Part: "decode", What: r.what(), Bound: "memory", Shape: []int{made},
 		Flops: 2 * n * float64(c.Weights+c.Head),
-		Bytes: n * (float64(c.Bytes+c.HeadBytes) + float64(kernel.BF16.RowBytes(c.CacheRow))*(before+n/2)),
+		Bytes: n * (float64(c.Bytes+c.HeadBytes) + float64(kernel.BF16.RowBytes(c.CacheRow))*(float64(before)+n/2)),
 	}
 	dec := language.NewDecoder(models[0], tensor.Options{Compute: computeFor(d), Engine: r.Engine})
 	at := 0
@@ -231,7 +243,12 @@ func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c l
 	if err != nil {
 		return err
 	}
-	r.emit(rec, d, best, median, 1, func(rec *Record) { tokens(rec, n/rec.Seconds) })
+	r.emit(rec, d, best, median, 1, func(rec *Record) {
+		tokens(rec, n/rec.Seconds)
+		if r.cached(c) {
+			rec.ShareOfPeak = 0
+		}
+	})
 	return nil
 }
 

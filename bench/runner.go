@@ -20,6 +20,9 @@ type Runner struct {
 	reader func([]byte) uint64      // the loop that reads fastest here
 	arena  []byte                   // what memory-bound parts walk over
 	file   []byte                   // Model, where it is one file that parts read: once for all
+	loads  bool                     // the part at hand is of the model that is named, whole
+	loaded *loaded                  // which is open, or nil
+	pages  bool                     // it is one that reads pages
 }
 
 const (

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -24,6 +23,9 @@ func (c *cli) benchCommand() *cobra.Command {
 		Short: "speed, as a share of what this machine can do",
 		Long: `Measures the machine's peaks, then each part, and gives each part's share of the peak that bounds it. The best of several
 runs is taken and the spread given; only useful operations are counted.
+
+Of a --model the parts are measured that it has, under each of bf16, q8_0 and q4_0 that matters to a part, or as --dtype says: image encoder
+(vision), queries (qformer) or latents (resampler) and gated blocks, reading 512 tokens (prefill), writing (decode), and all of that (caption).
 
 Parts: ` + strings.Join(bench.Names(), ", "),
 		Args: takesNone,
@@ -60,9 +62,11 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 				return usagef("--model is about none of the parts that are asked for")
 			}
 		}
+		path := c.model
 		if c.model != "" && !slices.Contains(dragoman.BuiltIn(), c.model) { // said before the peaks are measured, not minutes behind them
-			if _, err := os.Stat(c.model); err != nil {
-				return hint.Wrap(fmt.Errorf("bench: %w", err), "--model takes a directory or a file here, or %s", strings.Join(dragoman.BuiltIn(), ", "))
+			var err error
+			if path, err = dragoman.Locate(c.model); err != nil {
+				return err
 			}
 		}
 		var dtype *kernel.DType
@@ -77,7 +81,7 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 		ctx, stop := context.WithCancelCause(cmd.Context())
 		defer stop(nil)
 		err := bench.Run(ctx, bench.Options{
-			Parts: parts, Shape: shape, Model: c.model, DType: dtype,
+			Parts: parts, Shape: shape, Model: path, Name: c.model, DType: dtype,
 			Emit: func(r bench.Record) {
 				if err := c.emit(r, describeRecord(r)); err != nil {
 					stop(err)

@@ -17,19 +17,23 @@ func TestBenchOfNoModel(t *testing.T) {
 		status int
 		says   string
 	}{
-		"--model " + photo:                                    {exitFailed, photo + ": without --part an image encoder's .pth file or a language model's .gguf file is measured"},
-		"--model mini-flamingo":                               {exitFailed, "mini-flamingo: without --part "},
-		"--model " + empty:                                    {exitFailed, "part prefill: "},
-		"--model " + cut:                                      {exitFailed, "part vision: "},
-		"--part decode --model " + empty:                      {exitFailed, "part decode: "},
-		"--part decode --model " + photo:                      {exitFailed, "part decode: no file to measure: a .gguf file"},
-		"--part vision --model " + empty:                      {exitFailed, "part vision: no file to measure: a .pth file"},
-		"--part agreement --model " + photo:                   {exitFailed, "part agreement: "},
-		"--part agreement --model ../../testdata/blip2-itm":   {exitFailed, "part agreement: the model has no language model"},
-		"--part train-pages --model " + empty:                 {exitFailed, "part train-pages: "},
-		"--part train-pages --model ../../testdata/blip2-opt": {exitFailed, "part train-pages: "},
-		"--part linear --model mini":                          {exitUsage, "--model is about none of the parts"},
-		"--shape qformer --model mini":                        {exitUsage, "--model and --shape exclude each other"},
+		"--model " + photo:                                      {exitFailed, "part qformer: open model: open weights: " + photo},
+		"--model no/such":                                       {exitFailed, "opening a model: no/such: no such model here"},
+		"--model " + clipFolder:                                 {exitFailed, "part qformer: " + clipFolder + ": a CLIP has none of the parts"},
+		"--part resampler --model " + captions:                  {exitFailed, "part resampler: the model has none"},
+		"--part qformer --model " + idefics:                     {exitFailed, "part qformer: the model has none"},
+		"--part caption --model ../../testdata/blip2-itm":       {exitFailed, "part caption: the model has none"},
+		"--part vision --model ../../language/t5/testdata/flan": {exitFailed, "part vision: the model has none"},
+		"--model " + empty:                                      {exitFailed, "part prefill: "},
+		"--model " + cut:                                        {exitFailed, "part vision: "},
+		"--part decode --model " + empty:                        {exitFailed, "part decode: "},
+		"--part vision --model " + empty:                        {exitFailed, "part vision: no file to measure: a .pth file"},
+		"--part agreement --model " + photo:                     {exitFailed, "part agreement: "},
+		"--part agreement --model ../../testdata/blip2-itm":     {exitFailed, "part agreement: the model has no language model"},
+		"--part train-pages --model " + empty:                   {exitFailed, "part train-pages: "},
+		"--part train-pages --model ../../testdata/blip2-opt":   {exitFailed, "part train-pages: "},
+		"--part linear --model mini":                            {exitUsage, "--model is about none of the parts"},
+		"--shape qformer --model mini":                          {exitUsage, "--model and --shape exclude each other"},
 	} {
 		if status, out, errs := call(t, append([]string{"bench"}, strings.Fields(args)...)...); status != want.status || out != "" || !strings.HasPrefix(errs, "dragoman: "+want.says) {
 			t.Errorf("bench %s: %d: %s%s", args, status, out, errs)

@@ -47,7 +47,7 @@ func TestPlainErrors(t *testing.T) {
 		"eval --seeds -1 x":                        `--seeds takes whole numbers from 0 on with commas between: "-1"`,
 		"train /none.yaml":                         "recipe: /none.yaml: no such file or directory",
 		"caption --model " + dir + " x":            "open model: " + dir + "/config.json: no such file or directory\nhint: built in: mini, mini-flamingo; give a directory with a config.json",
-		"bench --model /none":                      "bench: /none: no such file or directory",
+		"bench --model /none":                      "opening a model: /none: no such model\nhint: ",
 		"eval /none.jsonl":                         "open data: /none.jsonl: no such file or directory",
 		"trace --inputs /none --out x.safetensors": "/none: no such file or directory",
 		"caption --json --model mini /none.png":    `"message":"reading a picture: /none.png: no such file or directory"`,

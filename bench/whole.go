@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dragoman/internal/builtin"
+	"dragoman/internal/rss"
+	"dragoman/kernel"
+	"dragoman/language"
+	"dragoman/model"
+	"dragoman/model/blip2"
+	"dragoman/model/clip"
+	"dragoman/model/flamingo"
+	encoders "dragoman/vision"
+	vitclip "dragoman/vision/clip"
+	"dragoman/vision/efficientnet"
+	"dragoman/vision/vit"
+)
+
+// A model that is named is measured as a shape is, with weights of its own: it is opened anew for each type, and its matrices are rounded to
+// that, but for those that are stored as coarsely already.
+
+// wholeParts are the parts of a model.
+var wholeParts = []string{"vision", "qformer", "resampler", "gated", "prefill", "decode", "caption"}
+
+// whole says whether a part is measured on a whole model, and neither on a shape's nor on one file, an image encoder's or a language model's.
+func (r *Runner) whole(part string) bool {
+	switch {
+	case r.Shape != "" || !slices.Contains(wholeParts, part):
+		return false
+	case r.Model == "": // whose parts are measured on its files, and others on shapes
+		return part == "caption"
+	case r.Model == "mini":
+		return part == "caption" || part == "qformer"
+	case strings.HasSuffix(r.Model, ".pth"):
+		return false
+	case strings.HasSuffix(r.Model, ".gguf"):
+		return blip2.IsPacked(r.Model)
+	}
+	return true
+}
+
+// loaded is the model that is named, opened under one type: a BLIP-2, a language model by itself, or one that reads pages.
+type loaded struct {
+	as    *kernel.DType // nil: as stored
+	blip2 *blip2.Model
+	pages *flamingo.Model
+}
+
+func (l *loaded) close() error {
+	switch {
+	case l.blip2 != nil:
+		return l.blip2.Close()
+	case l.pages != nil:
+		return l.pages.Close()
+	}
+	return nil
+}
+
+// load opens the model that is named under a type, nil for as it is stored, unless it is open so. The one before is closed.
+func (r *Runner) load(d *kernel.DType) (*loaded, error) {
+	if r.loaded != nil {
+		if d != nil && r.loaded.as != nil && *d == *r.loaded.as {
+			return r.loaded, nil
+		}
+		if err := r.unload(); err != nil {
+			return nil, err
+		}
+	}
+	r.free()
+	path := r.Model
+	switch path {
+	case "", "mini":
+		if path = "mini:"; len(builtin.Names()) == 0 {
+			return nil, errors.New("there is no built-in model to measure: name one")
+		}
+	case "mini-flamingo":
+		path = "mini:flamingo/"
+	}
+	var p model.Precision
+	if d != nil && *d != kernel.F32 {
+		p = model.Precision{Some: true, Matrices: *d}
+	}
+	bytes, by := rss.Limit()
+	room := model.Room{Bytes: bytes, By: by}
+	m, err := &loaded{as: d}, error(nil)
+	switch {
+	case flamingo.Is(path):
+		m.pages, err = flamingo.Open(path, flamingo.Options{Precision: p, Room: room})
+	case clip.IsDir(path):
+		err = fmt.Errorf("%s: a CLIP has none of the parts that are measured", path)
+	case path != "mini:" && blip2.IsLanguage(path):
+		m.blip2, err = blip2.OpenLanguage(path, blip2.Options{Precision: p, Room: room})
+	default:
+		m.blip2, err = blip2.Open(path, blip2.Options{Precision: p, Room: room})
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.loaded = m
+	return m, nil
+}
+
+// unload closes the model that is open.
+func (r *Runner) unload() (err error) {
+	if r.loaded != nil {
+		err = r.loaded.close()
+		r.loaded = nil
+	}
+	return err
+}
+
+// has says whether the model has a part.
+func (l *loaded) has(part string) bool {
+	if m := l.pages; m != nil {
+		return part != "qformer" && (part != "resampler" || m.Resampler != nil)
+	}
+	m := l.blip2
+	bridge := m.Bridge != nil && m.Bridge.QFormer != nil
+	switch part {
+	case "vision":
+		return m.Vision != nil
+	case "qformer":
+		return bridge
+	case "prefill", "decode":
+		return m.Language != nil
+	case "caption":
+		return m.Vision != nil && bridge && m.Bridge.Prompt != nil && m.Language != nil
+	}
+	return false
+}
+
+// blip2 is the BLIP-2 to measure: the one that is named, whole, or parts of the shape's.
+func (r *Runner) blip2(d kernel.DType, want blip2.Rooms) (*blip2.Model, error) {
+	if !r.loads {
+		return r.fresh(d, want)
+	}
+	m, err := r.load(&d)
+	if err != nil {
+		return nil, err
+	}
+	return m.blip2, nil
+}
+
+// flamingo is the same of those that read pages.
+func (r *Runner) flamingo(d kernel.DType, want flamingo.Rooms) (*flamingo.Model, error) {
+	if !r.loads {
+		return r.freshFlamingo(d, want)
+	}
+	m, err := r.load(&d)
+	if err != nil {
+		return nil, err
+	}
+	return m.pages, nil
+}
+
+// what is measured, by name.
+func (r *Runner) what() string {
+	switch {
+	case r.Shape != "" || !r.loads:
+		return r.Shape
+	case r.Model == "":
+		return "mini"
+	}
+	return cmp.Or(r.Name, r.Model)
+}
+
+// cached says whether a language model is so small that a cache may hold its weights from one token to the next: what it takes is then no share
+// of what memory gives.
+func (r *Runner) cached(c language.Cost) bool { return r.loads && c.Bytes+c.HeadBytes < cold/8 }
+
+// encoderWork is what one picture takes in an image encoder; 0 where nobody counted.
+func encoderWork(v encoders.Encoder) float64 {
+	switch v := v.(type) {
+	case *vit.Model:
+		return visionWork(v.Config).flops
+	case *vitclip.Model:
+		return clipWork(v.Config)
+	case *efficientnet.Model:
+		return float64(v.Config().Flops())
+	}
+	return 0
+}
