@@ -47,15 +47,16 @@ about, and refuse an example that moves.`,
 	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		given := len(shots) > 0 || shotsFile != ""
+		g.Verbatim = cmd.Flags().Changed("prompt") // be it empty
 		examples := given || support.path != ""
 		switch {
-		case page != "" && (examples || g.Prompt != "" || len(args) > 0):
+		case page != "" && (examples || g.Verbatim || len(args) > 0):
 			return usagef("--page is all there is to read: it excludes pictures, a question, --prompt, --shot, --shots and --support")
 		case !examples && g.Permutations > 1:
 			return usagef("--permutations is about the order of examples, and there are none: --shot, --shots or --support")
 		case page != "":
 			return unused(cmd, "is about examples, and --page has all that is read", "shots-n", "support-where", "features")
-		case examples && g.Prompt != "":
+		case examples && g.Verbatim:
 			return usagef("--prompt excludes --shot, --shots and --support: --page writes pictures and text in any order")
 		case given && support.path != "":
 			return usagef("--support chooses the examples: it excludes --shot and --shots")
@@ -63,9 +64,9 @@ about, and refuse an example that moves.`,
 			return usagef("--shots-n, --support-where and --features are about --support, which is not given")
 		case shotsN < 1 || shotsN > maxShots:
 			return usagef("--shots-n must be from 1 to %d: %d", maxShots, shotsN)
-		case len(args) == 0 && g.Prompt != "":
+		case len(args) == 0 && g.Verbatim:
 			return usagef("ask --prompt needs a picture: ask --prompt TEXT IMAGE…")
-		case len(args) == 0, len(args) == 1 && !examples && g.Prompt == "":
+		case len(args) == 0, len(args) == 1 && !examples && !g.Verbatim:
 			return usagef("ask needs a picture and a question: ask IMAGE… QUESTION")
 		}
 		return nil
@@ -81,7 +82,7 @@ about, and refuse an example that moves.`,
 		if page != "" {
 			return c.continuePage(cmd, page, images, g)
 		}
-		if g.Prompt != "" {
+		if g.Verbatim {
 			return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
 				return m.Caption(cmd.Context(), img.Moving(), g)
 			})
