@@ -3,7 +3,7 @@
 PAIRS := build/pairs
 PAGES := build/pages
 
-.PHONY: pairs pages mini plain
+.PHONY: pairs pages mini plain asked
 
 # The pictures and captions that the built-in model is trained and tested on: tools/pairs/README.md.
 pairs: $(PAIRS)/node/node_modules $(PAIRS)/venv/bin/python
@@ -34,3 +34,7 @@ mini:
 # Pages with a picture of nothing before plain text, from which mini-flamingo learns to leave it alone; needs the pairs.
 plain:
 	python3 tools/mini/plain.py $(PAIRS)/src/wordnet-base/usr/share/wordnet $(PAIRS)
+
+# Questions about the pairs' pictures, most of them answered with yes or no, from which mini-flamingo learns; needs the pairs.
+asked:
+	python3 tools/mini/asked.py $(PAIRS)

@@ -30,7 +30,7 @@ func flamingoParts() []Part {
 	return []Part{
 		{
 			File: "flamingo/model.gguf", What: "mini-flamingo's bridge: a resampler and gated cross-attention", Origin: ours, Author: author, License: license,
-			SHA256: "89cd9eaecdec12f997e5b55f3b9dc006a390521a2a7dc3fa7d8d26638d3b855b", Bytes: 23857088,
+			SHA256: "d48f99b32b044d8b76be1c327a69bc213d02669a21af67aad7279c4048c833d0", Bytes: 23857088,
 		},
 		{
 			File: "flamingo/config.json", What: "how the parts of mini-flamingo fit together", Origin: ours, Author: author, License: license,
