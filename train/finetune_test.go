@@ -209,11 +209,7 @@ func TestTinyFineTuning(t *testing.T) {
 	if err := Run(context.Background(), r, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	log, err := openMetrics(r.Output, size(t, filepath.Join(r.Output, "metrics.jsonl")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.close()
+	log := metricsOf(t, r)
 	first, last := log.records[0].Losses["lm"], log.records[len(log.records)-2].Losses["lm"]
 	if !(last < first-0.05) {
 		t.Errorf("the loss went from %.3f to %.3f", first, last)

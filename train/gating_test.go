@@ -38,11 +38,7 @@ func TestFlamingoLearns(t *testing.T) {
 			t.Errorf("%s was changed", name)
 		}
 	}
-	log, err := openMetrics(r.Output, int64(len(files(t, r.Output)["metrics.jsonl"])))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.close()
+	log := metricsOf(t, r)
 	first, last := map[string]Record{}, map[string]Record{}
 	for _, rec := range log.records {
 		if rec.Losses == nil {
@@ -335,11 +331,7 @@ func TestHeldOutIsNotCached(t *testing.T) {
 		if err := Run(context.Background(), r, Options{}); err != nil {
 			t.Fatal(err)
 		}
-		log, err := openMetrics(r.Output, int64(len(files(t, r.Output)["metrics.jsonl"])))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer log.close()
+		log := metricsOf(t, r)
 		seen := map[string]float64{}
 		for _, rec := range log.records {
 			if rec.Validation != nil {

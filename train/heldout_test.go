@@ -125,11 +125,7 @@ func TestValidationByDataset(t *testing.T) {
 		if err := Run(context.Background(), r, Options{}); err != nil {
 			t.Fatal(err)
 		}
-		log, err := openMetrics(r.Output, int64(len(files(t, r.Output)["metrics.jsonl"])))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer log.close()
+		log := metricsOf(t, r)
 		for _, rec := range log.records {
 			if rec.Validation != nil {
 				return rec.Validation

@@ -32,11 +32,7 @@ func TestTinyRecipe(t *testing.T) {
 	if err := Run(context.Background(), r, Options{Notice: func(s string) { t.Log(s) }}); err != nil {
 		t.Fatal(err)
 	}
-	log, err := openMetrics(r.Output, size(t, filepath.Join(r.Output, "metrics.jsonl")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.close()
+	log := metricsOf(t, r)
 	first, last := map[string]float64{}, map[string]float64{}
 	for _, rec := range log.records {
 		for name, v := range rec.Losses {
@@ -72,11 +68,7 @@ func TestBehindAnEncoderDecoder(t *testing.T) {
 	if err := Run(context.Background(), r, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	log, err := openMetrics(r.Output, size(t, filepath.Join(r.Output, "metrics.jsonl")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.close()
+	log := metricsOf(t, r)
 	var losses []float64
 	for _, rec := range log.records {
 		if v, ok := rec.Losses["lm"]; ok {
@@ -316,4 +308,15 @@ func TestLongRuns(t *testing.T) {
 	if got := p.Time(); got != longest {
 		t.Errorf("the sum of all is %v", got)
 	}
+}
+
+// metricsOf is what a run wrote of itself.
+func metricsOf(t *testing.T, r *Recipe) *metricsLog {
+	t.Helper()
+	log, err := openMetrics(r.Output, size(t, filepath.Join(r.Output, "metrics.jsonl")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.close() })
+	return log
 }

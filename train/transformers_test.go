@@ -65,11 +65,7 @@ func TestFirstStepsAgainstTransformers(t *testing.T) {
 			if err := Run(context.Background(), r, Options{}); err != nil {
 				t.Fatal(err)
 			}
-			log, err := openMetrics(r.Output, size(t, filepath.Join(r.Output, "metrics.jsonl")))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer log.close()
+			log := metricsOf(t, r)
 			losses, err := want["loss"].Float32()
 			if err != nil || len(losses) != len(log.records) {
 				t.Fatalf("%d losses, transformers has %d: %v", len(log.records), len(losses), err)
