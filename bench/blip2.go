@@ -173,9 +173,7 @@ func caption(ctx context.Context, r *Runner) error {
 		_, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d)
 		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
 			least, _, _, _ := r.captionWork(m, d) // by the memory's rate of the same seconds
-			if rec.TokensPerS, rec.ShareOfPeak = rate, least/rec.Seconds; r.cached(cost(m.Language)) {
-				rec.ShareOfPeak = 0
-			}
+			rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, cost(m.Language))
 		}, say); err != nil {
 			return err
 		}

@@ -261,9 +261,7 @@ func flamingoCaption(ctx context.Context, r *Runner) error {
 		_, rec.Flops, rec.Bytes, rec.Bound = r.flamingoWork(m, d)
 		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
 			least, _, _, _ := r.flamingoWork(m, d) // by the memory's rate of the same seconds
-			if rec.TokensPerS, rec.ShareOfPeak = rate, least/rec.Seconds; r.cached(flamingoCost(m)) {
-				rec.ShareOfPeak = 0
-			}
+			rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, flamingoCost(m))
 		}, func() error {
 			dec.Reset()
 			if err := m.Read(dec, ids, m.Look(dec.Run(), pixels, 1)); err != nil {

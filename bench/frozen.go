@@ -245,9 +245,7 @@ func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c l
 	}
 	r.emit(rec, d, best, median, 1, func(rec *Record) {
 		tokens(rec, n/rec.Seconds)
-		if r.cached(c) {
-			rec.ShareOfPeak = 0
-		}
+		rec.ShareOfPeak = r.share(rec.ShareOfPeak, c)
 	})
 	return nil
 }

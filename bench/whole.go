@@ -61,10 +61,11 @@ func (l *loaded) close() error {
 	return nil
 }
 
-// load opens the model that is named under a type, nil for as it is stored, unless it is open so. The one before is closed.
+// load opens the model that is named under a type, unless it is open so; nil is for any, and as it is stored where none is open. The one before
+// is closed.
 func (r *Runner) load(d *kernel.DType) (*loaded, error) {
 	if r.loaded != nil {
-		if d != nil && r.loaded.as != nil && *d == *r.loaded.as {
+		if d == nil || r.loaded.as != nil && *d == *r.loaded.as {
 			return r.loaded, nil
 		}
 		if err := r.unload(); err != nil {
@@ -169,9 +170,13 @@ func (r *Runner) what() string {
 	return cmp.Or(r.Name, r.Model)
 }
 
-// cached says whether a language model is so small that a cache may hold its weights from one token to the next: what it takes is then no share
-// of what memory gives.
-func (r *Runner) cached(c language.Cost) bool { return r.loads && c.Bytes+c.HeadBytes < cold/8 }
+// share is one of what memory gives, or none where a language model is so small that a cache may hold its weights from one token to the next.
+func (r *Runner) share(of float64, c language.Cost) float64 {
+	if r.loads && c.Bytes+c.HeadBytes < cold/8 {
+		return 0
+	}
+	return of
+}
 
 // encoderWork is what one picture takes in an image encoder; 0 where nobody counted.
 func encoderWork(v encoders.Encoder) float64 {

@@ -269,7 +269,7 @@ func (e *fewShot) score(said []string, of []int) Said {
 		it := &e.set[at]
 		references, keywords, weights = append(references, it.References), append(keywords, it.Keywords), append(weights, it.Weights)
 	}
-	if e.set[0].Question != "" {
+	if !e.describes() {
 		return Said{Answers: new(ScoreAnswers(said, references, weights))}
 	}
 	return Said{Captions: new(ScoreCaptions(said, references, keywords))}

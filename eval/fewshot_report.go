@@ -42,7 +42,7 @@ func (e *fewShot) measures() ([]string, error) {
 	if e.teaches() {
 		measures = append(measures, "new word: ranks", "new word: of its own", "new word: of the other", "new word: of neither", "new word: neither named")
 	}
-	if !asked {
+	if e.describes() {
 		measures = append(measures, "new form: kept", "new form: content word")
 	}
 	return measures, nil

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"maps"
 	"slices"
 
 	"dragoman/tensor"
@@ -31,48 +30,39 @@ func (h *heldOut) means(batch int, losses func(from, to int, raw []float32) (map
 	run := t.run
 	t.run = tensor.NewRun(tensor.Options{Compute: t.compute})
 	defer func() { t.run = run }()
-	sums, counts := map[string]map[string]float64{}, map[string]int{}
+	several := slices.ContainsFunc(t.held, func(p pair) bool { return h.setOf(&p) != h.setOf(&t.held[0]) })
+	sums, counts := map[string]float64{}, map[string]int{}
 	width := t.views.model.FeatureLen()
 	for from, to := 0, 0; from < len(t.held); from = to {
-		set := h.setOf(from)
-		for to = from + 1; to < min(from+batch, len(t.held)) && h.setOf(to) == set; to++ {
+		set := h.setOf(&t.held[from])
+		for to = from + 1; to < min(from+batch, len(t.held)) && h.setOf(&t.held[to]) == set; to++ {
 		}
 		t.run.Reset()
 		parts, err := losses(from, to, h.raw[from*width:to*width])
 		if err != nil {
 			return nil, err
 		}
-		if sums[set] == nil {
-			sums[set] = map[string]float64{}
-		}
 		for name, v := range parts {
-			sums[set][name] += v * float64(to-from)
-		}
-		counts[set] += to - from
-	}
-	return h.together(sums, counts), nil
-}
-
-// setOf is the dataset of a held-out pair.
-func (h *heldOut) setOf(i int) string {
-	if h.set == nil {
-		return ""
-	}
-	return h.set(&h.t.held[i])
-}
-
-// together makes means of sums over the pairs of each dataset.
-func (h *heldOut) together(sums map[string]map[string]float64, counts map[string]int) map[string]float64 {
-	out, all, n := map[string]float64{}, map[string]float64{}, 0
-	for _, set := range slices.Sorted(maps.Keys(sums)) { // in an order: sums are the same whenever they are taken
-		n += counts[set]
-		for name, v := range sums[set] {
-			all[name] += v
-			if len(sums) > 1 {
-				out[name+"."+set] = v / float64(counts[set])
+			names := []string{name}
+			if several {
+				names = append(names, name+"."+set)
+			}
+			for _, name := range names {
+				sums[name] += v * float64(to-from)
+				counts[name] += to - from
 			}
 		}
 	}
-	maps.Copy(out, means(all, n))
-	return out
+	for name := range sums {
+		sums[name] /= float64(counts[name])
+	}
+	return sums, nil
+}
+
+// setOf is the dataset of a held-out pair.
+func (h *heldOut) setOf(p *pair) string {
+	if h.set == nil {
+		return ""
+	}
+	return h.set(p)
 }

@@ -80,7 +80,7 @@ type QFormerSpec struct {
 type DataSpec struct {
 	Train      []Source `yaml:"train"`
 	Validation []Source `yaml:"validation,omitempty"`
-	Hold       float64  `yaml:"hold,omitempty"`                          // without validation: the share of the training rows that is held out
+	Hold       float64  `yaml:"hold,omitempty"`                          // without validation: the share of the pictures that is held out, with all their rows
 	HoldSeed   *uint64  `yaml:"hold_seed,omitempty"`                     // what they are drawn by: a recipe that goes on with a model holds what that model never met; default: the recipe's seed
 	MaxTokens  int      `yaml:"max_tokens"`                              // of a caption or an answer, its ends included
 	MaxPrompt  int      `yaml:"max_prompt_tokens,omitempty" for:"blip2"` // of what stands before it; default 128, the last ones count
