@@ -64,6 +64,9 @@ func TestLanguage(t *testing.T) {
 	if err := long.speaks([]Part{{Text: strings.Repeat(texts[0]+" ", 300)}, {Text: texts[1]}}); err != nil {
 		t.Error(err)
 	}
+	if err := long.speaks([]Part{{Text: strings.Repeat(texts[1]+" ", 40)}, {Text: strings.Repeat(texts[0]+" ", 12)}}); WhyOf(err) != AnotherLanguage { // its end
+		t.Error(err)
+	}
 	d := PageOptions{Language: "en"}
 	if err := d.speaks([]Part{{Text: texts[1]}}); WhyOf(err) != AnotherLanguage || errors.Unwrap(err).Error() != "its language is German" {
 		t.Error(err)
