@@ -7,7 +7,9 @@ import (
 )
 
 var acts = map[string]kernel.Act{
-	"gelu": kernel.GELU, "gelu_new": kernel.GELUTanh, "gelu_pytorch_tanh": kernel.GELUTanh, "quick_gelu": kernel.GELUQuick,
+	"gelu": kernel.GELU, "gelu_python": kernel.GELU, "quick_gelu": kernel.GELUQuick,
+	"gelu_new": kernel.GELUTanh, "gelu_fast": kernel.GELUTanh, "gelu_accurate": kernel.GELUTanh,
+	"gelu_pytorch_tanh": kernel.GELUTanh, "gelu_python_tanh": kernel.GELUTanh,
 	"relu": kernel.ReLU, "relu6": kernel.ReLU6, "silu": kernel.SiLU, "swish": kernel.SiLU, "tanh": kernel.Tanh,
 }
 

@@ -286,6 +286,9 @@ func (e *bindError) Error() string {
 
 func (e *bindError) Unwrap() []error { return e.errs }
 
+// Refuse makes an error of a tensor that is there, and that the model has no place for.
+func (b *Builder) Refuse(name, why string) { b.shared.fail(b.prefix+name, errors.New(why)) }
+
 // Unused lists the names of the checkpoint that nobody asked for, in its order.
 func (b *Builder) Unused() []string {
 	if b.shared.source == nil {

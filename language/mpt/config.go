@@ -8,6 +8,7 @@ import (
 
 	"dragoman/internal/plainjson"
 	"dragoman/language"
+	"dragoman/nn"
 )
 
 // Config is an MPT's size and its generation.
@@ -21,6 +22,7 @@ type Config struct {
 	HeadNorm bool    // queries and keys are normed, each over all heads together
 	Bias     bool    // maps and norms have biases
 	Tied     bool    // the output head is the embedding
+	Learned  bool    // the configuration says that positions are learned: New refuses them
 }
 
 // attention is attn_config. What is left out has transformers' default.
@@ -90,14 +92,15 @@ func ParseFirst(data []byte) (Config, error) {
 		return Config{}, err
 	}
 	c.First = true
+	if c.Learned {
+		return Config{}, fmt.Errorf("mosaic_gpt: config: %s", noPlaces)
+	}
 	return c, c.scale(j.Scale)
 }
 
 // config is what both generations' keys mean; where is what stands before the keys of an attention.
 func (j *common) config(ratio int, eps float32, a attention, where string) (Config, error) {
 	switch {
-	case !a.ALiBi:
-		return Config{}, fmt.Errorf("mpt: config: %spositions that are learned (alibi false) are not supported", where)
 	case a.Clip != nil && *a.Clip != 0, a.PrefixLM:
 		return Config{}, fmt.Errorf("mpt: config: %sclipped queries and keys (clip_qkv) and prefix_lm are not supported", where)
 	case !(a.BiasMax > 0 && a.BiasMax < 1000):
@@ -108,13 +111,16 @@ func (j *common) config(ratio int, eps float32, a attention, where string) (Conf
 			Vocab: j.Vocab, Width: j.Width, FeedForward: j.Width * max(0, min(ratio, 64)), Layers: j.Layers, Heads: j.Heads, Context: j.Context,
 			BOS: j.BOS.First(), EOS: j.EOS, Pad: j.Pad.First(),
 		},
-		BiasMax: a.BiasMax, Eps: eps, HeadNorm: a.NormQK, Bias: !j.NoBias, Tied: j.Tied,
+		BiasMax: a.BiasMax, Eps: eps, HeadNorm: a.NormQK, Bias: !j.NoBias, Tied: j.Tied, Learned: !a.ALiBi,
 	}
 	if a.Scale != nil {
 		c.Scale = *a.Scale
 	}
 	return c, c.CheckHeads("mpt")
 }
+
+// noPlaces is why a model is refused.
+const noPlaces = "positions that are learned (alibi false) are not supported"
 
 // scale reads logit_scale: a number, or the name of one.
 func (c *Config) scale(raw json.RawMessage) error {
@@ -140,3 +146,24 @@ func (c *Config) names() names {
 	}
 	return names{norm1: "norm_1", norm2: "norm_2", module: "ffn", up: "up_proj", down: "down_proj", lastNorm: "norm_f"}
 }
+
+// asStored is the configuration of what stands below b, the model's tensors. transformers' MptForCausalLM passes over keys by which MosaicML's own
+// code makes other tensors: it has four times the width between the two maps of a perceptron, no bias and no norm of queries and keys, and
+// ALiBi, whatever expansion_ratio, no_bias, qk_ln and alibi say. Which of the two wrote a checkpoint is seen by its tensors.
+func (c Config) asStored(b *nn.Builder) Config {
+	w, first := c.names(), b.Sub("blocks", 0)
+	shape, ok := first.Sub(w.module).ShapeOf(w.up + ".weight")
+	if !ok || len(shape) != 2 || c.First {
+		return c
+	}
+	c.FeedForward = shape[0]
+	c.Bias = c.Bias && first.Sub(w.module).Has(w.up+".bias")
+	c.HeadNorm = c.HeadNorm && first.Sub("attn").Has("q_ln.weight")
+	if c.Learned = c.Learned && b.Has(places); c.Learned {
+		b.Refuse(places, noPlaces)
+	}
+	return c
+}
+
+// places is MosaicML's table of positions.
+const places = "wpe.weight"

@@ -56,7 +56,9 @@ func (n norm) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 
 // New binds a model to the tensors below b. Errors are b's.
 func New(b *nn.Builder, cfg Config) *Model {
-	inner, w := b.Sub("transformer"), cfg.names()
+	inner := b.Sub("transformer")
+	cfg = cfg.asStored(inner)
+	w := cfg.names()
 	cfg.Vocab = language.Vocabulary(inner, "wte.weight", cfg.Vocab)
 	m := &Model{cfg: cfg, path: inner.Path(), normPath: inner.Sub(w.lastNorm).Path(), slopes: slopes(cfg.Heads, cfg.BiasMax, cfg.First)}
 	m.words.BindTable(inner, "wte.weight", cfg.Vocab, cfg.Width, -1)

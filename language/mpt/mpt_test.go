@@ -26,7 +26,7 @@ func TestParseConfig(t *testing.T) {
 		t.Errorf("transformers has no logits that are scaled: %+v, %v", c, err)
 	}
 	for _, raw := range []string{
-		`[]`, `{"d_model":0}`, `{"n_heads":7}`, `{"attn_config":{"alibi":false}}`, `{"attn_config":{"clip_qkv":8}}`,
+		`[]`, `{"d_model":0}`, `{"n_heads":7}`, `{"attn_config":{"clip_qkv":8}}`,
 		`{"attn_config":{"alibi_bias_max":0}}`, `{"expansion_ratio":0}`,
 	} {
 		if _, err := ParseConfig([]byte(raw)); err == nil {

@@ -29,7 +29,7 @@ type frozen struct {
 const visionModule = "vision_encoder"
 
 // findFrozen finds the frozen parts, and configurations of them, by the paths of a configuration. In a packed file all is in one place.
-func (m *Model) findFrozen(c openFlamingoConfig, files model.Files, trained weights.Source) (f frozen, err error) {
+func (m *Model) findFrozen(c openFlamingoConfig, files model.Files, trained weights.Memory) (f frozen, err error) {
 	f.config, f.trained = c, trained
 	if f.vision, f.clip, err = m.findCLIP(c.Vision, files); err != nil {
 		return f, fmt.Errorf("clip_vision_encoder_path: %w", err)
@@ -37,6 +37,7 @@ func (m *Model) findFrozen(c openFlamingoConfig, files model.Files, trained weig
 	if f.languageConfig, f.kind, err = readLanguage(files.Below(c.Language)); err != nil {
 		return f, fmt.Errorf("lang_encoder_path: %w", err)
 	}
+	headIsTable(trained, tables[f.kind])
 	f.language = trained
 	m.parts = append(m.parts, f.vision)
 	if files.Packed != nil {
@@ -48,6 +49,18 @@ func (m *Model) findFrozen(c openFlamingoConfig, files model.Files, trained weig
 	}
 	f.own, f.language = own, weights.Merge(trained, weights.Below(own, "lang_encoder."))
 	return f, nil
+}
+
+// headIsTable finds the words' embedding under its other name: training that leaves an MPT's embedding alone does not save it, but for its output
+// head, which is the same.
+func headIsTable(trained weights.Memory, names [2]string) {
+	const below = "lang_encoder."
+	head, ok := trained[below+names[1]]
+	if _, both := trained[below+names[0]]; ok && !both {
+		delete(trained, below+names[1])
+		head.Name = below + names[0]
+		trained[head.Name] = head
+	}
 }
 
 // cutWords hides rows of the language model's tables that stand for no word, as upstream does: there are as many as the trained table has,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"dragoman/bridge/gated"
@@ -88,7 +89,7 @@ func (m *Model) openOpenFlamingo(raw []byte, files model.Files, opt Options) err
 		return hint.Wrap(err, "%s and %s must be those that the checkpoint was trained with", named.Vision, named.Language)
 	}
 	for _, name := range b.Unused() {
-		if _, own := checkpoint.Lookup(name); own {
+		if _, own := checkpoint.Lookup(name); own && !m.secondName(checkpoint, name) {
 			return fmt.Errorf("%s: tensor %s belongs to nothing that config.json describes", checkpointName, name)
 		}
 	}
@@ -97,6 +98,18 @@ func (m *Model) openOpenFlamingo(raw []byte, files model.Files, opt Options) err
 	}
 	m.dialect = marked(m.Tokenizer, layers)
 	return nil
+}
+
+// secondName says whether a tensor is the output head of a language model whose head is its embedding: training saves it under both names.
+func (m *Model) secondName(checkpoint weights.Source, name string) bool {
+	const below = "lang_encoder."
+	table := tables[m.upon.kind]
+	if t, ok := m.Language.(interface{ Tied() bool }); !ok || !t.Tied() || name != below+table[1] && name != below+"lm_head.weight" {
+		return false
+	}
+	head, _ := checkpoint.Lookup(name)
+	words, ok := checkpoint.Lookup(below + table[0])
+	return ok && slices.Equal(head.Shape, words.Shape)
 }
 
 // bindBridge binds resampler and gated blocks.
