@@ -75,7 +75,9 @@ func (r *Runner) maker(d kernel.DType) blip2.Maker {
 			rows, cols := dims[0], dims[1]
 			data := largepages.Bytes(rows * to.RowBytes(cols))
 			s.encode(r.Workers, to, data)
-			return tensor.NewWeight(name, kernel.MatOf(to, rows, cols, data), s.shape...)
+			m := kernel.MatOf(to, rows, cols, data)
+			r.Engine.InEights(r.Workers, &m)
+			return tensor.NewWeight(name, m, s.shape...)
 		}
 		x := make([]float32, tensor.Count(dims))
 		s.encode(r.Workers, kernel.F32, kernel.Bytes(x))

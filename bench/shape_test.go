@@ -37,7 +37,7 @@ func TestSeeded(t *testing.T) {
 	if bytes.Equal(made[0][:68], made[0][68:136]) {
 		t.Error("two rows are the same")
 	}
-	r := &Runner{Workers: kernelWorkers{}}
+	r := &Runner{Options: Options{Engine: kernel.Default()}, Workers: kernelWorkers{}}
 	create := r.maker(kernel.Q4_0)
 	for name, want := range map[string]kernel.DType{
 		"vision_model.encoder.layers.0.mlp.fc1.weight":         kernel.Q4_0,
@@ -120,7 +120,7 @@ func TestAgreement(t *testing.T) {
 
 // TestFresh: a shape's bridge by itself has the shapes of the released one.
 func TestFresh(t *testing.T) {
-	m, err := (&Runner{Options: Options{Shape: "qformer"}, Workers: tensor.DefaultPool()}).fresh(kernel.Q4_0, blip2.Rooms{Bridge: true})
+	m, err := (&Runner{Options: Options{Shape: "qformer", Engine: kernel.Default()}, Workers: tensor.DefaultPool()}).fresh(kernel.Q4_0, blip2.Rooms{Bridge: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,6 +67,7 @@ type Mat struct {
 	Rows, Cols int
 	Stride     int    // bytes from one row to the next
 	Data       []byte // at least (Rows−1)·Stride + RowBytes(Cols) bytes
+	Eights     bool   // eight rows at a time lie in each other's way, as InEights lays them out
 }
 
 // MatOf views stored bytes as a matrix whose rows follow one another without gaps.
@@ -79,7 +80,7 @@ func MatF32(x []float32, rows, cols, ld int) Mat {
 	return Mat{DType: F32, Rows: rows, Cols: cols, Stride: 4 * ld, Data: Bytes(x)}
 }
 
-// Row is the bytes of row i.
+// Row is the bytes of row i, of a matrix that does not lie in eights.
 func (m Mat) Row(i int) []byte {
 	at := i * m.Stride
 	return m.Data[at : at+m.DType.RowBytes(m.Cols)]

@@ -107,8 +107,10 @@ func (e *Engine) Gemm(w Workers, gs ...*Gemm) {
 		g.check()
 		switch kit := e.kit(g); {
 		case g.M == 0 || g.N == 0:
-		case g.M <= rowsMax && !g.B.Trans:
+		case e.few(g):
 			j.few = append(j.few, g)
+		case g.B.Eights:
+			e.inOrder(w, g)
 		case kit == nil || g.K == 0:
 			gemmGeneric(w, g)
 		default:

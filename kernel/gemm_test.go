@@ -121,8 +121,11 @@ func randomProblem(rng *rand.Rand, compute DType) *problem {
 	case 2:
 		p.N = 200 + rng.IntN(400)
 	}
-	p.M += rowsMax // fewer rows are not a matter of this test
 	da, db := F32, DType(rng.IntN(int(numDTypes)))
+	p.M += fewRows // fewer rows are not a matter of this test
+	if db == Q4_0 || db == Q4_1 {
+		p.M += manyRows
+	}
 	if rng.IntN(4) == 0 {
 		da = DType(rng.IntN(3))
 	}
@@ -211,9 +214,11 @@ func (p *problem) check() error {
 			want, tol := scale*sum, tol*math.Abs(scale)
 			if p.Bias != nil {
 				want += float64(p.Bias[n])
+				tol += 1e-7 * math.Abs(float64(p.Bias[n]))
 			}
 			if p.Accumulate {
 				want += float64(p.old[m*p.N+n])
+				tol += 1e-7 * math.Abs(float64(p.old[m*p.N+n])) // they may cancel
 			} else if p.Act != NoAct {
 				want = float64(actOf(p.Act, float32(want)))
 				tol = 1.2*tol + 2e-6*math.Abs(want)

@@ -5,10 +5,24 @@ import (
 	"unsafe"
 )
 
-// rowsMax is the most rows of A that a product computes directly from the stored weights, without packing.
-const rowsMax = 4
+// A product with at most fewRows rows of A is computed directly from the stored weights, without packing; one of weights of 4 bits, or of
+// weights that lie in eights, with at most manyRows where a kernel takes inputs rounded to int16: what packing costs is as much as a dozen
+// rows then.
+const (
+	fewRows  = 4
+	manyRows = 16
+)
 
-// rows computes products of few rows (M ≤ rowsMax, decoding) straight from the stored rows of B, which are not transposed:
+// few says whether a product is one of few rows: decoding, of one text or a few.
+func (e *Engine) few(g *Gemm) bool {
+	if g.B.Trans || g.M > manyRows || g.B.Eights && (g.Compute == F32 || g.K == 0 || e.eightRows()[g.B.DType] == nil) {
+		return false
+	}
+	d := g.B.DType
+	return g.M <= fewRows || g.Compute != F32 && g.K > 0 && (g.B.Eights || (d == Q4_0 || d == Q4_1) && e.int16Rows()[d] != nil)
+}
+
+// rows computes products of few rows straight from the stored rows of B, which are not transposed:
 // every weight is read once from memory, in order, and the workers share out the rows of all B. A sum's order depends on nothing
 // but K, so neither the number of workers nor M changes a byte.
 func (e *Engine) rows(w Workers, gs ...*Gemm) {
@@ -20,6 +34,7 @@ func (e *Engine) rows(w Workers, gs ...*Gemm) {
 
 // rowKernel computes the products of four runs of stored rows with one row of inputs x. A run is rows rows, stride bytes from one
 // to the next; the runs begin far bytes apart, so that each is a stream of its own: sums[i·rows+r] = Σ_k w[i·far+r·stride][k]·x[k].
+// For weights in eights there are two runs, of groups of eight rows, and sums[i·8·rows+r] are those of run i.
 // k is a number of columns, whole steps of the kernel's; for an int8 kernel x is what quantise makes and k a number of blocks, for an
 // int16 kernel x is a run of int16Blocks or int16Pairs.
 // ahead is how many bytes ahead of where it reads it asks for what comes.
@@ -27,6 +42,9 @@ type rowKernel func(sums *float32, w unsafe.Pointer, stride, far, rows int, x un
 
 // aheadBytes is how far ahead weights that lie row behind row are asked for.
 const aheadBytes = 384
+
+// aheadEights is that for weights that lie in eights: there are fewer and wider streams.
+const aheadEights = 1152
 
 // rowsJob is such products while they are computed.
 type rowsJob struct {
@@ -46,11 +64,13 @@ type rowsPart struct {
 	whole  int       // columns that the kernel computes; the others are left to a Go loop
 	count  int       // what the kernel takes as its k
 	first  int       // its first task
-	shares int       // of the rows of B, one for each worker: four runs each,
+	runs   int       // that the kernel computes side by side,
+	unit   int       // of units of so many rows: 1, or 8 where they lie in eights
+	shares int       // of the rows of B, one for each worker: that many runs each,
 	apart  int       // which begin so many rows apart;
 	step   int       // a task is so many rows of each run of a share,
 	steps  int       // and there are so many of a share; what is left over is the last task
-	inputs [rowsMax]unsafe.Pointer
+	inputs [manyRows]unsafe.Pointer
 }
 
 // rounding is what a kernel's inputs are rounded to.
@@ -109,15 +129,19 @@ func (j *rowsJob) prepare(e *Engine, workers int, gs []*Gemm) {
 	}
 	task := min(max(total/(workers*tasksAWorker), minTask), maxTask)
 	for i, g := range gs {
-		p := rowsPart{Gemm: g, first: j.tasks, shares: workers, apart: g.N / (4 * workers)}
+		p := rowsPart{Gemm: g, first: j.tasks, shares: workers, runs: 4, unit: 1}
+		if g.B.Eights {
+			p.runs, p.unit = 2, eight
+		}
+		p.apart = g.N / (p.unit * p.runs * workers) * p.unit
 		each := max(1, ceilDiv(g.N*g.B.DType.RowBytes(g.K), task*workers)) // so many steps would be of the right size
-		p.step = max(1, ceilDiv(p.apart, each))
+		p.step = max(1, ceilDiv(p.apart/p.unit, each)) * p.unit
 		p.steps = ceilDiv(p.apart, p.step)
 		j.tasks += p.shares * p.steps
 		if p.rest() < g.N {
 			j.tasks++
 		}
-		room = max(room, 4*max(p.step, workers)+max(g.K, 4))
+		room = max(room, p.runs*max(p.step, workers*p.unit)+max(g.K, p.runs*p.unit))
 		p.choose(e)
 		if i > 0 && p.sameInputs(&j.parts[i-1]) {
 			p.inputs = j.parts[i-1].inputs
@@ -141,11 +165,15 @@ func (j *rowsJob) prepare(e *Engine, workers int, gs []*Gemm) {
 
 // choose finds the product's kernel.
 func (p *rowsPart) choose(e *Engine) {
-	if p.kernel = e.int8Rows()[p.B.DType]; p.kernel != nil && p.Compute == Q8_0 && p.K > 0 {
+	if p.kernel = e.int8Rows()[p.B.DType]; p.kernel != nil && !p.B.Eights && p.Compute == Q8_0 && p.K > 0 {
 		p.round, p.whole, p.count = toInt8, p.K, p.K/32
 		return
 	}
-	if p.kernel = e.int16Rows()[p.B.DType]; p.kernel != nil && p.Compute != F32 && p.K > 0 {
+	kernels := e.int16Rows()
+	if p.B.Eights {
+		kernels = e.eightRows()
+	}
+	if p.kernel = kernels[p.B.DType]; p.kernel != nil && p.Compute != F32 && p.K > 0 {
 		p.round, p.whole, p.count = toInt16, p.K, p.K
 		return
 	}
@@ -164,7 +192,7 @@ func (p *rowsPart) sameInputs(q *rowsPart) bool {
 }
 
 // rest is the first row of those that are left over.
-func (p *rowsPart) rest() int { return 4 * p.shares * p.apart }
+func (p *rowsPart) rest() int { return p.runs * p.shares * p.apart }
 
 // task computes a step of a share of the rows of B with every row of A, or what is left over. Workers take tasks in turn, so that one which
 // keeps pace goes on where it was: what it has asked for ahead it reads itself.
@@ -178,24 +206,25 @@ func (j *rowsJob) task(task, worker int) {
 	for m := range p.M {
 		if step < p.steps {
 			done := step * p.step
-			j.runs(p, buf, m, 4*share*p.apart+done, p.apart, 4, min(p.step, p.apart-done))
+			j.products(p, buf, m, p.runs*share*p.apart+done, p.apart, p.runs, min(p.step, p.apart-done))
 			continue
 		}
 		rest := p.rest()
-		run := (p.N - rest) / 4
+		run := (p.N - rest) / (p.unit * p.runs) * p.unit
 		if run > 0 {
-			j.runs(p, buf, m, rest, run, 4, run)
+			j.products(p, buf, m, rest, run, p.runs, run)
 		}
-		if alone := rest + 4*run; alone < p.N {
-			j.runs(p, buf, m, alone, 1, p.N-alone, 1)
+		if alone := rest + p.runs*run; alone < p.N {
+			j.products(p, buf, m, alone, p.unit, (p.N-alone)/p.unit, p.unit)
 		}
 	}
 }
 
-// runs computes runs of n rows of B, which begin apart rows after one another, with row m of A: four runs, or fewer of a row each.
-func (j *rowsJob) runs(p *rowsPart, buf []float32, m, from, apart, runs, n int) {
+// products computes runs of n rows of B, which begin apart rows after one another, with row m of A: as many runs as the kernel does, or fewer
+// of a unit each.
+func (j *rowsJob) products(p *rowsPart, buf []float32, m, from, apart, runs, n int) {
 	loops, sums := j.e.loops(), buf[:runs*n]
-	p.products(sums, buf[len(sums):], m, from, apart, n)
+	p.sums(sums, buf[len(sums):], m, from, apart, runs, n)
 	if p.Scale != 0 && p.Scale != 1 {
 		loops.scale(p.Scale, sums)
 	}
@@ -216,18 +245,22 @@ func (j *rowsJob) runs(p *rowsPart, buf []float32, m, from, apart, runs, n int) 
 	}
 }
 
-// products computes the sums of row m of A with runs of n rows of B, as runs says; room is for a row, or four values.
-func (p *rowsPart) products(sums, room []float32, m, from, apart, n int) {
+// sums computes the sums of row m of A with runs of n rows of B, as products says; room is for a row, or for a unit of each run.
+func (p *rowsPart) sums(sums, room []float32, m, from, apart, runs, n int) {
 	b := &p.B
 	switch stride := b.Stride; {
 	case p.kernel == nil:
 		clear(sums)
-	case len(sums) == 4*n:
-		p.kernel(&sums[0], unsafe.Pointer(&b.Data[from*stride]), stride, apart*stride, n, p.inputs[m], p.count, aheadBytes)
+	case runs == p.runs:
+		ahead := aheadBytes
+		if p.B.Eights {
+			ahead = aheadEights
+		}
+		p.kernel(&sums[0], unsafe.Pointer(&b.Data[from*stride]), p.unit*stride, apart*stride, n/p.unit, p.inputs[m], p.count, ahead)
 	default:
-		for i := range sums { // a row alone stands in for four
-			p.kernel(&room[0], unsafe.Pointer(&b.Data[(from+i*apart)*stride]), 0, 0, 1, p.inputs[m], p.count, 0)
-			sums[i] = room[0]
+		for i := 0; i < len(sums); i += p.unit { // a unit alone stands in for as many as there are runs
+			p.kernel(&room[0], unsafe.Pointer(&b.Data[(from+i/n*apart)*stride]), 0, 0, 1, p.inputs[m], p.count, 0)
+			copy(sums[i:i+p.unit], room)
 		}
 	}
 	if p.whole == p.K {

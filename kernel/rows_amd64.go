@@ -40,6 +40,27 @@ func (e *Engine) int16Rows() [numDTypes]rowKernel {
 	return [numDTypes]rowKernel{}
 }
 
+// eightRows are the row kernels of types that lie in eights; they read the inputs that int16Rows read.
+func (e *Engine) eightRows() [numDTypes]rowKernel {
+	if e.family == AVX2 {
+		return [numDTypes]rowKernel{Q8_0: eightsQ80, Q4_0: eightsQ40}
+	}
+	return [numDTypes]rowKernel{}
+}
+
+// orderGroup puts a group of eight rows into order, stride bytes apart, where there are instructions for it.
+func (e *Engine) orderGroup(d DType, dst []byte, stride int, group []byte) bool {
+	if e.eightRows()[d] == nil || len(group) == 0 {
+		return false
+	}
+	order := orderQ40
+	if d == Q8_0 {
+		order = orderQ80
+	}
+	order(&dst[0], stride, &group[0], len(group)/(eight*d.BlockBytes()))
+	return true
+}
+
 // mixes are the kernels that add weighted rows.
 func (e *Engine) mixes() [numDTypes]mixKernel {
 	switch {
@@ -132,6 +153,20 @@ func rowsQ40Int16(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsa
 
 //go:noescape
 func rowsQ41Int16(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+
+//go:noescape
+func eightsQ80(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+
+//go:noescape
+func eightsQ40(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)
+
+// orderQ40 and orderQ80: swapEights(d, src, dst, 0, 8, false), where rows of dst are stride bytes apart.
+//
+//go:noescape
+func orderQ40(dst *byte, stride int, src *byte, blocks int)
+
+//go:noescape
+func orderQ80(dst *byte, stride int, src *byte, blocks int)
 
 //go:noescape
 func rowsQ80VNNI(sums *float32, w unsafe.Pointer, stride, far, rows int, x unsafe.Pointer, k, ahead int)

@@ -7,7 +7,8 @@ import (
 )
 
 // BenchmarkRows multiplies one row with 10240×2560 weights that lie cold in memory: it walks over more than a gigabyte of them. Each
-// product is timed beside plain reading of as many bytes by as many workers; of both the best counts.
+// product is timed beside plain reading of as many bytes by as many workers; of both the best counts. What can lie in eights is
+// multiplied so, too.
 func BenchmarkRows(b *testing.B) {
 	const n, k = 10240, 2560
 	e, pool := Default(), team(2)
@@ -28,34 +29,44 @@ func BenchmarkRows(b *testing.B) {
 				continue
 			}
 			size := d.RowBytes(k) * n
-			b.Run(fmt.Sprintf("%v/%v", d, compute), func(b *testing.B) {
-				product, read := time.Hour, time.Hour
-				at := 0
-				next := func() []byte {
-					if at+size > len(memory) {
-						at = 0
-					}
-					at += size
-					return memory[at-size : at]
+			for _, eights := range []bool{false, true} {
+				if eights && (compute == F32 || e.eightRows()[d] == nil) {
+					continue
 				}
-				for range b.N {
-					g := &Gemm{M: 1, N: n, K: k, A: Operand{Mat: MatF32(x, 1, k, k)}, B: Operand{Mat: MatOf(d, n, k, next())}, C: c, LDC: n, Compute: compute}
-					start := time.Now()
-					e.rows(pool, g)
-					product = min(product, time.Since(start))
-					part, chunk := next(), 256<<10
-					for _, reader := range e.Readers() {
-						start = time.Now()
-						pool.Do(ceilDiv(size, chunk), func(task, worker int) {
-							reader(part[task*chunk : min((task+1)*chunk, size)])
-						})
-						read = min(read, time.Since(start))
-						part = next()
-					}
+				name := fmt.Sprintf("%v/%v", d, compute)
+				if eights {
+					name += "/eights"
 				}
-				b.ReportMetric(float64(size)/product.Seconds()/1e9, "best-GB/s")
-				b.ReportMetric(float64(size)/read.Seconds()/1e9, "read-GB/s")
-			})
+				b.Run(name, func(b *testing.B) {
+					product, read := time.Hour, time.Hour
+					at := 0
+					next := func() []byte {
+						if at+size > len(memory) {
+							at = 0
+						}
+						at += size
+						return memory[at-size : at]
+					}
+					for range b.N {
+						g := &Gemm{M: 1, N: n, K: k, A: Operand{Mat: MatF32(x, 1, k, k)}, B: Operand{Mat: MatOf(d, n, k, next())}, C: c, LDC: n, Compute: compute}
+						g.B.Eights = eights
+						start := time.Now()
+						e.rows(pool, g)
+						product = min(product, time.Since(start))
+						part, chunk := next(), 256<<10
+						for _, reader := range e.Readers() {
+							start = time.Now()
+							pool.Do(ceilDiv(size, chunk), func(task, worker int) {
+								reader(part[task*chunk : min((task+1)*chunk, size)])
+							})
+							read = min(read, time.Since(start))
+							part = next()
+						}
+					}
+					b.ReportMetric(float64(size)/product.Seconds()/1e9, "best-GB/s")
+					b.ReportMetric(float64(size)/read.Seconds()/1e9, "read-GB/s")
+				})
+			}
 		}
 	}
 }

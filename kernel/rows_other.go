@@ -4,10 +4,14 @@ package kernel
 
 import "unsafe"
 
-// floatRows, int8Rows and int16Rows are the row kernels of each stored type: none where there is no assembly.
+// floatRows, int8Rows, int16Rows and eightRows are the row kernels of each stored type: none where there is no assembly.
 func (e *Engine) floatRows() [numDTypes]rowKernel { return [numDTypes]rowKernel{} }
 func (e *Engine) int8Rows() [numDTypes]rowKernel  { return [numDTypes]rowKernel{} }
 func (e *Engine) int16Rows() [numDTypes]rowKernel { return [numDTypes]rowKernel{} }
+func (e *Engine) eightRows() [numDTypes]rowKernel { return [numDTypes]rowKernel{} }
+
+// orderGroup puts nothing into order.
+func (e *Engine) orderGroup(DType, []byte, int, []byte) bool { return false }
 
 // roundBlocks rounds the inputs at x for int8 kernels.
 func roundBlocks(blocks []int8Block, x unsafe.Pointer) {

@@ -64,7 +64,7 @@ func TestRowsMatchReference(t *testing.T) {
 			for _, compute := range []DType{F32, BF16, Q8_0} {
 				t.Run(fmt.Sprintf("%v/%v/%v", e.Family(), d, compute), func(t *testing.T) {
 					r := rand.New(rand.NewPCG(1, uint64(d)))
-					for _, shape := range [][3]int{{1, 1, 32}, {1, 5, 64}, {2, 7, 96}, {3, 9, 160}, {4, 133, 576}, {1, 6, 17}, {2, 3, 47}, {1, 2, 5}, {1, 4, 0}} {
+					for _, shape := range [][3]int{{1, 1, 32}, {1, 5, 64}, {2, 7, 96}, {3, 9, 160}, {4, 133, 576}, {9, 21, 96}, {16, 40, 128}, {1, 6, 17}, {2, 3, 47}, {1, 2, 5}, {1, 4, 0}} {
 						testRows(t, r, e, d, compute, shape[0], shape[1], shape[2]/d.BlockLen()*d.BlockLen())
 					}
 				})
@@ -168,6 +168,25 @@ func TestInt8RowsMatchRoundedInputs(t *testing.T) {
 	}
 }
 
+// roundedSum is the product of a row of weights with inputs that are rounded as an int16 kernel for that type wants them.
+func roundedSum(d DType, x, weights []float32) (sum float64) {
+	most, latter := float32(mostInt16), float32(1)
+	if d != Q8_0 {
+		most, latter = mostPair, 16
+	}
+	for i := 0; i < len(x); i += 32 {
+		scale, inv := int16Scale(x[i:i+32], most)
+		for l, v := range x[i : i+32] {
+			unit := float32(1)
+			if l >= 16 {
+				unit = latter
+			}
+			sum += float64(scale*unit) * math.RoundToEven(float64(v*inv/unit)) * float64(weights[i+l])
+		}
+	}
+	return sum
+}
+
 // The int16 kernels against sums of the rounded inputs, in the same way.
 func TestInt16RowsMatchRoundedInputs(t *testing.T) {
 	for _, e := range Engines() {
@@ -184,21 +203,7 @@ func TestInt16RowsMatchRoundedInputs(t *testing.T) {
 				for _, compute := range []DType{BF16, Q8_0} {
 					e.rows(team(1), &Gemm{M: 1, N: n, K: k, A: Operand{Mat: MatF32(x, 1, k, k)}, B: Operand{Mat: b}, C: c, LDC: n, Compute: compute})
 					for row := range c {
-						var want float64
-						for i := 0; i < k; i += 32 {
-							most, latter := float32(32767), float32(1)
-							if d != Q8_0 {
-								most, latter = 30720, 16
-							}
-							scale, inv := int16Scale(x[i:i+32], most)
-							for l, v := range x[i : i+32] {
-								unit := float32(1)
-								if l >= 16 {
-									unit = latter
-								}
-								want += float64(scale*unit) * math.RoundToEven(float64(v*inv/unit)) * float64(weights[row*k+i+l])
-							}
-						}
+						want := roundedSum(d, x, weights[row*k:(row+1)*k])
 						if math.Abs(float64(c[row])-want) > 2e-6*math.Sqrt(float64(k)) {
 							t.Errorf("%v %v: %d columns: row %d gives %g, want %g", e.Family(), d, k, row, c[row], want)
 						}

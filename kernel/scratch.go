@@ -38,3 +38,6 @@ func (s *scratch) take(n int) []float32 {
 	}
 	return s.floats[:n]
 }
+
+// bytes is n bytes of the scratch memory, which are not set.
+func (s *scratch) bytes(n int) []byte { return Bytes(s.take(ceilDiv(n, 4)))[:n] }

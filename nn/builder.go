@@ -201,12 +201,16 @@ func (b *Builder) bind(stored weights.Tensor) (*tensor.Tensor, error) {
 	full, shape := stored.Name, slices.Clone(stored.Shape)
 	// Only matrices are used as they lie: operations read everything else as aligned float32 values.
 	if !b.trainable && len(shape) == 2 {
-		converted, err := b.convert(stored)
+		converted, own, err := b.convert(stored)
 		if err != nil {
 			return nil, err
 		}
 		if d, direct := converted.Kernel(); direct {
-			return tensor.NewWeight(full, kernel.MatOf(d, shape[0], shape[1], converted.Data), shape...), nil
+			m := kernel.MatOf(d, shape[0], shape[1], converted.Data)
+			if own {
+				kernel.Default().InEights(tensor.DefaultPool(), &m)
+			}
+			return tensor.NewWeight(full, m, shape...), nil
 		}
 	}
 	values, err := stored.Float32()
@@ -218,16 +222,17 @@ func (b *Builder) bind(stored weights.Tensor) (*tensor.Tensor, error) {
 	return t, nil
 }
 
-// convert stores a matrix as the options say, where its rows are whole blocks of that.
-func (b *Builder) convert(t weights.Tensor) (weights.Tensor, error) {
+// convert stores a matrix as the options say, where its rows are whole blocks of that; own says that what it returns is memory of its own.
+func (b *Builder) convert(t weights.Tensor) (converted weights.Tensor, own bool, err error) {
 	if b.shared.opt.Store == nil {
-		return t, nil
+		return t, false, nil
 	}
 	d, ok := b.shared.opt.Store(t)
 	if from, direct := t.Kernel(); !ok || direct && from == d || t.Shape[1]%d.BlockLen() != 0 {
-		return t, nil
+		return t, false, nil
 	}
-	return t.Recode(tensor.DefaultPool(), d)
+	converted, err = t.Recode(tensor.DefaultPool(), d)
+	return converted, true, err
 }
 
 // start makes a fresh tensor.

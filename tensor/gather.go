@@ -1,10 +1,6 @@
 package tensor
 
-import (
-	"fmt"
-
-	"dragoman/kernel"
-)
+import "fmt"
 
 // gatherOp takes rows (or entries of the first axis) by index; it keeps the indices.
 type gatherOp struct {
@@ -51,7 +47,7 @@ func (r *Run) take(x *Tensor, index []int32, still int32, size int, shape []int)
 		if x.data != nil {
 			copy(dst, x.data[int(k)*size:])
 		} else {
-			kernel.Decode(x.mat.DType, dst, x.mat.Row(int(k)))
+			x.mat.Values(dst, int(k))
 		}
 	}
 	if r.wants(x) {

@@ -143,7 +143,7 @@ func (t *Tensor) Floats() []float32 {
 	}
 	x := make([]float32, t.Len())
 	for i := range t.mat.Rows {
-		kernel.Decode(t.mat.DType, x[i*t.mat.Cols:(i+1)*t.mat.Cols], t.mat.Row(i))
+		t.mat.Values(x[i*t.mat.Cols:(i+1)*t.mat.Cols], i)
 	}
 	return x
 }

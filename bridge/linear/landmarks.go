@@ -43,8 +43,7 @@ func (l *Landmarks) Settle() {
 		if x := l.Points.Data(); x != nil {
 			copy(row, x[j*dims:])
 		} else {
-			m := l.Points.Mat()
-			kernel.Decode(m.DType, row, m.Row(j))
+			l.Points.Mat().Values(row, j)
 		}
 		l.squares[j] = square(row)
 	}
