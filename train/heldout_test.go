@@ -68,6 +68,39 @@ func TestHoldHoldsPictures(t *testing.T) {
 	}
 }
 
+// TestHoldLeavesSourcesOut: pictures of a source with `hold: false` change nothing of what others hold out, and are held out with them.
+func TestHoldLeavesSourcesOut(t *testing.T) {
+	var pairs []pair
+	for i := range 50 {
+		pairs = append(pairs, pair{picture: i, row: i})
+	}
+	_, before := hold(pairs, 0.2, 7)
+	more := slices.Clone(pairs)
+	for i := range 100 {
+		more = append(more, pair{picture: i, row: 1000 + i, kept: true}) // half of them of the same pictures
+	}
+	train, held := hold(more, 0.2, 7)
+	if len(before) != 10 || len(held) != 20 || len(train) != 130 {
+		t.Fatalf("%d held before, then %d, and %d to train on", len(before), len(held), len(train))
+	}
+	for i, p := range before {
+		if held[i].row != p.row || held[10+i].row != 1000+p.picture {
+			t.Errorf("held are rows %d and %d for row %d", held[i].row, held[10+i].row, p.row)
+		}
+	}
+
+	rows, drawn := rowsOf(t, [][3]string{{"red-bar", "a bar", ""}, {"blue-bar", "a blue bar", ""}}), rowsOf(t, [][3]string{{"green-bar", "a green bar", ""}})
+	r := tinyFlamingo(t, "data={train: [{path: "+rows+"}, {path: "+drawn+", hold: false}], hold: 0.3, max_tokens: 32}", "report=[]")
+	g := &gating{trainer: newTrainer(r, Options{})}
+	defer g.close()
+	if err := g.openData(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.held) != 1 || g.held[0].kept || len(g.train.pairs) != 2 || !g.train.pairs[1].kept {
+		t.Errorf("held %v of %v", g.held, g.train.pairs)
+	}
+}
+
 // TestCacheHasPicturesOnce: however many rows speak of a picture, it is encoded once, and is not flipped if one of them would be wrong then.
 func TestCacheHasPicturesOnce(t *testing.T) {
 	path := rowsOf(t, [][3]string{{"red-bar", "a bar", ""}, {"blue-bar", "a blue bar", ""}, {"red-bar", "red", "what colour is the bar on the left?"}})

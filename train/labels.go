@@ -53,10 +53,20 @@ func (l *labels) words(m *blip2.Model, text string, limit int) []int32 {
 // hold splits pairs into those to train on and those of a share of the pictures, which are held out with all that is said of them.
 func hold(pairs []pair, share float64, seed uint64) (train, held []pair) {
 	pictures, place := different(pairs)
-	_, h := data.Split(len(pictures), share, mix(seed, "hold"))
+	drawn := make([]bool, len(pictures)) // from these
+	for i, p := range pairs {
+		drawn[place[i]] = drawn[place[i]] || !p.kept
+	}
+	var from []int
+	for n, d := range drawn {
+		if d {
+			from = append(from, n)
+		}
+	}
+	_, h := data.Split(len(from), share, mix(seed, "hold"))
 	out := make([]bool, len(pictures))
 	for _, n := range h {
-		out[n] = true
+		out[from[n]] = true
 	}
 	for i, p := range pairs {
 		if out[place[i]] {

@@ -26,6 +26,7 @@ type pair struct {
 	picture  int      // pairs of one number show one picture
 	mayFlip  bool
 	share    float64 // of the epochs that have this pair
+	kept     bool    // its picture is held out only for another pair's sake
 
 	in []membership // the datasets that it belongs to
 
@@ -99,7 +100,7 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 			}
 			p := pair{
 				set: d, row: i, texts: row.Texts, tags: row.Tags, mayFlip: mayFlip(append(row.Texts[:len(row.Texts):len(row.Texts)], row.Question)),
-				weights: row.Weights, question: row.Question, picture: numbered(pictures, row.Picture()),
+				weights: row.Weights, question: row.Question, picture: numbered(pictures, row.Picture()), kept: src.Hold != nil && !*src.Hold,
 			}
 			if err := p.prompted(src.Prompts, spec.Prompts, spec.Clean); err != nil {
 				s.report.Add(row.Where, err)

@@ -170,6 +170,9 @@ type Source struct {
 	Path  string            `yaml:"path"`                                       // relative to the recipe
 	Where map[string]string `yaml:"where,omitempty"`                            // fields that rows must have: one of the values between bars; "!…": none of them
 	Share *float64          `yaml:"share,omitempty" for:"blip2 flamingo pages"` // how many of the rows an epoch has, drawn anew each time; default 1
+	// Hold, where it is false, keeps the source out of what data.hold draws from, so that what others hold out stays the same. A picture of theirs is held
+	// out with its rows here.
+	Hold *bool `yaml:"hold,omitempty" for:"blip2 flamingo episodes"`
 	// Prompts stand in the place of data.prompts for this source.
 	Prompts []string `yaml:"prompts,omitempty" for:"blip2 validation"`
 	// Questions are asked about pictures whose rows have none, one drawn each time, and one a page of episodes; an empty one asks for a
