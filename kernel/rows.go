@@ -5,21 +5,34 @@ import (
 	"unsafe"
 )
 
-// A product with at most fewRows rows of A is computed directly from the stored weights, without packing; one of weights of 4 bits, or of
-// weights that lie in eights, with at most manyRows where a kernel takes inputs rounded to int16: what packing costs is as much as a dozen
-// rows then.
+// fewRows is the most rows of A that a product always computes directly from the stored weights, without packing; no product computes more
+// than manyRows so.
 const (
 	fewRows  = 4
 	manyRows = 16
 )
 
-// few says whether a product is one of few rows: decoding, of one text or a few.
+// few says whether a product is one of few rows: decoding, of one text or of several.
 func (e *Engine) few(g *Gemm) bool {
-	if g.B.Trans || g.M > manyRows || g.B.Eights && (g.Compute == F32 || g.K == 0 || e.eightRows()[g.B.DType] == nil) {
+	if g.B.Trans || g.B.Eights && (g.Compute == F32 || g.K == 0 || e.eightRows()[g.B.DType] == nil) {
 		return false
 	}
+	return g.M <= e.mostRows(g)
+}
+
+// mostRows is the most rows with which a product is one of few. On AVX2, where weights other than float32 and bf16 are slow to pack and inputs rounded
+// to int16 quick to multiply with, it is about as many as take the time that packing takes.
+func (e *Engine) mostRows(g *Gemm) int {
 	d := g.B.DType
-	return g.M <= fewRows || g.Compute != F32 && g.K > 0 && (g.B.Eights || (d == Q4_0 || d == Q4_1) && e.int16Rows()[d] != nil)
+	switch rounded := g.Compute != F32 && g.K > 0 && e.int16Rows()[d] != nil; {
+	case rounded && (g.B.Eights || d == Q4_0 || d == Q4_1):
+		return manyRows
+	case rounded:
+		return 10
+	case e.family == AVX2 && d == F16:
+		return 12
+	}
+	return fewRows
 }
 
 // rows computes products of few rows straight from the stored rows of B, which are not transposed:
