@@ -33,18 +33,35 @@ func linear(ctx context.Context, r *Runner) error {
 				Flops: 2 * float64(rows) * float64(in) * float64(out),
 				Bytes: float64(out*d.RowBytes(in) + 4*rows*(in+out)),
 			}
-			err := r.Measure(ctx, rec, d, len(mats), func() {
-				for _, m := range mats {
-					g.B = kernel.Operand{Mat: m}
-					r.Engine.Gemm(r.Workers, g)
-				}
-			})
-			if err != nil {
+			measure := func() error {
+				return r.Measure(ctx, rec, d, len(mats), func() {
+					for _, m := range mats {
+						g.B = kernel.Operand{Mat: m}
+						r.Engine.Gemm(r.Workers, g)
+					}
+				})
+			}
+			if err := measure(); err != nil {
+				return err
+			}
+			if rows > 1 || !inEights(r, mats) {
+				continue
+			}
+			rec.What = "in eights"
+			if err := measure(); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// inEights lays out matrices as what is converted while it loads is laid out for decoding, and says whether they are.
+func inEights(r *Runner, mats []kernel.Mat) bool {
+	for i := range mats {
+		r.Engine.InEights(r.Workers, &mats[i])
+	}
+	return mats[0].Eights
 }
 
 // computeFor is the arithmetic that a model with weights of a type runs in.
