@@ -37,6 +37,22 @@ func Positions(learnt *tensor.Tensor, from, to int, step float64, shape ...int) 
 	return p
 }
 
+// Spread is Positions as a map of rows, [1+to·to, 1+from·from], for positions that are to have a gradient.
+func Spread(from, to int, step float64) *tensor.Tensor {
+	n := from * from
+	unit := make([]float32, n*n)
+	for i := range n {
+		unit[i*n+i] = 1
+	}
+	between := Interpolate(unit, from, to, n, step)
+	x := make([]float32, (1+to*to)*(1+n))
+	x[0] = 1
+	for i := range to * to {
+		copy(x[(1+i)*(1+n)+1:], between[i*n:(i+1)*n])
+	}
+	return tensor.FromFloats(x, 1+to*to, 1+n)
+}
+
 // Interpolate brings a square map x [from, from, d] to [to, to, d], as torch's bicubic interpolate does without anti-aliasing: four neighbours
 // along each axis, those beyond an edge being the edge. step is how far two places of the result are apart on the map: from/to, unless a
 // reference says otherwise.

@@ -72,13 +72,18 @@ make("idefics", idefics)
 
 
 def sizes():
-    """idefics on pictures of other sizes, positions interpolated: pixels.SIZE and out.SIZE."""
+    """idefics on pictures of other sizes, positions interpolated: pixels.SIZE and out.SIZE, and the gradients of Σ out·dy: dy, grad.PARAMETER."""
     torch.manual_seed(8)
     out = {}
     for size in (7, 20, 21, 35, 44):
         out[f"pixels.{size}"] = torch.randn(1, 3, size, size)
         with torch.no_grad():
             out[f"out.{size}"] = idefics(out[f"pixels.{size}"], interpolate_pos_encoding=True).last_hidden_state
+    y = idefics(out["pixels.35"], interpolate_pos_encoding=True).last_hidden_state
+    out["dy"] = torch.randn_like(y)
+    (y * out["dy"]).sum().backward()
+    for name in ("position_embedding.weight", "class_embedding"):
+        out["grad." + name] = idefics.get_parameter("embeddings." + name).grad
     save_file(out, ROOT / "idefics-sizes.safetensors")
 
 

@@ -24,7 +24,9 @@ type Model struct {
 	path     string
 	patch    *tensor.Tensor // [width, 3, p, p]
 	class    *tensor.Tensor // [width]
-	position *tensor.Tensor // [rows, width]
+	learnt   *tensor.Tensor // positions, [rows, width]
+	position *tensor.Tensor // learnt, or what comes of them for pictures of another size
+	spread   *tensor.Tensor // nil, or how position, which then has a gradient, comes of learnt
 	norm     norm           // of what goes in
 	blocks   *Blocks
 	post     norm // of the class row, where Config.Pool
@@ -37,14 +39,15 @@ func New(c Config, b *nn.Builder) *Model {
 	d, small := c.HiddenSize, nn.Init{Kind: nn.Normal, Std: 0.02}
 	e := b.Sub("embeddings")
 	m := &Model{
-		Config:   c,
-		path:     b.Path(),
-		class:    e.Tensor("class_embedding", small, d),
-		position: e.Tensor("position_embedding.weight", small, 1+c.Grid()*c.Grid(), d),
-		patch:    e.Tensor("patch_embedding.weight", small, d, 3, c.PatchSize, c.PatchSize),
-		norm:     newNorm(b.Sub("pre_layrnorm"), c.HiddenSize, c.Eps), // as transformers spells it
-		blocks:   NewBlocks(b.Sub("encoder"), c.sizes()),
+		Config: c,
+		path:   b.Path(),
+		class:  e.Tensor("class_embedding", small, d),
+		learnt: e.Tensor("position_embedding.weight", small, 1+c.Grid()*c.Grid(), d),
+		patch:  e.Tensor("patch_embedding.weight", small, d, 3, c.PatchSize, c.PatchSize),
+		norm:   newNorm(b.Sub("pre_layrnorm"), c.HiddenSize, c.Eps), // as transformers spells it
+		blocks: NewBlocks(b.Sub("encoder"), c.sizes()),
 	}
+	m.position = m.learnt
 	if c.Pool {
 		m.post = newNorm(b.Sub("post_layernorm"), c.HiddenSize, c.Eps)
 	}
@@ -61,9 +64,13 @@ func (m *Model) Encode(r *tensor.Run, pixels *tensor.Tensor) vision.Features {
 	r.Show(m.path+".embeddings.patch_embedding", func() *tensor.Tensor { // as a convolution of the reference leaves them
 		return r.Reshape(r.Transpose(r.Reshape(patches, batch, n-1, d), 1, 2), batch, d, c.Grid(), c.Grid())
 	})
-	r.Observe(m.path+".embeddings.position_embedding", r.Reshape(m.position, 1, n, d))
+	r.Observe(m.path+".embeddings.position_embedding", r.Reshape(m.learnt, 1, m.learnt.Dim(0), d))
 	h := r.Concat(1, r.Expand(r.Reshape(m.class, 1, 1, d), batch), r.Reshape(patches, batch, n-1, d))
-	h = r.Add(h, r.Reshape(m.position, n, d))
+	position := r.Reshape(m.position, n, d)
+	if m.spread != nil {
+		position = r.MatMul(m.spread, m.learnt, false)
+	}
+	h = r.Add(h, position)
 	r.Observe(m.path+".embeddings", h)
 	h = m.norm.forward(r, h)
 	r.Observe(m.path+".pre_layrnorm", h)

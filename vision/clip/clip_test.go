@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,5 +144,38 @@ func TestSizes(t *testing.T) {
 		if _, err := m.At(size); err == nil {
 			t.Errorf("%d pixels: no error", size)
 		}
+	}
+}
+
+// TestSizesLearn compares gradients through interpolated positions with PyTorch's.
+func TestSizesLearn(t *testing.T) {
+	f, other := open(t, "idefics"), open(t, "idefics-sizes")
+	c, err := ParseIDEFICS([]byte(`{"embed_dim":16,` + sizes + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := nn.NewBuilder(f, nn.BuilderOptions{}).Trainable(true)
+	m, err := New(c, b.Sub("vision_model")).At(35)
+	if err := errors.Join(err, b.Err()); err != nil {
+		t.Fatal(err)
+	}
+	x, shape := other.Floats("pixels.35")
+	run := tensor.NewRun(tensor.Options{Grad: true})
+	y := m.Encode(run, tensor.FromFloats(x, shape...)).Tokens
+	want, _ := other.Floats("out.35")
+	weightstest.Near(t, "out", y.Data(), want, 1e-5, 0)
+	dy, shape := other.Floats("dy")
+	run.Backward(run.SumAll(run.Mul(y, tensor.FromFloats(dy, shape...))), 1)
+	compared := 0
+	for _, p := range b.Params() {
+		name := "grad." + strings.TrimPrefix(p.Name(), "vision_model.embeddings.")
+		if _, ok := other.Lookup(name); ok {
+			want, _ := other.Floats(name)
+			weightstest.Near(t, name, p.Grad(), want, 1e-4, 0)
+			compared++
+		}
+	}
+	if compared != 2 {
+		t.Errorf("compared %d gradients", compared)
 	}
 }

@@ -3,7 +3,7 @@ package vit
 import "dragoman/vision"
 
 // At is the model for pictures of another size: patches take their positions from between the learnt ones, as with transformers'
-// interpolate_pos_encoding. Its positions do not learn.
+// interpolate_pos_encoding.
 func (m *Model) At(size int) (*Model, error) {
 	if err := vision.CheckSize(size, m.Config.PatchSize); err != nil {
 		return nil, err
@@ -11,7 +11,11 @@ func (m *Model) At(size int) (*Model, error) {
 	other := *m
 	other.Config.ImageSize = size
 	if from, to := m.Config.Grid(), other.Config.Grid(); from != to {
-		other.position = vision.Positions(m.position, from, to, float64(from)/float64(to), 1, 1+to*to, m.Config.HiddenSize)
+		step := float64(from) / float64(to)
+		other.position = vision.Positions(m.learnt, from, to, step, 1, 1+to*to, m.Config.HiddenSize)
+		if m.learnt.NeedsGrad() {
+			other.spread = vision.Spread(from, to, step)
+		}
 	}
 	return &other, nil
 }
