@@ -267,22 +267,3 @@ func (t *torchTensor) entry(name string) (e entry, err error) {
 	e.Data, e.strides = data, t.strides
 	return e, nil
 }
-
-// gather copies the elements of a strided view into row-major order.
-func (e entry) gather() Tensor {
-	t := e.Tensor
-	width := t.Type.BlockBytes()
-	t.Data = make([]byte, 0, t.Len()*width)
-	var walk func(dim, at int)
-	walk = func(dim, at int) {
-		if dim == len(t.Shape) {
-			t.Data = append(t.Data, e.Data[at*width:(at+1)*width]...)
-			return
-		}
-		for i := range t.Shape[dim] {
-			walk(dim+1, at+i*e.strides[dim])
-		}
-	}
-	walk(0, 0)
-	return t
-}
