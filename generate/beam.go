@@ -36,6 +36,7 @@ type search struct {
 	ended   []beam // at most opt.Beams, best first
 	first   int    // the place of its first row in the sequences
 	done    bool
+	stuck   bool // the rules leave nothing to go on with, and nothing has ended: what is running is all there is
 	top     []continuation
 }
 
@@ -159,7 +160,9 @@ func (q *search) step() (from []int) {
 	q.ended = append(q.ended, justEnded...)
 	slices.SortStableFunc(q.ended, func(a, b beam) int { return cmp.Compare(b.score, a.score) })
 	q.ended = q.ended[:min(n, len(q.ended))]
-	q.running = next
+	if q.stuck = len(next) == 0 && len(q.ended) == 0; !q.stuck {
+		q.running = next
+	}
 	q.done = len(next) == 0 || !q.improvable() || q.full() && q.opt.EarlyStopping == Early
 	return from
 }
@@ -215,6 +218,9 @@ func (q *search) result() Result {
 	case len(q.running) > 0:
 		b = q.running[0]
 		b.score, b.finish = b.sum, Cancelled
+		if q.stuck {
+			b.finish = Length
+		}
 	}
 	r := Result{Tokens: b.tokens, LogProbs: b.logProbs, Score: b.score, Finish: b.finish}
 	if q.opt.Text != nil {

@@ -337,3 +337,13 @@ func TestGreedyMakesNoGarbage(t *testing.T) {
 		t.Errorf("%v allocations for 10 tokens, %v for 1000", few, many)
 	}
 }
+
+// TestDeadEnd: where the rules leave no token, and no sentence has ended, what there is so far is the answer.
+func TestDeadEnd(t *testing.T) {
+	const vocab = 4
+	o := Options{Beams: 2, MaxTokens: 9, MinTokens: 9, StopIDs: []int32{0}, Rules: Rules{NoRepeat: 1}}
+	got := run(t, vocab, o, []int32{1})[0]
+	if len(got.Tokens) != 2 || got.Finish != Length || len(got.LogProbs) != 2 {
+		t.Errorf("of ids 2 and 3, which may come once each, came %+v", got)
+	}
+}
