@@ -188,10 +188,7 @@ func openParts[L list](spec string, open func(path string) (L, error)) ([]L, err
 var formats = []string{"jsonl", "json", "csv", "tsv", "folder", "tar", "parquet"}
 
 func openOne(path string, o Options) (Dataset, error) {
-	format, err := formatAt(path, o.Format, formats)
-	if isStream(path, o.Stdin) {
-		format, err = formatOfStream(o.Format, "jsonl", "json", "csv", "tsv")
-	}
+	format, err := formatAt(path, o.Format, o.Stdin, formats)
 	if err != nil {
 		return nil, err
 	}
@@ -212,8 +209,11 @@ func openOne(path string, o Options) (Dataset, error) {
 	return openFolder(path, o)
 }
 
-// formatAt is the format of a file or folder: the one that was asked for, or what the name says, of those that are known.
-func formatAt(path, asked string, known []string) (string, error) {
+// formatAt is the format of a file or folder, or of standard input: the one that was asked for, or what the name says, of those that are known.
+func formatAt(path, asked string, stdin io.Reader, known []string) (string, error) {
+	if isStream(path, stdin) {
+		return formatOfStream(asked, known)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err

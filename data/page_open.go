@@ -76,10 +76,7 @@ func OpenPages(spec string, o PageOptions) (Pages, error) {
 }
 
 func openPagesAt(path string, o PageOptions) (Pages, error) {
-	format, err := formatAt(path, o.Format, pageFormats)
-	if isStream(path, o.Stdin) {
-		format, err = formatOfStream(o.Format, "jsonl", "json")
-	}
+	format, err := formatAt(path, o.Format, o.Stdin, pageFormats)
 	if err != nil {
 		return nil, err
 	}

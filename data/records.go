@@ -60,11 +60,12 @@ func openSource(path string, stdin io.Reader) (source, error) {
 	return f, nil
 }
 
-// formatOfStream is how standard input is read: as was asked for, or a record a line.
-func formatOfStream(asked string, known ...string) (string, error) {
+// formatOfStream is how standard input is read: as was asked for, of those that are text, or a record a line.
+func formatOfStream(asked string, known []string) (string, error) {
 	if asked == "" {
-		return known[0], nil
+		return "jsonl", nil
 	}
+	known = slices.DeleteFunc(slices.Clone(known), func(f string) bool { return !slices.Contains([]string{"jsonl", "json", "csv", "tsv"}, f) })
 	if !slices.Contains(known, asked) {
 		last := len(known) - 1
 		return "", fmt.Errorf("-: standard input is read as %s or %s, not as %.40q", strings.Join(known[:last], ", "), known[last], asked)

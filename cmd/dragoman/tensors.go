@@ -28,10 +28,7 @@ func (c *cli) tensorsTo(out string) error {
 
 // writeTensors writes a safetensors file, or for "-" what one would hold to standard output.
 func (c *cli) writeTensors(out string, tensors []weights.Tensor, metadata map[string]string) error {
-	if out != stream {
-		return weights.WriteSafetensors(out, tensors, metadata)
-	}
-	return weights.EncodeSafetensors(c.out, tensors, metadata)
+	return c.writeTo(out, func(w io.Writer) error { return weights.EncodeSafetensors(w, tensors, metadata) })
 }
 
 // writeTo writes a file, or for "-" what it would hold to standard output.
