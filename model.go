@@ -53,6 +53,15 @@ func (m *Model) Close() error {
 	return err
 }
 
+// Systems are what the model is made of, for those who measure it: a BLIP-2, or a language model by itself; what reads pages; a CLIP. The
+// others are nil.
+func (m *Model) Systems() (one *blip2.Model, pages *flamingo.Model, pair *clip.Model) {
+	if m.pages != nil || m.pair != nil {
+		return nil, m.pages, m.pair
+	}
+	return m.system, nil, nil
+}
+
 // ReadsPages says whether the model learnt from pages of pictures and text.
 func (m *Model) ReadsPages() bool { return m.pages != nil }
 

@@ -170,7 +170,7 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 	m := &Model{opt: o, compute: compute}
 	bo := blip2.Options{Precision: store, Trainable: trainable, All: trainable, Room: o.room(), Finite: o.finite, ImageSize: o.imageSize, Pixels: o.pixels}
 	pages, pair := flamingo.Is(path), clip.IsDir(path)
-	alone := !pages && !pair && path != builtinPrefix && blip2.IsLanguage(path)
+	alone := !pages && !pair && blip2.IsLanguage(path)
 	if o.extra != "" && (pages || pair || alone) {
 		return nil, fmt.Errorf("opening a model: %s: tensors from another file are for a BLIP-2 or an InstructBLIP, and this is neither", path)
 	}
@@ -238,6 +238,12 @@ func computing(dtype string) (compute kernel.DType, store blip2.Precision, err e
 	return compute, blip2.Precision{Some: true, Matrices: d}, nil
 }
 
+// isBare says whether a directory is no model's, and can hold the files of a tokenizer or a processor at most.
+func isBare(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "config.json"))
+	return err != nil && !flamingo.Is(path) && !clip.IsDir(path)
+}
+
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
@@ -254,9 +260,7 @@ func OpenTokenizer(name string) (tokenizer.Tokenizer, error) {
 		if err == nil {
 			return t, nil
 		}
-		// The directory of a bridge names its language model's files in config.json.
-		_, alone := os.Stat(filepath.Join(path, "config.json"))
-		if alone != nil && !flamingo.Is(path) || !errors.Is(err, tokenizer.ErrNoFiles) {
+		if isBare(path) || !errors.Is(err, tokenizer.ErrNoFiles) { // a bridge's directory names its language model's files in config.json
 			return nil, err
 		}
 	}
@@ -283,7 +287,7 @@ func OpenProcessor(name string) (picture.Processor, error) {
 	}
 	if isDir(path) {
 		p, err := picture.LoadProcessor(path)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		if err == nil || isBare(path) || !errors.Is(err, fs.ErrNotExist) {
 			return p, err
 		}
 	}

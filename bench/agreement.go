@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"dragoman/internal/builtin"
+	"dragoman"
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/model/blip2"
@@ -121,11 +121,9 @@ func (r *Runner) rounded(d kernel.DType) (*blip2.Model, error) {
 
 // opened is the model that is named, or the built-in one, read as p says.
 func (r *Runner) opened(p blip2.Precision) (*blip2.Model, error) {
-	path := r.Model
-	if path == "" || path == "mini" {
-		if path = "mini:"; len(builtin.Names()) == 0 {
-			return nil, errors.New("there is no built-in model to measure: name one")
-		}
+	path, err := dragoman.Locate(r.Model)
+	if err != nil {
+		return nil, err
 	}
 	opt := blip2.Options{Precision: p}
 	open := blip2.Open

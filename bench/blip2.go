@@ -46,12 +46,11 @@ func (r *Runner) seconds(d kernel.DType, w work) (s float64, memory bool) {
 // shapeVision measures the encoder on one picture.
 func shapeVision(ctx context.Context, r *Runner) error {
 	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
-		m, err := r.blip2(d, blip2.Rooms{Vision: true})
+		encoder, err := r.sees(d)
 		if err != nil {
 			return err
 		}
-		encoder, s := m.Vision, m.Vision.Shape()
-		run := tensor.NewRun(tensor.Options{Compute: computeFor(d), Engine: r.Engine})
+		run, s := r.newRun(d), encoder.Shape()
 		pixels := squarePicture(encoder.Processor().Size[0])
 		rec := Record{Part: "vision", What: r.what(), Bound: "compute", Shape: []int{s.Tokens, s.Width}, Flops: encoderWork(encoder)}
 		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {

@@ -23,7 +23,7 @@ func init() {
 var flamingoShape = shape{
 	parts: []string{"vision", "resampler", "gated", "prefill", "decode", "caption"},
 	own: map[string]func(context.Context, *Runner) error{
-		"vision": flamingoVision, "prefill": flamingoPrefill, "decode": flamingoDecode, "caption": flamingoCaption,
+		"prefill": flamingoPrefill, "decode": flamingoDecode, "caption": flamingoCaption,
 	},
 }
 
@@ -50,27 +50,6 @@ func flamingoPart(run func(context.Context, *Runner) error) func(context.Context
 func (r *Runner) freshFlamingo(d kernel.DType, want flamingo.Rooms) (*flamingo.Model, error) {
 	r.free()
 	return flamingo.Fresh(openFlamingo3B, r.maker(d), want)
-}
-
-// flamingoVision measures the encoder on one picture.
-func flamingoVision(ctx context.Context, r *Runner) error {
-	for _, d := range r.types(kernel.BF16, kernel.Q8_0) {
-		m, err := r.flamingo(d, flamingo.Rooms{Vision: true})
-		if err != nil {
-			return err
-		}
-		run, pixels := r.newRun(d), squarePicture(m.Vision.Processor().Size[0])
-		s := m.Vision.Shape()
-		rec := Record{Part: "vision", What: r.what(), Bound: "compute", Shape: []int{s.Tokens, s.Width}, Flops: encoderWork(m.Vision)}
-		if err := r.measureItems(ctx, rec, d, 1, samples, func() error {
-			run.Reset()
-			m.Vision.Encode(run, pixels)
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (r *Runner) newRun(d kernel.DType) *tensor.Run {

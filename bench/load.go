@@ -1,15 +1,18 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"dragoman"
 	"dragoman/internal/atomicfile"
 	"dragoman/internal/rss"
 	"dragoman/kernel"
@@ -19,14 +22,26 @@ import (
 	"dragoman/weights"
 )
 
-func init() { Register(Part{Name: "load", Run: load}) }
+func init() {
+	Register(Part{Name: "load", Run: load, Opens: opensNamed})
+}
+
+// opensNamed says why the model that is named does not open.
+func opensNamed(r *Runner) error {
+	m, err := dragoman.Open(r.Model)
+	if err == nil {
+		err = m.Close()
+	}
+	return err
+}
 
 // load measures what a checkpoint costs before it speaks: opening it, and how much longer the first caption takes than the second, with the
 // file in the page cache; and how much memory the process has had at most. As stored it is a bf16 file, of the shape's size, in the folder
-// for temporary files. Where a dtype is named, it is a float32 file that is read as that.
+// for temporary files. Where a dtype is named, it is a float32 file that is read as that. Without a shape it is the model that is named, or the
+// built-in one, as it lies on the disk.
 func load(ctx context.Context, r *Runner) (err error) {
 	if r.Shape == "" {
-		return errors.New("load is measured on a file of a shape's weights: name the shape")
+		return r.loadNamed(ctx)
 	}
 	r.free()
 	dir, err := os.MkdirTemp("", "dragoman-bench-")
@@ -69,6 +84,52 @@ func load(ctx context.Context, r *Runner) (err error) {
 		Seconds: (opened + captions[0] - captions[1]).Seconds(), Bytes: bytes, PeakRSS: rss.Peak(),
 	})
 	return nil
+}
+
+// loadNamed is load for a model that is there. What a model does that has nothing to say is its first use: a text that goes on, or a vector.
+func (r *Runner) loadNamed(ctx context.Context) (err error) {
+	r.free()
+	rss.Reset()
+	rec := Record{Part: "load", What: cmp.Or(r.Name, r.Model, "mini"), ISA: r.Engine.Family().String(), Threads: r.Workers.Size()}
+	if r.DType != nil {
+		rec.DType = r.DType.String()
+	}
+	start := time.Now()
+	m, err := dragoman.Open(r.Model, dragoman.WithDType(cmp.Or(rec.DType, "auto")))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	rec.Seconds = time.Since(start).Seconds()
+	for _, sign := range []float64{1, -1} {
+		start := time.Now()
+		if err := use(ctx, m); err != nil {
+			return err
+		}
+		rec.Seconds += sign * time.Since(start).Seconds()
+	}
+	rec.PeakRSS = rss.Peak()
+	r.Emit(rec)
+	return nil
+}
+
+// use is one use of a model: a caption, or what it can do instead.
+func use(ctx context.Context, m *dragoman.Model) error {
+	one, _, pair := m.Systems()
+	picture := dragoman.ImageOf(image.NewGray(image.Rect(0, 0, 64, 64)))
+	g := &dragoman.Generate{MaxTokens: captionTokens, MinTokens: captionTokens}
+	var err error
+	switch {
+	case pair != nil && pair.Vision == nil:
+		_, err = m.EmbedText(ctx, "a cat")
+	case pair != nil || one != nil && one.Language == nil:
+		_, err = m.EmbedImage(ctx, picture)
+	case one != nil && one.Vision == nil:
+		_, err = m.Chat(ctx, []dragoman.Message{{Role: "user", Content: "a cat"}}, g)
+	default:
+		_, err = m.Caption(ctx, picture, g)
+	}
+	return err
 }
 
 // writeShape writes the shape's model into one file as blip2.Pack would, seeded, matrices as a dtype, and says how many bytes the weights are

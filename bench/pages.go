@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"dragoman"
 	"dragoman/internal/rss"
 	"dragoman/kernel"
 	"dragoman/model/flamingo"
@@ -72,9 +73,13 @@ func trainPages(ctx context.Context, r *Runner) (err error) {
 
 // learning is the Flamingo that is named, or the built-in one, whose bridge learns.
 func (r *Runner) learning() (*flamingo.Model, error) {
-	path := "mini:flamingo/"
-	if r.Model != "" && r.Model != "mini" && r.Model != "mini-flamingo" {
-		path = r.Model
+	name := r.Model
+	if name == "" || name == "mini" {
+		name = "mini-flamingo"
+	}
+	path, err := dragoman.Locate(name)
+	if err != nil {
+		return nil, err
 	}
 	m, err := flamingo.Open(path, flamingo.Options{Trainable: true})
 	if err == nil && !m.Own() {

@@ -2,16 +2,12 @@ package bench
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
-	"dragoman/internal/builtin"
-	"dragoman/internal/rss"
+	"dragoman"
 	"dragoman/kernel"
 	"dragoman/language"
-	"dragoman/model"
 	"dragoman/model/blip2"
 	"dragoman/model/clip"
 	"dragoman/model/flamingo"
@@ -25,7 +21,7 @@ import (
 // that, but for those that are stored as coarsely already.
 
 // wholeParts are the parts of a model.
-var wholeParts = []string{"vision", "qformer", "resampler", "gated", "prefill", "decode", "caption"}
+var wholeParts = []string{"vision", "text", "qformer", "resampler", "gated", "prefill", "decode", "caption"}
 
 // whole says whether a part is measured on a whole model, and neither on a shape's nor on one file, an image encoder's or a language model's.
 func (r *Runner) whole(part string) bool {
@@ -44,21 +40,13 @@ func (r *Runner) whole(part string) bool {
 	return true
 }
 
-// loaded is the model that is named, opened under one type: a BLIP-2, a language model by itself, or one that reads pages.
+// loaded is the model that is named, opened under one type: a BLIP-2, a language model by itself, one that reads pages, or a CLIP.
 type loaded struct {
+	*dragoman.Model
 	as    *kernel.DType // nil: as stored
 	blip2 *blip2.Model
 	pages *flamingo.Model
-}
-
-func (l *loaded) close() error {
-	switch {
-	case l.blip2 != nil:
-		return l.blip2.Close()
-	case l.pages != nil:
-		return l.pages.Close()
-	}
-	return nil
+	clip  *clip.Model
 }
 
 // load opens the model that is named under a type, unless it is open so; nil is for any, and as it is stored where none is open. The one before
@@ -73,43 +61,23 @@ func (r *Runner) load(d *kernel.DType) (*loaded, error) {
 		}
 	}
 	r.free()
-	path := r.Model
-	switch path {
-	case "", "mini":
-		if path = "mini:"; len(builtin.Names()) == 0 {
-			return nil, errors.New("there is no built-in model to measure: name one")
-		}
-	case "mini-flamingo":
-		path = "mini:flamingo/"
+	dtype := kernel.F32 // which rounds nothing
+	if d != nil {
+		dtype = *d
 	}
-	var p model.Precision
-	if d != nil && *d != kernel.F32 {
-		p = model.Precision{Some: true, Matrices: *d}
-	}
-	bytes, by := rss.Limit()
-	room := model.Room{Bytes: bytes, By: by}
-	m, err := &loaded{as: d}, error(nil)
-	switch {
-	case flamingo.Is(path):
-		m.pages, err = flamingo.Open(path, flamingo.Options{Precision: p, Room: room})
-	case clip.IsDir(path):
-		err = fmt.Errorf("%s: a CLIP has none of the parts that are measured", path)
-	case path != "mini:" && blip2.IsLanguage(path):
-		m.blip2, err = blip2.OpenLanguage(path, blip2.Options{Precision: p, Room: room})
-	default:
-		m.blip2, err = blip2.Open(path, blip2.Options{Precision: p, Room: room})
-	}
+	m, err := dragoman.Open(r.Model, dragoman.WithDType(dtype.String()))
 	if err != nil {
 		return nil, err
 	}
-	r.loaded = m
-	return m, nil
+	r.loaded = &loaded{Model: m, as: d}
+	r.loaded.blip2, r.loaded.pages, r.loaded.clip = m.Systems()
+	return r.loaded, nil
 }
 
 // unload closes the model that is open.
 func (r *Runner) unload() (err error) {
 	if r.loaded != nil {
-		err = r.loaded.close()
+		err = r.loaded.Close()
 		r.loaded = nil
 	}
 	return err
@@ -117,8 +85,11 @@ func (r *Runner) unload() (err error) {
 
 // has says whether the model has a part.
 func (l *loaded) has(part string) bool {
+	if m := l.clip; m != nil {
+		return part == "vision" && m.Vision != nil || part == "text" && m.Text != nil
+	}
 	if m := l.pages; m != nil {
-		return part != "qformer" && (part != "resampler" || m.Resampler != nil)
+		return part != "qformer" && part != "text" && (part != "resampler" || m.Resampler != nil)
 	}
 	m := l.blip2
 	bridge := m.Bridge != nil && m.Bridge.QFormer != nil
@@ -157,6 +128,34 @@ func (r *Runner) flamingo(d kernel.DType, want flamingo.Rooms) (*flamingo.Model,
 		return nil, err
 	}
 	return m.pages, nil
+}
+
+// sees is the image encoder of the model that is named, or of the shape.
+func (r *Runner) sees(d kernel.DType) (encoders.Encoder, error) {
+	if !r.loads && r.Shape == flamingoName {
+		m, err := r.freshFlamingo(d, flamingo.Rooms{Vision: true})
+		if err != nil {
+			return nil, err
+		}
+		return m.Vision, nil
+	}
+	if !r.loads {
+		m, err := r.fresh(d, blip2.Rooms{Vision: true})
+		if err != nil {
+			return nil, err
+		}
+		return m.Vision, nil
+	}
+	m, err := r.load(&d)
+	switch {
+	case err != nil:
+		return nil, err
+	case m.clip != nil:
+		return m.clip.Vision, nil
+	case m.pages != nil:
+		return m.pages.Vision, nil
+	}
+	return m.blip2.Vision, nil
 }
 
 // what is measured, by name.

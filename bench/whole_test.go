@@ -19,6 +19,7 @@ func TestWholeModels(t *testing.T) {
 		"../language/opt/testdata/before":             "prefill decode",
 		"../model/flamingo/testdata/idefics":          "caption resampler gated vision prefill decode",
 		"../model/flamingo/testdata/idefics-plain":    "caption gated vision prefill decode",
+		"../model/clip/testdata/clip":                 "vision text",
 		"../model/flamingo/testdata/openflamingo-mpt": "caption resampler gated vision prefill decode",
 	} {
 		var got []Record
@@ -57,6 +58,28 @@ func TestWholeModels(t *testing.T) {
 	r := &Runner{Options: Options{DType: &f32, Engine: kernel.Default(), Emit: func(Record) {}}, Workers: tensor.DefaultPool(), read: 1e9}
 	if err := r.measure(context.Background(), Part{Name: "resampler", Run: flamingoPart(func(context.Context, *Runner) error { return nil })}); err != nil || r.Shape != "" {
 		t.Errorf("%v: behind a part of a shape the shape is %q", err, r.Shape)
+	}
+}
+
+// TestLoad measures what is there to open and use, whatever it is: with matrices as they lie, or as a type.
+func TestLoad(t *testing.T) {
+	q8 := kernel.Q8_0
+	for _, model := range []string{
+		"../testdata/blip2-opt", "../testdata/blip2-itm", "../language/opt/testdata/before", "../model/flamingo/testdata/idefics", "../model/clip/testdata/clip",
+	} {
+		for _, d := range []*kernel.DType{nil, &q8} {
+			var got []Record
+			r := &Runner{Options: Options{Model: model, DType: d, Engine: kernel.Default(), Emit: func(rec Record) { got = append(got, rec) }}, Workers: tensor.DefaultPool()}
+			if chosen, err := r.open([]Part{{Name: "load", Opens: opensNamed}}); err != nil || len(chosen) != 1 {
+				t.Fatalf("%s: %v", model, err)
+			}
+			if err := load(context.Background(), r); err != nil {
+				t.Fatalf("%s: %v", model, err)
+			}
+			if len(got) != 1 || got[0].What != model || got[0].Seconds == 0 || got[0].PeakRSS <= 0 || (got[0].DType == "q8_0") != (d != nil) {
+				t.Errorf("%s: %+v", model, got)
+			}
+		}
 	}
 }
 

@@ -25,7 +25,8 @@ func (c *cli) benchCommand() *cobra.Command {
 runs is taken and the spread given; only useful operations are counted.
 
 Of a --model the parts are measured that it has, under each of bf16, q8_0 and q4_0 that matters to a part, or as --dtype says: image encoder
-(vision), queries (qformer) or latents (resampler) and gated blocks, reading 512 tokens (prefill), writing (decode), and all of that (caption).
+(vision), queries (qformer) or latents (resampler) and gated blocks, reading 512 tokens (prefill), writing (decode), and all of that (caption);
+of a CLIP its image encoder and its text encoder (text). --part load is what opening it and the first use take, and the memory for both.
 
 Parts: ` + strings.Join(bench.Names(), ", "),
 		Args: takesNone,
@@ -50,9 +51,6 @@ Parts: ` + strings.Join(bench.Names(), ", "),
 		}
 		if shape != "" && !slices.Contains(bench.Shapes(), shape) {
 			return hint.Wrap(usagef("--shape: there is no shape %q", shape), "shapes are %s", strings.Join(bench.Shapes(), ", "))
-		}
-		if shape == "" && slices.Contains(parts, "load") {
-			return hint.Wrap(usagef("--part load is measured on a file of a shape's weights: name a --shape"), "shapes are %s", strings.Join(bench.Shapes(), ", "))
 		}
 		if cmd.Flags().Changed("model") {
 			switch {

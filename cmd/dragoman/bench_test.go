@@ -19,7 +19,9 @@ func TestBenchOfNoModel(t *testing.T) {
 	}{
 		"--model " + photo:                                      {exitFailed, "part qformer: open model: open weights: " + photo},
 		"--model no/such":                                       {exitFailed, "opening a model: no/such: no such model here"},
-		"--model " + clipFolder:                                 {exitFailed, "part qformer: " + clipFolder + ": a CLIP has none of the parts"},
+		"--part prefill --model " + clipFolder:                  {exitFailed, "part prefill: the model has none"},
+		"--part text":                                           {exitFailed, "part text: only a CLIP has a text encoder"},
+		"--part load --model " + photo:                          {exitFailed, "part load: open model: open weights: " + photo},
 		"--part resampler --model " + captions:                  {exitFailed, "part resampler: the model has none"},
 		"--part qformer --model " + idefics:                     {exitFailed, "part qformer: the model has none"},
 		"--part caption --model ../../testdata/blip2-itm":       {exitFailed, "part caption: the model has none"},
