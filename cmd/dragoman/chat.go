@@ -22,7 +22,7 @@ func (c *cli) chatCommand() *cobra.Command {
 		Long: `With TEXT, answers it and ends. Without, reads a line at a time from standard input and answers each, remembering what was
 said; an empty line begins anew.
 
-A model that learnt from pages (IDEFICS, OpenFlamingo) looks at pictures that belong to what is said: those of --image, and on standard
+A model that learnt from pages (mini-flamingo, IDEFICS, OpenFlamingo) looks at pictures that belong to what is said: those of --image, and on standard
 input those of lines "/image FILE", come before the next text. Those of IDEFICS that follow instructions read the turns of a conversation.`,
 		Example: `  dragoman chat "Why is the sky blue?"
   dragoman chat --model HuggingFaceM4/idefics-9b-instruct --image photo.jpg "What is odd about this picture?"`,

@@ -36,7 +36,7 @@ the PAIRS: captions (equal to a reference, a shared content word, BLEU-4, ROUGE-
 accuracy), and retrieval (recall at 1, 5 and 10, text for picture and picture for text, by cosine and, with --rerank, with the matching
 head). A table, or an object a set with --json. For - pairs are read from standard input, as JSONL.
 
-A model that learnt from pages (IDEFICS, OpenFlamingo) describes and answers behind examples: --shots-n of them, of --support, drawn anew
+A model that learnt from pages (mini-flamingo, IDEFICS, OpenFlamingo) describes and answers behind examples: --shots-n of them, of --support, drawn anew
 for each picture by each of --seeds, or the most similar (--examples similar). The measure is CIDEr-D of captions, VQA accuracy of answers,
 or, with --choices or --classes, the share of right choices; its mean over seeds, and its standard deviation.
 

@@ -30,7 +30,7 @@ output a line a query. For several pictures or a folder: the averages, a line a 
 over how many cells it reads, how alike its output is to the others', and how many directions all outputs use; and, where --out is
 given, the page of each picture, too.
 
-Of a model that reads pages (IDEFICS, OpenFlamingo) the queries are the resampler's latents, and besides there is how far each gate into
+Of a model that reads pages (mini-flamingo, IDEFICS, OpenFlamingo) the queries are the resampler's latents, and besides there is how far each gate into
 the language model is open. --page shows which picture each token of a page looks at.`,
 		Example: "  dragoman inspect photo.jpg\n  dragoman inspect --json pictures/\n  dragoman inspect --model M --page page.json",
 		Args: func(cmd *cobra.Command, args []string) error {
