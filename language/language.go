@@ -40,7 +40,7 @@ type Config struct {
 	KVHeads      int // heads of keys and values
 	HeadDim      int
 	Context      int     // most positions that it was made for; 0: any number
-	Bounded      bool    // its positions are a table, which has no more
+	Bounded      bool    // a longer text cannot be read: its positions are a table, or it would no longer see all of itself
 	BOS          int32   // −1: none
 	Start        int32   // of a Reader: what the texts that it learns from begin with
 	Begin        int32   // of a Reader: what the texts that it writes begin with

@@ -24,13 +24,14 @@ const (
 	Llama   = "llama"
 	OPT     = "opt"
 	T5      = "t5"
+	Mistral = "mistral"
 	GPTNeoX = "gpt_neox"
 	MPT     = "mpt"
 
 	MosaicGPT = "mosaic_gpt" // MPT's first generation
 )
 
-var languageTypes = []string{Llama, OPT, T5, GPTNeoX, MPT, MosaicGPT}
+var languageTypes = []string{Llama, Mistral, OPT, T5, GPTNeoX, MPT, MosaicGPT}
 
 // IsLanguage says whether a model_type is that of a language model.
 func IsLanguage(modelType string) bool { return slices.Contains(languageTypes, modelType) }
@@ -38,8 +39,12 @@ func IsLanguage(modelType string) bool { return slices.Contains(languageTypes, m
 // BindLanguage binds the language model of a configuration to the tensors below b, whose errors are b's.
 func BindLanguage(b *nn.Builder, modelType string, config json.RawMessage, g Generation) (language.Model, error) {
 	switch modelType {
-	case Llama:
-		c, err := llama.ParseConfig(config)
+	case Llama, Mistral:
+		parse := llama.ParseConfig
+		if modelType == Mistral {
+			parse = llama.ParseMistral
+		}
+		c, err := parse(config)
 		if err != nil {
 			return nil, err
 		}

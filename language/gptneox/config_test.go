@@ -21,7 +21,7 @@ func TestParseConfig(t *testing.T) {
 	}
 	for _, raw := range []string{
 		`[]`, `{"hidden_size":0}`, `{"num_attention_heads":7}`, `{"hidden_act":"gulp"}`, `{"rotary_pct":0.001}`, `{"rotary_pct":2}`,
-		`{"rotary_emb_base":-1}`, `{"rope_scaling":{"type":"linear"}}`, `{"rope_parameters":{"rope_type":"yarn"}}`,
+		`{"rotary_emb_base":-1}`, `{"rope_scaling":{"type":"linear"}}`, `{"rope_parameters":{"rope_type":"warp"}}`,
 	} {
 		if _, err := ParseConfig([]byte(raw)); err == nil {
 			t.Errorf("%s: no error", raw)

@@ -90,7 +90,11 @@ func newNorm(b *nn.Builder, c *Config) norm {
 }
 
 // Config implements language.Model.
-func (m *Model) Config() language.Config { return m.cfg.Shared("gptneox") }
+func (m *Model) Config() language.Config {
+	c := m.cfg.Shared("gptneox")
+	c.Context = m.cfg.Longest(m.cfg.Rope.Stretch)
+	return c
+}
 
 // Cost is what the model's work takes.
 func (m *Model) Cost() language.Cost {

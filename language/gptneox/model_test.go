@@ -1,6 +1,8 @@
 package gptneox
 
 import (
+	"encoding/json"
+	"math"
 	"os"
 	"slices"
 	"testing"
@@ -61,5 +63,49 @@ func TestHoles(t *testing.T) {
 	run.Backward(loss, 1)
 	for _, p := range b.Params() {
 		want.Near("grad."+p.Name(), p.Grad(), 1e-3, 1e-6)
+	}
+}
+
+// TestStretchedRotation reads a text with rotations slowed, by either spelling of the configuration.
+func TestStretchedRotation(t *testing.T) {
+	var want []struct {
+		Config json.RawMessage
+		Logits []float64
+	}
+	cases, err := os.ReadFile("testdata/tiny/stretched.json")
+	if err == nil {
+		err = json.Unmarshal(cases, &want)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile("testdata/tiny/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := weights.Open("testdata/tiny/pytorch_model.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	ids, rows, length := weightstest.Open(t, "testdata/tiny/expected.safetensors").IDs("input_ids")
+	for _, c := range want {
+		cfg, err := ParseConfig(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slowed, err := ParseConfig(c.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Rope = slowed.Rope
+		m := New(nn.NewBuilder(file, nn.BuilderOptions{}), cfg)
+		run := tensor.NewRun(tensor.Options{})
+		got := m.Logits(run, m.Forward(run, language.Input{Embeds: m.Embed(run, ids, rows, length)})).Data()
+		for i, v := range got {
+			if !(math.Abs(float64(v)-c.Logits[i]) <= 1e-4) {
+				t.Fatalf("%s: logit %d is %v, transformers has %v", c.Config, i, v, c.Logits[i])
+			}
+		}
 	}
 }

@@ -24,6 +24,7 @@ type Config struct {
 	Eps              float32 // of the RMS norms
 	Act              kernel.Act
 	Tied             bool // the output head is the embedding
+	Bounded          bool // a longer text than Context would not be read as the model was made to read it
 }
 
 func (c *Config) check() error {
@@ -46,30 +47,49 @@ func (c *Config) check() error {
 
 // ParseConfig reads the config.json of a LlamaForCausalLM, or a text_config. What is left out has transformers' default.
 func ParseConfig(data []byte) (Config, error) {
-	j := struct {
-		Vocab       int             `json:"vocab_size"`
-		Width       int             `json:"hidden_size"`
-		FeedForward int             `json:"intermediate_size"`
-		Layers      int             `json:"num_hidden_layers"`
-		Heads       int             `json:"num_attention_heads"`
-		KVHeads     int             `json:"num_key_value_heads"`
-		HeadDim     int             `json:"head_dim"`
-		Context     int             `json:"max_position_embeddings"`
-		Act         string          `json:"hidden_act"`
-		Eps         float32         `json:"rms_norm_eps"`
-		Theta       float32         `json:"rope_theta"`
-		Scaling     *ropeParameters `json:"rope_scaling"`
-		Rope        *ropeParameters `json:"rope_parameters"`
-		Tied        bool            `json:"tie_word_embeddings"`
-		BOS         language.IDs    `json:"bos_token_id"`
-		EOS         language.IDs    `json:"eos_token_id"`
-		Pad         language.IDs    `json:"pad_token_id"`
-		Extra       int             `json:"additional_vocab_size"`
-		First       float32         `json:"original_max_position_embeddings"`
-	}{
+	return parse(data, file{
 		Vocab: 32000, Width: 4096, FeedForward: 11008, Layers: 32, Heads: 32, Context: 2048, Act: "silu", Eps: 1e-6,
 		Theta: 10000, BOS: language.IDs{1}, EOS: language.IDs{2},
-	}
+	})
+}
+
+// ParseMistral reads that of a MistralForCausalLM: a LLaMA whose tokens see a window of those before them. A text that is no longer sees all,
+// and longer ones are not read.
+func ParseMistral(data []byte) (Config, error) {
+	window := 4096
+	return parse(data, file{
+		Vocab: 32000, Width: 4096, FeedForward: 14336, Layers: 32, Heads: 32, KVHeads: 8, Context: 4096 * 32, Act: "silu", Eps: 1e-6,
+		Theta: 10000, BOS: language.IDs{1}, EOS: language.IDs{2}, Window: &window,
+	})
+}
+
+// file is what is read of a config.json.
+type file struct {
+	Vocab       int                      `json:"vocab_size"`
+	Width       int                      `json:"hidden_size"`
+	FeedForward int                      `json:"intermediate_size"`
+	Layers      int                      `json:"num_hidden_layers"`
+	Heads       int                      `json:"num_attention_heads"`
+	KVHeads     int                      `json:"num_key_value_heads"`
+	HeadDim     int                      `json:"head_dim"`
+	Context     int                      `json:"max_position_embeddings"`
+	Act         string                   `json:"hidden_act"`
+	Eps         float32                  `json:"rms_norm_eps"`
+	Theta       float32                  `json:"rope_theta"`
+	Scaling     *language.RopeParameters `json:"rope_scaling"`
+	Rope        *language.RopeParameters `json:"rope_parameters"`
+	Tied        bool                     `json:"tie_word_embeddings"`
+	BOS         language.IDs             `json:"bos_token_id"`
+	EOS         language.IDs             `json:"eos_token_id"`
+	Pad         language.IDs             `json:"pad_token_id"`
+	Extra       int                      `json:"additional_vocab_size"`
+	First       float32                  `json:"original_max_position_embeddings"`
+	Window      *int                     `json:"sliding_window"` // null: none. Of a LLaMA nobody asks.
+}
+
+// parse reads a config.json; j is what stands for what is left out.
+func parse(data []byte, j file) (Config, error) {
+	windowed := j.Window != nil
 	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("llama: config: %w", err)
 	}
@@ -79,8 +99,8 @@ func ParseConfig(data []byte) (Config, error) {
 	if j.HeadDim == 0 && j.Heads > 0 {
 		j.HeadDim = j.Width / j.Heads
 	}
-	scaling := &ropeParameters{}
-	for _, r := range []*ropeParameters{j.Scaling, j.Rope} {
+	scaling := &language.RopeParameters{}
+	for _, r := range []*language.RopeParameters{j.Scaling, j.Rope} {
 		if r == nil {
 			continue
 		}
@@ -90,11 +110,11 @@ func ParseConfig(data []byte) (Config, error) {
 		if r.Theta != 0 {
 			j.Theta = r.Theta
 		}
-		if r.kind() != ropeDefault {
+		if r.Kind() != language.RopeDefault {
 			scaling = r
 		}
 	}
-	stretch, err := scaling.stretch(ropeSize{context: j.Context, dim: j.HeadDim, base: j.Theta, first: j.First})
+	stretch, err := scaling.Stretch(language.RopeSize{Context: j.Context, Dim: j.HeadDim, Base: j.Theta, First: j.First})
 	if err != nil {
 		return Config{}, fmt.Errorf("llama: config: %w", err)
 	}
@@ -109,6 +129,9 @@ func ParseConfig(data []byte) (Config, error) {
 		},
 		Still: j.Pad.First(), Extra: j.Extra, KVHeads: j.KVHeads, HeadDim: j.HeadDim, Rope: tensor.Rope{Dim: j.HeadDim, Base: j.Theta, Stretch: stretch},
 		Eps: j.Eps, Act: act, Tied: j.Tied,
+	}
+	if windowed && j.Window != nil && *j.Window < c.Longest(stretch) {
+		c.Context, c.Bounded = *j.Window, true
 	}
 	return c, c.check()
 }
@@ -234,6 +257,8 @@ func FromGGUF(f *weights.File, module string, opt nn.BuilderOptions) (*Model, er
 func (c *Config) shared() language.Config {
 	shared := c.Shared("llama")
 	shared.Vocab, shared.KVHeads, shared.HeadDim = c.Vocab+c.Extra, c.KVHeads, c.HeadDim
-	shared.Context = c.longest()
+	if shared.Bounded = c.Bounded; !c.Bounded {
+		shared.Context = c.Longest(c.Rope.Stretch)
+	}
 	return shared
 }

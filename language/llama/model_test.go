@@ -2,6 +2,7 @@ package llama
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"dragoman/kernel"
 	"dragoman/language"
+	"dragoman/nn"
 	"dragoman/tensor"
 )
 
@@ -63,6 +65,47 @@ func TestStretchedRotation(t *testing.T) {
 		r := exact()
 		h := m.Forward(r, language.Input{Embeds: m.Embed(r, want.IDs, 1, len(want.IDs))})
 		c.Logits.check(t, string(c.Config), m.Logits(r, h).Data(), 1e-5)
+	}
+}
+
+// TestMistral reads a text as transformers' Mistral does where its window holds all of it; a longer one is out of its context.
+func TestMistral(t *testing.T) {
+	var want struct {
+		IDs   []int32
+		Cases []struct {
+			Config json.RawMessage
+			Logits golden
+		}
+	}
+	readJSON(t, "testdata/tiny/mistral.json", &want)
+	for i, c := range want.Cases {
+		cfg, err := ParseMistral(c.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := New(nn.NewBuilder(open(t, "testdata/tiny/model.safetensors"), nn.BuilderOptions{}), cfg)
+		if i == 2 {
+			dec := language.NewDecoder(m, tensor.Options{})
+			if c := m.Config(); c.Context != len(want.IDs)-1 || !c.Bounded {
+				t.Errorf("a window of 11 gives %+v", c)
+			}
+			if err := dec.Read(want.IDs); !errors.Is(err, language.ErrContext) {
+				t.Errorf("a text that is longer than the window: %v", err)
+			}
+			continue
+		}
+		if c := m.Config(); c.Bounded != (i == 1) || c.Context < len(want.IDs) {
+			t.Errorf("case %d gives %+v", i, c)
+		}
+		r := exact()
+		h := m.Forward(r, language.Input{Embeds: m.Embed(r, want.IDs, 1, len(want.IDs))})
+		c.Logits.check(t, "logits", m.Logits(r, h).Data(), 1e-5)
+	}
+	if c, err := ParseMistral([]byte(`{}`)); err != nil || c.FeedForward != 14336 || c.KVHeads != 8 || c.Context != 4096 || !c.Bounded {
+		t.Errorf("defaults are %+v, %v", c, err)
+	}
+	if _, err := ParseMistral([]byte(`{"sliding_window": 0}`)); err == nil {
+		t.Error("a window of nothing is one")
 	}
 }
 

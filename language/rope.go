@@ -1,16 +1,15 @@
-package llama
+package language
 
 import (
 	"cmp"
 	"fmt"
 	"math"
 
-	"dragoman/language"
 	"dragoman/tensor"
 )
 
-// ropeParameters is rope_parameters, or rope_scaling as it was before.
-type ropeParameters struct {
+// RopeParameters is rope_parameters of a config.json, or rope_scaling as it was before.
+type RopeParameters struct {
 	Theta     float32   `json:"rope_theta"`
 	Type      string    `json:"rope_type"`
 	TypeOld   string    `json:"type"`
@@ -29,24 +28,26 @@ type ropeParameters struct {
 	Long      []float32 `json:"long_factor"`
 }
 
-const ropeDefault = "default"
+// RopeDefault is the kind that slows none.
+const RopeDefault = "default"
 
-func (r *ropeParameters) kind() string { return cmp.Or(r.Type, r.TypeOld, ropeDefault) }
+// Kind is how rotations are slowed, by its name.
+func (r *RopeParameters) Kind() string { return cmp.Or(r.Type, r.TypeOld, RopeDefault) }
 
-// ropeSize is what a stretch depends on besides.
-type ropeSize struct {
-	context, dim int
-	base         float32
-	first        float32 // original_max_position_embeddings of the whole configuration, which counts more; 0: none
+// RopeSize is what a stretch depends on besides.
+type RopeSize struct {
+	Context, Dim int
+	Base         float32
+	First        float32 // original_max_position_embeddings of the whole configuration, which counts more; 0: none
 }
 
-// stretch is how rotations are slowed.
-func (r *ropeParameters) stretch(size ropeSize) (s tensor.Stretch, err error) {
-	kind := r.kind()
+// Stretch is how rotations are slowed.
+func (r *RopeParameters) Stretch(size RopeSize) (s tensor.Stretch, err error) {
+	kind := r.Kind()
 	s.Factor = r.Factor
-	s.First = cmp.Or(size.first, r.First, float32(size.context))
+	s.First = cmp.Or(size.First, r.First, float32(size.Context))
 	switch kind {
-	case ropeDefault:
+	case RopeDefault:
 		return tensor.Stretch{}, nil
 	case "linear":
 		s.Kind = tensor.StretchLinear
@@ -56,9 +57,9 @@ func (r *ropeParameters) stretch(size ropeSize) (s tensor.Stretch, err error) {
 			return s, fmt.Errorf("rotation of type llama3 with factors %v and %v within %v positions", s.Low, s.High, s.First)
 		}
 	case "dynamic":
-		s.Kind, s.First = tensor.StretchDynamic, float32(size.context)
-		if size.dim < 4 {
-			return s, fmt.Errorf("rotation of type dynamic of %d columns", size.dim)
+		s.Kind, s.First = tensor.StretchDynamic, float32(size.Context)
+		if size.Dim < 4 {
+			return s, fmt.Errorf("rotation of type dynamic of %d columns", size.Dim)
 		}
 	case "yarn":
 		r.yarn(&s, size)
@@ -79,19 +80,19 @@ func (r *ropeParameters) stretch(size ropeSize) (s tensor.Stretch, err error) {
 }
 
 // yarn says between which pairs a share is slowed: those that turn Fast and Slow times within First positions.
-func (r *ropeParameters) yarn(s *tensor.Stretch, size ropeSize) {
+func (r *RopeParameters) yarn(s *tensor.Stretch, size RopeSize) {
 	s.Kind = tensor.StretchYaRN
 	if s.Factor == 0 {
-		s.Factor = float32(size.context) / s.First
+		s.Factor = float32(size.Context) / s.First
 	}
 	at := func(turns float64) float64 {
-		return float64(size.dim) * math.Log(float64(s.First)/(turns*2*math.Pi)) / (2 * math.Log(float64(size.base)))
+		return float64(size.Dim) * math.Log(float64(s.First)/(turns*2*math.Pi)) / (2 * math.Log(float64(size.Base)))
 	}
 	low, high := at(cmp.Or(r.Fast, 32)), at(cmp.Or(r.Slow, 1))
 	if r.Truncate == nil || *r.Truncate {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
-	low, high = max(low, 0), min(high, float64(size.dim-1))
+	low, high = max(low, 0), min(high, float64(size.Dim-1))
 	if low == high {
 		high += 0.001
 	}
@@ -113,13 +114,13 @@ func (r *ropeParameters) yarn(s *tensor.Stretch, size ropeSize) {
 }
 
 // longrope says by how much each pair is slowed.
-func (r *ropeParameters) longrope(s *tensor.Stretch, size ropeSize) error {
+func (r *RopeParameters) longrope(s *tensor.Stretch, size RopeSize) error {
 	s.Kind, s.Pairs = tensor.StretchLong, &tensor.StretchPairs{Short: r.Short, Long: r.Long}
-	if len(r.Short) != size.dim/2 || len(r.Long) != size.dim/2 {
-		return fmt.Errorf("rotation of type longrope with %d and %d factors for %d pairs", len(r.Short), len(r.Long), size.dim/2)
+	if len(r.Short) != size.Dim/2 || len(r.Long) != size.Dim/2 {
+		return fmt.Errorf("rotation of type longrope with %d and %d factors for %d pairs", len(r.Short), len(r.Long), size.Dim/2)
 	}
 	if s.Factor == 0 {
-		s.Factor = max(1, float32(size.context)/s.First)
+		s.Factor = max(1, float32(size.Context)/s.First)
 	}
 	switch {
 	case r.Loud != nil:
@@ -130,10 +131,10 @@ func (r *ropeParameters) longrope(s *tensor.Stretch, size ropeSize) error {
 	return nil
 }
 
-// longest is how long a text may be: rotations that slow down as it grows were made for more.
-func (c *Config) longest() int {
-	if s := c.Rope.Stretch; s.Kind == tensor.StretchDynamic {
-		return int(min(float32(c.Context)*s.Factor, language.MaxSize))
+// Longest is how long a text may be: rotations that slow down as it grows were made for more.
+func (s *Sizes) Longest(by tensor.Stretch) int {
+	if by.Kind == tensor.StretchDynamic {
+		return int(min(float32(s.Context)*by.Factor, MaxSize))
 	}
-	return c.Context
+	return s.Context
 }
