@@ -11,7 +11,8 @@ import (
 )
 
 // Convert writes a model anew, with coarser matrices. Where out ends in .gguf it is one file with everything in it (encoder, bridge,
-// language model, tokenizer, preprocessing), which Open takes; see blip2.Pack. Otherwise it is a directory: of a model that reads pages, all
+// language model, tokenizer, preprocessing), which Open takes; see blip2.Pack. Where it ends in .pt it is what was trained of an OpenFlamingo, as
+// its project publishes it; see flamingo.WriteCheckpoint. Otherwise it is a directory: of a model that reads pages, all
 // of it, as flamingo.Write has it; of any other the bridge quantised, and the frozen parts stay where they are; see blip2.Model.Convert.
 //
 // The dtype is a name as WithDType takes it. "auto" and "f32" round nothing, which a bridge in a folder cannot say. except are types of their
@@ -36,12 +37,16 @@ func Convert(name, out, dtype string, except ...string) error {
 		}
 		exceptions = append(exceptions, exception)
 	}
-	packed := strings.HasSuffix(out, ".gguf")
+	packed, checkpoint := strings.HasSuffix(out, ".gguf"), strings.HasSuffix(out, ".pt")
 	pages, own := flamingo.Is(path), flamingo.IsOwn(path)
-	if len(exceptions) > 0 && (packed || pages) {
+	if len(exceptions) > 0 && (packed || checkpoint || pages) {
 		return fmt.Errorf("convert model: %s: exceptions are for the bridge of a BLIP-2 in a folder", out)
 	}
 	switch {
+	case checkpoint && !pages:
+		return fmt.Errorf("convert model: %s: only what was trained of an OpenFlamingo becomes such a file", out)
+	case checkpoint:
+		return flamingo.WriteCheckpoint(path, out, p)
 	case packed && pages:
 		return flamingo.Pack(path, out, p)
 	case packed:

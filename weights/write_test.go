@@ -1,6 +1,8 @@
 package weights
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -56,6 +58,55 @@ func TestWriteSafetensors(t *testing.T) {
 			t.Errorf("%s: %v at byte %d of the data", name, got.Type, at)
 		}
 		at += len(got.Data)
+	}
+}
+
+// TestWriteTorch reads what was written, with members where PyTorch has them, and the same bytes each time.
+func TestWriteTorch(t *testing.T) {
+	tensors := []Tensor{numbered("b", 2, 3), numbered("a.weight", 5), numbered("scalar"), {Name: "half", Type: F16, Shape: []int{3}, Data: []byte{1, 2, 3, 4, 5, 6}}, numbered("none", 0, 4)}
+	path := filepath.Join(t.TempDir(), "checkpoint.pt")
+	var before []byte
+	for range 2 {
+		if err := WriteTorch(path, tensors); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != nil && !bytes.Equal(before, data) {
+			t.Error("the same tensors give other bytes")
+		}
+		before = data
+	}
+	archive, err := zip.NewReader(bytes.NewReader(before), int64(len(before)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range archive.File {
+		if at, err := m.DataOffset(); err != nil || at%64 != 0 || m.Method != zip.Store {
+			t.Errorf("%s lies at %d, %v", m.Name, at, err)
+		}
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if len(f.Names()) != len(tensors) {
+		t.Errorf("there are %v", f.Names())
+	}
+	for _, want := range tensors {
+		if got, ok := f.Lookup(want.Name); !ok || got.Type != want.Type || !slices.Equal(got.Shape, want.Shape) || !bytes.Equal(got.Data, want.Data) {
+			t.Errorf("%s is %+v", want.Name, got)
+		}
+	}
+	for name, bad := range map[string][]Tensor{
+		"twice": {numbered("a", 1), numbered("a", 1)}, "a type": {{Name: "q", Type: Q8_0, Shape: []int{32}, Data: make([]byte, 34)}}, "no name": {numbered("", 1)},
+	} {
+		if err := WriteTorch(path, bad); err == nil || !strings.HasPrefix(err.Error(), "write checkpoint: "+path) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

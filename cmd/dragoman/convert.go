@@ -18,7 +18,7 @@ func (c *cli) convertCommand() *cobra.Command {
 	var out string
 	var except []string
 	cmd := &cobra.Command{
-		Use:   "convert --model M --dtype T --out FILE.gguf|DIR",
+		Use:   "convert --model M --dtype T --out FILE.gguf|DIR|FILE.pt",
 		Short: "write a model into one file, or its bridge quantised",
 		Long: `Into a file: one GGUF file with everything in it (image encoder, bridge, language model, tokenizer, preprocessing), which --model takes.
 The encoder's and the language model's matrices are written as --dtype, the bridge's as bf16 at the coarsest, word tables as q8_0;
@@ -26,13 +26,16 @@ with auto or f32 nothing is rounded. docs/convert.md says more.
 
 Into a folder: a model's directory anew, with the bridge's matrices as --dtype (f16, bf16, q8_0, q4_0, q4_1) and everything finer
 (norms, biases, the learned queries) as float32, and those that --except names as it says. The frozen parts stay where they are.
-Of IDEFICS and OpenFlamingo: everything, with matrices as stored, f16 or bf16, in transformers' files.`,
+Of IDEFICS and OpenFlamingo: everything, with matrices as stored, f16 or bf16, in transformers' files.
+
+Into a file that ends in .pt: what was trained of an OpenFlamingo, as its project publishes it, with matrices as stored, f16 or bf16.`,
 		Example: `  dragoman convert --model Salesforce/blip2-opt-2.7b --dtype q4_0 --out blip2.gguf
-  dragoman convert --model runs/mini/model --dtype q8_0 --out small`,
+  dragoman convert --model runs/mini/model --dtype q8_0 --out small
+  dragoman convert --model flamingo.gguf --out checkpoint.pt`,
 		Args: takesNone,
 	}
 	c.modelFlags(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "the file (*.gguf) or the folder to write")
+	cmd.Flags().StringVar(&out, "out", "", "the file (*.gguf, or *.pt) or the folder to write")
 	cmd.Flags().StringArrayVar(&except, "except", nil, "GLOB=DTYPE: another type for the bridge's matrices of such names; may be given again")
 	cmd.RunE = work(func(cmd *cobra.Command, _ []string) error {
 		if err := opensNone(cmd); err != nil {
@@ -49,9 +52,9 @@ Of IDEFICS and OpenFlamingo: everything, with matrices as stored, f16 or bf16, i
 				return usagef("--except: %w", err)
 			}
 		}
-		switch packed := strings.HasSuffix(out, ".gguf"); {
+		switch packed := strings.HasSuffix(out, ".gguf") || strings.HasSuffix(out, ".pt"); {
 		case !packed && weights.IsFile(strings.ToLower(out)):
-			return usagef("--out %s: what is no folder is a file.gguf", out)
+			return usagef("--out %s: what is no folder is a file.gguf, or a file.pt", out)
 		case !packed:
 			if (c.dtype == "auto" || c.dtype == "f32") && !dragoman.ReadsPages(c.model) {
 				return usagef("convert of a bridge into a folder needs --dtype f16, bf16, q8_0, q4_0 or q4_1")

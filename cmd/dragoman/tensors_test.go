@@ -171,6 +171,7 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"ask", "--model", idefics, "--shot", "nope.png=a", photo}, exitFailed, "reading a picture: nope.png: no such file"},
 		{[]string{"trace", "--model", "../../testdata/blip2-opt", "--inputs", "../../testdata/blip2-opt/inputs.safetensors", "--grad", "nope*", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitDone, "no parameter fits --grad nope*"},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "x.GGUF"}, exitUsage, "dragoman: --out x.GGUF: "},
+		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--out", "x.pt"}, exitFailed, "only what was trained of an OpenFlamingo"},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "x.safetensors"}, exitUsage, "dragoman: --out x.safetensors: "},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--except", "a=b", "--out", "x"}, exitUsage, "dragoman: --except: "},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "tensors_test.go"}, exitFailed, "tensors_test.go: not a directory"},

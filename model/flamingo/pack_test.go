@@ -1,6 +1,7 @@
 package flamingo
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,6 +55,49 @@ func TestPack(t *testing.T) {
 				}
 				path = out
 			}
+		}
+	}
+}
+
+// TestWriteCheckpoint: what was trained, written as the project publishes it out of a directory or out of one file, is what was published, and
+// stands upon the same parts as that did.
+func TestWriteCheckpoint(t *testing.T) {
+	for _, kind := range openFlamingos {
+		from := "testdata/" + kind
+		in := openFile(t, from+"/inputs.safetensors")
+		was := openFile(t, from+"/"+checkpointName)
+		packed := filepath.Join(t.TempDir(), "one.gguf")
+		if err := Pack(from, packed, model.Precision{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{from, packed} {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+				t.Fatal(err)
+			}
+			out := filepath.Join(dir, checkpointName)
+			if err := WriteCheckpoint(path, out, model.Precision{}); err != nil {
+				t.Fatal(err)
+			}
+			if got := logitsOf(t, dir, Options{}, in); !slices.Equal(got, logitsOf(t, from, Options{}, in)) {
+				t.Errorf("%s: its checkpoint gives other logits", path)
+			}
+			is := openFile(t, out)
+			for _, name := range is.Names() {
+				a, published := was.Lookup(name)
+				if b, _ := is.Lookup(name); published && !slices.Equal(a.Shape, b.Shape) {
+					t.Errorf("%s: %s became %v", path, name, b.Shape)
+				}
+				if !published && !(path == packed && name == "lang_encoder.lm_head.weight") { // which nothing there tells from one that was trained
+					t.Errorf("%s: %s was not trained", path, name)
+				}
+			}
+		}
+	}
+	for path, says := range map[string]string{"testdata/idefics": "only an OpenFlamingo", "testdata/" + openFlamingos[0]: "cannot say q8_0"} {
+		p := model.Precision{Some: says != "only an OpenFlamingo", Matrices: kernel.Q8_0}
+		if err := WriteCheckpoint(path, filepath.Join(t.TempDir(), "x.pt"), p); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
 }

@@ -2,10 +2,13 @@ package flamingo
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"dragoman/kernel"
 	"dragoman/model"
 	"dragoman/weights"
 )
@@ -50,6 +53,21 @@ func (m *Model) saveUpstream(dir string) error {
 	if err != nil {
 		return err
 	}
+	tensors, err := m.upstreamTensors()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	return weights.WriteTorch(filepath.Join(dir, checkpointName), tensors)
+}
+
+// upstreamTensors are what was trained, under the project's names, with all rows of the word tables.
+func (m *Model) upstreamTensors() ([]weights.Tensor, error) {
 	var tensors []weights.Tensor
 	rows := map[string][]float32{}
 	for _, p := range m.own.bridge {
@@ -69,11 +87,11 @@ func (m *Model) saveUpstream(dir string) error {
 		}
 		t, ok := m.own.text.src.Lookup(languageOf + "." + name)
 		if !ok {
-			return fmt.Errorf("tensor %s is not in the language model", name)
+			return nil, fmt.Errorf("tensor %s is not in the language model", name)
 		}
 		x, err := t.Float32()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		width := t.Shape[1]
 		all := append(x[:m.own.words.First*width:m.own.words.First*width], fresh...)
@@ -82,11 +100,56 @@ func (m *Model) saveUpstream(dir string) error {
 		}
 		tensors = append(tensors, weights.FromFloat32(languageOf+"."+name, []int{len(all) / width, width}, all))
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+	return tensors, nil
+}
+
+// WriteCheckpoint writes what was trained of the model at path, a directory or a file, into one file as OpenFlamingo's project publishes it:
+// torch.load gives what its load_state_dict(…, strict=False) takes. Matrices are rounded to 16 bits, or not at all; coarser ones become float32.
+func WriteCheckpoint(path, out string, p model.Precision) error {
+	if p.Some && p.Matrices.BlockLen() != 1 {
+		return fmt.Errorf("convert model: %s: a checkpoint of PyTorch's cannot say %v", out, p.Matrices)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), append(raw, '\n'), 0o644); err != nil {
-		return err
+	store := p.StoreAs(openFlamingoPart)
+	finer := func(t weights.Tensor) (kernel.DType, bool) {
+		d, ok := store(t)
+		if !ok && t.Type.Quantized() {
+			return kernel.F32, true
+		}
+		return d, ok
 	}
-	return weights.WriteSafetensors(filepath.Join(dir, "checkpoint.safetensors"), tensors, map[string]string{"format": "pt"})
+	var outputs []weights.Output
+	learnt := func(kind, name string) bool {
+		inner, language := strings.CutPrefix(name, languageOf+".")
+		table := inner == tables[kind][0] || inner == tables[kind][1] || inner == "lm_head.weight"
+		return strings.HasPrefix(name, "perceiver.") || language && (table || strings.Contains(inner, ".gated_cross_attn_layer."))
+	}
+	if !IsOwn(path) {
+		return collect(path, func(m *Model, k *model.Packer) error {
+			if !m.isOpenFlamingo() {
+				return errors.New("only an OpenFlamingo has such a checkpoint")
+			}
+			for _, t := range k.Tensors {
+				if _, trained := m.upon.trained.Lookup(t.Name); trained && learnt(m.upon.kind, t.Name) { // in one file everything seems trained
+					outputs = append(outputs, model.Output(t, finer))
+				}
+			}
+			return weights.StreamTorch(out, outputs)
+		})
+	}
+	m, err := Open(path, Options{Trainable: true})
+	if err != nil {
+		return fmt.Errorf("convert model: %w", err)
+	}
+	defer m.Close()
+	if !m.upstream() {
+		return fmt.Errorf("convert model: %s: OpenFlamingo's project has no such system: its checkpoints are of bridges as docs/training.md says", path)
+	}
+	tensors, err := m.upstreamTensors()
+	if err != nil {
+		return fmt.Errorf("convert model: %w", err)
+	}
+	for _, t := range tensors {
+		outputs = append(outputs, model.Output(t, finer))
+	}
+	return weights.StreamTorch(out, outputs)
 }
