@@ -19,7 +19,7 @@ func (c *cli) benchCommand() *cobra.Command {
 	var parts []string
 	var shape string
 	cmd := &cobra.Command{
-		Use:   "bench [--part P]… [--shape NAME]",
+		Use:   "bench [--model M | --shape NAME] [--part P]…",
 		Short: "speed, as a share of what this machine can do",
 		Long: `Measures the machine's peaks, then each part, and gives each part's share of the peak that bounds it. The best of several
 runs is taken and the spread given; only useful operations are counted.
