@@ -35,6 +35,8 @@ mini:
 plain:
 	python3 tools/mini/plain.py $(PAIRS)/src/wordnet-base/usr/share/wordnet $(PAIRS)
 
-# Questions about the pairs' pictures, most of them answered with yes or no, from which mini-flamingo learns; needs the pairs.
+# Questions about the pairs' pictures, from which mini-flamingo learns: what they show, most of them answered with yes or no, and what colour and how many; needs
+# the pairs.
 asked:
 	python3 tools/mini/asked.py $(PAIRS)
+	$(PAIRS)/venv/bin/python tools/mini/looked.py $(PAIRS)
