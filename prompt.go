@@ -86,6 +86,17 @@ func (m *Model) Prompt(shots []Shot) (*Prompt, error) {
 
 const answeringLike = "answering by examples"
 
+// doing is what an error says that was being done.
+func (p *Prompt) doing(ask seenShot) string {
+	switch {
+	case len(p.shots) > 0:
+		return answeringLike
+	case ask.Question != "":
+		return "answering"
+	}
+	return "captioning"
+}
+
 // Answer answers what is asked as the examples were answered, or describes a picture as theirs were described.
 func (p *Prompt) Answer(ctx context.Context, ask Shot, g *Generate) (*Text, error) {
 	return p.answer(ctx, see(ask, nil), g)
@@ -120,8 +131,8 @@ func (p *Prompt) one(ctx context.Context, ask seenShot, g *Generate) (*Text, err
 	for _, s := range p.shots {
 		pictures = append(pictures, s.pictures...)
 	}
-	shown := len(pictures)
-	l, err := p.m.leaf(answeringLike, p.m.pages.Prompt(p.inside(), ask.inside()), append(pictures, ask.pictures...))
+	shown, doing := len(pictures), p.doing(ask)
+	l, err := p.m.leaf(doing, p.m.pages.Prompt(p.inside(), ask.inside()), append(pictures, ask.pictures...))
 	if err != nil {
 		return nil, err
 	}
@@ -132,10 +143,10 @@ func (p *Prompt) one(ctx context.Context, ask seenShot, g *Generate) (*Text, err
 	if from < shortBeginning {
 		from, shown = 0, 0
 	} else if err := p.begin(ctx, d, &leaf{l.parts, l.ids[:from], l.pictures[:shown]}, &spent); err != nil {
-		return nil, fmt.Errorf("%s: %w", answeringLike, err)
+		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	if err := p.m.readLeaf(ctx, d, l, from, shown, &spent); err != nil {
-		return nil, fmt.Errorf("%s: %w", answeringLike, err)
+		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	return p.m.goOn(ctx, d, l, g, spent)
 }

@@ -275,3 +275,26 @@ func TestConversation(t *testing.T) {
 		}
 	}
 }
+
+// TestPromptSaysWhatItDid: an error names examples only where there are some.
+func TestPromptSaysWhatItDid(t *testing.T) {
+	m, err := dragoman.Open(idefics, dragoman.WithDType("f32"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	bad := []dragoman.Image{dragoman.ImageBytes([]byte("no picture"))}
+	for want, c := range map[string]struct {
+		shots []dragoman.Shot
+		ask   dragoman.Shot
+	}{
+		"captioning: reading":            {nil, dragoman.Shot{Images: bad}},
+		"answering: reading":             {nil, dragoman.Shot{Images: bad, Question: "a"}},
+		"answering by examples: reading": {[]dragoman.Shot{{Images: []dragoman.Image{plain(9)}, Text: "a"}}, dragoman.Shot{Images: bad, Question: "a"}},
+	} {
+		_, err := m.AnswerLike(context.Background(), c.shots, c.ask, nil)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
