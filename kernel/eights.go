@@ -41,17 +41,16 @@ func (m *Mat) layInEights(w Workers) {
 func swapEights(d DType, eights, plain []byte, from, until int, into bool) {
 	size := d.BlockBytes()
 	blocks := len(eights) / (eight * size)
-	_ = plain[:(until-from)*blocks*size]
 	for r := from; r < until; r++ {
-		e, p := unsafe.Pointer(unsafe.SliceData(eights)), unsafe.Add(unsafe.Pointer(unsafe.SliceData(plain)), (r-from)*blocks*size)
-		for range blocks {
+		for b := range blocks {
+			e := unsafe.Pointer(&eights[b*eight*size])
+			p := unsafe.Pointer(&plain[((r-from)*blocks+b)*size])
 			swapParts[uint16](unsafe.Add(e, 2*r), p, 1, into)
 			if d == Q8_0 {
 				swapParts[uint16](unsafe.Add(e, 2*eight+2*r), unsafe.Add(p, 2), 16, into)
 			} else {
 				swapParts[uint32](unsafe.Add(e, 2*eight+4*r), unsafe.Add(p, 2), 4, into)
 			}
-			e, p = unsafe.Add(e, eight*size), unsafe.Add(p, size)
 		}
 	}
 }
@@ -59,13 +58,12 @@ func swapEights(d DType, eights, plain []byte, from, until int, into bool) {
 // swapParts copies n parts of a row's block: every eighth in eights, one after another where they lie in order.
 func swapParts[part uint16 | uint32](eights, plain unsafe.Pointer, n int, into bool) {
 	size := int(unsafe.Sizeof(part(0)))
-	for range n {
-		if e, p := (*part)(eights), (*part)(plain); into {
+	for i := range n {
+		if e, p := (*part)(unsafe.Add(eights, i*eight*size)), (*part)(unsafe.Add(plain, i*size)); into {
 			*e = *p
 		} else {
 			*p = *e
 		}
-		eights, plain = unsafe.Add(eights, eight*size), unsafe.Add(plain, size)
 	}
 }
 

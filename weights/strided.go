@@ -77,9 +77,8 @@ func gather[element uint16 | uint32](p strided, dst, src []byte) {
 		n := min(some, p.cols-c)
 		for r := range p.rows {
 			out, in := unsafe.Add(to, (r*p.cols+c)*p.width), unsafe.Add(from, r*p.down+c*p.across)
-			for range n {
-				*(*element)(out) = *(*element)(in)
-				out, in = unsafe.Add(out, p.width), unsafe.Add(in, p.across)
+			for i := range n {
+				*(*element)(unsafe.Add(out, i*p.width)) = *(*element)(unsafe.Add(in, i*p.across))
 			}
 		}
 	}
