@@ -26,9 +26,9 @@ func CheckSize(size, patch int) error {
 	return nil
 }
 
-// Positions brings learnt positions, a row for the picture as a whole and from·from for its patches, to to·to patches: a frozen tensor of the
+// positions brings learnt positions, a row for the picture as a whole and from·from for its patches, to to·to patches: a frozen tensor of the
 // given shape. step is as for Interpolate.
-func Positions(learnt *tensor.Tensor, from, to int, step float64, shape ...int) *tensor.Tensor {
+func positions(learnt *tensor.Tensor, from, to int, step float64, shape ...int) *tensor.Tensor {
 	x, d := learnt.Floats(), learnt.Dim(-1)
 	position := append(make([]float32, 0, (1+to*to)*d), x[:d]...) // the whole has no place
 	position = append(position, Interpolate(x[d:], from, to, d, step)...)
@@ -37,8 +37,8 @@ func Positions(learnt *tensor.Tensor, from, to int, step float64, shape ...int) 
 	return p
 }
 
-// Spread is Positions as a map of rows, [1+to·to, 1+from·from], for positions that are to have a gradient.
-func Spread(from, to int, step float64) *tensor.Tensor {
+// spread is positions as a map of rows, [1+to·to, 1+from·from], for positions that are to have a gradient.
+func spread(from, to int, step float64) *tensor.Tensor {
 	n := from * from
 	unit := make([]float32, n*n)
 	for i := range n {

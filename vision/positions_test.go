@@ -17,7 +17,7 @@ func TestPositionsOfStoredWeights(t *testing.T) {
 	raw := make([]byte, 2*len(x))
 	kernel.Encode(kernel.F16, raw, x)
 	stored := tensor.NewWeight("p", kernel.MatOf(kernel.F16, 5, 4, raw), 1, 5, 4)
-	want, got := Positions(tensor.FromFloats(x, 5, 4), 2, 3, 2.0/3, 10, 4), Positions(stored, 2, 3, 2.0/3, 1, 10, 4)
+	want, got := positions(tensor.FromFloats(x, 5, 4), 2, 3, 2.0/3, 10, 4), positions(stored, 2, 3, 2.0/3, 1, 10, 4)
 	for i, v := range want.Data() {
 		if got.Data()[i] != v {
 			t.Fatalf("value %d is %v, want %v", i, got.Data()[i], v)

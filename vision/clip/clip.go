@@ -20,16 +20,14 @@ import (
 
 // Model is CLIP's image encoder. It may be used by many runs at a time.
 type Model struct {
-	Config   Config
-	path     string
-	patch    *tensor.Tensor // [width, 3, p, p]
-	class    *tensor.Tensor // [width]
-	learnt   *tensor.Tensor // positions, [rows, width]
-	position *tensor.Tensor // learnt, or what comes of them for pictures of another size
-	spread   *tensor.Tensor // nil, or how position, which then has a gradient, comes of learnt
-	norm     norm           // of what goes in
-	blocks   *Blocks
-	post     norm // of the class row, where Config.Pool
+	Config Config
+	path   string
+	patch  *tensor.Tensor // [width, 3, p, p]
+	class  *tensor.Tensor // [width]
+	places vision.Places
+	norm   norm // of what goes in
+	blocks *Blocks
+	post   norm // of the class row, where Config.Pool
 }
 
 var _ vision.Encoder = (*Model)(nil)
@@ -42,12 +40,11 @@ func New(c Config, b *nn.Builder) *Model {
 		Config: c,
 		path:   b.Path(),
 		class:  e.Tensor("class_embedding", small, d),
-		learnt: e.Tensor("position_embedding.weight", small, 1+c.Grid()*c.Grid(), d),
+		places: vision.Places{Learnt: e.Tensor("position_embedding.weight", small, 1+c.Grid()*c.Grid(), d)},
 		patch:  e.Tensor("patch_embedding.weight", small, d, 3, c.PatchSize, c.PatchSize),
 		norm:   newNorm(b.Sub("pre_layrnorm"), c.HiddenSize, c.Eps), // as transformers spells it
 		blocks: NewBlocks(b.Sub("encoder"), c.sizes()),
 	}
-	m.position = m.learnt
 	if c.Pool {
 		m.post = newNorm(b.Sub("post_layernorm"), c.HiddenSize, c.Eps)
 	}
@@ -64,13 +61,9 @@ func (m *Model) Encode(r *tensor.Run, pixels *tensor.Tensor) vision.Features {
 	r.Show(m.path+".embeddings.patch_embedding", func() *tensor.Tensor { // as a convolution of the reference leaves them
 		return r.Reshape(r.Transpose(r.Reshape(patches, batch, n-1, d), 1, 2), batch, d, c.Grid(), c.Grid())
 	})
-	r.Observe(m.path+".embeddings.position_embedding", r.Reshape(m.learnt, 1, m.learnt.Dim(0), d))
+	r.Observe(m.path+".embeddings.position_embedding", r.Reshape(m.places.Learnt, 1, m.places.Learnt.Dim(0), d))
 	h := r.Concat(1, r.Expand(r.Reshape(m.class, 1, 1, d), batch), r.Reshape(patches, batch, n-1, d))
-	position := r.Reshape(m.position, n, d)
-	if m.spread != nil {
-		position = r.MatMul(m.spread, m.learnt, false)
-	}
-	h = r.Add(h, position)
+	h = r.Add(h, m.places.Rows(r))
 	r.Observe(m.path+".embeddings", h)
 	h = m.norm.forward(r, h)
 	r.Observe(m.path+".pre_layrnorm", h)

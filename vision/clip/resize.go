@@ -11,11 +11,7 @@ func (m *Model) At(size int) (*Model, error) {
 	other := *m
 	other.Config.ImageSize = size
 	if from, to := m.Config.Grid(), other.Config.Grid(); from != to {
-		step := float64(from) / (float64(to) + m.Config.Nudge)
-		other.position = vision.Positions(m.learnt, from, to, step, 1+to*to, m.Config.HiddenSize)
-		if m.learnt.NeedsGrad() {
-			other.spread = vision.Spread(from, to, step)
-		}
+		other.places = m.places.Between(from, to, float64(from)/(float64(to)+m.Config.Nudge))
 	}
 	return &other, nil
 }

@@ -96,8 +96,7 @@ type Model struct {
 	path                string
 	patch, patchBias    *tensor.Tensor
 	class               *tensor.Tensor
-	learnt, position    *tensor.Tensor // positions, and what comes of them for pictures of another size
-	spread              *tensor.Tensor // nil, or how position, which then has a gradient, comes of learnt
+	places              vision.Places
 	blocks              []block
 	postWeight, postBia *tensor.Tensor
 }
@@ -126,13 +125,12 @@ func New(c Config, b *nn.Builder) *Model {
 		Config:     c,
 		path:       b.Path(),
 		class:      e.Tensor("class_embedding", small, 1, 1, d),
-		learnt:     e.Tensor("position_embedding", small, 1, c.Tokens(), d),
+		places:     vision.Places{Learnt: e.Tensor("position_embedding", small, 1, c.Tokens(), d)},
 		patch:      e.Tensor("patch_embedding.weight", small, d, 3, c.PatchSize, c.PatchSize),
 		patchBias:  e.Tensor("patch_embedding.bias", zero, d),
 		postWeight: b.Tensor("post_layernorm.weight", one, d),
 		postBia:    b.Tensor("post_layernorm.bias", zero, d),
 	}
-	m.position = m.learnt
 	for i := range b.Count(c.Layers) {
 		l := b.Sub("encoder", "layers", i)
 		k := block{
@@ -163,11 +161,7 @@ func (m *Model) Forward(r *tensor.Run, pixels *tensor.Tensor) *tensor.Tensor {
 		return r.Reshape(r.Transpose(r.Reshape(patches, batch, n-1, d), 1, 2), batch, d, c.Grid(), c.Grid())
 	})
 	h := r.Concat(1, r.Expand(m.class, batch), r.Reshape(patches, batch, n-1, d))
-	position := r.Reshape(m.position, n, d)
-	if m.spread != nil {
-		position = r.MatMul(m.spread, r.Reshape(m.learnt, m.learnt.Dim(1), d), false)
-	}
-	h = r.Add(h, position)
+	h = r.Add(h, m.places.Rows(r))
 	r.Observe(m.path+".embeddings", h)
 	mark := r.Mark()
 	for i := range m.blocks {

@@ -78,7 +78,7 @@ func TestAtTrainedSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := other.position == m.position; got != same || other.Config.ImageSize != size || m.Config.ImageSize != 28 {
+		if got := other.places == m.places; got != same || other.Config.ImageSize != size || m.Config.ImageSize != 28 {
 			t.Errorf("at %d the positions are the same: %v", size, got)
 		}
 	}
