@@ -107,7 +107,7 @@ func (e *Engine) Gemm(w Workers, gs ...*Gemm) {
 		g.check()
 		switch kit := e.kit(g); {
 		case g.M == 0 || g.N == 0:
-		case e.few(g):
+		case g.M <= e.mostRows(g):
 			j.few = append(j.few, g)
 		case g.B.Eights:
 			e.inOrder(w, g)

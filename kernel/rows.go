@@ -12,19 +12,13 @@ const (
 	manyRows = 16
 )
 
-// few says whether a product is one of few rows: decoding, of one text or of several.
-func (e *Engine) few(g *Gemm) bool {
-	if g.B.Trans || g.B.Eights && (g.Compute == F32 || g.K == 0 || e.eightRows()[g.B.DType] == nil) {
-		return false
-	}
-	return g.M <= e.mostRows(g)
-}
-
-// mostRows is the most rows with which a product is one of few. On AVX2, where weights other than float32 and bf16 are slow to pack and inputs rounded
-// to int16 quick to multiply with, it is about as many as take the time that packing takes.
+// mostRows is the most rows of A with which a product is computed so: decoding, of one text or of several. On AVX2, where weights other than float32 and
+// bf16 are slow to pack and inputs rounded to int16 quick to multiply with, it is about as many as take the time that packing takes.
 func (e *Engine) mostRows(g *Gemm) int {
 	d := g.B.DType
-	switch rounded := g.Compute != F32 && g.K > 0 && e.int16Rows()[d] != nil; {
+	switch rounded := e.int16Kernel(g) != nil; {
+	case g.B.Trans || g.B.Eights && !rounded:
+		return 0
 	case rounded && (g.B.Eights || d == Q4_0 || d == Q4_1):
 		return manyRows
 	case rounded:
@@ -33,6 +27,18 @@ func (e *Engine) mostRows(g *Gemm) int {
 		return 12
 	}
 	return fewRows
+}
+
+// int16Kernel is the kernel that takes a product's inputs rounded to int16 and its weights as they lie; nil where there is none, or nothing may be
+// rounded.
+func (e *Engine) int16Kernel(g *Gemm) rowKernel {
+	switch {
+	case g.Compute == F32 || g.K == 0:
+		return nil
+	case g.B.Eights:
+		return e.eightRows()[g.B.DType]
+	}
+	return e.int16Rows()[g.B.DType]
 }
 
 // rows computes products of few rows straight from the stored rows of B, which are not transposed:
@@ -178,15 +184,11 @@ func (j *rowsJob) prepare(e *Engine, workers int, gs []*Gemm) {
 
 // choose finds the product's kernel.
 func (p *rowsPart) choose(e *Engine) {
-	if p.kernel = e.int8Rows()[p.B.DType]; p.kernel != nil && !p.B.Eights && p.Compute == Q8_0 && p.K > 0 {
+	if p.kernel = e.int8Rows()[p.B.DType]; p.kernel != nil && p.Compute == Q8_0 && p.K > 0 {
 		p.round, p.whole, p.count = toInt8, p.K, p.K/32
 		return
 	}
-	kernels := e.int16Rows()
-	if p.B.Eights {
-		kernels = e.eightRows()
-	}
-	if p.kernel = kernels[p.B.DType]; p.kernel != nil && p.Compute != F32 && p.K > 0 {
+	if p.kernel = e.int16Kernel(p.Gemm); p.kernel != nil {
 		p.round, p.whole, p.count = toInt16, p.K, p.K
 		return
 	}
