@@ -342,7 +342,8 @@ func (m *Model) Matches() bool {
 	return m.Bridge != nil && (m.Weighs() || m.Bridge.Heads.Match != nil && !m.Config.Extras.NoMatching)
 }
 
-// generation predicts every next token of the captions, which begin with [DEC] in place of [CLS].
+// generation predicts every next token of the captions, which begin with [DEC] in place of [CLS]. Padding is not predicted, even where no mask
+// says that it is padding.
 func (b *Bridge) generation(run *tensor.Run, a *qformer.Answer, t qformer.Text, smoothing float32) *tensor.Tensor {
 	n, length := t.Batch(), t.Len
 	decoder := qformer.Text{Len: length - 1, IDs: make([]int32, 0, n*(length-1))}
@@ -352,7 +353,7 @@ func (b *Bridge) generation(run *tensor.Run, a *qformer.Answer, t qformer.Text, 
 		decoder.IDs = append(append(decoder.IDs, b.Config.decoderStart()), ids[1:length-1]...)
 		for j := 1; j < length; j++ {
 			target := ids[j]
-			if t.Mask != nil && t.Mask[i*length+j] == 0 {
+			if target == b.Config.QFormer.Pad || t.Mask != nil && t.Mask[i*length+j] == 0 {
 				target = -100
 			}
 			targets = append(targets, target)

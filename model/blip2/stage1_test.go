@@ -133,6 +133,16 @@ func TestStage1AgainstPyTorch(t *testing.T) {
 	}
 }
 
+// TestPaddingIsNotPredicted: the words before padding do not see it, so that the generation's loss is the same without a mask.
+func TestPaddingIsNotPredicted(t *testing.T) {
+	o := openOracle(t)
+	br, _ := o.bridge()
+	p := o.pairs()
+	p.Text.Mask = nil
+	l := br.Stage1(tensor.NewRun(tensor.Options{}), p, Objective{Generation: 1, Smoothing: 0.1})
+	near(t, "itg", l.ITG.Data(), o.floats("loss.itg"), 1e-5)
+}
+
 // TestNegativesOfOneKind: where only pictures or only texts are given that do not fit, the others are drawn and these are kept.
 func TestNegativesOfOneKind(t *testing.T) {
 	o := openOracle(t)
