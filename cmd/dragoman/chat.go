@@ -66,7 +66,7 @@ input those of lines "/image FILE", come before the next text. Those of IDEFICS 
 			return err
 		}
 		wrong := false
-		in := bufio.NewReader(c.stdin)
+		in := bufio.NewReader(c.input())
 		for {
 			if isTerminal(c.stderr) && !c.quiet {
 				fmt.Fprint(c.stderr, "> ")

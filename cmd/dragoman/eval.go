@@ -305,7 +305,7 @@ func (c *cli) openWanted(path string, wanted data.Where, concept string) (*itemS
 
 // openItems reads the rows of pairs that are wanted; concept is the field that says what a picture shows, if one does.
 func (c *cli) openItems(path string, wanted data.Where, concept string) (*itemSet, error) {
-	rows, err := data.Open(path, data.Options{Stdin: c.stdin})
+	rows, err := data.Open(path, data.Options{Stdin: c.input()})
 	if err != nil {
 		return nil, err
 	}

@@ -60,8 +60,11 @@ error. Pictures that are no files of their own are inside, as data: URLs.`,
 				return usagef("--language: %w", err)
 			}
 		}
-		o.Fetch, o.Stdin = c.fetch, c.stdin
-		return c.eachInPlace(cmd.Context(), "page", args, func(path string) error { return c.showPages(cmd, path, wanted, o) })
+		o.Fetch = c.fetch
+		return c.eachInPlace(cmd.Context(), "page", args, func(path string) error {
+			o.Stdin = c.input()
+			return c.showPages(cmd, path, wanted, o)
+		})
 	})
 	return cmd
 }

@@ -118,7 +118,7 @@ func (c *cli) eachInPlace(ctx context.Context, key string, names []string, f fun
 // others are done all the same; the call then ends with errReported. A context that ends, ends the loop.
 func (c *cli) eachImage(ctx context.Context, args []string, f func(name string, img dragoman.Image) error, also ...string) error {
 	broken := false
-	source := picture.Source{Stdin: c.stdin, Fetch: c.fetch}
+	source := picture.Source{Stdin: c.input(), Fetch: c.fetch}
 	for item := range source.Expand(args) {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)

@@ -25,7 +25,7 @@ const maxPage = 64 << 20
 // readFile reads a small file, or standard input for "-"; dir is where the files that it names are found from.
 func (c *cli) readFile(what, name string) (data []byte, dir string, err error) {
 	if name == "-" {
-		data, err = readfile.UpTo(c.stdin, maxPage)
+		data, err = readfile.UpTo(c.input(), maxPage)
 	} else if data, err = readfile.Any(name, maxPage); err == nil {
 		dir = filepath.Dir(name)
 	}
@@ -54,7 +54,7 @@ func (c *cli) pictureAt(dir, name string) dragoman.Image {
 // pictureOf is a picture that an option names: as pictureAt, or standard input.
 func (c *cli) pictureOf(name string) dragoman.Image {
 	if name == stream {
-		for item := range picture.Expand([]string{name}, c.stdin) {
+		for item := range picture.Expand([]string{name}, c.input()) {
 			return dragoman.ImageFunc(name, item.Read)
 		}
 	}

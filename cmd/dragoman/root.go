@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +20,8 @@ import (
 
 // cli is one call of the program: its streams and the options that every command has.
 type cli struct {
-	stdin  io.Reader
+	stdin  io.Reader     // standard input, which input gives to whoever a call has read it
+	reader *inputReader  // who began to
 	out    *bufio.Writer // standard output
 	stderr io.Writer
 
@@ -45,6 +47,22 @@ type cli struct {
 
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
 	return &cli{stdin: stdin, out: writer(stdout), stderr: stderr, onTerminal: isTerminal(stdout)}
+}
+
+// input is standard input for one that reads it. What a call names a second time isn't empty, but elsewhere already: whoever comes after the
+// first that read is told so.
+func (c *cli) input() io.Reader { return &inputReader{c} }
+
+type inputReader struct{ c *cli }
+
+func (r *inputReader) Read(b []byte) (int, error) {
+	if r.c.reader == nil {
+		r.c.reader = r
+	}
+	if r.c.reader != r {
+		return 0, errors.New("standard input can be read only once")
+	}
+	return r.c.stdin.Read(b)
 }
 
 const longHelp = `dragoman lets an image talk to a language model.

@@ -53,6 +53,19 @@ func TestStreamForAFile(t *testing.T) {
 			t.Errorf("%s: %d: %s%s", c.args, status, out.String(), errs.String())
 		}
 	}
+	for args, stdin := range map[string]string{ // what was read already isn't empty
+		"eval -q --model " + model + " - -": pairs,
+		"pages - -":                         `{"parts":[{"image":"a.png"},{"text":"a cat"}]}` + "\n",
+		"ask --model " + pagesModel + " --max-tokens 2 --shots - -":           `{"image":"a.png","text":"b"}`,
+		"ask --model " + pagesModel + " --max-tokens 2 --shot -=b -":          string(picture),
+		"ask -q --model " + pagesModel + " --support - --shots-n 1 -":         pairs,
+		"ask --model " + model + " --max-tokens 2 --choices-file - a.png - c": "b\n",
+	} {
+		var out, errs bytes.Buffer
+		if status := run(strings.Fields(args), strings.NewReader(stdin), &out, &errs); status != exitFailed || !strings.Contains(errs.String(), "-: standard input can be read only once\n") {
+			t.Errorf("%s: %d: %s%s", args, status, out.String(), errs.String())
+		}
+	}
 	var out, errs bytes.Buffer
 	if status := run([]string{"inspect", "--model", model, "--out", "maps", "--npy", "-", "a.png"}, strings.NewReader(""), &out, &errs); status != exitDone || !strings.HasPrefix(out.String(), "\x93NUMPY") || (out.Len()-128)%4 != 0 {
 		t.Errorf("--npy -: %d: %.200q%s", status, out.String(), errs.String())

@@ -36,7 +36,7 @@ func (c *cli) supportRows(f *supportFlags, question string) (shots []dragoman.Sh
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if set, err = data.Open(f.path, data.Options{Stdin: c.stdin}); err != nil {
+	if set, err = data.Open(f.path, data.Options{Stdin: c.input()}); err != nil {
 		return nil, nil, nil, err
 	}
 	report := data.Each(set, func(_ int, row data.Row) {

@@ -44,7 +44,7 @@ func (c *cli) openTensors(name string) (*weights.File, error) {
 	if name != stream {
 		return weights.Open(name)
 	}
-	data, err := readfile.UpTo(c.stdin, math.MaxInt32)
+	data, err := readfile.UpTo(c.input(), math.MaxInt32)
 	if err != nil {
 		return nil, fmt.Errorf("reading tensors: standard input: %w", err)
 	}

@@ -34,7 +34,7 @@ tokenizer's files.`,
 		if err != nil {
 			return err
 		}
-		in := bufio.NewReaderSize(c.stdin, 1<<16)
+		in := bufio.NewReaderSize(c.input(), 1<<16)
 		var broken error // of a line; the others are done all the same
 		for n := 1; ; n++ {
 			text, err := readLine(in)

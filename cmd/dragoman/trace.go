@@ -115,7 +115,7 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			read.Source, q.Inputs = file, read
 		} else {
 			var pictures []dragoman.Image
-			for item := range picture.Expand(images, c.stdin) {
+			for item := range picture.Expand(images, c.input()) {
 				if item.Err != nil {
 					return fmt.Errorf("reading a picture: %s: %w", item.Name, item.Err)
 				}
