@@ -244,3 +244,34 @@ func TestTokenizersFilesAreClosed(t *testing.T) {
 		t.Errorf("a cat is %v", ids)
 	}
 }
+
+// TestBeamsPassEnds says that a search with beams goes on where the next example would begin, and that its text is cut there.
+func TestBeamsPassEnds(t *testing.T) {
+	ctx := context.Background()
+	m := open32(t, plainPages)
+	items, _ := counted(5)
+	g := &Generate{MaxTokens: 12, Beams: 3, LengthPenalty: 0}
+	ends := nextCaption
+	defer func() { nextCaption = ends }()
+	said := func() (texts []string) {
+		o := eval.ShotOptions{Shots: []int{1}, Seeds: []uint64{1}, Said: func(_ int, _ uint64, _ eval.Item, text string) { texts = append(texts, text) }}
+		if _, err := m.EvaluateShots(ctx, items, items, g, o); err != nil {
+			t.Fatal(err)
+		}
+		return texts
+	}
+	whole, differ := said(), false
+	for _, letter := range "abcdefghijklmnopqrstuvwxyz" {
+		nextCaption = []string{string(letter)}
+		for i, text := range said() {
+			want, _, cut := strings.Cut(whole[i], nextCaption[0])
+			if text != strings.TrimSpace(want) {
+				t.Errorf("%d: %q before %q, want %q of %q", i, text, letter, want, whole[i])
+			}
+			differ = differ || cut
+		}
+	}
+	if !differ {
+		t.Error("no text was cut")
+	}
+}

@@ -209,9 +209,13 @@ func (l *learner) Answer(ctx context.Context, item int, shown eval.Examples) (te
 	}
 	g := l.g
 	g.Seed = shown.Seed
-	g.Stop = nextCaption
+	next := nextCaption
 	if asked.Question != "" {
-		g.Stop = nextQuestion
+		next = nextQuestion
+	}
+	g.Stop = next
+	if g.Beams > 1 { // OpenFlamingo's evaluation cuts what its search came to, and does not let a sentence win by ending there
+		g.Stop = nil
 	}
 	t, err := l.behind(shown).answer(ctx, asked, &g)
 	switch {
@@ -220,10 +224,18 @@ func (l *learner) Answer(ctx context.Context, item int, shown eval.Examples) (te
 	case len(g.Choices) > 0:
 		return t.Text, left, nil
 	case asked.Question != "":
-		text, _, _ := strings.Cut(t.Text, ", ")
+		text, _, _ := strings.Cut(before(t.Text, next), ", ")
 		return strings.TrimSpace(text), left, nil
 	}
-	return strings.TrimSpace(strings.ReplaceAll(t.Text, `"`, "")), left, nil
+	return strings.TrimSpace(strings.ReplaceAll(before(t.Text, next), `"`, "")), left, nil
+}
+
+// before is a text up to where any of some ends begins.
+func before(text string, ends []string) string {
+	for _, end := range ends {
+		text, _, _ = strings.Cut(text, end)
+	}
+	return text
 }
 
 // fits says whether there is room for examples, a question and its answer; without examples, it is for the answer to say.
