@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"dragoman/kernel"
@@ -51,6 +52,7 @@ func (m *Model) convert(dir string, d kernel.DType, except []Exception) error {
 		return err
 	}
 	var tensors []weights.Tensor
+	fits := make([]bool, len(except))
 	for _, p := range m.stored() {
 		x, shape := p.Data(), p.Shape()
 		if x == nil {
@@ -64,15 +66,17 @@ func (m *Model) convert(dir string, d kernel.DType, except []Exception) error {
 		if p.Name() == "memory.pictures" && d == kernel.Q8_0 {
 			to = kernel.Q4_1 // thousands of rows that are only ranked against one another
 		}
-		for _, e := range except {
+		for i, e := range slices.Backward(except) {
 			if ok, _ := path.Match(e.Glob, p.Name()); ok && coarse(p.Name(), shape, e.DType) {
-				to = e.DType
-				break
+				to, fits[i] = e.DType, true
 			}
 		}
 		w := weights.Tensor{Name: p.Name(), Type: weights.TypeOf(to), Shape: shape, Data: make([]byte, shape[0]*to.RowBytes(shape[1]))}
 		kernel.Encode(to, w.Data, x)
 		tensors = append(tensors, w)
+	}
+	if i := slices.Index(fits, false); i >= 0 {
+		return fmt.Errorf("except %q: the bridge has no matrix of such a name that can be %v", except[i].Glob, except[i].DType)
 	}
 	if err := m.saveConfig(dir); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package blip2
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -62,8 +63,13 @@ func TestConvertExcept(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := m.Convert(dir, kernel.F16, e); err != nil {
+	if err := m.Convert(dir, kernel.F16, e, Exception{"*.0.crossattention*", kernel.F32}); err != nil { // the first counts
 		t.Fatal(err)
+	}
+	for _, nothing := range []string{"nothing", "*.bias"} {
+		if err := m.Convert(t.TempDir(), kernel.F16, e, Exception{nothing, kernel.BF16}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", nothing)) {
+			t.Errorf("an exception that fits nothing: %v", err)
+		}
 	}
 	f, err := weights.Open(dir + "/" + packedName)
 	if err != nil {
