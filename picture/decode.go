@@ -158,7 +158,7 @@ func sniff(data []byte) (*format, error) {
 	}
 	e := &decodeError{kind: ErrNotPicture, text: "not a picture in a known format", hint: "PNG, JPEG, GIF, WebP, BMP and TIFF are read"}
 	if name := foreign(data); name != "" {
-		e.text = "a " + name + " file is not read here"
+		e.text = name + " files are not read here"
 	}
 	return nil, e
 }
