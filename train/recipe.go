@@ -323,17 +323,11 @@ func (r *Recipe) check() error {
 	if err := r.checkSources(); err != nil {
 		return err
 	}
-	if r.Data.Hold > 0 && len(r.Data.Validation) > 0 {
-		return fmt.Errorf("data.hold: data.validation says what is validated with, nothing else is held out")
-	}
 	if r.Data.MaxTokens < 3 || r.Data.MaxTokens > 1024 {
 		return fmt.Errorf("data.max_tokens: %d is not in 3…1024", r.Data.MaxTokens)
 	}
-	if !(r.Data.Hold >= 0 && r.Data.Hold < 1) {
-		return fmt.Errorf("data.hold: %v is not a share from 0 to 1", r.Data.Hold)
-	}
-	if r.Data.HoldSeed != nil && r.Data.Hold == 0 {
-		return fmt.Errorf("data.hold_seed: nothing is drawn by it: data.hold says what share is held out, and is missing or 0")
+	if err := r.checkHold(); err != nil {
+		return err
 	}
 	if err := unused(r.Data, r.Model.system(), "a model.system of "+r.Model.system()); err != nil {
 		return fmt.Errorf("data: %w", err)

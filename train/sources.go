@@ -94,6 +94,30 @@ func (r *Recipe) checkSources() error {
 	return nil
 }
 
+// checkHold says what is held out of nothing, or by nothing.
+func (r *Recipe) checkHold() error {
+	d := r.Data
+	switch {
+	case d.Hold > 0 && len(d.Validation) > 0:
+		return fmt.Errorf("data.hold: data.validation says what is validated with, nothing else is held out")
+	case !(d.Hold >= 0 && d.Hold < 1):
+		return fmt.Errorf("data.hold: %v is not a share from 0 to 1", d.Hold)
+	case d.HoldSeed != nil && d.Hold == 0:
+		return fmt.Errorf("data.hold_seed: nothing is drawn by it: data.hold says what share is held out, and is missing or 0")
+	}
+	drawn := false // from one source at least
+	for i, src := range d.Train {
+		if src.Hold != nil && d.Hold == 0 {
+			return fmt.Errorf("data.train.%d.hold: nothing is held out of the others: data.hold says what share is, and is missing or 0", i)
+		}
+		drawn = drawn || src.kind(r.Model.system()) != pagesName && (src.Hold == nil || *src.Hold)
+	}
+	if d.Hold > 0 && !drawn {
+		return fmt.Errorf("data.hold: there is nothing to hold out of: no source of pairs, or hold: false in each")
+	}
+	return nil
+}
+
 // unusedOf is unused of sources that are held out.
 func unusedOf(sources []Source, path, role string) error {
 	for i, src := range sources {

@@ -63,6 +63,9 @@ func checkNode(n *yaml.Node, t reflect.Type, path string) error {
 		if n.Kind == yaml.ScalarNode && n.Decode(reflect.New(t).Interface()) == nil {
 			return nil
 		}
+		if path == "" {
+			path = "the recipe"
+		}
 		return fmt.Errorf("%s%s: %s stands where %s belongs", lineOf(n), path, found(n), wanted(t))
 	}
 	return nil
