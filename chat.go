@@ -1,7 +1,6 @@
 package dragoman
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -60,24 +59,38 @@ func (m *Model) write(ctx context.Context, d *language.Decoder, before [][]int32
 	if g != nil && len(g.Choices) > 0 {
 		return m.choose(ctx, d, choice, g, spent)
 	}
+	texts, err := m.writeRows(ctx, d, before, g, []Seconds{spent})
+	if err != nil {
+		return nil, err
+	}
+	return texts[0], nil
+}
+
+// writeRows continues the rows that a decoder has read. Each has an even share of the time that passes.
+func (m *Model) writeRows(ctx context.Context, d *language.Decoder, before [][]int32, g *Generate, spent []Seconds) ([]*Text, error) {
 	began := time.Now()
-	read := d.Tokens()
+	texts := make([]*Text, len(before))
+	for r := range texts {
+		texts[r] = &Text{PromptTokens: d.TokensOf(r)}
+	}
 	o := m.options(g)
-	o.MaxTokens = min(cmp.Or(o.MaxTokens, 20), max(1, d.Room())) // a text ends where the context does
+	o.MaxTokens = min(mostTokens(g), max(1, d.Room())) // a text ends where the context does
 	o.MinTokens = min(o.MinTokens, o.MaxTokens)
 	results, err := generate.Run(ctx, d, before, o)
 	if err != nil {
 		return nil, fmt.Errorf("generating: %w", err)
 	}
-	spent.Decode = time.Since(began).Seconds()
-	r := results[0]
-	if r.Tokens == nil { // of beams that may write nothing at all
-		r.Tokens, r.LogProbs = []int32{}, []float32{}
+	decode := time.Since(began).Seconds() / float64(len(texts))
+	for i, r := range results {
+		if r.Tokens == nil { // of beams that may write nothing at all
+			r.Tokens, r.LogProbs = []int32{}, []float32{}
+		}
+		t := texts[i]
+		t.Text, t.Tokens, t.Logprobs, t.Finish = strings.TrimSpace(r.Text), r.Tokens, r.LogProbs, string(r.Finish)
+		t.Seconds = spent[i]
+		t.Seconds.Decode = decode
 	}
-	return &Text{
-		Text: strings.TrimSpace(r.Text), Tokens: r.Tokens, Logprobs: r.LogProbs, Finish: string(r.Finish),
-		PromptTokens: read, Seconds: spent,
-	}, nil
+	return texts, nil
 }
 
 // options translates for package generate.

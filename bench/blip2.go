@@ -2,7 +2,9 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"dragoman/generate"
 	"dragoman/kernel"
@@ -159,57 +161,71 @@ func shapeDecode(ctx context.Context, r *Runner) error {
 // captionTokens is how long a measured caption is.
 const captionTokens = 21
 
-// caption measures a picture's way to a sentence: encoder, queries, prefill of soft prompt and BOS, and the tokens one after the other. Its
-// share is of the least time that all of that takes.
+// mostCaptions bounds how many are measured side by side, as nearly all of the time goes into looking.
+const mostCaptions = 4
+
+// caption measures a picture's way to a sentence: encoder, queries, prefill of soft prompt and BOS, and the tokens one after the other; then that of
+// as many pictures as are written of side by side. Its share is of the least time that all of that takes.
 func caption(ctx context.Context, r *Runner) error {
 	for _, d := range r.types(kernel.BF16, kernel.Q8_0, kernel.Q4_0) {
 		m, err := r.blip2(d, blip2.Rooms{Vision: true, Bridge: true, Language: true})
 		if err != nil {
 			return err
 		}
-		say := r.captioner(ctx, m, d)
-		rec := Record{Part: "caption", What: r.what(), Shape: []int{captionTokens}}
-		_, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d)
-		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
-			least, _, _, _ := r.captionWork(m, d) // by the memory's rate of the same seconds
-			rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, cost(m.Language))
-		}, say); err != nil {
-			return err
+		c := cost(m.Language)
+		for _, n := range slices.Compact([]int{1, min(c.Together(computeFor(d)), mostCaptions)}) {
+			say := r.captioner(ctx, m, d, n)
+			rec := Record{Part: "caption", What: r.what(), Shape: []int{captionTokens}}
+			if n > 1 {
+				rec.What, rec.Shape = fmt.Sprintf("%s, %d pictures side by side", r.what(), n), []int{n, captionTokens}
+			}
+			_, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d, n)
+			if err := r.measureItems(ctx, rec, d, n*captionTokens, func(rec *Record, rate float64) {
+				least, _, _, _ := r.captionWork(m, d, n) // by the memory's rate of the same seconds
+				rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, c)
+			}, say); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// captioner is the work of one caption, with memory of its own.
-func (r *Runner) captioner(ctx context.Context, m *blip2.Model, d kernel.DType) func() error {
+// captioner is the work of so many captions, with memory of its own.
+func (r *Runner) captioner(ctx context.Context, m *blip2.Model, d kernel.DType, n int) func() error {
 	opt := tensor.Options{Compute: computeFor(d), Engine: r.Engine}
 	run, dec := tensor.NewRun(opt), language.NewDecoder(m.Language, opt)
 	pixels := squarePicture(m.Vision.Processor().Size[0])
 	seen := make([]float32, m.FeatureLen())
-	prompt := [][]int32{{max(0, m.Language.Config().BOS)}}
+	prompts := slices.Repeat([][]int32{{max(0, m.Language.Config().BOS)}}, n)
 	o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
 	return func() error {
-		run.Reset()
 		dec.Reset()
-		soft := m.Soft(run, m.SeeInto(run, pixels, seen))
-		if _, err := m.Read(dec, soft, prompt); err != nil {
+		var soft []float32
+		width := 0
+		for range n {
+			run.Reset()
+			one := m.Soft(run, m.SeeInto(run, pixels, seen))
+			soft, width = append(soft, one.Data()...), one.Dim(2)
+		}
+		if err := m.Read(dec, tensor.FromFloats(soft, n, len(soft)/n/width, width), prompts); err != nil {
 			return err
 		}
-		_, err := generate.Run(ctx, dec, dec.Before(prompt), o)
+		_, err := generate.Run(ctx, dec, dec.Before(prompts), o)
 		return err
 	}
 }
 
-// captionWork is the least time for a caption, its multiplications and bytes, and which of the two takes longer.
-func (r *Runner) captionWork(m *blip2.Model, d kernel.DType) (least, flops, bytes float64, bound string) {
+// captionWork is the least time for so many captions, their multiplications and bytes, and which of the two takes longer.
+func (r *Runner) captionWork(m *blip2.Model, d kernel.DType, n int) (least, flops, bytes float64, bound string) {
 	c := cost(m.Language)
-	read := float64(c.Bytes + c.HeadBytes)
-	prefill := work{2*float64(c.Weights)*float64(m.Config.QFormer.Queries+1) + 2*float64(c.Head), read}
+	read, rows := float64(c.Bytes+c.HeadBytes), float64(n)
+	prefill := work{rows * (2*float64(c.Weights)*float64(m.Config.QFormer.Queries+1) + 2*float64(c.Head)), read}
 	return r.leastTime([]step{
-		{d, work{flops: encoderWork(m.Vision)}, 1},
-		{kernel.BF16, queryWork(m), 1},
+		{d, work{flops: encoderWork(m.Vision)}, rows},
+		{kernel.BF16, queryWork(m), rows},
 		{d, prefill, 1},
-		{d, work{2 * float64(c.Weights+c.Head), read}, captionTokens - 1}, // the first comes out of the prefill
+		{d, work{rows * 2 * float64(c.Weights+c.Head), read}, captionTokens - 1}, // the first comes out of the prefill
 	})
 }
 

@@ -70,7 +70,7 @@ func load(ctx context.Context, r *Runner) (err error) {
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	opened := time.Since(start)
-	say := r.captioner(ctx, m, wanted)
+	say := r.captioner(ctx, m, wanted, 1)
 	var captions [2]time.Duration
 	for i := range captions {
 		start := time.Now()

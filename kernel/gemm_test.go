@@ -124,7 +124,7 @@ func randomProblem(rng *rand.Rand, compute DType) *problem {
 	da, db := F32, DType(rng.IntN(int(numDTypes)))
 	p.M += fewRows // fewer rows are not a matter of this test
 	if db != F32 && db != BF16 {
-		p.M += manyRows
+		p.M += ManyRows
 	}
 	if rng.IntN(4) == 0 {
 		da = DType(rng.IntN(3))

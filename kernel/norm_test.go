@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -165,6 +166,25 @@ func TestNormGradients(t *testing.T) {
 				}
 				if d := slope(&w[i]); math.Abs(d-float64(dw[i])) > 1e-5 {
 					t.Errorf("%v, centred %v: dw[%d] is %g, want %g", e.Family(), centred, i, dw[i], d)
+				}
+			}
+		}
+	}
+}
+
+// TestSoftmaxOfHidden puts hidden scores behind a row, which change nothing of it by a bit.
+func TestSoftmaxOfHidden(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 15))
+	for _, e := range Engines() {
+		for n := 1; n < 100; n++ {
+			for _, hidden := range []int{1, 2, 7, 8, 16, 33} {
+				row := make([]float32, n)
+				for i := range row {
+					row[i] = float32(3 * rng.NormFloat64())
+				}
+				longer := slices.Concat(row, slices.Repeat([]float32{negInf}, hidden))
+				if sum, same := e.Softmax(row), e.Softmax(longer); sum != same || !slices.Equal(row, longer[:n]) {
+					t.Fatalf("%v: %d scores before %d that are hidden: %v, %v alone", e.family, n, hidden, longer, row)
 				}
 			}
 		}

@@ -6,10 +6,10 @@ import (
 )
 
 // fewRows is the most rows of A that a product always computes directly from the stored weights, without packing; no product computes more
-// than manyRows so.
+// than ManyRows so.
 const (
 	fewRows  = 4
-	manyRows = 16
+	ManyRows = 16
 )
 
 // mostRows is the most rows of A with which a product is computed so: decoding, of one text or of several. On AVX2, where weights other than float32 and
@@ -20,13 +20,19 @@ func (e *Engine) mostRows(g *Gemm) int {
 	case g.B.Trans || g.B.Eights && !rounded:
 		return 0
 	case rounded && (g.B.Eights || d == Q4_0 || d == Q4_1):
-		return manyRows
+		return ManyRows
 	case rounded:
 		return 10
 	case e.family == AVX2 && d == F16:
 		return 12
 	}
 	return fewRows
+}
+
+// Together is how many rows a product with stored rows b, which are not transposed, can have for each to be, to the last bit, what it is by itself.
+// Rows of products with more than ManyRows do not hang on how many there are, either.
+func (e *Engine) Together(b Mat, compute DType) int {
+	return max(1, e.mostRows(&Gemm{B: Operand{Mat: b}, K: b.Cols, Compute: compute}))
 }
 
 // int16Kernel is the kernel that takes a product's inputs rounded to int16 and its weights as they lie; nil where there is none, or nothing may be
@@ -89,7 +95,7 @@ type rowsPart struct {
 	apart  int       // which begin so many rows apart;
 	step   int       // a task is so many rows of each run of a share,
 	steps  int       // and there are so many of a share; what is left over is the last task
-	inputs [manyRows]unsafe.Pointer
+	inputs [ManyRows]unsafe.Pointer
 }
 
 // rounding is what a kernel's inputs are rounded to.

@@ -1,13 +1,15 @@
 package language
 
 import (
+	"bytes"
 	"fmt"
 
 	"dragoman/kernel"
 	"dragoman/tensor"
 )
 
-// Cache holds the keys and values of what a model has read, for a batch of rows. Rows stand in slots, so that a beam that is
+// Cache holds the keys and values of what a model has read, for a batch of rows. Each row begins at its slot's beginning and is as long as it
+// is, whatever the others' lengths, so that what it attends to does not hang on them. Rows stand in slots, so that a beam that is
 // continued once moves without a copy. Keys are stored as bf16, or f32 where the run computes in it.
 type Cache struct {
 	dtype    kernel.DType
@@ -16,14 +18,15 @@ type Cache struct {
 	index    []int32 // the slot of each row
 	slots    int
 	capacity int // positions a slot has room for
-	length   int // positions that are filled
-	pending  int // positions that the pass under way adds
+	length   int // the longest row's
+	pending  int // positions that the pass under way adds to each
 
-	mask   []uint8 // [slots, capacity]: 0 for padding; nil while there is none
-	next   []int32 // the position of each row's next token
-	keep   []int32 // the positions of the pass under way
-	keyMsk []uint8
-	spare  []int32
+	next    []int32 // how long each row is, which is where its next token goes
+	adds    []int32 // how many of the pending positions are tokens, for each row
+	keep    []int32 // the positions of the pass under way
+	keyMask []uint8 // [rows, keys]: which of them are tokens; nil while all rows are as long
+	masked  []uint8 // the memory of keyMask
+	spare   []int32
 }
 
 type cacheLayer struct {
@@ -47,60 +50,78 @@ func NewCache(c Config, rows int, compute kernel.DType) *Cache {
 // Rows is how many rows there are.
 func (c *Cache) Rows() int { return len(c.index) }
 
-// Len is how many positions are filled, padding included.
+// Len is how many positions the longest row fills.
 func (c *Cache) Len() int { return c.length }
 
-// Last is the longest row's number of tokens.
-func (c *Cache) Last() int {
-	n := int32(0)
-	for _, p := range c.next {
-		n = max(n, p)
+// even says whether all rows are as long.
+func (c *Cache) even() bool {
+	for _, n := range c.next {
+		if n != int32(c.length) {
+			return false
+		}
 	}
-	return int(n)
+	return true
 }
 
-// Begin makes room for length more positions of every row, of which mask (nil: all) says which are tokens, and returns
-// those tokens' positions. Every layer must then Extend once, and End closes the pass.
+// Begin makes room for length more positions of every row, of which mask (nil: all) says which are tokens, those of a row before its padding,
+// and returns those tokens' positions. Every layer must then Extend once, and End closes the pass. Behind rows of different lengths there is
+// room for one token each.
 func (c *Cache) Begin(mask []uint8, length int) []int32 {
 	rows := len(c.index)
 	if mask != nil && len(mask) != rows*length {
 		panic(fmt.Sprintf("language: a mask of %d for %d rows of %d", len(mask), rows, length))
 	}
+	if length > 1 && !c.even() {
+		panic(fmt.Sprintf("language: %d tokens each behind rows of different lengths", length))
+	}
 	c.reserve(c.length + length)
 	c.keep = Positions(c.keep, mask, c.next, rows, length)
 	c.pending = length
-	padded := false
-	for _, m := range mask {
-		padded = padded || m == 0
+	c.adds = c.adds[:0]
+	for b := range rows {
+		c.adds = append(c.adds, tokens(mask, b, length))
 	}
-	if padded && c.mask == nil {
-		c.mask = make([]uint8, c.slots*c.capacity)
-		for i := range c.mask {
-			c.mask[i] = 1
-		}
-	}
-	if c.mask != nil {
-		for b, slot := range c.index {
-			row := c.mask[int(slot)*c.capacity+c.length:][:length]
-			for t := range row {
-				row[t] = 1
-				if mask != nil {
-					row[t] = mask[b*length+t]
-				}
-			}
-		}
-		c.gatherMask()
-	}
+	c.hide()
 	return c.keep
 }
 
-// gatherMask makes the key mask [rows, length + pending] of the pass under way.
-func (c *Cache) gatherMask() {
-	n := c.length + c.pending
-	c.keyMsk = c.keyMsk[:0]
-	for _, slot := range c.index {
-		c.keyMsk = append(c.keyMsk, c.mask[int(slot)*c.capacity:][:n]...)
+// tokens is how many of a row's positions are tokens, all of which must stand before its padding.
+func tokens(mask []uint8, row, length int) int32 {
+	if mask == nil {
+		return int32(length)
 	}
+	mask = mask[row*length:][:length]
+	n := bytes.IndexByte(mask, 0)
+	if n < 0 {
+		return int32(length)
+	}
+	for _, m := range mask[n:] {
+		if m != 0 {
+			panic(fmt.Sprintf("language: row %d has padding before its tokens", row))
+		}
+	}
+	return int32(n)
+}
+
+// hide makes the mask of the keys that there are, those of the pass under way among them. Rows that were as long before it need none, for
+// what each token sees is before it; what an encoder reads sees all, and has a mask of its own.
+func (c *Cache) hide() {
+	c.keyMask = nil
+	if c.even() {
+		return
+	}
+	keys := c.length + c.pending
+	c.masked = c.masked[:0]
+	for _, n := range c.next {
+		for t := range keys {
+			m := uint8(0)
+			if t < int(n)+c.pending {
+				m = 1
+			}
+			c.masked = append(c.masked, m)
+		}
+	}
+	c.keyMask = c.masked
 }
 
 // Extend stores a layer's keys and values [rows, pending, width] of the pass under way and returns all there are of it, as
@@ -110,7 +131,7 @@ func (c *Cache) Extend(layer int, k, v *tensor.Tensor) (kv tensor.KV, keyMask []
 	size := c.dtype.RowBytes(c.width)
 	n := c.pending * c.width
 	for b, slot := range c.index {
-		at := (int(slot)*c.capacity + c.length) * size
+		at := (int(slot)*c.capacity + int(c.next[b])) * size
 		kernel.Encode(c.dtype, l.k[at:][:c.pending*size], k.Data()[b*n:(b+1)*n])
 		kernel.Encode(c.dtype, l.v[at:][:c.pending*size], v.Data()[b*n:(b+1)*n])
 	}
@@ -119,18 +140,20 @@ func (c *Cache) Extend(layer int, k, v *tensor.Tensor) (kv tensor.KV, keyMask []
 
 // End closes a pass that Begin opened.
 func (c *Cache) End() {
-	for b, slot := range c.index {
-		tokens := c.pending
-		if c.mask != nil {
-			tokens = 0
-			for _, m := range c.mask[int(slot)*c.capacity+c.length:][:c.pending] {
-				tokens += int(min(m, 1))
-			}
-		}
-		c.next[b] += int32(tokens)
+	for b, n := range c.adds {
+		c.next[b] += n
 	}
-	c.length += c.pending
 	c.pending = 0
+	c.measure()
+}
+
+// measure finds the longest row.
+func (c *Cache) measure() {
+	c.length = 0
+	for _, n := range c.next {
+		c.length = max(c.length, int(n))
+	}
+	c.hide()
 }
 
 // Select makes row i what row parents[i] was. A row may be taken several times, or not at all.
@@ -166,6 +189,7 @@ func (c *Cache) Select(parents []int) {
 	}
 	c.index, c.spare = c.spare, c.index
 	c.next = next
+	c.measure()
 }
 
 // Share is Select for a cache that nothing is added to any more: rows share what they were.
@@ -176,18 +200,13 @@ func (c *Cache) Share(parents []int) {
 		c.spare, next = append(c.spare, c.index[p]), append(next, c.next[p])
 	}
 	c.index, c.spare, c.next = c.spare, c.index, next
-	if c.mask != nil {
-		c.gatherMask()
-	}
+	c.measure()
 }
 
 // Layer is all there is of a layer, as attention reads it.
 func (c *Cache) Layer(layer int) (kv tensor.KV, keyMask []uint8) {
 	l := &c.layers[layer]
-	if c.mask != nil {
-		keyMask = c.keyMsk
-	}
-	return tensor.KV{K: l.kt, V: l.vt, Index: c.index, Len: c.length + c.pending}, keyMask
+	return tensor.KV{K: l.kt, V: l.vt, Index: c.index, Len: c.length + c.pending}, c.keyMask
 }
 
 // copySlot copies what is filled of a slot.
@@ -198,23 +217,20 @@ func (c *Cache) copySlot(to, from int) {
 		copy(l.k[to*c.capacity*size:][:c.length*size], l.k[from*c.capacity*size:])
 		copy(l.v[to*c.capacity*size:][:c.length*size], l.v[from*c.capacity*size:])
 	}
-	if c.mask != nil {
-		copy(c.mask[to*c.capacity:][:c.length], c.mask[from*c.capacity:])
-	}
 }
 
 // Clear forgets everything and keeps the memory: there is a row for each slot.
 func (c *Cache) Clear() {
-	c.length, c.pending, c.mask = 0, 0, nil
+	c.length, c.pending, c.keyMask = 0, 0, nil
 	c.index, c.next = c.index[:0], c.next[:0]
 	for b := range c.slots {
 		c.index, c.next = append(c.index, int32(b)), append(c.next, 0)
 	}
 }
 
-// Truncate forgets all but the first length positions, of rows without padding.
+// Truncate forgets all but the first length positions, of rows that are as long.
 func (c *Cache) Truncate(length int) {
-	if length < 0 || length > c.length || c.mask != nil {
+	if length < 0 || length > c.length || !c.even() {
 		panic(fmt.Sprintf("language: a cache of %d positions cut to %d", c.length, length))
 	}
 	c.length = length
@@ -235,15 +251,8 @@ func (c *Cache) reserve(n int) {
 func (c *Cache) resize(slots, capacity int) {
 	size := c.dtype.RowBytes(c.width)
 	old, oldCapacity, oldSlots := c.layers, c.capacity, c.slots
-	mask := c.mask
 	c.layers = make([]cacheLayer, len(old))
 	c.capacity, c.slots = capacity, slots
-	if mask != nil {
-		c.mask = make([]uint8, slots*capacity)
-		for s := range oldSlots {
-			copy(c.mask[s*capacity:], mask[s*oldCapacity:][:c.length])
-		}
-	}
 	for i := range c.layers {
 		l := &c.layers[i]
 		l.k, l.v = make([]byte, slots*capacity*size), make([]byte, slots*capacity*size)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"dragoman/nn"
-	"dragoman/tensor"
 )
 
 // IDs are token ids in a config.json, where one stands by itself, several in a list, and none is null.
@@ -60,14 +59,3 @@ func Vocabulary(b *nn.Builder, embedding string, configured int) int {
 	}
 	return configured
 }
-
-// Add counts matrices that every token is multiplied by.
-func (c *Cost) Add(matrices ...*tensor.Tensor) {
-	for _, w := range matrices {
-		c.Weights += w.Len()
-		c.Bytes += StoredBytes(w)
-	}
-}
-
-// StoredBytes is a matrix's size as it is stored.
-func StoredBytes(t *tensor.Tensor) int { return t.Rows() * t.DType().RowBytes(t.Dim(-1)) }

@@ -24,6 +24,7 @@ type Decoder struct {
 	reading *Reading       // over source
 	logits  *tensor.Tensor // [rows, Vocab]
 	starts  []int32        // a Reader's first ids
+	last    []int32        // where each row of a prompt ends
 }
 
 var _ generate.Sequences = (*Decoder)(nil)
@@ -55,9 +56,28 @@ func (d *Decoder) Tokens() int {
 	case d.cache == nil:
 		return 0
 	case d.reading != nil:
-		return d.source.Last() + d.cache.Last() - 1 // the start is nobody's
+		return d.source.Len() + d.cache.Len() - 1 // the start is nobody's
 	}
-	return d.cache.Last()
+	return d.cache.Len()
+}
+
+// TokensOf is how many tokens a row has, soft prompts included.
+func (d *Decoder) TokensOf(row int) int {
+	n := int(d.cache.next[row])
+	if d.reading != nil {
+		n += int(d.source.next[row]) - 1 // the start is nobody's
+	}
+	return n
+}
+
+// Together is how many rows can be continued at a time with each, to the last bit, what it is by itself.
+func (d *Decoder) Together() int {
+	m, ok := d.Model.(interface{ Cost() Cost })
+	if !ok {
+		return 1
+	}
+	c := m.Cost()
+	return c.Together(d.run.Options().Compute)
 }
 
 // Room is how many more tokens the longest row may have; what a model without a limit says is large.
@@ -70,8 +90,7 @@ func (d *Decoder) Room() int {
 }
 
 // Prefill reads embeddings [B, T, Width], behind what was read before (a Reader reads once until Reset); mask [B, T] is 0 for
-// padding (nil: none). The last column is a token in every row: pad on the left, or in the middle. Logits are then those of the
-// next token.
+// padding, which stands behind a row's tokens (nil: none). Logits are then those of each row's next token.
 func (d *Decoder) Prefill(embeds *tensor.Tensor, mask []uint8) error {
 	m, ok := d.Model.(Reader)
 	if !ok {
@@ -107,35 +126,44 @@ func (d *Decoder) extend(embeds *tensor.Tensor, mask []uint8) error {
 	if err := d.fits(length); err != nil {
 		return err
 	}
-	h := d.Model.Forward(d.run, Input{Embeds: embeds, Mask: mask, Cache: d.cache, Source: d.reading, Hook: d.Hook})
-	last := h
-	if length > 1 {
-		last = d.run.Slice(h, 1, length-1, length)
+	if length > 1 && !d.cache.even() {
+		return fmt.Errorf("language: %d tokens each behind rows of different lengths", length)
 	}
-	d.logits = d.run.Reshape(d.Model.Logits(d.run, last), rows, d.Model.Config().Vocab)
+	h := d.Model.Forward(d.run, Input{Embeds: embeds, Mask: mask, Cache: d.cache, Source: d.reading, Hook: d.Hook})
+	if length > 1 {
+		d.last = d.last[:0]
+		for b := range rows {
+			d.last = append(d.last, int32(b*length)+tokens(mask, b, length)-1)
+		}
+		h = d.run.Gather(d.run.Reshape(h, rows*length, h.Dim(2)), d.last)
+	}
+	d.logits = d.run.Reshape(d.Model.Logits(d.run, h), rows, d.Model.Config().Vocab)
 	return nil
 }
 
 // fits says whether so many more tokens fit into the model's context.
 func (d *Decoder) fits(more int) error {
-	if limit, n := d.Model.Config().Context, d.cache.Last()+more; limit > 0 && n > limit {
+	if limit, n := d.Model.Config().Context, d.cache.Len()+more; limit > 0 && n > limit {
 		return fmt.Errorf("language: %d tokens: %w of %d", n, ErrContext, limit)
 	}
 	return nil
 }
 
-// Read reads prompts of any lengths, padded on the left.
-func (d *Decoder) Read(prompts ...[]int32) error {
+// Read reads prompts of any lengths.
+func (d *Decoder) Read(prompts ...[]int32) error { return d.ReadBehind(nil, prompts) }
+
+// ReadBehind reads prompts of any lengths, each behind the words of its soft prompt [B, words, Width]; nil: the prompts alone.
+func (d *Decoder) ReadBehind(soft *tensor.Tensor, prompts [][]int32) error {
 	for i, p := range prompts {
-		if len(p) == 0 {
+		if len(p) == 0 && soft == nil {
 			return fmt.Errorf("language: prompt %d is empty", i)
 		}
+		if err := CheckIDs(p, d.Model.Config().Vocab); err != nil {
+			return err
+		}
 	}
-	ids, mask, length := PadLeft(prompts, max(0, d.Model.Config().Pad))
-	if err := CheckIDs(ids, d.Model.Config().Vocab); err != nil {
-		return err
-	}
-	return d.Prefill(d.Model.Embed(d.run, ids, len(prompts), length), mask)
+	embeds, mask := padRight(d.run, d.Model, soft, prompts, max(0, d.Model.Config().Pad))
+	return d.Prefill(embeds, mask)
 }
 
 // Before is what a repetition penalty counts besides what is made: the prompts; or, of a Reader, whose prompts are another text, what
@@ -195,34 +223,4 @@ func CheckIDs(ids []int32, vocab int) error {
 		}
 	}
 	return nil
-}
-
-// PadLeft lays prompts of different lengths side by side, ends aligned: ids and mask [len(prompts), length]; the mask is nil
-// if no padding is needed.
-func PadLeft(prompts [][]int32, pad int32) (ids []int32, mask []uint8, length int) {
-	padded := false
-	for _, p := range prompts {
-		padded = padded || len(p) != len(prompts[0])
-		length = max(length, len(p))
-	}
-	ids = make([]int32, 0, len(prompts)*length)
-	if padded {
-		mask = make([]uint8, 0, len(prompts)*length)
-	}
-	for _, p := range prompts {
-		for range length - len(p) {
-			ids = append(ids, pad)
-		}
-		ids = append(ids, p...)
-		if padded {
-			for t := range length {
-				m := uint8(0)
-				if t >= length-len(p) {
-					m = 1
-				}
-				mask = append(mask, m)
-			}
-		}
-	}
-	return ids, mask, length
 }

@@ -36,8 +36,7 @@ func (m *extended) Cost() Cost {
 	var c Cost
 	if own, ok := m.Model.(interface{ Cost() Cost }); ok {
 		c = own.Cost()
-		c.Head += m.head.Len()
-		c.HeadBytes += StoredBytes(m.head)
+		c.AddHead(m.head)
 	}
 	return c
 }

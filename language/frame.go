@@ -108,7 +108,8 @@ func (w *Words) ObserveLogits(r *tensor.Run, logits *tensor.Tensor) {
 // Cost is what a model's work takes: query and kv are the widths of all heads of queries and of keys together, matrices those of the i-th
 // of its blocks.
 func (w *Words) Cost(query, kv, blocks int, matrices func(i int) []*tensor.Tensor) Cost {
-	c := Cost{Head: w.Head.Len(), HeadBytes: StoredBytes(w.Head), Attention: blocks * query, CacheRow: blocks * 2 * kv}
+	c := Cost{Attention: blocks * query, CacheRow: blocks * 2 * kv}
+	c.AddHead(w.Head)
 	for i := range blocks {
 		c.Add(matrices(i)...)
 	}

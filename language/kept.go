@@ -34,11 +34,11 @@ func (d *Decoder) KeptBytes() int64 {
 	return 2 * int64(len(c.layers)) * int64(c.length) * int64(c.dtype.RowBytes(c.width))
 }
 
-// Keep copies what was read, of one row without padding.
+// Keep copies what was read, of one row.
 func (d *Decoder) Keep() (*Kept, error) {
 	c := d.cache
-	if d.reading != nil || c == nil || c.Rows() != 1 || c.mask != nil {
-		return nil, errors.New("language: only one text of a decoder-only model, without padding, can be kept")
+	if d.reading != nil || c == nil || c.Rows() != 1 {
+		return nil, errors.New("language: only one text of a decoder-only model can be kept")
 	}
 	k := &Kept{dtype: c.dtype, length: c.length}
 	size := c.dtype.RowBytes(c.width)

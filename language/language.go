@@ -48,16 +48,6 @@ type Config struct {
 	Pad          int32   // −1: none
 }
 
-// Cost is what a model's work takes, for those who measure it.
-type Cost struct {
-	Weights   int // elements of the blocks' matrices: a token is multiplied by each once
-	Bytes     int // of those matrices, as they are stored
-	Head      int // elements of the output head
-	HeadBytes int
-	Attention int // width of all query heads together, over all blocks: each pair of positions costs 4 operations for each
-	CacheRow  int // elements of keys and values that a position leaves behind, over all blocks
-}
-
 // Input is what a forward pass reads.
 type Input struct {
 	Embeds *tensor.Tensor // [B, T, Width]: tokens' embeddings, soft prompts, or both

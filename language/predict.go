@@ -43,14 +43,16 @@ func Predict(r *tensor.Run, m Model, soft *tensor.Tensor, prompts, texts [][]int
 	return m.Logits(r, r.Gather(r.Reshape(hidden, len(texts)*length, hidden.Dim(2)), places))
 }
 
-// padRight embeds rows of ids behind soft words, padded on the right: [B, words+T, Width], and the mask of what is no padding.
+// padRight embeds rows of ids behind soft words, padded on the right: [B, words+T, Width], and the mask of what is no padding; nil where
+// there is none.
 func padRight(r *tensor.Run, m Model, soft *tensor.Tensor, rows [][]int32, pad int32) (embeds *tensor.Tensor, mask []uint8) {
-	words, longest := 0, 0
+	words, longest, even := 0, 0, true
 	if soft != nil {
 		words = soft.Dim(1)
 	}
 	for _, row := range rows {
 		longest = max(longest, len(row))
+		even = even && len(row) == len(rows[0])
 	}
 	ids := make([]int32, 0, len(rows)*longest)
 	for _, row := range rows {
@@ -58,7 +60,7 @@ func padRight(r *tensor.Run, m Model, soft *tensor.Tensor, rows [][]int32, pad i
 		for range longest - len(row) {
 			ids = append(ids, pad)
 		}
-		for i := range words + longest {
+		for i := 0; !even && i < words+longest; i++ {
 			m := uint8(0)
 			if i < words+len(row) {
 				m = 1

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"iter"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -83,8 +84,10 @@ about, and refuse an example that moves.`,
 			return c.continuePage(cmd, page, images, g)
 		}
 		if g.Verbatim {
-			return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
-				return m.Caption(cmd.Context(), img.Moving(), g)
+			return c.textForImages(cmd, args, images, g, func(m *dragoman.Model) sayer {
+				return func(pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
+					return m.Captions(cmd.Context(), moving(pictures), g)
+				}
 			})
 		}
 		question := ""
@@ -103,19 +106,31 @@ about, and refuse an example that moves.`,
 			return err
 		}
 		var prompt *dragoman.Prompt // read once for all pictures
-		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
+		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model) sayer {
 			if len(examples) == 0 {
-				return m.Answer(cmd.Context(), img.Moving(), question, g)
-			}
-			if prompt == nil {
-				if prompt, err = m.Prompt(examples); err != nil {
-					return nil, err
+				return func(pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
+					return m.Answers(cmd.Context(), moving(pictures), question, g)
 				}
 			}
-			return prompt.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img.Moving()}, Question: question}, g)
+			return oneByOne(func(img dragoman.Image) (*dragoman.Text, error) {
+				if prompt == nil {
+					if prompt, err = m.Prompt(examples); err != nil {
+						return nil, err
+					}
+				}
+				return prompt.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img.Moving()}, Question: question}, g)
+			})
 		})
 	})
 	return cmd
+}
+
+// moving are pictures of which those that move are looked at as videos.
+func moving(pictures []dragoman.Image) []dragoman.Image {
+	for i, img := range pictures {
+		pictures[i] = img.Moving()
+	}
+	return pictures
 }
 
 // askLike answers a question about each picture behind the examples that are most like it.

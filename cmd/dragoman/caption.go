@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -24,16 +25,18 @@ standard input.`,
 	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		g.Verbatim = cmd.Flags().Changed("prompt")
-		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, img dragoman.Image) (*dragoman.Text, error) {
-			return m.Caption(cmd.Context(), img, g)
+		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model) sayer {
+			return func(pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
+				return m.Captions(cmd.Context(), pictures, g)
+			}
 		})
 	})
 	return cmd
 }
 
-// textForImages opens the model and writes what say says of each picture.
+// textForImages opens the model and writes what say says of each picture; it is given as many at a time as the model writes of side by side.
 func (c *cli) textForImages(cmd *cobra.Command, args []string, images *imageFlags, g *dragoman.Generate,
-	say func(*dragoman.Model, dragoman.Image) (*dragoman.Text, error),
+	say func(*dragoman.Model) sayer,
 ) error {
 	if err := c.checkGenerate(g); err != nil {
 		return err
@@ -43,13 +46,7 @@ func (c *cli) textForImages(cmd *cobra.Command, args []string, images *imageFlag
 		return err
 	}
 	defer m.Close()
-	return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
-		text, err := say(m, img)
-		if err != nil {
-			return err
-		}
-		return c.emitText(name, text)
-	})
+	return c.eachGroup(cmd.Context(), args, m.Together(g), say(m), c.emitText)
 }
 
 // noteNothing says so where a model said nothing: an empty line says little by itself.

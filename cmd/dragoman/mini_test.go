@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -45,6 +46,47 @@ func TestBuiltIn(t *testing.T) {
 	}
 	if answer.Text == "" {
 		t.Error("the language model said nothing")
+	}
+}
+
+// TestBuiltInTogether describes pictures whose prompts, with hints, are of different lengths side by side: each is, to the last bit, what it is alone.
+func TestBuiltInTogether(t *testing.T) {
+	for _, dtype := range []string{"auto", "f32"} {
+		m, err := dragoman.Open("mini", dragoman.WithDType(dtype))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		ctx := context.Background()
+		var pictures []dragoman.Image
+		for _, name := range []string{"cat.png", "cat.webp", "grey16.png", "cmyk.jpg", "animated.gif", "one.png"} {
+			pictures = append(pictures, dragoman.ImageFile("testdata/pictures/"+name))
+		}
+		if n := m.Together(nil); n < 2 {
+			t.Errorf("%s: %d texts are written side by side", dtype, n)
+		}
+		lengths := map[int]bool{}
+		for _, g := range []*dragoman.Generate{nil, {Beams: 2}, {Verbatim: true, MaxTokens: 4}} { // the last is short: prompts are multiplied otherwise
+			at := 0
+			for got, err := range m.Captions(ctx, pictures, g) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := m.Caption(ctx, pictures[at], g)
+				if err != nil {
+					t.Fatal(err)
+				}
+				lengths[got.PromptTokens] = true
+				got.Seconds, want.Seconds = dragoman.Seconds{}, dragoman.Seconds{}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%s: picture %d: %+v, alone %+v", dtype, at, got, want)
+				}
+				at++
+			}
+		}
+		if len(lengths) < 3 {
+			t.Errorf("all prompts have as many tokens: %v", lengths)
+		}
 	}
 }
 

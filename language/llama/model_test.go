@@ -138,14 +138,17 @@ func TestPaddingChangesNothing(t *testing.T) {
 	var want tinyGolden
 	readJSON(t, "testdata/tiny/golden.json", &want)
 	m := tiny(t)
-	ids, mask, length := language.PadLeft(want.Prompts, 0)
-	flip := func(b, at, n int) int { // the place of token at of n, padded on the right
-		return b*length + at - (length - n)
+	length := 0
+	for _, p := range want.Prompts {
+		length = max(length, len(p))
 	}
-	rightIDs, rightMask := make([]int32, len(ids)), make([]uint8, len(mask))
+	ids, rightIDs := make([]int32, len(want.Prompts)*length), make([]int32, len(want.Prompts)*length)
+	mask, rightMask := make([]uint8, len(ids)), make([]uint8, len(ids))
 	for b, p := range want.Prompts {
-		for at := length - len(p); at < length; at++ {
-			rightIDs[flip(b, at, len(p))], rightMask[flip(b, at, len(p))] = ids[b*length+at], 1
+		for i, id := range p {
+			right := b*length + i
+			left := right + length - len(p)
+			ids[left], mask[left], rightIDs[right], rightMask[right] = id, 1, id, 1
 		}
 	}
 	r := exact()

@@ -4,7 +4,8 @@ import "dragoman/language"
 
 // Cost is what it takes to write a token.
 func (m *Model) Cost() language.Cost {
-	c := language.Cost{Head: m.head.Len(), HeadBytes: language.StoredBytes(m.head)}
+	var c language.Cost
+	c.AddHead(m.head)
 	for i := range m.decoder.blocks {
 		b := &m.decoder.blocks[i]
 		m.addAttention(&c, &b.self)

@@ -61,55 +61,20 @@ func (m *Model) Soft(run *tensor.Run, s Seen) *tensor.Tensor {
 	return m.Bridge.Prompt.Forward(run, s.Answer, s.View)
 }
 
-// Read lays the soft prompt of each row before its prompt and has the decoder read them, padded on the left; it returns how many
-// positions the longest row has. soft [B, words, width] may be nil: the prompts alone.
-func (m *Model) Read(d *language.Decoder, soft *tensor.Tensor, prompts [][]int32) (length int, err error) {
+// Read lays the soft prompt of each row before its prompt and has the decoder read them. soft [B, words, width] may be nil: the prompts alone.
+func (m *Model) Read(d *language.Decoder, soft *tensor.Tensor, prompts [][]int32) error {
 	if m.Language == nil {
-		return 0, ErrNoLanguage
+		return ErrNoLanguage
 	}
-	if soft == nil {
-		if err := d.Read(prompts...); err != nil {
-			return 0, err
-		}
-		return d.Tokens(), nil
+	if soft != nil && soft.Dim(0) != len(prompts) {
+		return fmt.Errorf("%d prompts for %d pictures", len(prompts), soft.Dim(0))
 	}
-	rows, words, width := soft.Dim(0), soft.Dim(1), soft.Dim(2)
-	if rows != len(prompts) {
-		return 0, fmt.Errorf("%d prompts for %d pictures", len(prompts), rows)
-	}
-	longest, even := 0, true
-	for _, p := range prompts {
-		longest = max(longest, len(p))
-		even = even && len(p) == len(prompts[0])
-		if err := language.CheckIDs(p, m.Language.Config().Vocab); err != nil {
-			return 0, err
-		}
-	}
-	length = words + longest
-	run := d.Run()
-	embeds := run.Zeros(rows, length, width)
-	var mask []uint8
-	if !even {
-		mask = make([]uint8, rows*length)
-	}
-	for r, p := range prompts {
-		at := r*length + longest - len(p)
-		copy(embeds.Data()[at*width:], soft.Data()[r*words*width:(r+1)*words*width])
-		if len(p) > 0 {
-			copy(embeds.Data()[(at+words)*width:], m.Language.Embed(run, p, len(p)).Data())
-		}
-		if mask != nil {
-			for i := at; i < (r+1)*length; i++ {
-				mask[i] = 1
-			}
-		}
-	}
-	return length, d.Prefill(embeds, mask)
+	return d.ReadBehind(soft, prompts)
 }
 
 // Write continues prompts behind soft prompts, as Read lays them out. Rows do not influence one another.
 func (m *Model) Write(ctx context.Context, d *language.Decoder, soft *tensor.Tensor, prompts [][]int32, o generate.Options) ([]generate.Result, error) {
-	if _, err := m.Read(d, soft, prompts); err != nil {
+	if err := m.Read(d, soft, prompts); err != nil {
 		return nil, err
 	}
 	if soft == nil {

@@ -1,0 +1,220 @@
+package dragoman
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"dragoman/kernel"
+	"dragoman/model/blip2"
+	"dragoman/tensor"
+)
+
+// Captions is Caption of each picture, in order, with an error in the place of one that fails. They are looked at one after the other, and the texts
+// of Together(g) of them are written side by side: a step of writing reads all weights, for one text or for several. A text hangs on
+// nothing but its own picture, and is Caption's to the last bit.
+func (m *Model) Captions(ctx context.Context, images []Image, g *Generate) iter.Seq2[*Text, error] {
+	if m.pages != nil {
+		return oneByOne(images, func(img Image) (*Text, error) { return m.Caption(ctx, img, g) })
+	}
+	return m.say(ctx, m.caption(g), images, g)
+}
+
+// Answers is Answer to one question about each picture, as Captions is Caption.
+func (m *Model) Answers(ctx context.Context, images []Image, question string, g *Generate) iter.Seq2[*Text, error] {
+	if m.pages != nil {
+		return oneByOne(images, func(img Image) (*Text, error) { return m.Answer(ctx, img, question, g) })
+	}
+	asked, g := m.answer(question, g)
+	return m.say(ctx, asked, images, g)
+}
+
+// Together is how many texts Captions and Answers write side by side, from what is stored and how this machine computes with it; of a search each beam
+// counts. It is 1 where texts come in pieces (Generate.Stream) or are chosen, and of a model that reads pages.
+func (m *Model) Together(g *Generate) int {
+	if m.pages != nil || !m.Describes() {
+		return 1
+	}
+	d, release := m.decoder()
+	defer release()
+	n := d.Together()
+	if g != nil {
+		if len(g.Choices) > 0 || g.Stream != nil {
+			return 1
+		}
+		n /= max(1, g.Beams)
+	}
+	return min(max(1, n), mostTogether)
+}
+
+// mostTogether bounds how many pictures are looked at before the first text comes.
+const mostTogether = 8
+
+// first is the one text that there is.
+func first(texts iter.Seq2[*Text, error]) (text *Text, err error) {
+	for text, err = range texts {
+		return text, err
+	}
+	return nil, nil
+}
+
+func oneByOne(images []Image, say func(Image) (*Text, error)) iter.Seq2[*Text, error] {
+	return func(yield func(*Text, error) bool) {
+		for _, img := range images {
+			if !yield(say(img)) {
+				return
+			}
+		}
+	}
+}
+
+// asked is what the language model is to continue behind a picture.
+type asked struct {
+	what        string  // for errors
+	instruction *string // what the bridge may heed; nil: none
+	prompt      func(*tensor.Run, blip2.Seen) string
+}
+
+// looked is a picture as the language model is to read it.
+type looked struct {
+	name   string
+	soft   []float32 // [words, width]
+	words  int
+	prompt string
+	ids    []int32
+	spent  Seconds
+	err    error
+}
+
+// say lets the language model continue a prompt behind each picture.
+func (m *Model) say(ctx context.Context, a asked, images []Image, g *Generate) iter.Seq2[*Text, error] {
+	return func(yield func(*Text, error) bool) {
+		if !m.Describes() {
+			err := fmt.Errorf("%s: %w: a language model behind a bridge", a.what, ErrNoPart)
+			oneByOne(images, func(Image) (*Text, error) { return nil, err })(yield)
+			return
+		}
+		together := 1
+		if len(images) > 1 {
+			together = m.Together(g)
+		}
+		for group := range slices.Chunk(images, together) {
+			seen := make([]looked, len(group))
+			for i, img := range group {
+				seen[i] = m.lookAt(ctx, a, img, g)
+			}
+			for i, text := range m.writeAll(ctx, a.what, seen, g) {
+				if !yield(text, seen[i].err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lookAt decodes a picture, lets the bridge read it, and lays out what stands behind it.
+func (m *Model) lookAt(ctx context.Context, a asked, img Image, g *Generate) (l looked) {
+	began := time.Now()
+	run, done := m.run()
+	defer done()
+	var instructions []string
+	if a.instruction != nil {
+		instructions = []string{*a.instruction}
+	}
+	l.name = img.name
+	seen, err := m.see(ctx, run, img, instructions...)
+	if err != nil {
+		l.err = err
+		return l
+	}
+	soft := m.system.Soft(run, *seen)
+	l.soft, l.words = slices.Clone(soft.Data()), soft.Dim(1)
+	l.prompt = a.prompt(run, *seen)
+	if l.ids = m.system.PromptIDs(l.prompt); g != nil && g.Verbatim {
+		l.ids = m.system.ReadIDs(l.prompt)
+	}
+	l.spent = Seconds{Load: m.load, Vision: time.Since(began).Seconds()}
+	return l
+}
+
+// writeAll writes behind each picture that was looked at: nil where that failed, or where writing did, and then the picture has the error.
+func (m *Model) writeAll(ctx context.Context, what string, seen []looked, g *Generate) []*Text {
+	texts := make([]*Text, len(seen))
+	var open []int
+	for i := range seen {
+		if seen[i].err == nil {
+			open = append(open, i)
+		}
+	}
+	group := len(open)
+	if !m.alike(seen, g) {
+		group = 1
+	}
+	for places := range slices.Chunk(open, max(1, group)) {
+		rows := make([]looked, len(places))
+		for r, i := range places {
+			rows[r] = seen[i]
+		}
+		made, err := m.readAndWrite(ctx, what, rows, g)
+		for r, i := range places {
+			if seen[i].err = err; err == nil {
+				texts[i] = made[r]
+			}
+		}
+	}
+	return texts
+}
+
+// alike says whether texts may be written side by side and be what each is by itself: where their prompts are long enough to be read as several are,
+// and none comes near the context's end, before which it stops.
+func (m *Model) alike(seen []looked, g *Generate) bool {
+	context := m.system.Language.Config().Context
+	for i := range seen {
+		l := &seen[i]
+		length := l.words + len(l.ids)
+		if l.err == nil && (length <= kernel.ManyRows || context > 0 && length+mostTokens(g) > context) {
+			return false
+		}
+	}
+	return true
+}
+
+// mostTokens is how many tokens a text may have.
+func mostTokens(g *Generate) int {
+	if g == nil {
+		g = &Generate{}
+	}
+	return cmp.Or(g.MaxTokens, 20)
+}
+
+// readAndWrite reads prompts side by side and continues them.
+func (m *Model) readAndWrite(ctx context.Context, what string, rows []looked, g *Generate) ([]*Text, error) {
+	began := time.Now()
+	d, release := m.decoder()
+	defer release()
+	var soft []float32
+	prompts := make([][]int32, len(rows))
+	for r := range rows {
+		soft = append(soft, rows[r].soft...)
+		prompts[r] = rows[r].ids
+	}
+	n, words := len(rows), rows[0].words
+	if err := m.system.Read(d, tensor.FromFloats(soft, n, words, len(soft)/n/words), prompts); err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", what, rows[0].name, err)
+	}
+	prefill := time.Since(began).Seconds()
+	spent := make([]Seconds, n)
+	for r := range rows {
+		spent[r] = rows[r].spent
+		spent[r].Prefill = prefill / float64(n)
+	}
+	before := m.system.Before(d, prompts)
+	if n > 1 {
+		return m.writeRows(ctx, d, before, g, spent)
+	}
+	text, err := m.write(ctx, d, before, func(c string) []int32 { return m.system.ChoiceIDs(rows[0].prompt, c) }, g, spent[0])
+	return []*Text{text}, err
+}
