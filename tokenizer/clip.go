@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"strings"
+	"unicode"
 )
 
 // CLIP's words end in a mark, and its texts in these tokens.
@@ -69,5 +70,8 @@ func (c jsonConfig) clip(vocab, merges []byte) (*Pipeline, error) {
 type wordEnds struct{}
 
 func (wordEnds) decode(tokens []string) []string {
-	return []string{strings.TrimSpace(strings.ReplaceAll(join(tokens, ""), clipSuffix, " "))}
+	return []string{strings.TrimFunc(strings.ReplaceAll(join(tokens, ""), clipSuffix, " "), isPythonSpace)}
 }
+
+// isPythonSpace is what Python's str.strip takes away: Unicode's spaces, and the separators of files, groups, records and units.
+func isPythonSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }

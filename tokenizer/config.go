@@ -157,7 +157,8 @@ func (c *jsonConfig) defaults(names Special, p *Pipeline) {
 }
 
 // apply adds the tokens that only the files beside a vocabulary tell, and gives
-// tokens their roles.
+// tokens their roles. Of a token that is named for several roles the last one
+// says how it is found in a text.
 func (c *jsonConfig) apply(p *Pipeline) error {
 	added := slices.Clone(c.added)
 	next := int32(p.Size())
@@ -165,13 +166,19 @@ func (c *jsonConfig) apply(p *Pipeline) error {
 		next = max(next, t.id+1)
 	}
 	for _, named := range c.special() {
-		if i := slices.IndexFunc(added, func(t addedToken) bool { return t.text == named.text }); i >= 0 {
+		t := named.special()
+		same := func(old addedToken) bool { return old.text == t.text }
+		known := slices.IndexFunc(p.added.list, same)
+		if i := slices.IndexFunc(added, same); i >= 0 {
+			if i >= len(c.added) && known < 0 {
+				t.id = added[i].id
+				added[i] = t
+			}
 			added[i].special = true
 			continue
 		}
-		t := named.special()
-		if i := slices.IndexFunc(p.added.list, func(old addedToken) bool { return old.text == t.text }); i >= 0 {
-			t = p.added.list[i]
+		if known >= 0 {
+			t = p.added.list[known]
 			t.special = true
 		} else if id, ok := p.model.id(t.text); ok {
 			t.id = id

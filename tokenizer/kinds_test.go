@@ -153,3 +153,10 @@ func TestPatterns(t *testing.T) {
 		}
 	}
 }
+
+// TestWordEndsStrip takes away at a text's ends what Python's str.strip does, which CLIP's class calls.
+func TestWordEndsStrip(t *testing.T) {
+	if got := (wordEnds{}).decode([]string{"\x1c", "\u00a0a</w>", "\x1bb</w>", "\x1f</w>"})[0]; got != "a \x1bb" {
+		t.Errorf("%q", got)
+	}
+}

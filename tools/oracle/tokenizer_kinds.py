@@ -11,7 +11,7 @@ import tempfile
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 from tokenizers import Regex, Tokenizer, pre_tokenizers
-from transformers import AutoTokenizer, BertTokenizer, GPT2Tokenizer, LlamaTokenizer, T5Tokenizer
+from transformers import AutoTokenizer, BertTokenizer, CLIPTokenizer, GPT2Tokenizer, LlamaTokenizer, T5Tokenizer
 
 OUT = os.path.join(os.path.dirname(__file__), "..", "..", "tokenizer", "testdata")
 
@@ -21,6 +21,7 @@ TEXTS = [
     "naïve Übersetzer ΟΔΟΣ İ ① ½ 日本語、한국어 \u0e01\u0e34", "e\u0301\u0316 \u1100\u1161\u11a8 \U0001f469\u200d\U0001f469\u200d\U0001f467\ufe0f",
     "\u0378 \u24d0b \u32ff \U00011935\U00011930 \ua7cb \u1c89 \u00b2\u00bd \U0001e030 \u0897a \U00010d40",  # newer than some tables
     "\x00a\x07\u200b\u00ad\ufeff\ufffd\u2028b\u3000c\u00a0", "▁a ▁▁b", "Cat catalog cat", "x        y" + "z" * 30, "\r\n \r\n", "\tindented",
+    "<|EndOfText|> <|StartOfText|>a",
 ]
 
 ADDED = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
@@ -96,6 +97,11 @@ def directories(load, pieces):
         "tokenizer_config.json": {"add_bos_token": True, "additional_special_tokens": ["<image>"]}}
     yield "gpt2", "bytelevel", GPT2Tokenizer, {"tokenizer_config.json": {"model_max_length": 1024}}
     yield "gpt2-prefix", "bytelevel", GPT2Tokenizer, {"tokenizer_config.json": {"add_prefix_space": True, "add_eos_token": True, "pad_token": "[PAD]"}}
+    # OpenAI's CLIP names its end token three times: for two roles as one that is found in lower-cased text, at last as a plain string.
+    marks = {"__type": "AddedToken"} | token(0, "", normalized=True)
+    clip = named(bos=marks | {"content": "<|startoftext|>"}, eos=marks | {"content": "<|endoftext|>"}, unk=marks | {"content": "<|endoftext|>"})
+    yield "clip", "clip", CLIPTokenizer, {"tokenizer_config.json": clip | {"pad_token": "<|endoftext|>", "tokenizer_class": "CLIPTokenizer"}}
+    yield "clip-normalized", "clip", CLIPTokenizer, {"tokenizer_config.json": clip | {"pad_token": "!", "tokenizer_class": "CLIPTokenizer"}}
     llama = named(bos="<s>", eos="</s>", unk="<unk>") | {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False}
     yield "llama-legacy", "llama", LlamaTokenizer, {"tokenizer_config.json": llama | {"legacy": True}}
     yield "llama", "llama", LlamaTokenizer, {"tokenizer_config.json": llama | {"legacy": False, "add_eos_token": True}}
@@ -122,7 +128,7 @@ PATTERNS = [
 
 def files_of(base, load):
     model = load(base)["model"]
-    if base == "bytelevel":
+    if base in ("bytelevel", "clip"):
         return {"vocab.json": json.dumps(model["vocab"]), "merges.txt": "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in model["merges"])}
     if base == "wordpiece":
         return {"vocab.txt": "".join(t + "\n" for t in sorted(model["vocab"], key=model["vocab"].get))}
