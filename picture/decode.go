@@ -8,7 +8,6 @@ import (
 	"image/png"
 	"io"
 
-	"golang.org/x/image/bmp"
 	"golang.org/x/image/webp"
 )
 
@@ -46,7 +45,7 @@ var formats = []format{
 	{"JPEG", prefixed("\xff\xd8"), jpegConfig, jpegDecode, jpegOrientation, jpegLeast},
 	{"GIF", isGIF, goConfig(gif.DecodeConfig), gifDecode, nil, nil},
 	{"WebP", isWebP, webpConfig, webpDecode, webpOrientation, nil},
-	{"BMP", prefixed("BM"), goConfig(bmp.DecodeConfig), goDecode(bmp.Decode), nil, nil},
+	{"BMP", prefixed("BM"), bmpConfig, bmpDecode, nil, nil},
 	{"TIFF", isTIFF, tiffConfig, tiffDecode, tiffOrientation, nil},
 }
 
@@ -201,16 +200,6 @@ func goConfig(f func(io.Reader) (image.Config, error)) func([]byte) (int, int, e
 	return func(data []byte) (int, int, error) {
 		c, err := f(bytes.NewReader(data))
 		return c.Width, c.Height, err
-	}
-}
-
-func goDecode(f func(io.Reader) (image.Image, error)) func([]byte) (*RGBA, error) {
-	return func(data []byte) (*RGBA, error) {
-		img, err := f(bytes.NewReader(data))
-		if err != nil {
-			return nil, err
-		}
-		return fromImage(img), nil
 	}
 }
 

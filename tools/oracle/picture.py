@@ -138,6 +138,36 @@ def adobe_jpeg(data, transform):
     return data[: i + 15] + bytes([transform]) + data[i + 16 :]
 
 
+def raw_bmp(w, h, bits, pixels, compression=0, size=40, masks=(), palette=b"", colours=0, offset=None):
+    """BMPs that Pillow reads and does not write."""
+    head = struct.pack("<IHHHH", 12, w, h, 1, bits) if size == 12 else struct.pack("<IiiHHIIiiII", size, w, h, 1, bits, compression, 0, 0, 0, colours, 0)
+    head += b"".join(struct.pack("<I", m) for m in masks)
+    head += bytes(max(0, size - len(head)))
+    offset = 14 + len(head) + len(palette) if offset is None else offset
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, offset) + head + palette + pixels
+
+
+def bitmaps():
+    """BMP's other kinds: 16 bits, masks, OS/2's header, runs, short palettes."""
+    pixels = noise(21 * 13 * 4, 6)
+    high = np.zeros((13, 44), np.uint8)
+    high[:, :42] = pixels[: 13 * 42].reshape(13, 42)
+    yield "555.bmp", raw_bmp(21, 13, 16, high.tobytes())
+    yield "565.bmp", raw_bmp(21, 13, 16, high.tobytes(), 3, masks=(0xF800, 0x7E0, 0x1F))
+    yield "top-down-v5.bmp", raw_bmp(21, -13, 32, pixels.tobytes(), size=124, masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000))
+    for name, masks in [("bgra", (0xFF0000, 0xFF00, 0xFF, 0xFF000000)), ("rgba", (0xFF, 0xFF00, 0xFF0000, 0xFF000000)),
+                        ("abgr", (0xFF000000, 0xFF0000, 0xFF00, 0xFF)), ("bgrx", (0xFF0000, 0xFF00, 0xFF, 0))]:
+        yield f"{name}-v4.bmp", raw_bmp(21, 13, 32, pixels.tobytes(), 3, 108, masks)
+    colours = noise(4 * 16, 7).tobytes()
+    nibbles = noise(13 * 12, 8).tobytes()
+    yield "palette-os2.bmp", raw_bmp(21, 13, 4, nibbles, size=12, palette=noise(3 * 16, 7).tobytes())
+    yield "palette-short.bmp", raw_bmp(21, 13, 4, nibbles[:-1], palette=colours[:36], colours=9)
+    yield "palette-unplaced.bmp", raw_bmp(21, 13, 4, nibbles, palette=colours, offset=54)
+    runs = b"\x05\x03\x12\x09\x00\x00" + b"\x00\x07abcdefg\x00" + b"\x00\x02\x0e\x02" + b"\x15\x01\x00\x00\x07\x02\x00\x00" * 4 + b"\x00\x01"
+    yield "runs8.bmp", raw_bmp(21, 12, 8, runs, 1, palette=noise(4 * 256, 9).tobytes())
+    yield "runs4.bmp", raw_bmp(21, 12, 4, runs.replace(b"abcdefg\0", b"\x12\x34\x56\x78"), 2, palette=colours)
+
+
 def files():
     s, rgba = scene(45, 31), scene(45, 31, "RGBA")
     yield "rgb.png", save(s, "PNG")
@@ -195,6 +225,7 @@ def files():
     yield "rgb.bmp", save(s, "BMP")
     yield "palette.bmp", save(s.quantize(16), "BMP")
     yield "grey.bmp", save(s.convert("L"), "BMP")
+    yield from bitmaps()
     yield "rgb.tiff", save(s, "TIFF")
     yield "lzw.tiff", save(s, "TIFF", compression="tiff_lzw")
     yield "deflate.tiff", save(s.convert("L"), "TIFF", compression="tiff_adobe_deflate")
