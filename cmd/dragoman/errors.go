@@ -35,7 +35,7 @@ func usagef(format string, args ...any) error { return &usage{fmt.Errorf(format,
 // flagError is an error in an option, without the words of who parses it.
 func flagError(err error) error {
 	if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) {
-		return wrongValue("--"+wrong.GetFlag().Name, wrong.GetFlag().Value.Type(), wrong.GetValue(), err)
+		return wrongValue("--"+wrong.GetFlag().Name, wrong.GetFlag().Value.Type(), wrong.GetValue(), wrong.Unwrap())
 	}
 	return &usage{err}
 }
