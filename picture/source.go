@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"dragoman/internal/readfile"
 )
@@ -22,7 +23,7 @@ const maxFile = 1 << 30
 // Item is one picture that an argument named.
 type Item struct {
 	Name string                 // the argument as it was given; for a folder or a pattern, the path found with it
-	Read func() ([]byte, error) // the file's bytes; errors do not repeat Name
+	Read func() ([]byte, error) // the file's bytes, the same each time; errors do not repeat Name
 	Err  error                  // why the argument names nothing; Read is then nil
 }
 
@@ -64,7 +65,7 @@ func (s Source) stdinItem(used bool) Item {
 	case used:
 		return Item{Name: "-", Err: errors.New("standard input can be read only once")}
 	}
-	return Item{Name: "-", Read: func() ([]byte, error) { return readAll(s.Stdin) }}
+	return Item{Name: "-", Read: sync.OnceValues(func() ([]byte, error) { return readAll(s.Stdin) })}
 }
 
 // expandOne reports whether the caller wants to go on.
@@ -81,7 +82,7 @@ func (s Source) expandOne(arg string, yield func(Item) bool) bool {
 				hint: "allow it with --allow-net, or fetch the picture first",
 			}})
 		}
-		return yield(Item{Name: arg, Read: func() ([]byte, error) { return s.Fetch(arg) }})
+		return yield(Item{Name: arg, Read: sync.OnceValues(func() ([]byte, error) { return s.Fetch(arg) })}) // which may give another the next time
 	}
 	info, err := os.Stat(arg)
 	switch {

@@ -44,7 +44,7 @@ func TestPlainErrors(t *testing.T) {
 		"caption --temperature hot x.png":          `--temperature takes a number: "hot"`,
 		"caption --json=maybe x.png":               `--json takes true or false: "maybe"`,
 		"eval --shots-n a,b x":                     `--shots-n takes whole numbers with commas between: "a,b"`,
-		`match --classes "a x.png`:                `--classes: "\"a": parse error`,
+		`match --classes "a x.png`:                 `--classes: "\"a": parse error`,
 		"eval --seeds -1 x":                        `--seeds takes whole numbers from 0 on with commas between: "-1"`,
 		"train /none.yaml":                         "recipe: /none.yaml: no such file or directory",
 		"caption --model " + dir + " x":            "open model: " + dir + "/config.json: no such file or directory\nhint: built in: mini, mini-flamingo; give a directory with a config.json",

@@ -144,7 +144,7 @@ the language model is open. --page shows which picture each token of a page look
 // isMany says whether an argument names pictures, not a picture.
 func isMany(arg string) bool {
 	info, err := os.Stat(arg)
-	return err == nil && info.IsDir() || err != nil && strings.ContainsAny(arg, "*?[")
+	return err == nil && info.IsDir() || err != nil && strings.ContainsAny(arg, "*?[") && !strings.Contains(arg, "://")
 }
 
 // lookPath is what a page about a file is called, without its ending, in a folder that is there then.

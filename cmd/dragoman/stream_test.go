@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +72,10 @@ func TestStreamForAFile(t *testing.T) {
 	if status := run([]string{"inspect", "--model", model, "--out", "maps", "--npy", "-", "a.png"}, strings.NewReader(""), &out, &errs); status != exitDone || !strings.HasPrefix(out.String(), "\x93NUMPY") || (out.Len()-128)%4 != 0 {
 		t.Errorf("--npy -: %d: %.200q%s", status, out.String(), errs.String())
 	}
+	errs.Reset()
+	if status := run([]string{"inspect", "--model", model, "--out", "seen", "-"}, bytes.NewReader(picture), new(bytes.Buffer), &errs); status != exitDone || !strings.Contains(errs.String(), "picture.inspect.html") {
+		t.Errorf("inspect -: %d: %s", status, errs.String())
+	}
 	for args, want := range map[string]string{
 		"convert --dtype q8_0 --out - --model " + model: "--out -", "inspect --out - a.png --model " + model: "--out -", "chat --image - --model " + pagesModel: "chat --image - TEXT", "pages --format html -": "jsonl or json", "eval --model " + model + " - -": "no usable row",
 	} {
@@ -79,5 +85,24 @@ func TestStreamForAFile(t *testing.T) {
 	}
 	if _, err := os.Lstat(stream); err == nil {
 		t.Error("there is a file of that name")
+	}
+}
+
+// TestAddressIsOnePicture: what stands behind an address is fetched once, be it looked at twice, and a question mark there is no pattern's.
+func TestAddressIsOnePicture(t *testing.T) {
+	picture, err := os.ReadFile(photo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fetched++
+		w.Write(picture)
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	status, out, errs := call(t, "inspect", "--model", "../../testdata/blip2-llama", "--allow-net", "--out", dir, server.URL+"/a.png?b=1")
+	if status != exitDone || fetched != 1 || !strings.Contains(out, "query 3") || !strings.Contains(errs, ".inspect.html") {
+		t.Errorf("%d, fetched %d times: %s%s", status, fetched, out, errs)
 	}
 }
