@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"image/color"
 	"image/gif"
 	"image/png"
 	"io"
@@ -216,11 +217,19 @@ func pngLeast(w, h int) int { return w * h / 8 / 1032 }
 func jpegLeast(w, h int) int { return w * h / 64 / 8 }
 
 // placed returns the picture at (x, y) of a transparent canvas, cut at the canvas's edges.
-func (m *RGBA) placed(x, y, w, h int) *RGBA {
+func (m *RGBA) placed(x, y, w, h int) *RGBA { return m.placedOn(color.NRGBA{}, x, y, w, h) }
+
+// placedOn is placed on a canvas of one colour.
+func (m *RGBA) placedOn(ground color.NRGBA, x, y, w, h int) *RGBA {
 	if x == 0 && y == 0 && m.W == w && m.H == h {
 		return m
 	}
 	out := NewRGBA(w, h)
+	if ground != (color.NRGBA{}) {
+		for i := 0; i < len(out.Pix); i += 4 {
+			copy(out.Pix[i:], []byte{ground.R, ground.G, ground.B, ground.A})
+		}
+	}
 	x0, x1 := max(x, 0), min(x+m.W, w)
 	if x0 >= x1 {
 		return out

@@ -3,10 +3,12 @@ package picture
 import (
 	"bytes"
 	"image"
+	"image/color"
 	"image/gif"
 )
 
-// gifDecode draws the first frame where it lies on the file's canvas, which is transparent elsewhere.
+// gifDecode draws the first frame where it lies on the file's canvas. Elsewhere that has, as Pillow has it, the frame's transparent index,
+// and index 0 where the frame has none.
 func gifDecode(data []byte) (*RGBA, error) {
 	c, err := gif.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
@@ -19,16 +21,27 @@ func gifDecode(data []byte) (*RGBA, error) {
 		return nil, err
 	}
 	m := fromImage(img)
-	if indices, ok := img.(*image.Paletted); ok && len(first) > 0 && first[0].transparent >= 0 {
-		for y := range m.H {
-			for x, v := range indices.Pix[y*indices.Stride : y*indices.Stride+m.W] {
-				if int(v) == first[0].transparent {
-					m.Pix[4*(y*m.W+x)+3] = 0
+	ground := color.NRGBA{A: 255}
+	if indices, ok := img.(*image.Paletted); ok && len(first) > 0 {
+		index, clear := 0, first[0].transparent
+		if clear >= 0 {
+			index = clear
+		}
+		if index < len(indices.Palette) {
+			ground = toNRGBA(indices.Palette[index])
+		}
+		if clear >= 0 {
+			ground.A = 0
+			for y := range m.H {
+				for x, v := range indices.Pix[y*indices.Stride : y*indices.Stride+m.W] {
+					if int(v) == clear {
+						m.Pix[4*(y*m.W+x)+3] = 0
+					}
 				}
 			}
 		}
 	}
-	return m.placed(img.Bounds().Min.X, img.Bounds().Min.Y, c.Width, c.Height), nil
+	return m.placedOn(ground, img.Bounds().Min.X, img.Bounds().Min.Y, c.Width, c.Height), nil
 }
 
 // opaqueGIF is a file whose frames have no transparent index: the standard library forgets the colour of one, so it is not told of it.

@@ -39,14 +39,14 @@ def palette(rng):
     return rng.integers(0, 256, 3 * COLOURS, dtype=np.uint8).tobytes()
 
 
-def animation(seed, first_transparent, later_transparent, disposals, whole):
-    """A file of frames: rectangles of noise, with the ways of going away in turn."""
+def animation(seed, first_transparent, later_transparent, disposals, whole, apart=False):
+    """A file of frames: rectangles of noise, with the ways of going away in turn. apart: the first one, too, is a part of the canvas."""
     rng = np.random.default_rng(seed)
     w, h = 12, 9
     out = b"GIF89a" + struct.pack("<HHBBB", w, h, 0x80 | 2, 3, 0) + palette(rng)
     for i, disposal in enumerate(disposals):
         x, y, fw, fh = 0, 0, w, h
-        if i and not whole:
+        if apart if i == 0 else not whole:
             fw, fh = int(rng.integers(1, w + 1)), int(rng.integers(1, h + 1))
             x, y = int(rng.integers(0, w - fw + 1)), int(rng.integers(0, h - fh + 1))
         clear = first_transparent if i == 0 else later_transparent
@@ -86,6 +86,12 @@ def main():
                     data = animation(seed, first, later, disposals, whole)
                     (OUT / name).write_bytes(data)
                     cases.append({"file": name, "sha256": frames(data)})
+    for first in (0, 1):
+        for disposals in ([1, 1, 1], [2, 2, 2], [3, 3, 3]):
+            seed += 1
+            data = animation(seed, first, 1, disposals, False, apart=True)
+            (OUT / f"{seed:02}.gif").write_bytes(data)
+            cases.append({"file": f"{seed:02}.gif", "sha256": frames(data)})
     (OUT.parent / "frames.json").write_text(json.dumps(cases, indent=0) + "\n")
 
 
