@@ -3,13 +3,28 @@ package picture
 import (
 	"bytes"
 	"encoding/binary"
+	"regexp"
 )
 
-const orientationTag = 0x0112
+const (
+	orientationTag = 0x0112
+	xmpTag         = 700
+)
 
-// tiffOrientation finds the orientation in the first directory of a TIFF file, which is also what EXIF data is.
-// It returns 0 where there is none or the bytes make no sense: a broken note does not spoil a good picture.
+// tiffOrientation finds the orientation of a TIFF file: in its first directory, or in the XMP there.
 func tiffOrientation(data []byte) int {
+	o := directoryOrientation(data)
+	if o == 0 && isTIFF(data) {
+		t, _ := tiffDirectory(data)
+		xmp, _, _ := t.raw(xmpTag)
+		o = xmpOrientation(xmp)
+	}
+	return o
+}
+
+// directoryOrientation is what a TIFF file's first directory says, which is also what EXIF data is.
+// It returns 0 where there is none or the bytes make no sense: a broken note does not spoil a good picture.
+func directoryOrientation(data []byte) int {
 	if !isTIFF(data) {
 		return 0
 	}
@@ -21,17 +36,29 @@ func tiffOrientation(data []byte) int {
 	return o
 }
 
-// exifOrientation is tiffOrientation for data that may have EXIF's own mark in front.
+// exifOrientation is directoryOrientation for data that may have EXIF's own mark in front.
 func exifOrientation(data []byte) int {
-	return tiffOrientation(bytes.TrimPrefix(data, []byte("Exif\x00\x00")))
+	return directoryOrientation(bytes.TrimPrefix(data, []byte("Exif\x00\x00")))
+}
+
+var orientationInXMP = regexp.MustCompile(`tiff:Orientation(?:="|>)([0-9])`)
+
+// xmpOrientation finds the orientation in an XMP packet, which counts where EXIF says nothing; 0 where there is none.
+func xmpOrientation(packet []byte) int {
+	m := orientationInXMP.FindSubmatch(packet)
+	if m == nil {
+		return 0
+	}
+	return int(m[1][0] - '0')
 }
 
 // jpegOrientation walks the segments before the first scan.
 func jpegOrientation(data []byte) int {
 	const app1, startOfScan = 0xe1, 0xda
+	var inXMP int
 	for i := 2; i+4 <= len(data); {
 		if data[i] != 0xff {
-			return 0
+			return inXMP
 		}
 		marker := data[i+1]
 		if marker == 0xff { // fill byte
@@ -39,18 +66,25 @@ func jpegOrientation(data []byte) int {
 			continue
 		}
 		if marker == startOfScan {
-			return 0
+			return inXMP
 		}
 		n := int(binary.BigEndian.Uint16(data[i+2:]))
 		if n < 2 || i+2+n > len(data) {
-			return 0
+			return inXMP
 		}
-		if segment := data[i+4 : i+2+n]; marker == app1 && bytes.HasPrefix(segment, []byte("Exif\x00\x00")) {
-			return exifOrientation(segment)
+		if segment := data[i+4 : i+2+n]; marker == app1 {
+			if bytes.HasPrefix(segment, []byte("Exif\x00\x00")) {
+				if o := exifOrientation(segment); o != 0 {
+					return o
+				}
+			}
+			if packet, ok := bytes.CutPrefix(segment, []byte("http://ns.adobe.com/xap/1.0/\x00")); ok {
+				inXMP = xmpOrientation(packet)
+			}
 		}
 		i += 2 + n
 	}
-	return 0
+	return inXMP
 }
 
 // orient turns the picture as an EXIF orientation of 1 to 8 asks; other values leave it alone.

@@ -2,9 +2,13 @@ package picture
 
 import (
 	"bytes"
+	"cmp"
+	"compress/zlib"
 	"encoding/binary"
+	"encoding/hex"
 	"image"
 	"image/png"
+	"io"
 )
 
 // PNG is decoded by the standard library, but for two things that Pillow has its own ways with: 16-bit grey, and the
@@ -101,14 +105,52 @@ func saturated(src *image.Gray16) *RGBA {
 	return out
 }
 
-// pngOrientation looks for the eXIf chunk.
+// pngOrientation looks for the eXIf chunk, then for what older files have in its place.
 func pngOrientation(data []byte) int {
-	orientation := 0
+	var inEXIF, inText, inXMP int
 	pngChunks(data, func(name string, body []byte, _, _ int) bool {
-		if name == "eXIf" {
-			orientation = exifOrientation(body)
+		key, rest, _ := bytes.Cut(body, []byte{0})
+		switch {
+		case name == "eXIf":
+			inEXIF = exifOrientation(body)
+		case name == "tEXt" && string(key) == rawEXIF:
+			inText = rawOrientation(rest)
+		case name == "zTXt" && string(key) == rawEXIF && len(rest) > 0:
+			inText = rawOrientation(inflated(rest[1:]))
+		case name == "iTXt" && string(key) == "XML:com.adobe.xmp" && len(rest) > 2:
+			deflated := rest[0] != 0
+			if parts := bytes.SplitN(rest[2:], []byte{0}, 3); len(parts) == 3 { // a language, the key in it, the text
+				packet := parts[2]
+				if deflated {
+					packet = inflated(packet)
+				}
+				inXMP = xmpOrientation(packet)
+			}
 		}
-		return name != "eXIf"
+		return true
 	})
-	return orientation
+	return cmp.Or(inEXIF, inText, inXMP)
+}
+
+// rawEXIF is the key under which ImageMagick wrote EXIF data, in digits, before PNG had a chunk for it.
+const rawEXIF = "Raw profile type exif"
+
+// rawOrientation reads such a text: an empty line, the kind, the length, and then digits in lines.
+func rawOrientation(text []byte) int {
+	lines := bytes.SplitN(text, []byte("\n"), 4)
+	if len(lines) < 4 {
+		return 0
+	}
+	data, _ := hex.DecodeString(string(bytes.ReplaceAll(lines[3], []byte("\n"), nil)))
+	return exifOrientation(data)
+}
+
+// inflated is a note's text, as far as it is whole and not unreasonably long.
+func inflated(data []byte) []byte {
+	r, err := zlib.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil
+	}
+	text, _ := io.ReadAll(io.LimitReader(r, 1<<20))
+	return text
 }

@@ -35,12 +35,18 @@ func riffChunks(data []byte) []chunk {
 }
 
 func webpOrientation(data []byte) int {
+	inXMP := 0
 	for _, c := range riffChunks(data[12:]) {
-		if c.id == "EXIF" {
-			return exifOrientation(c.data)
+		switch c.id {
+		case "EXIF":
+			if o := exifOrientation(c.data); o != 0 {
+				return o
+			}
+		case "XMP ":
+			inXMP = xmpOrientation(c.data)
 		}
 	}
-	return 0
+	return inXMP
 }
 
 // webpDecode reads a still picture, or the first frame of an animation where it lies on the canvas.

@@ -10,7 +10,9 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence, PngImagePlugin
+
+from gif_frames import animation
 
 OUT = pathlib.Path("picture/testdata")
 
@@ -168,6 +170,32 @@ def bitmaps():
     yield "runs4.bmp", raw_bmp(21, 12, 4, runs.replace(b"abcdefg\0", b"\x12\x34\x56\x78"), 2, palette=colours)
 
 
+def turned():
+    """Pictures whose orientation stands elsewhere than in EXIF: in XMP, or in the text that ImageMagick wrote."""
+    im = scene(23, 14)
+    def packet(form):
+        return f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description {form}</rdf:Description></x:xmpmeta>'
+
+    attribute, element = packet('tiff:Orientation="6">'), packet("><tiff:Orientation>8</tiff:Orientation>")
+
+    def png(add, **kw):
+        info = PngImagePlugin.PngInfo()
+        add(info)
+        return save(im, "PNG", pnginfo=info, **kw)
+
+    yield "xmp6.png", png(lambda i: i.add_itxt("XML:com.adobe.xmp", attribute))
+    yield "xmp8-deflated.png", png(lambda i: i.add_itxt("XML:com.adobe.xmp", element, zip=True))
+    yield "exif3-xmp6.png", png(lambda i: i.add_itxt("XML:com.adobe.xmp", attribute), exif=exif(3))
+    raw = exif(5)
+    profile = f"\nexif\n{len(raw):8}\n" + "\n".join(raw.hex()[i : i + 72] for i in range(0, 2 * len(raw), 72)) + "\n"
+    yield "raw-exif5.png", png(lambda i: i.add_text("Raw profile type exif", profile))
+    yield "raw-exif5-deflated.png", png(lambda i: i.add_text("Raw profile type exif", profile, zip=True))
+    yield "xmp6.jpg", save(im, "JPEG", quality=90, subsampling=0, xmp=attribute.encode())
+    yield "exif3-xmp6.jpg", save(im, "JPEG", quality=90, subsampling=0, xmp=attribute.encode(), exif=exif(3))
+    yield "xmp8.webp", save(im, "WEBP", lossless=True, xmp=element.encode())
+    yield "xmp6.tiff", save(im, "TIFF", tiffinfo={700: attribute.encode()})
+
+
 def files():
     s, rgba = scene(45, 31), scene(45, 31, "RGBA")
     yield "rgb.png", save(s, "PNG")
@@ -214,6 +242,7 @@ def files():
     yield "transparent.gif", save(s.quantize(16), "GIF", transparency=2)
     yield "animated.gif", save(s, "GIF", save_all=True, append_images=[ImageOps.invert(s)])
     yield "interlaced.gif", save(s.quantize(64), "GIF", interlace=1)
+    yield "apart.gif", animation(9, 1, 1, [1, 1], False, apart=True)
     yield "lossless.webp", save(s, "WEBP", lossless=True)
     yield "lossless-alpha.webp", save(rgba, "WEBP", lossless=True, exact=True)
     yield "lossy.webp", save(s, "WEBP", quality=70)
@@ -260,6 +289,7 @@ def files():
     yield "big-turned.tiff", save(rgba, "TIFF", big_tiff=True, tiffinfo={0x0112: 6})
     yield "grey12.tiff", raw_tiff("II", 21, 13, 12, 1, 1, [noise(13 * 32, 6).tobytes()])
     yield "planes.tiff", raw_tiff("II", 21, 13, 8, 3, 2, [noise(273, k).tobytes() for k in (1, 2, 3)], t284=[2])
+    yield from turned()
     yield "exif3.tiff", save(s, "TIFF", tiffinfo={0x0112: 3})
 
 
