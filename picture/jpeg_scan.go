@@ -85,6 +85,11 @@ func (d *jpegDecoder) newScan(header []byte) (*jpegScan, error) {
 			return nil, errors.New("progressive scan of an impossible range")
 		}
 	}
+	if !d.progressive {
+		if err := d.assumeTables(); err != nil {
+			return nil, err
+		}
+	}
 	return s, s.checkTables()
 }
 

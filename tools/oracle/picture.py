@@ -140,6 +140,13 @@ def adobe_jpeg(data, transform):
     return data[: i + 15] + bytes([transform]) + data[i + 16 :]
 
 
+def without_tables(data):
+    """Without its Huffman tables, which are the standard's: as a frame of a video has it."""
+    while (i := data.find(b"\xff\xc4")) > 0:
+        data = data[:i] + data[i + 2 + struct.unpack(">H", data[i + 2 : i + 4])[0] :]
+    return data
+
+
 def raw_bmp(w, h, bits, pixels, compression=0, size=40, masks=(), palette=b"", colours=0, offset=None):
     """BMPs that Pillow reads and does not write."""
     head = struct.pack("<IHHHH", 12, w, h, 1, bits) if size == 12 else struct.pack("<IiiHHIIiiII", size, w, h, 1, bits, compression, 0, 0, 0, colours, 0)
@@ -231,6 +238,7 @@ def files():
     inks = save(s.convert("CMYK"), "JPEG", quality=90)
     yield "ycck.jpg", adobe_jpeg(inks, 2)
     yield "cmyk-bare.jpg", adobe_jpeg(inks, None)
+    yield "no-tables.jpg", without_tables(save(s, "JPEG", quality=85, subsampling=2))
     yield "440.jpg", resampled_jpeg(save(s, "JPEG", subsampling=1), 0x12)
     wide = save(scene(64, 32), "JPEG", subsampling=2)
     yield "411.jpg", resampled_jpeg(wide, 0x41)
