@@ -236,6 +236,9 @@ func parseWhere(flag string, settings []string) (data.Where, error) {
 		if !ok || field == "" {
 			return nil, usagef("%s must be FIELD=VALUE: %s", flag, s)
 		}
+		if _, twice := wanted[field]; twice {
+			return nil, usagef("%s: %s is given twice: FIELD=VALUE|VALUE takes either", flag, field)
+		}
 		wanted[field] = value
 	}
 	return wanted, nil

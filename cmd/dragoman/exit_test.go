@@ -44,6 +44,7 @@ func TestPlainErrors(t *testing.T) {
 		"caption --temperature hot x.png":          `--temperature takes a number: "hot"`,
 		"caption --json=maybe x.png":               `--json takes true or false: "maybe"`,
 		"eval --shots-n a,b x":                     `--shots-n takes whole numbers with commas between: "a,b"`,
+		"eval --where a=1 --where a=2 x":           "--where: a is given twice: FIELD=VALUE|VALUE takes either",
 		`match --classes "a x.png`:                 `--classes: "\"a": parse error`,
 		"eval --seeds -1 x":                        `--seeds takes whole numbers from 0 on with commas between: "-1"`,
 		"train /none.yaml":                         "recipe: /none.yaml: no such file or directory",
