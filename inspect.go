@@ -46,6 +46,9 @@ func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Insp
 	for i, path := range maps.paths {
 		in.Layers = append(in.Layers, layerOf(path, maps.maps[i], shape))
 	}
+	if err := in.finite(); err != nil {
+		return nil, err
+	}
 	if m.system.Language == nil || m.system.Bridge.Prompt == nil {
 		return in, nil
 	}

@@ -58,6 +58,11 @@ func (m *Model) InspectPage(ctx context.Context, page []Part) (*PageInspection, 
 		return nil, fmt.Errorf("inspecting a page: %w", err)
 	}
 	in := &PageInspection{Gates: m.gates()}
+	for _, g := range in.Gates {
+		if err := finite("inspecting a page: gates", g.Attention.Mean, g.FeedForward.Mean); err != nil {
+			return nil, err
+		}
+	}
 	for _, g := range pictures {
 		look, err := m.inspectLatents(ctx, g)
 		if err != nil {
@@ -125,7 +130,7 @@ func (m *Model) inspectLatents(ctx context.Context, g *glance) (*Inspection, err
 	if !r.Config.FeaturesOnly {
 		in.Extra = append(in.Extra, "the latents themselves")
 	}
-	return in, nil
+	return in, in.finite()
 }
 
 // overFrames sums a map [1, heads, latents, frames·tokens + own] over the frames of a video; shares are how much of what is read of the video is

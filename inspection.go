@@ -32,6 +32,21 @@ func (in *Inspection) FromQueries() string {
 	return in.Caption
 }
 
+// finite refuses what tells nothing: weights and outputs that are no numbers.
+func (in *Inspection) finite() error {
+	for _, l := range in.Layers {
+		if err := finite("inspecting: "+in.Image, l.PerHead...); err != nil {
+			return err
+		}
+	}
+	for _, row := range in.Outputs {
+		if err := finite("inspecting: "+in.Image, row...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Layer is the cross-attention of one layer of the bridge.
 type Layer struct {
 	Path string `json:"path"` // the module, as transformers names it

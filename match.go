@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"dragoman/generate"
-	"dragoman/internal/hint"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 )
@@ -25,10 +24,8 @@ func (m *Model) Match(ctx context.Context, img Image, texts ...string) ([]Score,
 
 // finite refuses what nothing can be compared by.
 func finite[T float32 | float64](what string, values ...T) error {
-	for _, v := range values {
-		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return fmt.Errorf("%s: %w", what, hint.Wrap(generate.ErrNotFinite, "--check says which of its weights are, if any"))
-		}
+	if err := generate.Finite(values...); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

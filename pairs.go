@@ -137,6 +137,11 @@ func (l *Labels) Score(ctx context.Context, img Image) ([]Score, error) {
 		scores[i].ITC = dot(row, text)
 	}
 	share(scores, scale)
+	for _, s := range scores {
+		if err := finite("matching: "+img.name, s.Probability); err != nil {
+			return nil, err
+		}
+	}
 	return scores, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"dragoman/bridge/gated"
+	"dragoman/generate"
 	"dragoman/internal/plural"
 	"dragoman/kernel"
 	"dragoman/language"
@@ -145,7 +146,7 @@ func Forget(ctx context.Context, m *flamingo.Model, compute kernel.DType, text s
 	f := p.result(sums[0])
 	f.Shut, f.Open, f.Picture = new(p.perplexity(sums[1])), new(p.perplexity(sums[2])), new(p.perplexity(sums[3]))
 	f.SameBits = &same
-	return f, nil
+	return f, generate.Finite(f.Plain, *f.Shut, *f.Open, *f.Picture)
 }
 
 // PlainPerplexity is Forget for a model whose bridge hands its language model words and does not reach into it.
@@ -163,7 +164,11 @@ func PlainPerplexity(ctx context.Context, m language.Model, compute kernel.DType
 		p.run.Reset()
 		sum += p.score(p.hidden(ids, nil), ids, first)
 	})
-	return p.result(sum), err
+	if err != nil {
+		return Forgetting{}, err
+	}
+	f := p.result(sum)
+	return f, generate.Finite(f.Plain)
 }
 
 // predictor walks over a text.

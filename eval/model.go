@@ -239,6 +239,9 @@ func (e *evaluation) retrieve(ctx context.Context, r *Report) error {
 		images := tensor.FromFloats(e.embedded[from*perItem:to*perItem], to-from, perItem/shared, shared)
 		scores = append(scores, blip2.Cosines(e.run, images, tensor.FromFloats(texts, len(labels), shared)).Data()...)
 	}
+	if err := generate.Finite(scores...); err != nil {
+		return err
+	}
 	right := make([]map[int]bool, n)
 	for i, it := range e.items {
 		right[i] = map[int]bool{}

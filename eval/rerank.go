@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"dragoman/generate"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 )
@@ -89,6 +90,9 @@ func (e *evaluation) weigh(ctx context.Context, pairs []pair, labels []string, t
 		e.run.Reset()
 		images := tensor.FromFloats(e.embedded[from*perItem:to*perItem], to-from, perItem/shared, shared)
 		odds := e.m.Odds(e.run, e.m.Summary(e.run, e.raw[from*width:to*width]), images, compared)
+		if err := generate.Finite(odds...); err != nil {
+			return nil, err
+		}
 		for len(known) < len(pairs) && int(pairs[len(known)].image) < to {
 			p := pairs[len(known)]
 			known = append(known, float32(odds[(int(p.image)-from)*len(labels)+int(p.label)]))
@@ -132,6 +136,9 @@ func (e *evaluation) ask(ctx context.Context, pairs []pair, labels []string, sco
 		look := e.m.Bridge.QFormer.Look(e.run, e.m.Features(e.run, raw).Tokens)
 		t := blip2.PadTexts(read, max(0, e.m.Words.Special().Pad))
 		logits := e.m.Bridge.MatchLogits(e.run, look, rows, t).Data()
+		if err := generate.Finite(logits...); err != nil {
+			return nil, err
+		}
 		for i, p := range part {
 			logMatch := -float32(math.Log1p(math.Exp(float64(logits[2*i] - logits[2*i+1]))))
 			known = append(known, weight*logMatch+scores[int(p.image)*len(labels)+int(p.label)]/temperature)

@@ -79,14 +79,21 @@ func (o *Options) changes(made int) bool {
 // ErrNotFinite is what Run returns for a model whose logits are NaN or infinite, of which no token is the likeliest.
 var ErrNotFinite = errors.New("the model's numbers are NaN or infinite")
 
+// Finite is that error where one of a model's numbers is so: nothing can be compared by it.
+func Finite[T float32 | float64](values ...T) error {
+	for _, v := range values {
+		if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) {
+			return hint.Wrap(ErrNotFinite, "--check says which of its weights are, if any")
+		}
+	}
+	return nil
+}
+
 // logSumExp is log Σ exp(logits); scratch has their length.
 func logSumExp(logits, scratch []float32) (float32, error) {
 	copy(scratch, logits)
 	lse := kernel.Default().Softmax(scratch)
-	if x := float64(lse); math.IsNaN(x) || math.IsInf(x, 0) {
-		return 0, hint.Wrap(ErrNotFinite, "--check says which of its weights are, if any")
-	}
-	return lse, nil
+	return lse, Finite(lse)
 }
 
 // argmax is the first of the largest; NaN is never larger.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"dragoman/generate"
 	"dragoman/kernel"
 	"dragoman/tensor"
 )
@@ -91,6 +92,9 @@ func (d *Decoder) Score(texts [][]int32) ([][]float32, error) {
 		scores[i] = append(scores[i], first[ids[0]]-sum)
 		if len(ids) > 1 {
 			scores[i] = append(scores[i], d.behind(ids)...)
+		}
+		if err := generate.Finite(scores[i]...); err != nil {
+			return nil, err
 		}
 	}
 	d.logits = tensor.FromFloats(first, 1, len(first))
