@@ -18,8 +18,8 @@ func Tokenize(caption string) []string {
 		if r, _ := utf8.DecodeRuneInString(t); r > '\uffff' && !unicode.IsLetter(r) || unicode.Is(unknown, r) {
 			continue
 		}
-		if strings.EqualFold(t, "no") && numbered.MatchString(text[at[1]:]) {
-			t += "."
+		if strings.EqualFold(t, "no.") && !numbered.MatchString(text[at[1]:]) {
+			t = t[:2]
 		}
 		tokens = appendWord(tokens, strings.ToLower(t))
 	}
@@ -32,15 +32,15 @@ func Tokenize(caption string) []string {
 	return kept
 }
 
-// numbered is what makes "no" an abbreviation that it stands before.
-var numbered = regexp.MustCompile(`^\.\s*\d`)
+// numbered is what makes "no." an abbreviation that it stands before.
+var numbered = regexp.MustCompile(`^\s*\d`)
 
 // unknown are signs that Stanford's tokeniser knows nothing of, and passes over, as it does with those beyond the basic plane.
-var unknown = &unicode.RangeTable{R16: []unicode.Range16{{0x200b, 0x200f, 1}, {0xfe00, 0xfe0f, 1}}}
+var unknown = &unicode.RangeTable{R16: []unicode.Range16{{0x200b, 0x200f, 1}, {0xfe00, 0xfe0f, 1}, {0xfffd, 0xfffd, 1}}}
 
 // plain makes typographic quotes plain where they quote (an apostrophe inside a word stays what it is), and spells signs as the Treebank does.
 var plain = strings.NewReplacer("“", `"`, "”", `"`, "‘", "`", "–", "--", "—", "--", "…", "...", "&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`,
-	"€", "$", "£", "#", "½", "1/2", "¼", "1/4", "¾", "3/4", "⅓", "1/3", "⅔", "2/3")
+	"\u00a0", " ", "\u3000", " ", "€", "$", "£", "#", "½", "1/2", "¼", "1/4", "¾", "3/4", "⅓", "1/3", "⅔", "2/3")
 
 // token finds the next one: the longest of these.
 var token = func() *regexp.Regexp {
@@ -58,7 +58,7 @@ var token = func() *regexp.Regexp {
 		`'\d\ds`, // the '90s
 		`'[nN]'|'` + letters + `(?:[-'’]` + word + `)*`,
 		`(?:\p{L}\.){2,}|[A-Za-z]\.|Ph\.D\.`, // u.s.a.
-		`(?i:mr|mrs|ms|dr|jr|sr|st|vs|prof|etc|mt|inc|ltd|co)\.`,
+		`(?i:mr|mrs|ms|dr|jr|sr|st|vs|prof|etc|mt|inc|ltd|co|no)\.`,
 		`\d+[:/]\d+`,                        // times and fractions
 		`[-+]?\d*(?:[.,:]\d+)+|[-+]\d+`,     // 5.99
 		part + `(?:/` + part + `){1,2}`,     // and/or
@@ -98,7 +98,7 @@ func appendWord(tokens []string, t string) []string {
 	}
 	for _, e := range endings {
 		if head, ok := strings.CutSuffix(t, e); ok && head != "" {
-			return append(appendWord(tokens, head), e)
+			return append(appendWord(tokens, head), strings.ReplaceAll(e, "’", "'"))
 		}
 	}
 	return append(tokens, t)
@@ -106,5 +106,5 @@ func appendWord(tokens []string, t string) []string {
 
 var punctuation = map[string]bool{
 	"''": true, "'": true, "’": true, "``": true, "`": true, `"`: true, ".": true, "?": true, "!": true, ",": true,
-	":": true, "-": true, "--": true, "...": true, ";": true,
+	":": true, "-": true, "--": true, "---": true, "----": true, "...": true, ";": true,
 }

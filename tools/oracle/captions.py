@@ -27,7 +27,7 @@ CASES = [
     ("women's 'quoted' words ‘curly’ “double”", ["the women's 'quoted' words", "rock 'n' roll in the '90s"]),
     ("http://example.com is a URL", ["see example.com or mail a@b.co", "a URL"]),
     ("two dogs.a cat and/or R&B, AT&T &amp; b&w in C#!!", ["a man.black-and-white sign says STOP?! It's the man 's hat.", "y'all -5 degrees, +1, .5 and 5-6"]),
-    ("'single' quotes on 'em, rock'n'roll in No. 5 'n' no.", ["pizza 😀 for €5 or £5 ❤️ and ½ cup", "street...two cats at a."]),
+    ("'single' quotes on 'em, rock'n'roll in No. 5 'n' no.", ["pizza 😀 for €5 or £5 ❤️ and ½ cup", "street...two cats at a.", "a woman’s hat, they don’t\u00a0know --- no.1 \ufffd"]),
     ("keycap: *", ["keycap: #", "x*y + [z] {w} <tag>"]),
 ]
 
