@@ -40,3 +40,4 @@ plain:
 asked:
 	python3 tools/mini/asked.py $(PAIRS)
 	$(PAIRS)/venv/bin/python tools/mini/looked.py $(PAIRS)
+	$(PAIRS)/venv/bin/python tools/mini/beside.py $(PAIRS)

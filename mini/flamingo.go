@@ -30,7 +30,7 @@ func flamingoParts() []Part {
 	return []Part{
 		{
 			File: "flamingo/model.gguf", What: "mini-flamingo's bridge: a resampler and gated cross-attention", Origin: ours, Author: author, License: license,
-			SHA256: "d2aba51f0c3126a1182a5a62b855153125e6a6ffb3c09f5ca804504f3f3bef81", Bytes: 23857088,
+			SHA256: "04d8f5f11b89aebc5a0a8c5b31fc777dbc941a08330a5d9d3b1059d0bacbb127", Bytes: 23857088,
 		},
 		{
 			File: "flamingo/config.json", What: "how the parts of mini-flamingo fit together", Origin: ours, Author: author, License: license,

@@ -84,4 +84,5 @@ def ask(dice, r, way, pool, of_kind, held):
     return form.format(named(thing["text"])), ["yes" if yes else "no"]
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,8 @@ looked.py BUILD/pairs writes BUILD/pairs/looked.jsonl, and drawings with several
 
 A picture has a colour where most of what is visible of it is of that colour, and is asked about as often for a rare colour as for a common one as
 far as there are enough. One to five of a drawing are laid out without covering each other, each a little smaller or larger. A third of the questions
-are answered with yes or no. Each row has its picture's style, concept and split; what is held out is asked in words of its own.
+are answered with yes or no, and the pictures to train on are asked about so once more. Each row has its picture's style, concept and split; what
+is held out is asked in words of its own.
 """
 
 import collections
@@ -15,6 +16,7 @@ import sys
 from PIL import Image
 
 COLOURS, NUMBERS = 2000, 2000  # rows to train on
+MORE = 4000  # and of these, which are answered with yes or no, and drawn behind all others
 HELD = 300  # of each kind and of each split that is held out
 STYLES = {"openmoji"}  # not asked about: for evaluation of the first model only
 SHARE = 0.55  # of what is visible that has to be of one colour
@@ -28,6 +30,7 @@ NUMBER = ["How many are there?", "How many do you see?", "How many things are in
 NUMBER_HELD = ["How many are here?", "How many things can you see?"]
 IS_NUMBER = ["Are there {}?", "Do you see {} of them?", "Are there {} things in this picture?"]
 IS_NUMBER_HELD = ["Can you see {}?", "Are {} of them here?"]
+COLOUR_FORMS, NUMBER_FORMS = [COLOUR, IS_COLOUR, COLOUR_HELD, IS_COLOUR_HELD], [NUMBER, IS_NUMBER, NUMBER_HELD, IS_NUMBER_HELD]
 WORDS = ["one", "two", "three", "four", "five"]
 
 
@@ -79,9 +82,9 @@ def several(dice, picture, n):
     return out
 
 
-def ask(dice, right, others, open_forms, closed_forms):
-    """A question and its answers: one in three is answered with yes or no."""
-    if dice.random() < 2 / 3:
+def ask(dice, right, others, open_forms, closed_forms, closed=1 / 3):
+    """A question and its answers: a share is answered with yes or no."""
+    if dice.random() < 1 - closed:
         return dice.choice(open_forms), [right]
     yes = dice.random() < 0.5
     said = right if yes else dice.choice([o for o in others if o != right])
@@ -95,10 +98,10 @@ def main():
     for r in map(json.loads, open(folder / "pairs.jsonl")):
         if r["kind"] == "plain" and r["style"] not in STYLES:
             splits[r["split"]].append(r)
-    rows = []
+    rows, trained = [], []
 
-    def add(r, image, about, held, right, others, forms):
-        question, answers = ask(dice, right, others, *forms[2 * held : 2 * held + 2])
+    def add(r, image, about, held, right, others, forms, **share):
+        question, answers = ask(dice, right, others, *forms[2 * held : 2 * held + 2], **share)
         if "grey" in answers:
             answers.append("gray")
         rows.append({"image": image, "question": question, "answers": answers if held else answers[:1], "about": about, "style": r["style"],
@@ -116,12 +119,21 @@ def main():
         most = HELD if held else COLOURS
         for c in sorted(of_colour):
             for r in of_colour[c][: most // 8]:
-                add(r, r["image"], "colour", held, c, sorted(of_colour), [COLOUR, IS_COLOUR, COLOUR_HELD, IS_COLOUR_HELD])
+                add(r, r["image"], "colour", held, c, sorted(of_colour), COLOUR_FORMS)
         for i, r in enumerate(dice.choices(drawn, k=HELD if held else NUMBERS)):
             n, image = dice.randrange(1, 6), f"several/{split}-{i}.png"
             several(dice, Image.open(folder / r["image"]).convert("RGBA"), n).save(folder / image)
-            add(r, image, "number", held, WORDS[n - 1], WORDS, [NUMBER, IS_NUMBER, NUMBER_HELD, IS_NUMBER_HELD])
+            add(r, image, "number", held, WORDS[n - 1], WORDS, NUMBER_FORMS)
+            if not held:
+                trained.append((r, image, "number", held, WORDS[n - 1], WORDS, NUMBER_FORMS))
+        if not held:
+            coloured = of_colour
         print(split, {c: len(v) for c, v in of_colour.items()}, len(drawn), "drawn on nothing")
+    for args in dice.choices(trained, k=MORE // 2):
+        add(*args, closed=1)
+    for c in dice.choices(sorted(coloured), k=MORE // 2):
+        r = dice.choice(coloured[c])
+        add(r, r["image"], "colour", False, c, sorted(coloured), COLOUR_FORMS, closed=1)
     with open(folder / "looked.jsonl", "w", encoding="utf-8") as f:
         for row in rows:
             f.write(json.dumps(row, ensure_ascii=False) + "\n")
