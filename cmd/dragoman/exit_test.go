@@ -38,21 +38,23 @@ func TestPlainErrors(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("DRAGOMAN_THREADS", "")
 	for args, want := range map[string]string{
-		"caption --seed -1 x.png":                  `--seed takes a whole number from 0 on: "-1"`,
-		"caption --threads x x.png":                `--threads takes a whole number: "x"`,
-		"caption --threads 99999999999999999999 x": `--threads: "99999999999999999999" is out of range`,
-		"caption --temperature hot x.png":          `--temperature takes a number: "hot"`,
-		"caption --json=maybe x.png":               `--json takes true or false: "maybe"`,
-		"eval --shots-n a,b x":                     `--shots-n takes whole numbers with commas between: "a,b"`,
-		"eval --where a=1 --where a=2 x":           "--where: a is given twice: FIELD=VALUE|VALUE takes either",
-		`match --classes "a x.png`:                 `--classes: "\"a": parse error`,
-		"eval --seeds -1 x":                        `--seeds takes whole numbers from 0 on with commas between: "-1"`,
-		"train /none.yaml":                         "recipe: /none.yaml: no such file or directory",
-		"caption --model " + dir + " x":            "open model: " + dir + "/config.json: no such file or directory\nhint: built in: mini, mini-flamingo; give a directory with a config.json",
-		"bench --model /none":                      "opening a model: /none: no such model\nhint: ",
-		"eval /none.jsonl":                         "open data: /none.jsonl: no such file or directory",
-		"trace --inputs /none --out x.safetensors": "/none: no such file or directory",
-		"caption --json --model mini /none.png":    `"message":"reading a picture: /none.png: no such file or directory"`,
+		"caption --seed -1 x.png":                                    `--seed takes a whole number from 0 on: "-1"`,
+		"caption --threads x x.png":                                  `--threads takes a whole number: "x"`,
+		"caption --threads 99999999999999999999 x":                   `--threads: "99999999999999999999" is out of range`,
+		"caption --temperature hot x.png":                            `--temperature takes a number: "hot"`,
+		"caption --json=maybe x.png":                                 `--json takes true or false: "maybe"`,
+		"eval --shots-n a,b x":                                       `--shots-n takes whole numbers with commas between: "a,b"`,
+		"match --model ../../testdata/blip2-llama --text a " + photo: "matching: " + photo + ": the model has no such part: ",
+		"caption --model ../../testdata/blip2-itm data:,a x.png":     "dragoman: reading a picture: x.png: no such file or directory\n",
+		"eval --where a=1 --where a=2 x":                             "--where: a is given twice: FIELD=VALUE|VALUE takes either",
+		`match --classes "a x.png`:                                   `--classes: "\"a": parse error`,
+		"eval --seeds -1 x":                                          `--seeds takes whole numbers from 0 on with commas between: "-1"`,
+		"train /none.yaml":                                           "recipe: /none.yaml: no such file or directory",
+		"caption --model " + dir + " x":                              "open model: " + dir + "/config.json: no such file or directory\nhint: built in: mini, mini-flamingo; give a directory with a config.json",
+		"bench --model /none":                                        "opening a model: /none: no such model\nhint: ",
+		"eval /none.jsonl":                                           "open data: /none.jsonl: no such file or directory",
+		"trace --inputs /none --out x.safetensors":                   "/none: no such file or directory",
+		"caption --json --model mini /none.png":                      `"message":"reading a picture: /none.png: no such file or directory"`,
 	} {
 		_, out, errs := call(t, strings.Fields(args)...)
 		if said := out + errs; !strings.Contains(said, want) || strings.Contains(said, "strconv") || strings.Contains(said, "stat ") || strings.Contains(said, "open /") {

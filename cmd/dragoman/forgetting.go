@@ -37,7 +37,7 @@ func (c *cli) forget(cmd *cobra.Command, paths []string, picture string, w eval.
 		f, err := m.Forgetting(cmd.Context(), string(data), img, w, func(done, all int) { c.progress("%s: %d of %d windows", path, done, all) })
 		c.progressDone()
 		if err != nil {
-			return fmt.Errorf("measuring what is forgotten: %s: %w", path, err)
+			return err
 		}
 		f.Name = path
 		return c.emit(f, f.Markdown(shown))

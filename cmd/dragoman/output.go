@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"dragoman/internal/hint"
+	"dragoman/picture"
 )
 
 // oneLine keeps an error or a caption on its line.
@@ -65,7 +66,7 @@ type itemError struct {
 // emitError shows an item's failure in its place: an object on stdout with --json, else a line on stderr.
 func (c *cli) emitError(key, item string, err error, also ...string) error {
 	if !c.json {
-		c.showError(err)
+		c.showError(naming(item, err))
 		return nil
 	}
 	object := map[string]any{key: item, "error": itemError{plainly(err), errorType(err), hint.Of(err)}}
@@ -73,6 +74,17 @@ func (c *cli) emitError(key, item string, err error, also ...string) error {
 		object[k] = item
 	}
 	return c.emit(object, "")
+}
+
+// naming is an error that names the item it is about, behind what failed, where it doesn't yet: on standard error nothing else tells which of many it was.
+func naming(item string, err error) error {
+	item = picture.Called(item)
+	text := plainly(err)
+	what, why, ok := strings.Cut(text, ": ")
+	if !ok || item == "" || strings.Contains(text, item+": ") || item != stream && strings.Contains(text, item) {
+		return err
+	}
+	return hint.Wrap(fmt.Errorf("%s: %s: %s", what, item, why), "%s", hint.Of(err))
 }
 
 // errorType names the kind of a failure for scripts.
