@@ -214,7 +214,8 @@ func TestHostilePickle(t *testing.T) {
 	}
 	for what, c := range map[string]struct{ pickle, want string }{
 		"cyclic dict":     {"}q\x00X\x05\x00\x00\x00modelh\x00s.", "holds no tensors"},
-		"cyclic list":     {"]q\x00h\x00a.", "not a state dict"},
+		"cyclic list":     {"]q\x00h\x00a.", "holds a list, not a state dict"},
+		"negated":         {strings.Replace(tensor("K\x00", "K\x01\x85", "K\x01\x85"), "\x89Nt", "\x89N}X\x03\x00\x00\x00neg\x88st", 1), "a negated view"},
 		"code":            {"cposix\nsystem\n(X\x02\x00\x00\x00lstR.", "posix.system"},
 		"numpy":           {"cnumpy.core.multiarray\nscalar\n.", "numpy"},
 		"inst":            {"(iposix\nsystem\n.", "opcode 0x69"},

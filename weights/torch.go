@@ -150,6 +150,11 @@ func rebuildTensor(args pickleTuple) (*torchTensor, error) {
 	if len(shape) != len(strides) {
 		return nil, fmt.Errorf("a tensor of size %v with strides %v", shape, strides)
 	}
+	if len(args) > 6 { // what is not in the numbers themselves
+		if kept, ok := args[6].(*pickleDict); ok && (kept.get("neg") == true || kept.get("conj") == true) {
+			return nil, errors.New("a tensor that is a negated view: its numbers are stored with the other sign")
+		}
+	}
 	return &torchTensor{storage, int(offset), shape, strides}, nil
 }
 
@@ -171,6 +176,23 @@ func pickleInts(value any) ([]int, error) {
 		ints[i] = int(n)
 	}
 	return ints, nil
+}
+
+// kindOf is what a checkpoint's value is, in words.
+func kindOf(value any) string {
+	switch value.(type) {
+	case *torchTensor:
+		return "a single tensor"
+	case *pickleList, pickleTuple:
+		return "a list"
+	case string:
+		return "a text"
+	case int64, float64, bool:
+		return "a number"
+	case nil:
+		return "nothing"
+	}
+	return "something else"
 }
 
 // wrappers are the keys under which training programs put the state dict.
@@ -195,7 +217,7 @@ func (f *File) addStateDict(root any) error {
 		dict = inner
 	}
 	if !ok {
-		return fmt.Errorf("holds a %T, not a state dict", root)
+		return fmt.Errorf("holds %s, not a state dict", kindOf(root))
 	}
 	type named struct {
 		name   string
