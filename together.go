@@ -140,7 +140,8 @@ func (m *Model) lookAt(ctx context.Context, a asked, img Image, g *Generate) (l 
 	return l
 }
 
-// writeAll writes behind each picture that was looked at: nil where that failed, or where writing did, and then the picture has the error.
+// writeAll writes behind each picture that was looked at: nil where that failed, or where writing did, and then the picture has the error. Where
+// several fail together each is tried alone, so that none fails for another's sake.
 func (m *Model) writeAll(ctx context.Context, what string, seen []looked, g *Generate) []*Text {
 	texts := make([]*Text, len(seen))
 	var open []int
@@ -160,8 +161,13 @@ func (m *Model) writeAll(ctx context.Context, what string, seen []looked, g *Gen
 		}
 		made, err := m.readAndWrite(ctx, what, rows, g)
 		for r, i := range places {
-			if seen[i].err = err; err == nil {
+			switch {
+			case err == nil:
 				texts[i] = made[r]
+			case len(rows) == 1 || ctx.Err() != nil:
+				seen[i].err = err
+			default:
+				texts[i] = m.writeAll(ctx, what, seen[i:i+1], g)[0]
 			}
 		}
 	}
@@ -171,11 +177,11 @@ func (m *Model) writeAll(ctx context.Context, what string, seen []looked, g *Gen
 // alike says whether texts may be written side by side and be what each is by itself: where their prompts are long enough to be read as several are,
 // and none comes near the context's end, before which it stops.
 func (m *Model) alike(seen []looked, g *Generate) bool {
-	context := m.system.Language.Config().Context
+	limit := m.system.Language.Config().Context
 	for i := range seen {
 		l := &seen[i]
 		length := l.words + len(l.ids)
-		if l.err == nil && (length <= kernel.ManyRows || context > 0 && length+mostTokens(g) > context) {
+		if l.err == nil && (length <= kernel.ManyRows || limit > 0 && length+mostTokens(g) > limit) {
 			return false
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"dragoman"
@@ -14,20 +15,21 @@ import (
 // does.
 func TestTogether(t *testing.T) {
 	ctx := context.Background()
+	question := strings.Repeat("w7 w8 ", 9) // long enough to be read side by side
 	for _, name := range []string{captioner, writer, idefics} {
 		m := open(t, name)
 		var pictures []dragoman.Image
-		for n := range 11 {
+		for n := range 9 {
 			pictures = append(pictures, dragoman.ImageBytes(drawing(t, n)))
 		}
 		pictures[4] = dragoman.ImageBytes([]byte("no picture"))
-		for _, g := range []*dragoman.Generate{nil, {Beams: 2, MaxTokens: 7}, {Temperature: 0.7, Seed: 3}, {MaxTokens: 400}, {Choices: []string{"w3 w4", "w5"}}} {
+		for _, g := range []*dragoman.Generate{nil, {Prompt: question}, {Beams: 2, MaxTokens: 7}, {Temperature: 0.7, Seed: 3}, {MaxTokens: 100}, {Choices: []string{"w3 w4", "w5"}}} {
 			for what, each := range map[string]struct {
 				together func(yield func(*dragoman.Text, error) bool)
 				alone    func(dragoman.Image) (*dragoman.Text, error)
 			}{
 				"caption": {m.Captions(ctx, pictures, g), func(img dragoman.Image) (*dragoman.Text, error) { return m.Caption(ctx, img, g) }},
-				"answer":  {m.Answers(ctx, pictures, "w7 w8", g), func(img dragoman.Image) (*dragoman.Text, error) { return m.Answer(ctx, img, "w7 w8", g) }},
+				"answer":  {m.Answers(ctx, pictures, question, g), func(img dragoman.Image) (*dragoman.Text, error) { return m.Answer(ctx, img, question, g) }},
 			} {
 				at := 0
 				for got, err := range each.together {
