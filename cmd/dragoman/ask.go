@@ -84,10 +84,8 @@ about, and refuse an example that moves.`,
 			return c.continuePage(cmd, page, images, g)
 		}
 		if g.Verbatim {
-			return c.textForImages(cmd, args, images, g, func(m *dragoman.Model) sayer {
-				return func(pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
-					return m.Captions(cmd.Context(), moving(pictures), g)
-				}
+			return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
+				return m.Captions(cmd.Context(), moving(pictures), g)
 			})
 		}
 		question := ""
@@ -105,24 +103,39 @@ about, and refuse an example that moves.`,
 		if err != nil {
 			return err
 		}
-		var prompt *dragoman.Prompt // read once for all pictures
-		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model) sayer {
-			if len(examples) == 0 {
-				return func(pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
-					return m.Answers(cmd.Context(), moving(pictures), question, g)
-				}
-			}
-			return oneByOne(func(img dragoman.Image) (*dragoman.Text, error) {
-				if prompt == nil {
-					if prompt, err = m.Prompt(examples); err != nil {
-						return nil, err
-					}
-				}
-				return prompt.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img.Moving()}, Question: question}, g)
-			})
+		if len(examples) > 0 {
+			return c.askBehind(cmd, args, question, images, examples, g)
+		}
+		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
+			return m.Answers(cmd.Context(), moving(pictures), question, g)
 		})
 	})
 	return cmd
+}
+
+// askBehind answers a question about each picture behind the same examples, which are read once for all of them.
+func (c *cli) askBehind(cmd *cobra.Command, args []string, question string, images *imageFlags, examples []dragoman.Shot, g *dragoman.Generate) error {
+	if err := c.checkGenerate(g); err != nil {
+		return err
+	}
+	m, err := c.open(images)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	var prompt *dragoman.Prompt
+	return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
+		if prompt == nil {
+			if prompt, err = m.Prompt(examples); err != nil {
+				return err
+			}
+		}
+		text, err := prompt.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img.Moving()}, Question: question}, g)
+		if err != nil {
+			return err
+		}
+		return c.emitText(name, text)
+	})
 }
 
 // moving are pictures of which those that move are looked at as videos.

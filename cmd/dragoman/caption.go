@@ -25,10 +25,8 @@ standard input.`,
 	cmd.Flags().StringVar(&g.Prompt, "prompt", "", "text that the model continues, passed through as it is")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		g.Verbatim = cmd.Flags().Changed("prompt")
-		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model) sayer {
-			return func(pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
-				return m.Captions(cmd.Context(), pictures, g)
-			}
+		return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
+			return m.Captions(cmd.Context(), pictures, g)
 		})
 	})
 	return cmd
@@ -36,7 +34,7 @@ standard input.`,
 
 // textForImages opens the model and writes what say says of each picture; it is given as many at a time as the model writes of side by side.
 func (c *cli) textForImages(cmd *cobra.Command, args []string, images *imageFlags, g *dragoman.Generate,
-	say func(*dragoman.Model) sayer,
+	say func(*dragoman.Model, []dragoman.Image) iter.Seq2[*dragoman.Text, error],
 ) error {
 	if err := c.checkGenerate(g); err != nil {
 		return err
@@ -46,7 +44,9 @@ func (c *cli) textForImages(cmd *cobra.Command, args []string, images *imageFlag
 		return err
 	}
 	defer m.Close()
-	return c.eachGroup(cmd.Context(), args, m.Together(g), say(m), c.emitText)
+	return c.eachGroup(cmd.Context(), args, m.Together(g), func(pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
+		return say(m, pictures)
+	}, c.emitText)
 }
 
 // noteNothing says so where a model said nothing: an empty line says little by itself.

@@ -14,51 +14,53 @@ import (
 // sayer is what is said of each of some pictures, in order.
 type sayer func([]dragoman.Image) iter.Seq2[*dragoman.Text, error]
 
-// oneByOne is a sayer of a picture at a time.
-func oneByOne(say func(dragoman.Image) (*dragoman.Text, error)) sayer {
-	return func(pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
-		return func(yield func(*dragoman.Text, error) bool) {
-			for _, img := range pictures {
-				if !yield(say(img)) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // eachGroup has say say something of the pictures that the arguments name, of up to so many at a time, and emits it, in order. Groups grow, so that
 // the first answer comes at once, and none waits for standard input. A picture that fails is shown in its place, and the others are done all the
 // same; the call then ends with errReported. A context that ends, ends the loop.
 func (c *cli) eachGroup(ctx context.Context, args []string, most int, say sayer, emit func(name string, text *dragoman.Text) error) error {
 	var group []picture.Item
-	pictures, size, broken := 0, 1, false
-	flush := func() error {
-		err := c.sayGroup(ctx, group, pictures, say, emit)
-		broken = broken || errors.Is(err, errReported)
-		if pictures > 0 {
-			size = min(2*size, most)
-		}
-		group, pictures = group[:0], 0
-		if finished(err) {
-			return nil
+	size, broken := 1, false
+	show := func(name string, err error) error {
+		if err = c.inPlace(ctx, "image", name, err); errors.Is(err, errReported) {
+			broken, err = true, nil
 		}
 		return err
+	}
+	flush := func() error {
+		if len(group) == 0 {
+			return nil
+		}
+		at := 0
+		for text, err := range say(c.waiting(group)) {
+			c.progressDone()
+			if err == nil {
+				err = emit(group[at].Name, text)
+			}
+			if err := show(group[at].Name, err); err != nil {
+				return err
+			}
+			at++
+		}
+		group, size = group[:0], min(2*size, most)
+		return nil
 	}
 	source := picture.Source{Stdin: c.input(), Fetch: c.fetch}
 	for item := range source.Expand(args) {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if item.Name == "-" {
+		if item.Err != nil || item.Name == stream {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
-		if group = append(group, item); item.Err == nil {
-			pictures++
+		if item.Err != nil {
+			if err := show(item.Name, fmt.Errorf("reading a picture: %s: %w", item.Name, item.Err)); err != nil {
+				return err
+			}
+			continue
 		}
-		if pictures >= size || len(group) > maxWaiting {
+		if group = append(group, item); len(group) >= size {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -73,60 +75,19 @@ func (c *cli) eachGroup(ctx context.Context, args []string, most int, say sayer,
 	return nil
 }
 
-// maxWaiting is how many items, broken ones among them, wait for a group to be full.
-const maxWaiting = 64
-
-// sayGroup is eachGroup for one group.
-func (c *cli) sayGroup(ctx context.Context, group []picture.Item, pictures int, say sayer, emit func(name string, text *dragoman.Text) error) error {
+// waiting are the pictures of a group, which tell how far they are looked at where that takes long.
+func (c *cli) waiting(group []picture.Item) []dragoman.Image {
 	began, looked := time.Now(), 0
-	images := make([]dragoman.Image, 0, pictures)
-	for _, item := range group {
-		if item.Err != nil {
-			continue
-		}
-		images = append(images, dragoman.ImageFunc(picture.Called(item.Name), func() ([]byte, error) {
-			if looked++; pictures > 1 && time.Since(began) > quietLook {
-				c.progress("looking at picture %d of the %d that are described next", looked, pictures)
+	images := make([]dragoman.Image, len(group))
+	for i, item := range group {
+		images[i] = dragoman.ImageFunc(picture.Called(item.Name), func() ([]byte, error) {
+			if looked++; len(images) > 1 && time.Since(began) > quietLook {
+				c.progress("looking at picture %d of the %d that are described next", looked, len(images))
 			}
 			return item.Read()
-		}))
+		})
 	}
-	broken := false
-	show := func(name string, err error) error {
-		if err = c.inPlace(ctx, "image", name, err); errors.Is(err, errReported) {
-			broken, err = true, nil
-		}
-		return err
-	}
-	at := 0
-	unread := func() error { // those that stand before the next picture, and could not be read
-		for ; at < len(group) && group[at].Err != nil; at++ {
-			if err := show(group[at].Name, fmt.Errorf("reading a picture: %s: %w", group[at].Name, group[at].Err)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for text, err := range say(images) {
-		c.progressDone()
-		if err := unread(); err != nil {
-			return err
-		}
-		if err == nil {
-			err = emit(group[at].Name, text)
-		}
-		if err := show(group[at].Name, err); err != nil {
-			return err
-		}
-		at++
-	}
-	if err := unread(); err != nil {
-		return err
-	}
-	if broken {
-		return errReported
-	}
-	return nil
+	return images
 }
 
 // quietLook is how long pictures may be looked at before it is said how far that is.
