@@ -5,12 +5,11 @@ import (
 	"unsafe"
 )
 
-// fewRows is the most rows of A that a product always computes directly from the stored weights, without packing; no product computes more
-// than ManyRows so.
-const (
-	fewRows  = 4
-	ManyRows = 16
-)
+// fewRows is the most rows of A that a product always computes directly from the stored weights, without packing.
+const fewRows = 4
+
+// ManyRows is the most rows of A that any product computes so.
+const ManyRows = 16
 
 // mostRows is the most rows of A with which a product is computed so: decoding, of one text or of several. On AVX2, where weights other than float32 and
 // bf16 are slow to pack and inputs rounded to int16 quick to multiply with, it is about as many as take the time that packing takes.

@@ -52,13 +52,13 @@ func (d *Decoder) Reset() {
 
 // Tokens is how many tokens the longest row has, soft prompts included.
 func (d *Decoder) Tokens() int {
-	switch {
-	case d.cache == nil:
-		return 0
-	case d.reading != nil:
-		return d.source.Len() + d.cache.Len() - 1 // the start is nobody's
+	n := 0
+	if d.cache != nil {
+		for row := range d.cache.Rows() {
+			n = max(n, d.TokensOf(row))
+		}
 	}
-	return d.cache.Len()
+	return n
 }
 
 // TokensOf is how many tokens a row has, soft prompts included.
