@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"strings"
 	"testing"
 )
@@ -35,3 +37,26 @@ func TestGroups(t *testing.T) {
 		t.Errorf("status %d with pictures that cannot be read", status)
 	}
 }
+
+// TestNoneWaitsForStandardInput has said all that comes before standard input when that is read, in the middle of a group too.
+func TestNoneWaitsForStandardInput(t *testing.T) {
+	const cat = "testdata/pictures/cat.png"
+	var out, errs bytes.Buffer
+	said := -1
+	in := readFunc(func([]byte) (int, error) {
+		said = strings.Count(out.String(), "\n")
+		return 0, io.EOF
+	})
+	run([]string{"caption", "--json", "--model", captionModel, cat, cat, cat, cat, "-", cat}, in, &out, &errs)
+	if said != 4 {
+		t.Errorf("%d pictures of 4 are described before standard input is read", said)
+	}
+	if lines := strings.Count(out.String(), "\n"); lines != 6 {
+		t.Errorf("%d lines for 6 pictures:\n%s%s", lines, out.String(), errs.String())
+	}
+}
+
+// readFunc is a reader that calls a function.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(b []byte) (int, error) { return f(b) }
