@@ -68,6 +68,11 @@ func (f *choiceFlags) read(c *cli, g *dragoman.Generate, others bool) error {
 			return usagef("a choice is given twice: %s", t)
 		}
 	}
+	if len(g.Choices) > 0 || others {
+		if err := unused(f.cmd, "is about text that is written: choices are scored, and nothing is written", writingFlagNames...); err != nil {
+			return err
+		}
+	}
 	switch {
 	case g.Permutations < 1 || g.Permutations > maxPermutations:
 		return usagef("--permutations must be from 1 to %d: %d", maxPermutations, g.Permutations)

@@ -9,6 +9,9 @@ import (
 	"dragoman"
 )
 
+// writingFlagNames are the options of how text is chosen, which do nothing where none is written.
+var writingFlagNames = []string{"max-tokens", "min-tokens", "beams", "length-penalty", "repetition-penalty", "temperature", "top-k", "top-p", "stop"}
+
 // generateFlags adds the options of how text is chosen, and returns where they are read to.
 func (c *cli) generateFlags(cmd *cobra.Command) *dragoman.Generate {
 	g := &dragoman.Generate{}

@@ -58,10 +58,10 @@ func TestStreamForAFile(t *testing.T) {
 	for args, stdin := range map[string]string{ // what was read already isn't empty
 		"eval -q --model " + model + " - -": pairs,
 		"pages - -":                         `{"parts":[{"image":"a.png"},{"text":"a cat"}]}` + "\n",
-		"ask --model " + pagesModel + " --max-tokens 2 --shots - -":           `{"image":"a.png","text":"b"}`,
-		"ask --model " + pagesModel + " --max-tokens 2 --shot -=b -":          string(picture),
-		"ask -q --model " + pagesModel + " --support - --shots-n 1 -":         pairs,
-		"ask --model " + model + " --max-tokens 2 --choices-file - a.png - c": "b\n",
+		"ask --model " + pagesModel + " --max-tokens 2 --shots - -":   `{"image":"a.png","text":"b"}`,
+		"ask --model " + pagesModel + " --max-tokens 2 --shot -=b -":  string(picture),
+		"ask -q --model " + pagesModel + " --support - --shots-n 1 -": pairs,
+		"ask --model " + model + " --choices-file - a.png - c":        "b\n",
 	} {
 		var out, errs bytes.Buffer
 		if status := run(strings.Fields(args), strings.NewReader(stdin), &out, &errs); status != exitFailed || !strings.Contains(errs.String(), "-: standard input can be read only once\n") {

@@ -19,6 +19,8 @@ func TestUnusedFlags(t *testing.T) {
 		"inspect --page page.json --npy x.npy", "inspect --page page.json --words 3", "inspect --page page.json --without=false",
 		"ask --page page.json --shots-n 3", "ask --page page.json --support-where a=b", "ask --page page.json --features x.safetensors",
 		"ask --page page.json --choices a,b --permutations 3", "ask --choices a,b --permutations 3 a.png what",
+		"ask --beams 5 --choices a,b a.png what", "ask --temperature 0.7 --choice a --choice b a.png what", "ask --max-tokens 3 --choices a,b --page page.json",
+		"ask --stop x --choices a,b a.png what", "eval --beams 3 --choices a,b pairs.jsonl", "eval --max-tokens 3 --classes pairs.jsonl",
 		"eval --forgetting --beams 3 text.txt", "eval --forgetting --where a=b text.txt", "eval --forgetting --said x text.txt",
 		"eval --forgetting --shots-n 0 text.txt", "eval --forgetting --choices a,b text.txt", "eval --window 32 pairs.jsonl", "eval --image a.png pairs.jsonl",
 		"eval --no-captions --said x pairs.jsonl", "eval --no-captions --max-tokens 3 pairs.jsonl",
