@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,8 +58,8 @@ Into a file that ends in .pt: what was trained of an OpenFlamingo, as its projec
 			if (c.dtype == "auto" || c.dtype == "f32") && !dragoman.ReadsPages(c.model) {
 				return usagef("convert of a bridge into a folder needs --dtype f16, bf16, q8_0, q4_0 or q4_1")
 			}
-			if _, err := os.Stat(filepath.Join(out, "config.json")); err == nil {
-				return hint.Wrap(fmt.Errorf("converting a model: %s: there is a model in this folder", out), "--out names another")
+			if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
+				return hint.Wrap(fmt.Errorf("converting a model: %s: there are files in this folder", out), "--out names another, which is empty or not there yet")
 			}
 		}
 		if err := dragoman.Convert(c.model, out, c.dtype, except...); err != nil {
