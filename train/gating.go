@@ -140,7 +140,7 @@ func (t *gating) sets(st *Stage) []SetSpec {
 	}
 	var sets []SetSpec
 	for _, s := range t.recipe.Data.Train {
-		if st.Kind == KindWords && !t.isPairs(s.set()) {
+		if s.share() == 0 || st.Kind == KindWords && !t.isPairs(s.set()) {
 			continue
 		}
 		if !slices.ContainsFunc(sets, func(o SetSpec) bool { return o.Name == s.set() }) {

@@ -80,7 +80,7 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 	s := &pairSet{}
 	pictures, rows := map[string]int{}, map[[2]any]int{}
 	for _, src := range sources {
-		if src.Pages.reads() {
+		if src.Pages.reads() || src.share() == 0 {
 			continue
 		}
 		d, err := data.Open(below(dir, src.Path), data.Options{MaxPixels: spec.MaxPixels})

@@ -169,7 +169,7 @@ type Held struct {
 type Source struct {
 	Path  string            `yaml:"path"`                                       // relative to the recipe
 	Where map[string]string `yaml:"where,omitempty"`                            // fields that rows must have: one of the values between bars; "!…": none of them
-	Share *float64          `yaml:"share,omitempty" for:"blip2 flamingo pages"` // how many of the rows an epoch has, drawn anew each time; default 1
+	Share *float64          `yaml:"share,omitempty" for:"blip2 flamingo pages"` // how many of the rows an epoch has, drawn anew each time; 0: the source is not read; default 1
 	// Hold, where it is false, keeps the source out of what data.hold draws from, so that what others hold out stays the same. A picture of theirs is held
 	// out with its rows here.
 	Hold *bool `yaml:"hold,omitempty" for:"blip2 flamingo episodes"`

@@ -44,6 +44,7 @@ func TestRecipeErrors(t *testing.T) {
 		{"a list for a group", least, "data.train.0.where=[a]", "data.train.0.where: a list stands where a group of keys and values belongs"},
 		{"a list for a field", least, "data.train.0.where={a: [1]}", "data.train.0.where.a: a list stands where a text belongs"},
 		{"a word for a share", least, "data.train.0.share=all", `data.train.0.share: "all" stands where a number belongs`},
+		{"shares of nothing", least, "data.train=[{path: p, share: 0}, {path: q, share: 0.0}]", "data.train.0.share: it is 0, as of every source"},
 		{"a number for stages", least, "stages=3", `stages: "3" stands where a list belongs`},
 		{"a zero for a default", least + "dtype: f32\n", "stages.0.beta1=0", `stages.0.beta1: "0" would stand for the default, 0.9: give another value, or leave it out`},
 		{"no loss", least, "stages=[{kind: stage1, steps: 1, batch: 1, lr: 1, itc: 0}]", `stages.0.itc: "0" would stand for the default, 1`},

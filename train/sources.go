@@ -76,6 +76,9 @@ func (r *Recipe) checkSources() error {
 			return fmt.Errorf("data.train.%d: the dataset %q is made otherwise by data.train.%d; set names another", i, src.set(), at)
 		}
 	}
+	if !slices.ContainsFunc(r.Data.Train, func(s Source) bool { return s.share() > 0 }) {
+		return fmt.Errorf("data.train.0.share: it is 0, as of every source: there is nothing to train on")
+	}
 	validation := ofValidation
 	if system != systemBLIP2 {
 		validation = ofHeld
@@ -110,10 +113,10 @@ func (r *Recipe) checkHold() error {
 		if src.Hold != nil && d.Hold == 0 {
 			return fmt.Errorf("data.train.%d.hold: nothing is held out of the others: data.hold says what share is, and is missing or 0", i)
 		}
-		drawn = drawn || src.kind(r.Model.system()) != pagesName && (src.Hold == nil || *src.Hold)
+		drawn = drawn || src.share() > 0 && src.kind(r.Model.system()) != pagesName && (src.Hold == nil || *src.Hold)
 	}
 	if d.Hold > 0 && !drawn {
-		return fmt.Errorf("data.hold: there is nothing to hold out of: no source of pairs, or hold: false in each")
+		return fmt.Errorf("data.hold: there is nothing to hold out of: no source of pairs with a share, or hold: false in each")
 	}
 	return nil
 }

@@ -51,6 +51,9 @@ func TestOrderOfSources(t *testing.T) {
 			}
 		}
 	}
+	if none := sources(t, "data.train=["+some+", {path: tiny/pairs.jsonl, share: 0, set: more}]"); len(none.pairs) != 6 {
+		t.Errorf("%d pairs, of a source with a share of 0 as well", len(none.pairs))
+	}
 	two := sources(t, "data.train=["+plain+", "+strings.Replace(plain, "share: 0.25", "share: 0.5, set: more", 1)+"]")
 	if len(two.pairs) != 12 || two.pairs[0].share != 0.25 || two.pairs[6].share != 0.5 {
 		t.Errorf("two sources of pairs have %d", len(two.pairs))
@@ -78,7 +81,7 @@ func TestSourcesOfPages(t *testing.T) {
 	const folder = ", folder: "
 	s := sources(t, "data.train=[{path: "+dir+"/a.jsonl, where: {kind: good}, share: 0, pages: {window: 8"+folder+pictures+"}},"+
 		"{path: "+dir+"/b.jsonl, pages: {window: 16"+folder+pictures+"}}]")
-	if n := s.pagesOf(pagesName); n != 3 || len(s.pictures) != 3 {
+	if n := s.pagesOf(pagesName); n != 1 || len(s.pictures) != 1 {
 		t.Fatalf("%d pages with %d pictures", n, len(s.pictures))
 	}
 	r := tinyFlamingo(t)
@@ -89,7 +92,7 @@ func TestSourcesOfPages(t *testing.T) {
 	}
 	defer g.model.Close()
 	w := newWoven(s, pagesName, g.model, 1)
-	for k := range uint64(6) { // of the first source none is drawn
+	for k := range uint64(6) { // of the first source nothing is read
 		lesson, _, err := w.draw(k)
 		if err != nil || len(lesson.IDs) != 16 {
 			t.Errorf("a window of %d tokens, %v", len(lesson.IDs), err)
