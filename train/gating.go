@@ -113,6 +113,9 @@ func (t *gating) canLearn(st *Stage) error {
 	if st.Kind == KindWords && slices.ContainsFunc(t.sets(st), func(s SetSpec) bool { return !t.isPairs(s.Name) }) {
 		return errors.New("sets: words are learnt from pairs, not from pages")
 	}
+	if len(t.sets(st)) == 0 {
+		return errors.New("words are learnt from pairs, and no source of data.train has any")
+	}
 	for _, s := range t.sets(st) {
 		if t.train.pagesOf(s.Name) == 0 && len(t.members(s.Name)) == 0 {
 			return fmt.Errorf("sets: no row of data.train belongs to %q", s.Name)

@@ -511,3 +511,13 @@ func TestReportOfQuestions(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestWordsNeedPairs: a stage that learns words says so where no source has pairs, or none that is read.
+func TestWordsNeedPairs(t *testing.T) {
+	for _, setting := range []string{"data.train=[{path: tiny/pages.jsonl, pages: {window: 48}}]", "data.train.0.share=0"} {
+		r := tinyFlamingo(t, "stages=[{kind: words, steps: 1, batch: 2, lr: 1e-3}]", setting)
+		if err := Run(context.Background(), r, Options{}); err == nil || !strings.Contains(err.Error(), "words are learnt from pairs, and no source") {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+}
