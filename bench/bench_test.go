@@ -88,6 +88,27 @@ func TestAround(t *testing.T) {
 	}
 }
 
+// TestRepeatBeside: each bound's own limit is measured around the runs, and what was measured around others is forgotten.
+func TestRepeatBeside(t *testing.T) {
+	r := &Runner{Options: Options{Engine: kernel.Default()}, Workers: kernelWorkers{}}
+	multiplied := 0
+	r.multiply[kernel.BF16] = kernel.Peak{DType: kernel.BF16, Flops: 8, Run: func(int) { multiplied++ }}
+	runs := 0
+	work := timed(func() { runs++; time.Sleep(100 * time.Millisecond) })
+	if _, _, err := r.repeat(t.Context(), "compute", kernel.F16, work); err != nil {
+		t.Fatal(err)
+	}
+	if multiplied != runs+1 || r.beside.peaks[kernel.BF16] <= 0 || r.beside.read != 0 {
+		t.Errorf("%d runs, %d measurements beside them: %+v", runs, multiplied, r.beside)
+	}
+	if _, _, err := r.repeat(t.Context(), "", kernel.F16, work); err != nil {
+		t.Fatal(err)
+	}
+	if r.beside != (beside{}) {
+		t.Errorf("kept %+v", r.beside)
+	}
+}
+
 func TestCold(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a gigabyte")

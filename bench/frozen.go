@@ -101,7 +101,7 @@ func vision(ctx context.Context, r *Runner) error {
 
 // measureItems is Measure for work that can fail and does so many items; put enters how many were done a second.
 func (r *Runner) measureItems(ctx context.Context, rec Record, d kernel.DType, items int, put func(*Record, float64), f func() error) error {
-	best, median, err := r.repeat(ctx, rec.Bound == "memory", func() (time.Duration, error) {
+	best, median, err := r.repeat(ctx, rec.Bound, d, func() (time.Duration, error) {
 		start := time.Now()
 		err := f()
 		return time.Since(start), err
@@ -222,7 +222,7 @@ func (r *Runner) measureDecode(ctx context.Context, models []language.Model, c l
 	}
 	dec := language.NewDecoder(models[0], tensor.Options{Compute: computeFor(d), Engine: r.Engine})
 	at := 0
-	best, median, err := r.repeat(ctx, true, func() (time.Duration, error) {
+	best, median, err := r.repeat(ctx, rec.Bound, d, func() (time.Duration, error) {
 		dec.Reset()
 		if ready != nil {
 			ready(dec, before)

@@ -47,7 +47,12 @@ func TestEmit(t *testing.T) {
 	if got.ShareOfPeak != 0.5 || got.Limit != 1000 {
 		t.Errorf("emits %+v", got)
 	}
-	r.beside = 500 // what memory gave between the runs counts, not what it gave at the start
+	r.beside.peaks[kernel.BF16] = 200 // what the multipliers did between the runs counts, too
+	r.emit(Record{Part: "prefill", Bound: "compute", Flops: 400}, kernel.F16, 4*time.Second, 4*time.Second, 1, nil)
+	if got.ShareOfPeak != 0.5 || got.Limit != 200 {
+		t.Errorf("emits %+v", got)
+	}
+	r.beside.read = 500 // what memory gave between the runs counts, not what it gave at the start
 	r.emit(Record{Part: "decode", Bound: "memory", Bytes: 500}, kernel.BF16, 2*time.Second, 2*time.Second, 2, nil)
 	if got.ShareOfPeak != 1 || got.Limit != 500 || got.Seconds != 1 {
 		t.Errorf("emits %+v", got)

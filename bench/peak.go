@@ -15,30 +15,30 @@ func (r *Runner) measurePeaks(ctx context.Context) error {
 			break
 		}
 		for _, p := range e.Peaks() {
-			// A round takes a few to a few hundred nanoseconds; many make it worth starting the workers.
-			const rounds = 1 << 14
-			n := r.Workers.Size()
-			best, median, err := r.Time(ctx, func() {
-				r.Workers.Do(n, func(_, _ int) { p.Run(rounds) })
-			})
+			best, median, err := r.Time(ctx, func() { r.runPeak(p) })
 			if err != nil {
 				return err
 			}
-			rate := float64(n) * rounds * float64(p.Flops) / best.Seconds()
+			rate := r.peakRate(p, best)
 			name := p.DType.String()
 			if p.DType == kernel.Q8_0 {
 				name = "int8"
 			}
 			r.Emit(Record{
-				Part: "peak", DType: name, ISA: e.Family().String(), Threads: n, FlopsPerS: rate,
+				Part: "peak", DType: name, ISA: e.Family().String(), Threads: r.Workers.Size(), FlopsPerS: rate,
 				Spread: float64(median-best) / float64(best),
 			})
-			r.peaks[p.DType] = max(r.peaks[p.DType], rate)
+			if rate > r.peaks[p.DType] {
+				r.peaks[p.DType], r.multiply[p.DType] = rate, p
+			}
 		}
 	}
 	// A wider type's instructions serve a narrower one that has none of its own.
-	r.peaks[kernel.BF16] = max(r.peaks[kernel.BF16], r.peaks[kernel.F32])
-	r.peaks[kernel.Q8_0] = max(r.peaks[kernel.Q8_0], r.peaks[kernel.BF16])
+	for _, types := range [][2]kernel.DType{{kernel.F32, kernel.BF16}, {kernel.BF16, kernel.Q8_0}} {
+		if wide, narrow := types[0], types[1]; r.peaks[wide] > r.peaks[narrow] {
+			r.peaks[narrow], r.multiply[narrow] = r.peaks[wide], r.multiply[wide]
+		}
+	}
 
 	r.fill()
 	var best, median time.Duration

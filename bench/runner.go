@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -14,15 +15,16 @@ type Runner struct {
 	Options
 	Workers kernel.Workers
 
-	peaks  [kernel.Q8_0 + 1]float64 // operations a second, by number type
-	read   float64                  // bytes a second, at the start
-	beside float64                  // the same, before and after the best run of what is being measured; 0 where it was not
-	reader func([]byte) uint64      // the loop that reads fastest here
-	arena  []byte                   // what memory-bound parts walk over
-	file   []byte                   // Model, where it is one file that parts read: once for all
-	loads  bool                     // the part at hand is of the model that is named, whole
-	loaded *loaded                  // which is open, or nil
-	pages  bool                     // it is one that reads pages
+	peaks    [kernel.Q8_0 + 1]float64     // operations a second, by number type, at the start
+	read     float64                      // bytes a second, at the start
+	beside   beside                       // the same, around the best run of what is being measured
+	multiply [kernel.Q8_0 + 1]kernel.Peak // the loop that multiplies fastest here, by number type
+	reader   func([]byte) uint64          // the loop that reads fastest here
+	arena    []byte                       // what memory-bound parts walk over
+	file     []byte                       // Model, where it is one file that parts read: once for all
+	loads    bool                         // the part at hand is of the model that is named, whole
+	loaded   *loaded                      // which is open, or nil
+	pages    bool                         // it is one that reads pages
 }
 
 const (
@@ -33,53 +35,75 @@ const (
 	cold     = 1 << 30                // bytes that no cache holds
 )
 
+// beside is what a limit was around the best run of what is being measured; 0 where it was not measured then.
+type beside struct {
+	read  float64
+	peaks [kernel.Q8_0 + 1]float64
+}
+
 // Time runs f until there have been several runs and some time has passed, and returns the best and the median.
 func (r *Runner) Time(ctx context.Context, f func()) (best, median time.Duration, err error) {
-	return r.repeat(ctx, false, func() (time.Duration, error) {
+	return r.repeat(ctx, "", 0, timed(f))
+}
+
+// timed is work that cannot fail, of which all counts.
+func timed(f func()) func() (time.Duration, error) {
+	return func() (time.Duration, error) {
 		start := time.Now()
 		f()
 		return time.Since(start), nil
-	})
+	}
 }
 
 // repeat is Time for work that can fail, and says itself how long the part that counts took. Where memory bounds it, memory is read
-// between the runs: on a machine that others share its rate changes from one second to the next, and a share is of what there was.
-func (r *Runner) repeat(ctx context.Context, memory bool, f func() (time.Duration, error)) (best, median time.Duration, err error) {
+// between the runs, and where the multipliers do, those of a number type multiply: on a machine that others share both change from one
+// second to the next, by half and more, and a share is of what there was.
+func (r *Runner) repeat(ctx context.Context, bound string, d kernel.DType, f func() (time.Duration, error)) (best, median time.Duration, err error) {
 	var runs []time.Duration
-	var reads []float64 // before each run, and after the last
-	r.beside = 0
+	var limits []float64 // before each run, and after the last
+	r.beside = beside{}
+	memory := bound == "memory"
+	limit := func() {
+		switch bound {
+		case "memory":
+			r.fill()
+			limits = append(limits, r.readOnce(r.reader, cold))
+		case "compute":
+			limits = append(limits, r.multiplyOnce(d))
+		}
+	}
 	for start := time.Now(); !settled(memory, len(runs), time.Since(start)); {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
 		}
-		if memory {
-			r.fill()
-			reads = append(reads, r.readOnce(r.reader, cold))
-		}
-		d, err := f()
+		limit()
+		took, err := f()
 		if err != nil {
 			return 0, 0, err
 		}
-		runs = append(runs, d)
+		runs = append(runs, took)
 	}
-	if memory {
-		reads = append(reads, r.readOnce(r.reader, cold))
-		r.beside = around(runs, reads)
+	limit()
+	switch bound {
+	case "memory":
+		r.beside.read = around(runs, limits)
+	case "compute":
+		r.beside.peaks[peakType(d)] = around(runs, limits)
 	}
 	slices.Sort(runs)
 	return runs[0], runs[len(runs)/2], nil
 }
 
-// around is how fast memory was read beside the shortest of runs, where one read came before each and one after the last: the faster of
-// the two, as nobody knows which of them the run was like.
-func around(runs []time.Duration, reads []float64) float64 {
+// around is what a limit was beside the shortest of runs, where it was measured before each and after the last: the higher of the
+// two, as nobody knows which of them the run was like.
+func around(runs []time.Duration, limits []float64) float64 {
 	best := 0
 	for i, d := range runs {
 		if d < runs[best] {
 			best = i
 		}
 	}
-	return max(reads[best], reads[best+1])
+	return max(limits[best], limits[best+1])
 }
 
 // settled says whether work has been done often enough.
@@ -99,6 +123,30 @@ func (r *Runner) readOnce(reader func([]byte) uint64, n int) float64 {
 	return float64(n) / time.Since(start).Seconds()
 }
 
+// peakRounds is how long the loops that only multiply run. A round takes a few to a few hundred nanoseconds; many make it worth starting
+// the workers.
+const peakRounds = 1 << 14
+
+// multiplyOnce is how many operations of a number type the workers together do in a second, measured for a moment; what was measured at the
+// start where there is no loop.
+func (r *Runner) multiplyOnce(d kernel.DType) float64 {
+	p := r.multiply[peakType(d)]
+	if p.Run == nil {
+		return r.peaks[peakType(d)]
+	}
+	start := time.Now()
+	r.runPeak(p)
+	return r.peakRate(p, time.Since(start))
+}
+
+func (r *Runner) runPeak(p kernel.Peak) {
+	r.Workers.Do(r.Workers.Size(), func(_, _ int) { p.Run(peakRounds) })
+}
+
+func (r *Runner) peakRate(p kernel.Peak, took time.Duration) float64 {
+	return float64(r.Workers.Size()) * peakRounds * float64(p.Flops) / took.Seconds()
+}
+
 // fill makes the arena a gigabyte of memory that was written: before, every page is the same page of zeros.
 func (r *Runner) fill() {
 	if len(r.arena) >= cold {
@@ -114,11 +162,7 @@ func (r *Runner) fill() {
 // so many times over; the figures are for once. The number type says which peak limits it. Where rec.Bound is set, to compute
 // because the same memory is used again and again, or to memory, the share is of that limit.
 func (r *Runner) Measure(ctx context.Context, rec Record, d kernel.DType, times int, f func()) error {
-	best, median, err := r.repeat(ctx, rec.Bound == "memory", func() (time.Duration, error) {
-		start := time.Now()
-		f()
-		return time.Since(start), nil
-	})
+	best, median, err := r.repeat(ctx, rec.Bound, d, timed(f))
 	if err != nil {
 		return err
 	}
@@ -162,25 +206,26 @@ func (r *Runner) Share(d kernel.DType, flops, bytes, seconds float64) (bound str
 }
 
 // Peak is the most operations a second that any family up to the engine's reached for a number type: F32, BF16 (F16 counts as
-// it), or int8 for the quantised types.
+// it), or int8 for the quantised types. It is as measured around the best run of the work at hand, or else at the start.
 func (r *Runner) Peak(d kernel.DType) float64 {
+	t := peakType(d)
+	return cmp.Or(r.beside.peaks[t], r.peaks[t])
+}
+
+// peakType is the number type whose peak limits work with weights of a type.
+func peakType(d kernel.DType) kernel.DType {
 	switch d {
 	case kernel.F32:
-		return r.peaks[kernel.F32]
+		return kernel.F32
 	case kernel.F16, kernel.BF16:
-		return r.peaks[kernel.BF16]
+		return kernel.BF16
 	}
-	return r.peaks[kernel.Q8_0]
+	return kernel.Q8_0
 }
 
 // ReadPeak is how many bytes a second all workers together can read from memory, as measured around the best run of the work at hand
 // or else at the start.
-func (r *Runner) ReadPeak() float64 {
-	if r.beside > 0 {
-		return r.beside
-	}
-	return r.read
-}
+func (r *Runner) ReadPeak() float64 { return cmp.Or(r.beside.read, r.read) }
 
 // Cold makes copies of a matrix of seeded weights, [out,in] of a type, that fill a gigabyte: a walk over them finds none in a
 // cache. They are good until the next call.
