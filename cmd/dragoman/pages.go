@@ -232,10 +232,11 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 		}
 	}
 	for _, s := range flags {
-		image, text, ok := strings.Cut(s, "=")
-		if !ok || image == "" {
+		at := cutShot(s)
+		if at < 1 {
 			return nil, usagef("--shot %s is not IMAGE=TEXT", s)
 		}
+		image, text := s[:at], s[at+1:]
 		img := dragoman.Video(image, 1)
 		if _, err := os.Stat(image); err != nil { // an address, or nothing: what is missing is no video
 			img = c.pictureOf(image)
@@ -243,6 +244,49 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{img}, Question: question, Text: text})
 	}
 	return shots, nil
+}
+
+// cutShot is where IMAGE=TEXT is cut. A picture's name may hold a = itself: it ends where there is a file of that name; a data: URL behind its
+// content's padding; an address with a query where the query's last parameter would have a second =. Otherwise the first = counts.
+func cutShot(s string) int {
+	first := strings.IndexByte(s, '=')
+	switch {
+	case first < 1:
+		return first
+	case strings.HasPrefix(s, "data:"):
+		head, content, _ := strings.Cut(s, ",")
+		n := strings.IndexByte(content, '=')
+		if n < 0 {
+			return n
+		}
+		padding := "==="[:-n&3]
+		if strings.HasSuffix(strings.ToLower(head), ";base64") && strings.HasPrefix(content[n:], padding+"=") {
+			n += len(padding)
+		}
+		return len(head) + len(",") + n
+	case strings.Contains(s[:first], "://"):
+		begun, last := false, first // a parameter
+		for i := max(0, strings.IndexByte(s[:first], '?')); i < len(s) && s[i] != ' '; i++ {
+			switch {
+			case s[i] == '?' || s[i] == '&':
+				begun = true
+			case s[i] == '=' && !begun:
+				return i
+			case s[i] == '=':
+				begun, last = false, i
+			}
+		}
+		return last
+	}
+	for i := range len(s) {
+		if s[i] != '=' {
+			continue
+		}
+		if _, err := os.Stat(s[:i]); err == nil {
+			return i
+		}
+	}
+	return first
 }
 
 var errNoName = errors.New("the name of its file is empty")

@@ -67,6 +67,40 @@ func TestReadShots(t *testing.T) {
 	}
 }
 
+// TestCutShot: a picture's name may hold a = itself, as addresses with a query and the padding of data: URLs do.
+func TestCutShot(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "size=3.png")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{
+		{file, "a=b"},
+		{dir + "/size=4.png", ""}, // there is none of this name: see below
+		{"cat.png", "a=b"},
+		{"-", "a=b"},
+		{"data:image/png;base64,QUJD", "a=b"},
+		{"data:image/png;base64,QUI=", "a=b"},
+		{"data:image/png;base64,QQ==", "a"},
+		{"data:image/png;base64,QQ", "a"},
+		{"data:image/png;name=x;base64,QUI=", "a"},
+		{"data:image/png;name=x,QQ", "=a"},
+		{"https://example.org/a.png", "b=c"},
+		{"https://example.org/a.png?size=3", "b=c"},
+		{"https://example.org/a.png?size=3&crop=1", "is it? 1&2=3"},
+		{"https://example.org/a.png?size", "b c=d"},
+		{"https://example.org/a.png", "what?a=b=c"},
+	} {
+		s, want := c[0]+"="+c[1], len(c[0])
+		if c[1] == "" {
+			want = strings.IndexByte(s, '=')
+		}
+		if at := cutShot(s); at != want {
+			t.Errorf("%s: %d, not %d", s, at, want)
+		}
+	}
+}
+
 // TestPagesOfRubbish: of a file that is none of pages for the most part the first are named, and all counted.
 func TestPagesOfRubbish(t *testing.T) {
 	whole, err := filepath.Abs(photo)
