@@ -20,7 +20,6 @@ type Config struct {
 	Act                          kernel.Act
 	Gated                        bool  // v1.1: wo(act(wi_0·x) ⊙ wi_1·x); v1.0: wo(act(wi·x))
 	ScaleOutput                  bool  // v1.0: what the head reads is scaled by Width^−½
-	Tied                         bool  // the head is the embedding, where the checkpoint has no other
 	Start, Begin, BOS, Pad       int32 // Begin is Start of what is written
 	EOS                          []int32
 }
@@ -80,7 +79,7 @@ func ParseConfig(data []byte) (Config, error) {
 	c := Config{
 		Vocab: j.Vocab, Width: j.Width, FeedForward: j.FeedForward, EncoderLayers: j.Layers, DecoderLayers: j.Layers,
 		Heads: j.Heads, HeadDim: j.HeadDim, Buckets: j.Buckets, Far: j.Far, Eps: j.Eps,
-		Tied: j.Tied == nil || *j.Tied, Start: max(0, j.Pad.First()), BOS: j.BOS.First(), Pad: j.Pad.First(), EOS: j.EOS,
+		Start: max(0, j.Pad.First()), BOS: j.BOS.First(), Pad: j.Pad.First(), EOS: j.EOS,
 	}
 	if j.DecoderLayers != nil {
 		c.DecoderLayers = *j.DecoderLayers
@@ -89,8 +88,8 @@ func ParseConfig(data []byte) (Config, error) {
 		c.Start = j.Start.First()
 	}
 	c.Begin = c.Start
-	// Only v1.0 scales. transformers 5 says so outright; before, a head that is the embedding stood for it.
-	c.ScaleOutput = c.Tied
+	// Only v1.0 scales. transformers 5 says so outright; before, a head that is the embedding stood for it, and now stands for nothing else.
+	c.ScaleOutput = j.Tied == nil || *j.Tied
 	if j.Scale != nil {
 		c.ScaleOutput = *j.Scale
 	}

@@ -89,7 +89,7 @@ var (
 // New binds a model to the tensors below b. Errors are b's.
 func New(b *nn.Builder, cfg Config) *Model {
 	name := "shared.weight"
-	for _, alias := range []string{"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"} {
+	for _, alias := range []string{"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"} {
 		if !b.Has(name) && b.Has(alias) {
 			name = alias
 		}
@@ -102,7 +102,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	m.encoder = newStack(b.Sub("encoder"), &cfg, cfg.EncoderLayers, false)
 	m.decoder = newStack(b.Sub("decoder"), &cfg, cfg.DecoderLayers, true)
 	m.head = m.embed
-	if !cfg.Tied || b.Has("lm_head.weight") && !b.Same("lm_head.weight", name) { // PyTorch's files have a tied head twice
+	if b.Has("lm_head.weight") && !b.Same("lm_head.weight", name) { // as in transformers 5, whatever the configuration says of ties
 		m.head = b.Tensor("lm_head.weight", normal, cfg.Vocab, cfg.Width)
 	}
 	return m

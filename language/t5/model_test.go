@@ -113,16 +113,16 @@ func TestConfig(t *testing.T) {
 		want       func(Config) bool
 	}{
 		{"nothing", `{}`, func(c Config) bool {
-			return c.Tied && c.ScaleOutput && !c.Gated && c.Act == kernel.ReLU && c.Vocab == 32128 && c.Start == 0 && c.DecoderLayers == 6
+			return c.ScaleOutput && !c.Gated && c.Act == kernel.ReLU && c.Vocab == 32128 && c.Start == 0 && c.DecoderLayers == 6
 		}},
 		{"gated", `{"feed_forward_proj":"gated-gelu","tie_word_embeddings":false}`, func(c Config) bool {
-			return !c.Tied && !c.ScaleOutput && c.Gated && c.Act == kernel.GELUTanh
+			return !c.ScaleOutput && c.Gated && c.Act == kernel.GELUTanh
 		}},
 		{"BLIP-2", `{"feed_forward_proj":"gated-gelu","dense_act_fn":"gelu","tie_word_embeddings":false}`, func(c Config) bool {
 			return c.Gated && c.Act == kernel.GELU
 		}},
 		{"saved again by 5.23", `{"feed_forward_proj":"gated-gelu","tie_word_embeddings":true,"scale_decoder_outputs":false}`, func(c Config) bool {
-			return c.Tied && !c.ScaleOutput
+			return !c.ScaleOutput
 		}},
 		{"silu", `{"feed_forward_proj":"gated-silu","num_layers":3,"num_decoder_layers":5}`, func(c Config) bool {
 			return c.Gated && c.Act == kernel.SiLU && c.EncoderLayers == 3 && c.DecoderLayers == 5
@@ -153,30 +153,27 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestMissingHead binds checkpoints without an output head: an untied model lacks it, a tied one does not.
-func TestMissingHead(t *testing.T) {
+// TestOneTable binds checkpoints that have either the table of words or the head: it is both, also where the configuration says that they
+// are not tied.
+func TestOneTable(t *testing.T) {
 	f := weightstest.Open(t, "testdata/v1.1/model.safetensors")
-	rest, err := weights.Rename(f, weights.Rule{From: "lm_head.weight", To: ""})
-	if err != nil {
-		t.Fatal(err)
-	}
 	raw, err := os.ReadFile("testdata/v1.1/config.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := ParseConfig(raw)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || cfg.ScaleOutput {
+		t.Fatalf("%+v, %v", cfg, err)
 	}
-	b := nn.NewBuilder(rest, nn.BuilderOptions{})
-	New(b, cfg)
-	if err := b.Err(); err == nil || !strings.Contains(err.Error(), "lm_head.weight") {
-		t.Errorf("an untied model without a head: %v", err)
-	}
-	cfg.Tied = true
-	b = nn.NewBuilder(rest, nn.BuilderOptions{})
-	if m := New(b, cfg); b.Err() != nil || m.head != m.embed {
-		t.Errorf("a tied model without a head: %v", b.Err())
+	for _, lacks := range []string{"lm_head.weight", "shared.weight"} {
+		rest, err := weights.Rename(f, weights.Rule{From: lacks, To: ""})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := nn.NewBuilder(rest, nn.BuilderOptions{})
+		if m := New(b, cfg); b.Err() != nil || m.head != m.embed {
+			t.Errorf("without %s: %v", lacks, b.Err())
+		}
 	}
 }
 
