@@ -93,15 +93,22 @@ func TestRepeatBeside(t *testing.T) {
 	r := &Runner{Options: Options{Engine: kernel.Default()}, Workers: kernelWorkers{}}
 	multiplied := 0
 	r.multiply[kernel.BF16] = kernel.Peak{DType: kernel.BF16, Flops: 8, Run: func(int) { multiplied++ }}
-	runs := 0
-	work := timed(func() { runs++; time.Sleep(100 * time.Millisecond) })
+	runs, before := 0, 0
+	work := timed(func() {
+		runs++
+		if multiplied == before {
+			t.Error("nothing was multiplied before a run")
+		}
+		before = multiplied
+		time.Sleep(100 * time.Millisecond)
+	})
 	if _, _, err := r.repeat(t.Context(), "compute", kernel.F16, work); err != nil {
 		t.Fatal(err)
 	}
-	if multiplied != runs+1 || r.beside.peaks[kernel.BF16] <= 0 || r.beside.read != 0 {
-		t.Errorf("%d runs, %d measurements beside them: %+v", runs, multiplied, r.beside)
+	if multiplied == before || r.beside.peaks[kernel.BF16] <= 0 || r.beside.read != 0 {
+		t.Errorf("%d runs, and nothing behind the last: %+v", runs, r.beside)
 	}
-	if _, _, err := r.repeat(t.Context(), "", kernel.F16, work); err != nil {
+	if _, _, err := r.repeat(t.Context(), "", kernel.F16, timed(func() { time.Sleep(100 * time.Millisecond) })); err != nil {
 		t.Fatal(err)
 	}
 	if r.beside != (beside{}) {
