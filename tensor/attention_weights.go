@@ -72,10 +72,10 @@ func (o *attentionWeightsBackward) head(r *Run, worker int, h headOf, kept, ds [
 		copy(kept, probs)
 	}
 	for i := 0; i < len(ds); i += keys {
-		c := r.eng.Dot(probs[i:i+keys], ds[i:i+keys])
-		for j, p := range probs[i : i+keys] {
-			ds[i+j] = p * (ds[i+j] - c)
-		}
+		p, row := probs[i:i+keys], ds[i:i+keys]
+		c := r.eng.Dot(p, row)
+		r.eng.Mul(row, row, p)
+		r.eng.Axpy(-c, p, row)
 	}
 	if o.dBias != nil {
 		for i := range a.Tq {
@@ -84,9 +84,7 @@ func (o *attentionWeightsBackward) head(r *Run, worker int, h headOf, kept, ds [
 		}
 	}
 	if a.Scale != 1 {
-		for i := range ds {
-			ds[i] *= a.Scale
-		}
+		r.eng.Scale(a.Scale, ds)
 	}
 	for n := range a.Segments {
 		length := a.Segments[n].Len
