@@ -50,7 +50,12 @@ func (p *product) aheadOfChunk(s *workerScratch, r0, rows, chunk, workers int) {
 		s.ahead[aheadR].stop()
 		return
 	}
-	s.ahead[aheadR].walk(unsafe.Pointer(&p.r.Data[r0*p.r.Stride+p.r.DType.RowBytes(from*p.kit.unit)]), p.r.Stride, rows, bytes)
+	at := unsafe.Pointer(&p.r.Data[r0*p.r.Stride+p.r.DType.RowBytes(from*p.kit.unit)])
+	if bytes == p.r.Stride {
+		s.ahead[aheadR].run(at, rows*bytes) // in the order in which the processor looks ahead by itself
+		return
+	}
+	s.ahead[aheadR].walk(at, p.r.Stride, rows, bytes)
 }
 
 // aheadOfPanel sets the other streams, before panel n of V is multiplied.

@@ -75,10 +75,9 @@ loop22:
 	ADDQ r_step+24(FP), AX
 	ADDQ r_step+24(FP), CX
 	ADDQ $2048, DX
-	AHEAD(R13, 0, moreC22, doneC22)
-	AHEAD(R13, 0, moreD22, doneD22)
-	AHEAD(R13, 40, moreR22, doneR22)
-	AHEAD(R13, 40, moreS22, doneS22)
+	AHEADFIRST(R13, 40, moreR22, doneR22)
+	AHEADFIRST(R13, 80, moreV22, doneV22)
+	AHEADFIRST(R13, 80, moreW22, doneW22)
 	DECQ R12
 	JNZ  loop22
 	TILESTOREAT(0, DI_SI, 0)
@@ -107,10 +106,9 @@ loop21:
 	ADDQ r_step+24(FP), AX
 	ADDQ r_step+24(FP), CX
 	ADDQ $2048, DX
-	AHEAD(R13, 0, moreC21, doneC21)
-	AHEAD(R13, 0, moreD21, doneD21)
-	AHEAD(R13, 40, moreR21, doneR21)
-	AHEAD(R13, 40, moreS21, doneS21)
+	AHEADFIRST(R13, 40, moreR21, doneR21)
+	AHEADFIRST(R13, 80, moreV21, doneV21)
+	AHEADFIRST(R13, 80, moreW21, doneW21)
 	DECQ R12
 	JNZ  loop21
 	TILESTOREAT(0, DI_SI, 0)

@@ -49,7 +49,7 @@ var avx512BF16 = kit{
 }
 
 var tilesBF16 = kit{
-	unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 512, block: 256, single: 256, least: 96, tasks: 4, swap: true, tiled: true,
+	unit: 2, rLanes: 1, vLanes: 1, pad: 16, step: 32, chunk: 704, block: 256, single: 256, least: 96, tasks: 4, swap: true, tiled: true,
 	direct: BF16, mul: mulTilesBF16,
 	rRows: rowsToBF16, vRows: rowsToBF16, zip: zipToBF16, transpose: transposeAVX512,
 	store: storeAVX512, storeT: storeTAVX512, stream: streamAVX512,
