@@ -29,7 +29,7 @@ func (m *Model) caption(g *Generate) asked {
 // training's captions, it has hints from them, and says at least a word.
 func (m *Model) Answer(ctx context.Context, img Image, question string, g *Generate) (*Text, error) {
 	if m.pages != nil {
-		return m.AnswerLike(ctx, nil, Shot{Images: []Image{img}, Question: question}, g)
+		return m.unshown().Answer(ctx, Shot{Images: []Image{img}, Question: question}, g)
 	}
 	asked, g := m.answer(question, g)
 	return first(m.say(ctx, asked, []Image{img}, g))

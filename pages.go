@@ -122,33 +122,102 @@ func (m *Model) goOn(ctx context.Context, d *language.Decoder, l *leaf, g *Gener
 	return m.write(ctx, d, d.Before([][]int32{l.ids}), func(text string) []int32 { return m.pages.ChoiceIDs(l.parts, text) }, g, spent)
 }
 
-// continueLeaf reads a page and writes on.
-func (m *Model) continueLeaf(ctx context.Context, what string, l *leaf, g *Generate) (*Text, error) {
+// seenLeaf is a page whose pictures were looked at, but those of a beginning that is read by itself.
+type seenLeaf struct {
+	*leaf
+	behind      *Prompt        // nil, or whose examples are the beginning
+	from, shown int            // tokens and pictures of the beginning
+	media       *tensor.Tensor // what the pictures behind it became
+}
+
+// lookAtLeaf looks at the pictures of a page.
+func (m *Model) lookAtLeaf(ctx context.Context, what string, l *seenLeaf) looked {
+	seen := looked{what: what, page: l, spent: Seconds{Load: m.load}}
+	var err error
+	if l.media, err = m.look(ctx, l.pictures[l.shown:], &seen.spent); err != nil {
+		seen.err = fmt.Errorf("%s: %w", what, err)
+	}
+	return seen
+}
+
+// alikePages says whether pages differ in the pictures behind their beginning alone, so that they may be read and continued side by side.
+func alikePages(seen []looked) bool {
+	var first *seenLeaf
+	for i := range seen {
+		switch p := seen[i].page; {
+		case seen[i].err != nil:
+		case first == nil:
+			first = p
+		case p.media == nil || !slices.Equal(p.ids, first.ids) || !slices.Equal(p.media.Shape(), first.media.Shape()):
+			return false
+		}
+	}
+	return true
+}
+
+// readPages reads such pages, their beginning once, and writes on behind each.
+func (m *Model) readPages(ctx context.Context, rows []looked, g *Generate) ([]*Text, error) {
 	d, release := m.decoder()
 	defer release()
-	spent := Seconds{Load: m.load}
-	if err := m.readLeaf(ctx, d, l, 0, 0, &spent); err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
+	l, n := rows[0].page, len(rows)
+	var all Seconds
+	if l.behind != nil {
+		if err := l.behind.begin(ctx, d, &leaf{l.parts, l.ids[:l.from], l.pictures[:l.shown]}, &all); err != nil {
+			return nil, fmt.Errorf("%s: %w", rows[0].what, err)
+		}
 	}
-	return m.goOn(ctx, d, l, g, spent)
+	began := time.Now()
+	media := l.media
+	if n > 1 {
+		var each []float32
+		for r := range rows {
+			each = append(each, rows[r].page.media.Data()...)
+		}
+		media = tensor.FromFloats(each, append([]int{n}, media.Shape()[1:]...)...)
+	}
+	if err := m.pages.ReadOn(d, l.ids, l.from, media); err != nil {
+		return nil, fmt.Errorf("%s: %w", rows[0].what, err)
+	}
+	all.prefill(began)
+	spent := make([]Seconds, n)
+	prompts := make([][]int32, n)
+	for r := range rows {
+		prompts[r], spent[r] = l.ids, rows[r].spent
+		spent[r].Vision += all.Vision / float64(n)
+		spent[r].Prefill += all.Prefill / float64(n)
+	}
+	if n > 1 {
+		return m.writeRows(ctx, d, d.Before(prompts), g, spent)
+	}
+	text, err := m.goOn(ctx, d, l.leaf, g, spent[0])
+	return []*Text{text}, err
+}
+
+// continueLeaf reads a page and writes on.
+func (m *Model) continueLeaf(ctx context.Context, what string, l *leaf, g *Generate) (*Text, error) {
+	return first(m.sideBySide(ctx, 1, g, func(int) looked { return m.lookAtLeaf(ctx, what, &seenLeaf{leaf: l}) }))
 }
 
 // captionSeen describes a picture, or writes on behind it and a prompt that is passed through as it is.
 func (m *Model) captionSeen(ctx context.Context, seen *glance, g *Generate) (*Text, error) {
+	return first(m.sideBySide(ctx, 1, g, func(int) looked { return m.lookAtPicture(ctx, seen, g) }))
+}
+
+// lookAtPicture looks at a picture for captionSeen.
+func (m *Model) lookAtPicture(ctx context.Context, seen *glance, g *Generate) looked {
 	if g != nil && (g.Prompt != "" || g.Verbatim) {
 		const what = "continuing a page"
 		l, err := m.leaf(what, []flamingo.Part{{Picture: true}, {Text: g.Prompt}}, []*glance{seen})
 		if err != nil {
-			return nil, err
+			return looked{err: err}
 		}
-		return m.continueLeaf(ctx, what, l, g)
+		return m.lookAtLeaf(ctx, what, &seenLeaf{leaf: l})
 	}
-	p, err := m.Prompt(nil)
-	if err != nil {
-		return nil, err
-	}
-	return p.once().answer(ctx, seenShot{pictures: []*glance{seen}}, g)
+	return m.unshown().lookAt(ctx, seenShot{pictures: []*glance{seen}})
 }
+
+// unshown is the prompt of no examples, to ask behind once.
+func (m *Model) unshown() *Prompt { return (&Prompt{m: m}).once() }
 
 // openPages opens a model that reads pages; what asks for no pictures sees its language model alone.
 func (m *Model) openPages(path string, o flamingo.Options) error {

@@ -3,6 +3,7 @@ package dragoman
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -125,8 +126,23 @@ func (p *Prompt) answer(ctx context.Context, ask seenShot, g *Generate) (*Text, 
 	return all, nil
 }
 
+// Answers is Answer to one question about each picture, as Model.Answers is Model.Answer: the texts are written side by side, and what the
+// language model keeps of the examples serves them all.
+func (p *Prompt) Answers(ctx context.Context, images []Image, question string, g *Generate) iter.Seq2[*Text, error] {
+	ask := func(img Image) seenShot { return see(Shot{Images: []Image{img}, Question: question}, nil) }
+	if g != nil && g.Permutations > 1 {
+		return oneByOne(images, func(img Image) (*Text, error) { return p.answer(ctx, ask(img), g) })
+	}
+	return p.m.sideBySide(ctx, len(images), g, func(i int) looked { return p.lookAt(ctx, ask(images[i])) })
+}
+
 // one answers behind the examples in their order.
 func (p *Prompt) one(ctx context.Context, ask seenShot, g *Generate) (*Text, error) {
+	return first(p.m.sideBySide(ctx, 1, g, func(int) looked { return p.lookAt(ctx, ask) }))
+}
+
+// lookAt lays out what is asked behind the examples, and looks at its pictures.
+func (p *Prompt) lookAt(ctx context.Context, ask seenShot) looked {
 	var pictures []*glance
 	for _, s := range p.shots {
 		pictures = append(pictures, s.pictures...)
@@ -134,21 +150,13 @@ func (p *Prompt) one(ctx context.Context, ask seenShot, g *Generate) (*Text, err
 	shown, doing := len(pictures), p.doing(ask)
 	l, err := p.m.leaf(doing, p.m.pages.Prompt(p.inside(), ask.inside()), append(pictures, ask.pictures...))
 	if err != nil {
-		return nil, err
+		return looked{err: err}
 	}
-	d, release := p.m.decoder()
-	defer release()
-	spent := Seconds{Load: p.m.load}
-	from := p.m.pages.Split(l.ids, shown)
-	if from < shortBeginning {
-		from, shown = 0, 0
-	} else if err := p.begin(ctx, d, &leaf{l.parts, l.ids[:from], l.pictures[:shown]}, &spent); err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
+	seen := &seenLeaf{leaf: l}
+	if from := p.m.pages.Split(l.ids, shown); from >= shortBeginning {
+		seen.behind, seen.from, seen.shown = p, from, shown
 	}
-	if err := p.m.readLeaf(ctx, d, l, from, shown, &spent); err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
-	}
-	return p.m.goOn(ctx, d, l, g, spent)
+	return p.m.lookAtLeaf(ctx, doing, seen)
 }
 
 // inside is the examples as a page has them.

@@ -18,7 +18,7 @@ import (
 // nothing but its own picture, and is Caption's to the last bit.
 func (m *Model) Captions(ctx context.Context, images []Image, g *Generate) iter.Seq2[*Text, error] {
 	if m.pages != nil {
-		return oneByOne(images, func(img Image) (*Text, error) { return m.Caption(ctx, img, g) })
+		return m.sideBySide(ctx, len(images), g, func(i int) looked { return m.lookAtPicture(ctx, &glance{image: images[i]}, g) })
 	}
 	return m.say(ctx, m.caption(g), images, g)
 }
@@ -26,21 +26,25 @@ func (m *Model) Captions(ctx context.Context, images []Image, g *Generate) iter.
 // Answers is Answer to one question about each picture, as Captions is Caption.
 func (m *Model) Answers(ctx context.Context, images []Image, question string, g *Generate) iter.Seq2[*Text, error] {
 	if m.pages != nil {
-		return oneByOne(images, func(img Image) (*Text, error) { return m.Answer(ctx, img, question, g) })
+		return m.unshown().Answers(ctx, images, question, g)
 	}
 	asked, g := m.answer(question, g)
 	return m.say(ctx, asked, images, g)
 }
 
 // Together is how many texts Captions and Answers write side by side, from what is stored and how this machine computes with it; of a search each beam
-// counts. It is 1 where texts come in pieces (Generate.Stream) or are chosen, and of a model that reads pages.
+// counts. It is 1 where texts come in pieces (Generate.Stream) or are chosen.
 func (m *Model) Together(g *Generate) int {
-	if m.pages != nil || !m.Describes() {
+	if !m.Describes() {
 		return 1
 	}
 	d, release := m.decoder()
 	defer release()
-	n := d.Together()
+	var gates []*tensor.Tensor
+	if m.pages != nil {
+		gates = m.pages.Gates.Matrices()
+	}
+	n := d.Together(gates...)
 	if g != nil {
 		if len(g.Choices) > 0 || g.Stream != nil {
 			return 1
@@ -80,33 +84,39 @@ type asked struct {
 
 // looked is a picture as the language model is to read it.
 type looked struct {
+	what   string // that is being done, for errors
 	name   string
 	soft   []float32 // [words, width]
 	words  int
 	prompt string
 	ids    []int32
+	page   *seenLeaf // instead of all these, of a model that reads pages
 	spent  Seconds
 	err    error
 }
 
 // say lets the language model continue a prompt behind each picture.
 func (m *Model) say(ctx context.Context, a asked, images []Image, g *Generate) iter.Seq2[*Text, error] {
+	if !m.Describes() {
+		err := fmt.Errorf("%s: %w: a language model behind a bridge", a.what, ErrNoPart)
+		return oneByOne(images, func(Image) (*Text, error) { return nil, err })
+	}
+	return m.sideBySide(ctx, len(images), g, func(i int) looked { return m.lookAt(ctx, a, images[i], g) })
+}
+
+// sideBySide looks at one after the other of so many pictures, and writes of up to Together(g) of them at a time.
+func (m *Model) sideBySide(ctx context.Context, pictures int, g *Generate, look func(i int) looked) iter.Seq2[*Text, error] {
 	return func(yield func(*Text, error) bool) {
-		if !m.Describes() {
-			err := fmt.Errorf("%s: %w: a language model behind a bridge", a.what, ErrNoPart)
-			oneByOne(images, func(Image) (*Text, error) { return nil, err })(yield)
-			return
-		}
 		together := 1
-		if len(images) > 1 {
+		if pictures > 1 {
 			together = m.Together(g)
 		}
-		for group := range slices.Chunk(images, together) {
-			seen := make([]looked, len(group))
-			for i, img := range group {
-				seen[i] = m.lookAt(ctx, a, img, g)
+		for from := 0; from < pictures; from += together {
+			seen := make([]looked, min(together, pictures-from))
+			for i := range seen {
+				seen[i] = look(from + i)
 			}
-			for i, text := range m.writeAll(ctx, a.what, seen, g) {
+			for i, text := range m.writeAll(ctx, seen, g) {
 				if !yield(text, seen[i].err) {
 					return
 				}
@@ -124,7 +134,7 @@ func (m *Model) lookAt(ctx context.Context, a asked, img Image, g *Generate) (l 
 	if a.instruction != nil {
 		instructions = []string{*a.instruction}
 	}
-	l.name = img.name
+	l.what, l.name = a.what, img.name
 	seen, err := m.see(ctx, run, img, instructions...)
 	if err != nil {
 		l.err = err
@@ -142,7 +152,7 @@ func (m *Model) lookAt(ctx context.Context, a asked, img Image, g *Generate) (l 
 
 // writeAll writes behind each picture that was looked at: nil where that failed, or where writing did, and then the picture has the error. Where
 // several fail together each is tried alone, so that none fails for another's sake.
-func (m *Model) writeAll(ctx context.Context, what string, seen []looked, g *Generate) []*Text {
+func (m *Model) writeAll(ctx context.Context, seen []looked, g *Generate) []*Text {
 	texts := make([]*Text, len(seen))
 	var open []int
 	for i := range seen {
@@ -159,7 +169,7 @@ func (m *Model) writeAll(ctx context.Context, what string, seen []looked, g *Gen
 		for r, i := range places {
 			rows[r] = seen[i]
 		}
-		made, err := m.readAndWrite(ctx, what, rows, g)
+		made, err := m.readAndWrite(ctx, rows, g)
 		for r, i := range places {
 			switch {
 			case err == nil:
@@ -167,7 +177,7 @@ func (m *Model) writeAll(ctx context.Context, what string, seen []looked, g *Gen
 			case len(rows) == 1 || ctx.Err() != nil:
 				seen[i].err = err
 			default:
-				texts[i] = m.writeAll(ctx, what, seen[i:i+1], g)[0]
+				texts[i] = m.writeAll(ctx, seen[i:i+1], g)[0]
 			}
 		}
 	}
@@ -177,6 +187,9 @@ func (m *Model) writeAll(ctx context.Context, what string, seen []looked, g *Gen
 // alike says whether texts may be written side by side and be what each is by itself: where their prompts are long enough to be read as several are,
 // and none comes near the context's end, before which it stops.
 func (m *Model) alike(seen []looked, g *Generate) bool {
+	if m.pages != nil {
+		return alikePages(seen)
+	}
 	limit := m.system.Language.Config().Context
 	for i := range seen {
 		l := &seen[i]
@@ -197,7 +210,10 @@ func mostTokens(g *Generate) int {
 }
 
 // readAndWrite reads prompts side by side and continues them.
-func (m *Model) readAndWrite(ctx context.Context, what string, rows []looked, g *Generate) ([]*Text, error) {
+func (m *Model) readAndWrite(ctx context.Context, rows []looked, g *Generate) ([]*Text, error) {
+	if m.pages != nil {
+		return m.readPages(ctx, rows, g)
+	}
 	began := time.Now()
 	d, release := m.decoder()
 	defer release()
@@ -209,7 +225,7 @@ func (m *Model) readAndWrite(ctx context.Context, what string, rows []looked, g 
 	}
 	n, words := len(rows), rows[0].words
 	if err := m.system.Read(d, tensor.FromFloats(soft, n, words, len(soft)/n/words), prompts); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", what, rows[0].name, err)
+		return nil, fmt.Errorf("%s: %s: %w", rows[0].what, rows[0].name, err)
 	}
 	prefill := time.Since(began).Seconds()
 	spent := make([]Seconds, n)

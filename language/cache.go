@@ -219,6 +219,17 @@ func (c *Cache) copySlot(to, from int) {
 	}
 }
 
+// only leaves a row by itself, until all brings back the others.
+func (c *Cache) only(row int) (all func()) {
+	index, next := c.index, c.next
+	c.index, c.next = index[row:row+1:row+1], next[row:row+1:row+1]
+	c.measure()
+	return func() {
+		c.index, c.next = index, next
+		c.measure()
+	}
+}
+
 // Clear forgets everything and keeps the memory: there is a row for each slot.
 func (c *Cache) Clear() {
 	c.length, c.pending, c.keyMask = 0, 0, nil
@@ -257,8 +268,8 @@ func (c *Cache) resize(slots, capacity int) {
 		l := &c.layers[i]
 		l.k, l.v = make([]byte, slots*capacity*size), make([]byte, slots*capacity*size)
 		for s := range oldSlots {
-			copy(l.k[s*capacity*size:], old[i].k[min(s*oldCapacity*size, len(old[i].k)):][:c.length*size])
-			copy(l.v[s*capacity*size:], old[i].v[min(s*oldCapacity*size, len(old[i].v)):][:c.length*size])
+			copy(l.k[s*capacity*size:], old[i].k[s*oldCapacity*size:][:oldCapacity*size])
+			copy(l.v[s*capacity*size:], old[i].v[s*oldCapacity*size:][:oldCapacity*size])
 		}
 		l.kt = tensor.NewWeight("cache", kernel.MatOf(c.dtype, slots*capacity, c.width, l.k), slots, capacity, c.width)
 		l.vt = tensor.NewWeight("cache", kernel.MatOf(c.dtype, slots*capacity, c.width, l.v), slots, capacity, c.width)

@@ -1,6 +1,8 @@
 package language
 
 import (
+	"slices"
+
 	"dragoman/kernel"
 	"dragoman/tensor"
 )
@@ -33,13 +35,14 @@ func (c *Cost) AddHead(w *tensor.Tensor) {
 	c.matrices = append(c.matrices, w)
 }
 
-// Together is how many texts can be written at a time with each, to the last bit, what it is by itself; 1 where the matrices are not known.
-func (c *Cost) Together(compute kernel.DType) int {
+// Together is how many texts can be written at a time with each, to the last bit, what it is by itself, where each token is multiplied by more
+// matrices besides; 1 where the model's are not known.
+func (c *Cost) Together(compute kernel.DType, more ...*tensor.Tensor) int {
 	if len(c.matrices) == 0 {
 		return 1
 	}
 	least := kernel.ManyRows
-	for _, w := range c.matrices {
+	for _, w := range slices.Concat(c.matrices, more) {
 		least = min(least, kernel.Default().Together(w.Mat(), compute))
 	}
 	return least

@@ -70,14 +70,14 @@ func (d *Decoder) TokensOf(row int) int {
 	return n
 }
 
-// Together is how many rows can be continued at a time with each, to the last bit, what it is by itself.
-func (d *Decoder) Together() int {
+// Together is how many rows can be continued at a time with each, to the last bit, what it is by itself; hooked are the matrices behind Hook.
+func (d *Decoder) Together(hooked ...*tensor.Tensor) int {
 	m, ok := d.Model.(interface{ Cost() Cost })
 	if !ok {
 		return 1
 	}
 	c := m.Cost()
-	return c.Together(d.run.Options().Compute)
+	return c.Together(d.run.Options().Compute, hooked...)
 }
 
 // Room is how many more tokens the longest row may have; what a model without a limit says is large.
@@ -164,6 +164,29 @@ func (d *Decoder) ReadBehind(soft *tensor.Tensor, prompts [][]int32) error {
 	}
 	embeds, mask := padRight(d.run, d.Model, soft, prompts, max(0, d.Model.Config().Pad))
 	return d.Prefill(embeds, mask)
+}
+
+// Each makes so many rows of the one text that was read, or of none, and has each of them read on by itself, so that what it becomes does not
+// hang on the others, however few tokens that is. It is not for a Reader.
+func (d *Decoder) Each(rows int, read func(row int) error) error {
+	if d.cache == nil || d.cache.Len() == 0 {
+		d.cache = d.room(d.cache, rows)
+	} else {
+		d.cache.Select(make([]int, rows))
+	}
+	var logits []float32
+	for row := range rows {
+		all := d.cache.only(row)
+		err := read(row)
+		all()
+		if err != nil {
+			return err
+		}
+		logits = append(logits, d.Logits(0)...)
+		d.run.Reset()
+	}
+	d.logits = tensor.FromFloats(logits, rows, len(logits)/rows)
+	return nil
 }
 
 // Before is what a repetition penalty counts besides what is made: the prompts; or, of a Reader, whose prompts are another text, what

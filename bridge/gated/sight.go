@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"dragoman/bridge"
 	"dragoman/kernel"
 	"dragoman/tensor"
 )
@@ -35,7 +36,8 @@ type view struct {
 }
 
 // See projects pictures [rows, pictures, latents, media width] for all passes to come; nil is texts without pictures. What is kept
-// outlives the run's memory, as decoding needs; it is rounded as a language model's cache is, and has no gradient.
+// outlives the run's memory, as decoding needs; it is rounded as a language model's cache is, and has no gradient. A row's then do not hang on
+// the others'.
 func (s *Stack) See(run *tensor.Run, media *tensor.Tensor, rows int, keep bool) *Sight {
 	v := &Sight{stack: s}
 	for i := range rows {
@@ -54,13 +56,11 @@ func (s *Stack) See(run *tensor.Run, media *tensor.Tensor, rows int, keep bool) 
 		if k == nil {
 			continue
 		}
-		mark := run.Mark()
-		kv := k.attention.Remember(run, all)[0]
 		if keep {
-			v.memory[layer], v.apart[layer] = v.stored(kv, run.Options().Compute)
-			run.Release(mark, nil)
+			v.memory[layer], v.apart[layer] = v.stored(run, k.attention, all)
 			continue
 		}
+		kv := k.attention.Remember(run, all)[0]
 		width := kv.K.Dim(2)
 		v.memory[layer] = kv
 		v.apart[layer] = tensor.KV{K: run.Reshape(kv.K, -1, v.latent, width), V: run.Reshape(kv.V, -1, v.latent, width)}
@@ -68,21 +68,31 @@ func (s *Stack) See(run *tensor.Run, media *tensor.Tensor, rows int, keep bool) 
 	return v
 }
 
-// stored copies keys and values out of a run's memory.
-func (v *Sight) stored(kv tensor.KV, compute kernel.DType) (memory, apart tensor.KV) {
+// stored is keys and values of each row's media [rows, keys, media width], outside of the run's memory.
+func (v *Sight) stored(run *tensor.Run, a *bridge.Attention, media *tensor.Tensor) (memory, apart tensor.KV) {
 	dtype := kernel.BF16
-	if compute == kernel.F32 {
+	if run.Options().Compute == kernel.F32 {
 		dtype = kernel.F32
 	}
-	rows, keys, width := kv.K.Dim(0), kv.K.Dim(1), kv.K.Dim(2)
-	store := func(x *tensor.Tensor) (all, single *tensor.Tensor) {
-		data := make([]byte, rows*keys*dtype.RowBytes(width))
-		kernel.Encode(dtype, data, x.Data())
+	rows, keys, width := media.Dim(0), media.Dim(1), 0
+	var data [2][]byte
+	for row := range rows {
+		mark := run.Mark()
+		kv := a.Remember(run, run.Slice(media, 0, row, row+1))[0]
+		width = kv.K.Dim(2)
+		for i, x := range []*tensor.Tensor{kv.K, kv.V} {
+			stored := make([]byte, keys*dtype.RowBytes(width))
+			kernel.Encode(dtype, stored, x.Data())
+			data[i] = append(data[i], stored...)
+		}
+		run.Release(mark, nil)
+	}
+	over := func(data []byte) (all, single *tensor.Tensor) {
 		m := kernel.MatOf(dtype, rows*keys, width, data)
 		return tensor.NewWeight("media", m, rows, keys, width), tensor.NewWeight("media", m, rows*v.pictures, v.latent, width)
 	}
-	memory.K, apart.K = store(kv.K)
-	memory.V, apart.V = store(kv.V)
+	memory.K, apart.K = over(data[0])
+	memory.V, apart.V = over(data[1])
 	return memory, apart
 }
 
@@ -94,6 +104,13 @@ func (v *Sight) Show(mask []uint8, length int) {
 	}
 	v.mask, v.length = mask, length
 	v.view = v.look()
+}
+
+// Row is what a row can see, as a text by itself.
+func (v *Sight) Row(row int) *Sight {
+	one := *v
+	one.rows, one.mask, one.length = v.rows[row:row+1:row+1], nil, 0
+	return &one
 }
 
 // Select makes row i of the texts what row parents[i] was. A row may be taken several times, or not at all.

@@ -115,26 +115,21 @@ about, and refuse an example that moves.`,
 
 // askBehind answers a question about each picture behind the same examples, which are read once for all of them.
 func (c *cli) askBehind(cmd *cobra.Command, args []string, question string, images *imageFlags, examples []dragoman.Shot, g *dragoman.Generate) error {
-	if err := c.checkGenerate(g); err != nil {
-		return err
-	}
-	m, err := c.open(images)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
 	var prompt *dragoman.Prompt
-	return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
+	return c.textForImages(cmd, args, images, g, func(m *dragoman.Model, pictures []dragoman.Image) iter.Seq2[*dragoman.Text, error] {
 		if prompt == nil {
+			var err error
 			if prompt, err = m.Prompt(examples); err != nil {
-				return err
+				return func(yield func(*dragoman.Text, error) bool) {
+					for range pictures {
+						if !yield(nil, err) {
+							return
+						}
+					}
+				}
 			}
 		}
-		text, err := prompt.Answer(cmd.Context(), dragoman.Shot{Images: []dragoman.Image{img.Moving()}, Question: question}, g)
-		if err != nil {
-			return err
-		}
-		return c.emitText(name, text)
+		return prompt.Answers(cmd.Context(), moving(pictures), question, g)
 	})
 }
 

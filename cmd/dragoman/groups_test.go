@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,25 +17,35 @@ func TestGroups(t *testing.T) {
 		args = append(args, other, cat, cat, other, "testdata/pictures/one.png")
 	}
 	args = append(args, "none.png")
-	_, out, _ := call(t, append([]string{"caption", "-q", "--json", "--model", captionModel}, args...)...)
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != len(args) {
-		t.Fatalf("%d lines for %d pictures:\n%s", len(lines), len(args), out)
-	}
-	alone := map[string]string{}
-	for i, name := range args {
-		want, ok := alone[name]
-		if !ok {
-			_, want, _ = call(t, "caption", "-q", "--json", "--model", captionModel, name)
-			want, _, _ = strings.Cut(strings.TrimSpace(want), `,"seconds"`)
-			alone[name] = want
+	for _, each := range []struct{ before, after []string }{
+		{[]string{"caption", "--model", captionModel}, nil},
+		{[]string{"ask", "--model", idefics, "--shot", cat + "=a", "--max-tokens", "4"}, []string{"w?"}},
+		{[]string{"ask", "--model", captionModel, "--shot", cat + "=a"}, []string{"w?"}}, // which reads no examples
+	} {
+		say := func(options []string, pictures ...string) (status int, out string) {
+			status, out, _ = call(t, slices.Concat(each.before, []string{"-q"}, options, pictures, each.after)...)
+			return status, strings.TrimSpace(out)
 		}
-		if got, _, _ := strings.Cut(lines[i], `,"seconds"`); got != want || !strings.Contains(got, name) {
-			t.Errorf("picture %d, %s: %s, alone %s", i, name, got, want)
+		_, out := say([]string{"--json"}, args...)
+		lines := strings.Split(out, "\n")
+		if len(lines) != len(args) {
+			t.Fatalf("%v: %d lines for %d pictures:\n%s", each.before, len(lines), len(args), out)
 		}
-	}
-	if status, _, _ := call(t, append([]string{"caption", "-q", "--model", captionModel}, args...)...); status != exitFailed {
-		t.Errorf("status %d with pictures that cannot be read", status)
+		alone := map[string]string{}
+		for i, name := range args {
+			want, ok := alone[name]
+			if !ok {
+				_, want = say([]string{"--json"}, name)
+				want, _, _ = strings.Cut(want, `,"seconds"`)
+				alone[name] = want
+			}
+			if got, _, _ := strings.Cut(lines[i], `,"seconds"`); got != want || !strings.Contains(got, name) {
+				t.Errorf("%v: picture %d, %s: %s, alone %s", each.before, i, name, got, want)
+			}
+		}
+		if status, _ := say(nil, args...); status != exitFailed {
+			t.Errorf("%v: status %d with pictures that cannot be read", each.before, status)
+		}
 	}
 }
 

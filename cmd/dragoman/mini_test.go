@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"iter"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -119,6 +120,63 @@ func TestBuiltInFlamingo(t *testing.T) {
 			t.Errorf("said %q of a cat, which is called wug", said.Text)
 		}
 		shots[0], shots[1] = shots[1], shots[0]
+	}
+}
+
+// TestBuiltInFlamingoTogether describes pictures, and answers about them behind examples, side by side with the second built-in model: each text is, to
+// the last bit, what it is alone.
+func TestBuiltInFlamingoTogether(t *testing.T) {
+	ctx := context.Background()
+	var pictures []dragoman.Image
+	for _, name := range []string{"cat.png", "grey16.png", "cmyk.jpg"} {
+		pictures = append(pictures, dragoman.ImageFile("testdata/pictures/"+name))
+	}
+	shots := []dragoman.Shot{{Images: pictures[:1], Text: "wug"}, {Images: pictures[2:], Text: "dax"}}
+	for _, dtype := range []string{"auto", "f32"} {
+		m, err := dragoman.Open("mini-flamingo", dragoman.WithDType(dtype))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if n := m.Together(nil); n < 3 {
+			t.Errorf("%s: %d texts are written side by side", dtype, n)
+		}
+		prompt, err := m.Prompt(shots)
+		if err != nil {
+			t.Fatal(err)
+		}
+		longer, beams, drawn := &dragoman.Generate{MinTokens: 4}, &dragoman.Generate{Beams: 2, RepetitionPenalty: 1.2}, &dragoman.Generate{Temperature: 1.5, Seed: 2}
+		for what, each := range map[string]struct {
+			together iter.Seq2[*dragoman.Text, error]
+			alone    func(dragoman.Image) (*dragoman.Text, error)
+		}{
+			"caption": {m.Captions(ctx, pictures, longer), func(img dragoman.Image) (*dragoman.Text, error) { return m.Caption(ctx, img, longer) }},
+			"answer": {m.Answers(ctx, pictures, "What colour is it?", beams), func(img dragoman.Image) (*dragoman.Text, error) {
+				return m.Answer(ctx, img, "What colour is it?", beams)
+			}},
+			"answer behind examples": {prompt.Answers(ctx, pictures, "", drawn), func(img dragoman.Image) (*dragoman.Text, error) {
+				return m.AnswerLike(ctx, shots, dragoman.Shot{Images: []dragoman.Image{img}}, drawn)
+			}},
+		} {
+			at := 0
+			for got, err := range each.together {
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := each.alone(pictures[at])
+				if err != nil {
+					t.Fatal(err)
+				}
+				got.Seconds, want.Seconds = dragoman.Seconds{}, dragoman.Seconds{}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%s: %s of picture %d: %+v, alone %+v", dtype, what, at, got, want)
+				}
+				at++
+			}
+			if at != len(pictures) {
+				t.Errorf("%s: %s of %d pictures", dtype, what, at)
+			}
+		}
 	}
 }
 

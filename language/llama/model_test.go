@@ -12,6 +12,7 @@ import (
 	"dragoman/language"
 	"dragoman/nn"
 	"dragoman/tensor"
+	"dragoman/weights/weightstest"
 )
 
 type tinyGolden struct {
@@ -185,6 +186,57 @@ func TestHook(t *testing.T) {
 	}})
 	if slices.Equal(plain.Data(), other.Data()) {
 		t.Error("what the hook returns is not read")
+	}
+}
+
+// TestEach has rows of different lengths read on by themselves behind what they share, or behind nothing: each has, to the last bit, the logits of one
+// that was read alone, and goes on as that does.
+func TestEach(t *testing.T) {
+	m := tiny(t)
+	vocab := int32(m.Config().Vocab)
+	text := func(from, n int32) (ids []int32) {
+		for i := range n {
+			ids = append(ids, (from+3*i)%vocab)
+		}
+		return ids
+	}
+	for _, shared := range [][]int32{nil, text(5, 4)} {
+		own, next := [][]int32{text(1, 2), text(2, 70), text(3, 20)}, []int32{7, 8, 9}
+		together := language.NewDecoder(m, tensor.Options{})
+		read := func(d *language.Decoder, ids []int32) {
+			t.Helper()
+			if err := d.Read(ids); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if shared != nil {
+			read(together, shared)
+		}
+		if err := together.Each(len(own), func(row int) error { return together.Read(own[row]) }); err != nil {
+			t.Fatal(err)
+		}
+		var alone []*language.Decoder
+		for row, ids := range own {
+			d := language.NewDecoder(m, tensor.Options{})
+			if shared != nil {
+				read(d, shared)
+			}
+			read(d, ids)
+			if alone = append(alone, d); !slices.Equal(together.Logits(row), d.Logits(0)) || together.TokensOf(row) != d.Tokens() {
+				t.Errorf("behind %d tokens: row %d is not what it is alone", len(shared), row)
+			}
+		}
+		if err := together.Advance([]int{0, 1, 2}, next); err != nil {
+			t.Fatal(err)
+		}
+		for row, d := range alone {
+			if err := d.Advance([]int{0}, next[row:row+1]); err != nil {
+				t.Fatal(err)
+			}
+			if off, scale := weightstest.Distance(together.Logits(row), d.Logits(0)); !(off <= 1e-5*scale) {
+				t.Errorf("behind %d tokens: row %d goes on otherwise than alone: off by %g of %g", len(shared), row, off, scale)
+			}
+		}
 	}
 }
 

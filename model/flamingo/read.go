@@ -1,6 +1,8 @@
 package flamingo
 
 import (
+	"slices"
+
 	"dragoman/kernel"
 	"dragoman/language"
 	"dragoman/tensor"
@@ -87,23 +89,30 @@ func (m *Model) Pictures(ids []int32) (n int) {
 	return n
 }
 
-// ReadOn is Read for a decoder that has read the first tokens of a text, up to from. Media are those of the text's last pictures that the
-// other tokens see: those behind from and the one before it.
+// ReadOn is Read for a decoder that has read the first tokens of a text, up to from. Media [rows, pictures, latents, width] are those of the
+// text's last pictures that the other tokens see: those behind from and the one before it. Each row of them is a text of its own from there on,
+// and what the decoder reads of it does not hang on the others.
 func (m *Model) ReadOn(d *language.Decoder, ids []int32, from int, media *tensor.Tensor) error {
 	if err := language.CheckIDs(ids, m.Language.Config().Vocab); err != nil {
 		return err
 	}
-	pictures, shown := m.Pictures(ids), 0
+	rows, pictures, shown, length := 1, m.Pictures(ids), 0, len(ids)-from
 	if media != nil {
-		shown = media.Dim(1)
+		rows, shown = media.Dim(0), media.Dim(1)
 	}
 	seen := m.dialect.seen(ids, pictures)
-	mask := make([]uint8, 0, (len(ids)-from)*shown)
+	mask := make([]uint8, 0, length*shown)
 	for i := from; i < len(ids); i++ {
 		mask = append(mask, seen[(i+1)*pictures-shown:(i+1)*pictures]...)
 	}
-	sight := m.Gates.See(d.Run(), media, 1, true)
-	sight.Show(mask, len(ids)-from)
+	sight := m.Gates.See(d.Run(), media, rows, true)
+	err := d.Each(rows, func(row int) error {
+		one := sight.Row(row)
+		one.Show(mask, length)
+		d.Hook = one.Hook
+		return d.Prefill(m.Language.Embed(d.Run(), ids[from:], 1, length), nil)
+	})
+	sight.Show(slices.Repeat(mask[(length-1)*shown:], rows), 1)
 	d.Hook, d.Moved, d.Onward = sight.Hook, sight.Select, sight.Onward
-	return d.Prefill(m.Language.Embed(d.Run(), ids[from:], 1, len(ids)-from), nil)
+	return err
 }
