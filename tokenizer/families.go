@@ -99,10 +99,11 @@ func (c jsonConfig) spieceModel(data []byte, _ reader) (*Pipeline, error) {
 }
 
 // tokenizerModel reads LLaMA's old file: as transformers' class for it does
-// where the configuration names that class, else as SentencePiece itself.
+// where the configuration names that class, else as SentencePiece itself, with
+// the space before a text that the file says.
 func (c jsonConfig) tokenizerModel(data []byte, _ reader) (*Pipeline, error) {
 	isLLaMA := c.isClass("LlamaTokenizer") || c.isClass("LLaMATokenizer")
-	style := spmStyle{legacy: !isLLaMA, marksOnly: isLLaMA, noPrefix: c.PrefixSpace != nil && !*c.PrefixSpace}
+	style := spmStyle{legacy: !isLLaMA, marksOnly: isLLaMA, noPrefix: isLLaMA && c.PrefixSpace != nil && !*c.PrefixSpace}
 	if c.Legacy != nil {
 		style.legacy = *c.Legacy
 	}

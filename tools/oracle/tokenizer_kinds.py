@@ -107,6 +107,9 @@ def directories(load, pieces):
     yield "llama", "llama", LlamaTokenizer, {"tokenizer_config.json": llama | {"legacy": False, "add_eos_token": True}}
     yield "llama-classless", "llama", AutoTokenizer, {
         "config.json": {"model_type": "llama"}, "tokenizer_config.json": {"add_bos_token": True, "bos_token": "<s>"}}
+    yield "llama-classless-prefix", "llama", AutoTokenizer, {
+        "config.json": {"model_type": "llama"}, "tokenizer_config.json": {"add_bos_token": True, "bos_token": "<s>", "add_prefix_space": False}}
+    yield "llama-no-prefix", "llama", LlamaTokenizer, {"tokenizer_config.json": llama | {"add_prefix_space": False}}
     vicuna = named(bos="</s>", eos="</s>", unk="</s>", pad="[PAD]") | {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "legacy": True}
     yield "vicuna", "llama", LlamaTokenizer, {"tokenizer_config.json": vicuna | {"added_tokens_decoder": {
         str(i): {k: v for k, v in token(i, t).items() if k != "id"} for i, t in [(0, "<unk>"), (1, "<s>"), (2, "</s>"), (pieces, "[PAD]"), (pieces + 1, "<image>")]}}}
