@@ -189,10 +189,10 @@ func (l *looks) write(name string, img dragoman.Image, in *dragoman.Inspection) 
 	}
 	page, sheet, shown := path+".html", path+".png", l.m.Fit(decoded)
 	if err := atomicfile.WriteFile(page, func(w io.Writer) error { return inspect.WriteHTML(w, in, shown) }); err != nil {
-		return err
+		return fmt.Errorf("inspecting: %s: %w", picture.Called(name), err)
 	}
 	if err := atomicfile.WriteFile(sheet, inspect.Sheet(in, shown).WritePNG); err != nil {
-		return err
+		return fmt.Errorf("inspecting: %s: %w", picture.Called(name), err)
 	}
 	l.c.note("%s", page)
 	l.c.note("%s", sheet)
