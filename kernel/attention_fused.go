@@ -320,10 +320,13 @@ func (j *attentionJob) forwardBlock(s *attentionScratch, bundle []int32, kvHead,
 	s.pack.ahead.stop()
 	mulPanels(kit, &acc[0], step, rowsAt(&q[0], ld), &k[0], kPanel, padded, rows, min(panels*panel, keys), &s.pack.ahead)
 
-	scale := a.Scale
-	if a.Bias != nil || a.Mask != nil || a.KeyMask != nil || scale <= 0 {
-		j.mask(s, bundle, kvHead, from, rows, acc, step)
-		scale = 1
+	// What is hidden is hidden from scores that are not scaled yet, where that can be: they are then rounded as if nothing were hidden.
+	scale, before := a.Scale, float32(1)
+	if a.Bias != nil || scale <= 0 {
+		scale, before = 1, scale
+	}
+	if before != 1 || a.Bias != nil || a.Mask != nil || a.KeyMask != nil {
+		j.mask(s, bundle, kvHead, from, rows, acc, step, before)
 	}
 	pLanes := panels*panel/kit.unit + 16
 	p := s.p.take(roundUp(rows, panel) * pLanes)
@@ -370,8 +373,8 @@ func (s *attentionScratch) rows(n int) {
 	s.visible, s.top, s.sum = s.visible[:n], s.top[:n], s.sum[:n]
 }
 
-// mask makes the scores what softmax is taken of: scaled, with the bias, −Inf where a key is hidden.
-func (j *attentionJob) mask(s *attentionScratch, bundle []int32, kvHead, from, rows int, acc []uint32, step int) {
+// mask makes the scores what softmax is taken of: times a scale, with the bias, −Inf where a key is hidden.
+func (j *attentionJob) mask(s *attentionScratch, bundle []int32, kvHead, from, rows int, acc []uint32, step int, scale float32) {
 	a, keys := j.a, j.a.Keys()
 	for n := range rows {
 		cols := int(s.visible[n])
@@ -390,7 +393,7 @@ func (j *attentionJob) mask(s *attentionScratch, bundle []int32, kvHead, from, r
 		if a.Mask != nil {
 			mask = &a.Mask[a.maskAt(r.b, r.i, keys)]
 		}
-		j.engine.maskScores((*float32)(unsafe.Pointer(&acc[n*panel])), 4*step, cols, a.Scale, bias, mask, keyMask)
+		j.engine.maskScores((*float32)(unsafe.Pointer(&acc[n*panel])), 4*step, cols, scale, bias, mask, keyMask)
 	}
 }
 

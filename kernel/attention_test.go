@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -122,6 +123,42 @@ func TestAttentionMatchesGeneric(t *testing.T) {
 					compare(t, "out", got.Out, want.Out, tolerance(compute))
 					compare(t, "log-sum-exp", got.LSE, want.LSE, tolerance(compute))
 					compare(t, "weights", got.Probs, want.Probs, tolerance(compute))
+				})
+			}
+		}
+	}
+}
+
+// TestHiddenKeysLeaveBits puts hidden keys behind those that are there: texts of other lengths beside it change no bit of one.
+func TestHiddenKeysLeaveBits(t *testing.T) {
+	for _, c := range []attentionCase{
+		{name: "few", batch: 1, tq: 1, heads: 4, kv: 2, d: 80, lens: []int{45}},
+		{name: "odd heads", batch: 1, tq: 1, heads: 4, kv: 2, d: 8, lens: []int{5}},
+		{name: "many heads", batch: 1, tq: 1, heads: 12, kv: 1, d: 80, lens: []int{45}},
+		{name: "prompt", batch: 1, tq: 30, heads: 2, kv: 2, d: 24, lens: []int{30}, causal: true},
+	} {
+		for _, compute := range []DType{F32, BF16} {
+			for _, e := range Engines() {
+				t.Run(fmt.Sprintf("%s/%v/%v", c.name, compute, e.Family()), func(t *testing.T) {
+					alone := c.build(compute)
+					hidden := c.build(compute)
+					seg := &hidden.Segments[0]
+					length := seg.Len
+					seg.Len += 50
+					seg.Pitch = seg.Len
+					for _, m := range []*Mat{&seg.K, &seg.V} {
+						m.Rows = seg.Len
+						m.Data = append(slices.Clone(m.Data), make([]byte, seg.Len*m.Stride)...)
+					}
+					hidden.KeyMask = make([]uint8, seg.Len)
+					for i := range length {
+						hidden.KeyMask[i] = 1
+					}
+					e.Attention(team(1), alone)
+					e.Attention(team(1), hidden)
+					if !slices.Equal(hidden.Out, alone.Out) {
+						t.Error("the result is another")
+					}
 				})
 			}
 		}
