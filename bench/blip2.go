@@ -173,22 +173,37 @@ func caption(ctx context.Context, r *Runner) error {
 			return err
 		}
 		c := cost(m.Language)
-		for _, n := range slices.Compact([]int{1, min(c.Together(computeFor(d)), mostCaptions)}) {
-			say := r.captioner(ctx, m, d, n)
-			rec := Record{Part: "caption", What: r.what(), Shape: []int{captionTokens}}
-			if n > 1 {
-				rec.What, rec.Shape = fmt.Sprintf("%s, %d pictures side by side", r.what(), n), []int{n, captionTokens}
-			}
+		err = r.captions(c, d, func(n int) error {
+			rec := r.captionRecord(n)
 			_, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d, n)
-			if err := r.measureItems(ctx, rec, d, n*captionTokens, func(rec *Record, rate float64) {
+			return r.measureItems(ctx, rec, d, n*captionTokens, func(rec *Record, rate float64) {
 				least, _, _, _ := r.captionWork(m, d, n) // by the memory's rate of the same seconds
 				rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, c)
-			}, say); err != nil {
-				return err
-			}
+			}, r.captioner(ctx, m, d, n))
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// captions measures one caption, and as many as are written side by side, at most mostCaptions.
+func (r *Runner) captions(c language.Cost, d kernel.DType, measure func(n int) error) error {
+	for _, n := range slices.Compact([]int{1, min(c.Together(computeFor(d)), mostCaptions)}) {
+		if err := measure(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// captionRecord is the record of so many captions.
+func (r *Runner) captionRecord(n int) Record {
+	if n == 1 {
+		return Record{Part: "caption", What: r.what(), Shape: []int{captionTokens}}
+	}
+	return Record{Part: "caption", What: fmt.Sprintf("%s, %d pictures side by side", r.what(), n), Shape: []int{n, captionTokens}}
 }
 
 // captioner is the work of so many captions, with memory of its own.

@@ -224,35 +224,52 @@ func flamingoDecode(ctx context.Context, r *Runner) error {
 // flamingoPrompt is a picture behind as many words as two examples without pictures have.
 const flamingoPrompt = 32
 
-// flamingoCaption measures a picture's way to a sentence: encoder, resampler, the prompt, and the tokens one after the other. Its share is of
-// the least time that all of that takes.
+// flamingoCaption measures a picture's way to a sentence: encoder, resampler, the prompt, and the tokens one after the other; then that of as
+// many pictures as are written of side by side, whose prompts are read one at a time. Its share is of the least time that all of that takes.
 func flamingoCaption(ctx context.Context, r *Runner) error {
 	for _, d := range r.types(kernel.BF16, kernel.Q8_0, kernel.Q4_0) {
 		m, err := r.flamingo(d, flamingo.Rooms{Vision: true, Resampler: true, Language: true})
 		if err != nil {
 			return err
 		}
-		dec := language.NewDecoder(m.Language, tensor.Options{Compute: computeFor(d), Engine: r.Engine})
-		pixels := squarePicture(m.Vision.Processor().Size[0])
-		ids := flamingoIDs(m)
-		o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
-		rec := Record{Part: "caption", What: r.what(), Shape: []int{captionTokens}}
-		_, rec.Flops, rec.Bytes, rec.Bound = r.flamingoWork(m, d)
-		if err := r.measureItems(ctx, rec, d, captionTokens, func(rec *Record, rate float64) {
-			least, _, _, _ := r.flamingoWork(m, d) // by the memory's rate of the same seconds
-			rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, flamingoCost(m))
-		}, func() error {
-			dec.Reset()
-			if err := m.Read(dec, ids, m.Look(dec.Run(), pixels, 1)); err != nil {
-				return err
-			}
-			_, err := generate.Run(ctx, dec, [][]int32{ids}, o)
-			return err
-		}); err != nil {
+		c := flamingoCost(m)
+		err = r.captions(c, d, func(n int) error {
+			rec := r.captionRecord(n)
+			_, rec.Flops, rec.Bytes, rec.Bound = r.flamingoWork(m, d, n)
+			return r.measureItems(ctx, rec, d, n*captionTokens, func(rec *Record, rate float64) {
+				least, _, _, _ := r.flamingoWork(m, d, n) // by the memory's rate of the same seconds
+				rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, c)
+			}, r.flamingoCaptioner(ctx, m, d, n))
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// flamingoCaptioner is the work of so many captions, with memory of its own.
+func (r *Runner) flamingoCaptioner(ctx context.Context, m *flamingo.Model, d kernel.DType, n int) func() error {
+	dec := language.NewDecoder(m.Language, tensor.Options{Compute: computeFor(d), Engine: r.Engine})
+	pixels := squarePicture(m.Vision.Processor().Size[0])
+	ids := flamingoIDs(m)
+	texts := slices.Repeat([][]int32{ids}, n)
+	o := generate.Options{MaxTokens: captionTokens, MinTokens: captionTokens}
+	return func() error {
+		dec.Reset()
+		var media []float32
+		var shape []int
+		for range n {
+			dec.Run().Reset()
+			one := m.Look(dec.Run(), pixels, 1)
+			media, shape = append(media, one.Data()...), one.Shape()
+		}
+		if err := m.Read(dec, ids, tensor.FromFloats(media, append([]int{n}, shape[1:]...)...)); err != nil {
+			return err
+		}
+		_, err := generate.Run(ctx, dec, texts, o)
+		return err
+	}
 }
 
 // flamingoIDs is a text with a picture near its end.
@@ -281,18 +298,18 @@ func featuresRead(m *flamingo.Model) (features int) {
 	return features
 }
 
-// flamingoWork is the least time for a caption, its multiplications and bytes, and which of the two takes longer.
-func (r *Runner) flamingoWork(m *flamingo.Model, d kernel.DType) (least, flops, bytes float64, bound string) {
-	c := flamingoCost(m)
+// flamingoWork is the least time for so many captions, their multiplications and bytes, and which of the two takes longer.
+func (r *Runner) flamingoWork(m *flamingo.Model, d kernel.DType, n int) (least, flops, bytes float64, bound string) {
+	c, rows := flamingoCost(m), float64(n)
 	read := float64(c.Bytes + c.HeadBytes)
 	looks := 0.0
 	if m.Resampler != nil {
 		looks = resamplerWork(m.Resampler.Config, featuresRead(m))
 	}
 	return r.leastTime([]step{
-		{d, work{flops: encoderWork(m.Vision)}, 1},
-		{kernel.BF16, work{flops: looks}, 1},
-		{d, work{2*float64(c.Weights)*flamingoPrompt + 2*float64(c.Head), read}, 1},
-		{d, work{2 * float64(c.Weights+c.Head), read}, captionTokens - 1}, // the first comes out of the prompt
+		{d, work{flops: encoderWork(m.Vision)}, rows},
+		{kernel.BF16, work{flops: looks}, rows},
+		{d, work{2*float64(c.Weights)*flamingoPrompt + 2*float64(c.Head), read}, rows},
+		{d, work{rows * 2 * float64(c.Weights+c.Head), read}, captionTokens - 1}, // the first comes out of the prompt
 	})
 }
