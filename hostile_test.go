@@ -207,7 +207,12 @@ func TestOpenBrokenTensors(t *testing.T) {
 			write(garbled)
 			_ = try(t, fmt.Sprintf("%s with every weight %v", from, bad), dir)
 		}
-		for i, w := range all {
+		step := 1
+		if testing.Short() {
+			step = 6
+		}
+		for i := 0; i < len(all); i += step {
+			w := all[i]
 			without := append(slices.Clone(all[:i]), all[i+1:]...)
 			write(without)
 			if err := try(t, from+" without "+w.Name, dir); err != nil && !strings.Contains(err.Error(), lastParts(w.Name)) {
