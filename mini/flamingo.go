@@ -30,7 +30,7 @@ func flamingoParts() []Part {
 	return []Part{
 		{
 			File: "flamingo/model.gguf", What: "mini-flamingo's bridge: a resampler and gated cross-attention", Origin: ours, Author: author, License: license,
-			SHA256: "04d8f5f11b89aebc5a0a8c5b31fc777dbc941a08330a5d9d3b1059d0bacbb127", Bytes: 23857088,
+			SHA256: "8e14a9156dab5c73f8d5408d166903cb833b7c99c2138c75b6b1c997e0460bb5", Bytes: 23857088,
 		},
 		{
 			File: "flamingo/config.json", What: "how the parts of mini-flamingo fit together", Origin: ours, Author: author, License: license,
