@@ -290,6 +290,62 @@ func TestSamePictureIsNoNegative(t *testing.T) {
 	}
 }
 
+// TestSamePictureIsNoNegativeOfABank: what is contrasted with all captions draws its negatives by the same rule, and from no caption that
+// another row, or another text of the row, says of the picture.
+func TestSamePictureIsNoNegativeOfABank(t *testing.T) {
+	r := finetune(t, "blip2-itm", "stages=[{kind: stage1, itc: 1, itm: 1, steps: 1, batch: 3, lr: 1e-3, bank: true}]")
+	path := r.Data.Train[0].Path
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(raw), "\n") // of which "a running" and "sea running" are said
+	again := strings.Replace(first, "sea running", "sea", 1)
+	if err := os.WriteFile(path, []byte(string(raw)+again+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tr := newTrainer(r, Options{})
+	defer tr.close()
+	if err := tr.begin(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	made, err := tr.subject.learner(&r.Stages[0], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := made.(*bridgeLearner)
+	b := batch{raw: make([]float32, 3*tr.system.FeatureLen())}
+	for _, c := range []struct {
+		pair int
+		text string
+	}{{0, "sea running"}, {1, "cat running"}, {8, "sea"}} {
+		b.add(&tr.train.pairs[c.pair], lesson{text: c.text})
+		b.labels = append(b.labels, l.t.labels.of(c.text))
+	}
+	p := l.pairs(b)
+	for i, picture := range b.pictures {
+		for j, other := range b.pictures {
+			if (p.Same[i] == p.Same[j]) != (picture == other) {
+				t.Errorf("pairs of pictures %v are the same as %v", b.pictures, p.Same)
+			}
+		}
+		want := []string{"a running", "sea", "sea running"}
+		if picture != tr.train.pairs[0].picture {
+			want = []string{"cat running", "the running"}
+		}
+		var fit []string
+		for _, c := range p.Fits[i] {
+			fit = append(fit, l.t.labels.texts[c])
+		}
+		if slices.Sort(fit); !slices.Equal(fit, want) {
+			t.Errorf("captions that fit picture %d: %q, want %q", picture, fit, want)
+		}
+		if own := l.t.labels.texts[p.Captions[i]]; own != b.lessons[i].text {
+			t.Errorf("the caption of pair %d is %q", i, own)
+		}
+	}
+}
+
 // TestRecipesAreRead: every recipe in the repository says something that a run can begin with.
 func TestRecipesAreRead(t *testing.T) {
 	paths, err := filepath.Glob("../recipes/*.yaml")

@@ -14,13 +14,21 @@ type labels struct {
 	ids    map[string][]int32
 }
 
+// newLabels numbers the captions of lists of pairs, and tells each pair which are said of its picture; a list's pictures have their own numbers.
 func newLabels(lists ...[]pair) *labels {
 	l := &labels{number: map[string]int32{}, ids: map[string][]int32{}}
 	for _, list := range lists {
+		said := map[int][]int32{} // of each picture
 		for i := range list {
-			for _, text := range list[i].texts {
-				l.of(text)
+			p := &list[i]
+			for _, text := range p.texts {
+				if n := l.of(text); !slices.Contains(said[p.picture], n) {
+					said[p.picture] = append(said[p.picture], n)
+				}
 			}
+		}
+		for i := range list {
+			list[i].said = said[list[i].picture]
 		}
 	}
 	return l

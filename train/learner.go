@@ -71,8 +71,9 @@ func (l *bridgeLearner) keep() []weights.Tensor {
 type batch struct {
 	raw      []float32 // as the model's Encode gives it
 	lessons  []lesson
-	labels   []int32 // which of all captions each is
-	pictures []int   // which of all pictures each is of
+	labels   []int32   // which of all captions each is
+	pictures []int     // which of all pictures each is of
+	fits     [][]int32 // which of all captions are said of that picture
 	seed     uint64
 }
 
@@ -103,6 +104,7 @@ func (l *bridgeLearner) losses(k uint64) (map[string]float64, *tensor.Tensor, er
 func (b *batch) add(p *pair, l lesson) {
 	b.lessons = append(b.lessons, l)
 	b.pictures = append(b.pictures, p.picture)
+	b.fits = append(b.fits, p.said)
 }
 
 // compute is the forward pass.
@@ -131,16 +133,7 @@ func (l *bridgeLearner) compute(b batch) (map[string]float64, *tensor.Tensor) {
 // first computes the first stage's losses, which it adds to out by name.
 func (l *bridgeLearner) first(b batch, out map[string]float64) blip2.Stage1Losses {
 	t, st := l.t, l.stage
-	pairs := blip2.Pairs{View: t.model.Features(t.run, b.raw), Same: b.same(), Rand: rng(b.seed, "negatives")}
-	var rows [][]int32
-	for _, c := range b.lessons {
-		rows = append(rows, t.labels.words(t.model, c.text, t.recipe.Data.MaxTokens))
-	}
-	pairs.Text = blip2.PadTexts(rows, max(0, t.model.Words.Special().Pad))
-	if l.bank != nil {
-		pairs.Bank, pairs.Same = &l.bank.Bank, b.labels
-	}
-	first := t.model.Bridge.Stage1(t.run, pairs, blip2.Objective{
+	first := t.model.Bridge.Stage1(t.run, l.pairs(b), blip2.Objective{
 		Contrast: st.ITC, Matching: st.ITM, Generation: st.ITG, Smoothing: st.Smoothing,
 		RandomNegatives: t.state.Step < st.RandomNegatives, MatchingPairs: st.MatchingPairs,
 	})
@@ -153,6 +146,21 @@ func (l *bridgeLearner) first(b batch, out map[string]float64) blip2.Stage1Losse
 		out["itm_accuracy"] = accuracy(first.MatchLogits)
 	}
 	return first
+}
+
+// pairs are a batch as the first stage learns from it.
+func (l *bridgeLearner) pairs(b batch) blip2.Pairs {
+	t := l.t
+	pairs := blip2.Pairs{View: t.model.Features(t.run, b.raw), Same: b.same(), Rand: rng(b.seed, "negatives")}
+	var rows [][]int32
+	for _, c := range b.lessons {
+		rows = append(rows, t.labels.words(t.model, c.text, t.recipe.Data.MaxTokens))
+	}
+	pairs.Text = blip2.PadTexts(rows, max(0, t.model.Words.Special().Pad))
+	if l.bank != nil {
+		pairs.Bank, pairs.Captions, pairs.Fits = &l.bank.Bank, b.labels, b.fits
+	}
+	return pairs
 }
 
 // same numbers a batch's pairs: those of one caption, or of one picture, are not each other's negatives.

@@ -24,6 +24,7 @@ type pair struct {
 	question string
 	prompts  []string // templates of what stands before a text; none: the model's own
 	picture  int      // pairs of one number show one picture
+	said     []int32  // the numbers of all captions of the picture, by whichever pair
 	mayFlip  bool
 	share    float64 // of the epochs that have this pair
 	kept     bool    // its picture is held out only for another pair's sake

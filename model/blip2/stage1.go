@@ -18,8 +18,11 @@ type Pairs struct {
 	// that its picture does not; those that are nil are drawn, by similarity, from Rand.
 	NegativeImages, NegativeTexts []int32
 	Rand                          *rand.Rand
-	// Bank, where there is one, are all captions, against which each picture is contrasted; Same are then their numbers.
-	Bank *Bank
+	// Bank, where there is one, are all captions, against which each picture is contrasted. Captions are the numbers of the pairs' own among
+	// them, and Fits those of all that are said of each pair's picture, none of which is a negative of it.
+	Bank     *Bank
+	Captions []int32
+	Fits     [][]int32
 }
 
 // Bank are all captions that there are, as vectors, for a contrast that a batch alone is too small for.
@@ -233,7 +236,7 @@ func (b *Bridge) contrastBank(run *tensor.Run, images, texts *tensor.Tensor, p P
 		column[c] = -1
 	}
 	var live []int32
-	for i, c := range p.Same {
+	for i, c := range p.Captions {
 		if column[c] < 0 {
 			column[c] = len(live)
 			live = append(live, int32(i))
@@ -250,7 +253,7 @@ func (b *Bridge) contrastBank(run *tensor.Run, images, texts *tensor.Tensor, p P
 	}
 	logits := b.similarity(run, images, run.Concat(0, run.Gather(texts, live), rest))
 	targets := make([]float32, n*captions)
-	for i, own := range p.Same {
+	for i, own := range p.Captions {
 		row := targets[i*captions : (i+1)*captions]
 		for c, to := range column {
 			row[to] = smoothing/float32(captions) + bank.Share*bank.Near[int(own)*captions+c]
@@ -314,7 +317,7 @@ func stacked(texts ...qformer.Text) qformer.Text {
 	return out
 }
 
-// drawStrangers draws for each of the first n pictures one of all captions that is not its own, by similarity.
+// drawStrangers draws for each of the first n pictures one of all captions that are not said of it, by similarity.
 func (b *Bridge) drawStrangers(run *tensor.Run, answer *qformer.Answer, p Pairs, n int) qformer.Text {
 	recording := run.Recording()
 	run.SetRecording(false)
@@ -326,7 +329,9 @@ func (b *Bridge) drawStrangers(run *tensor.Run, answer *qformer.Answer, p Pairs,
 		for j, v := range similarity.Data()[i*captions : (i+1)*captions] {
 			logits[j] = float64(v)
 		}
-		logits[p.Same[i]] = math.Inf(-1)
+		for _, c := range p.Fits[i] {
+			logits[c] = math.Inf(-1)
+		}
 		drawn[i] = p.Bank.IDs[drawLogits(logits, p.Rand)]
 	}
 	return PadTexts(drawn, 0)
