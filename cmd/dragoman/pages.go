@@ -265,8 +265,12 @@ func cutShot(s string) int {
 		}
 		return len(head) + len(",") + n
 	case strings.Contains(s[:first], "://"):
+		query := strings.IndexByte(s[:first], '?')
+		if query < 0 {
+			return first
+		}
 		begun, last := false, first // a parameter
-		for i := max(0, strings.IndexByte(s[:first], '?')); i < len(s) && s[i] != ' '; i++ {
+		for i := query; i < len(s) && s[i] != ' '; i++ {
 			switch {
 			case s[i] == '?' || s[i] == '&':
 				begun = true

@@ -84,11 +84,14 @@ func TestCutShot(t *testing.T) {
 		{"data:image/png;base64,QQ==", "a"},
 		{"data:image/png;base64,QQ", "a"},
 		{"data:image/png;name=x;base64,QUI=", "a"},
-		{"data:image/png;name=x,QQ", "=a"},
+		{"data:image/png;name=x;BASE64,QUI=", "a"},
+		{"data:image/png;name=x,QQ", "==a"},
 		{"https://example.org/a.png", "b=c"},
 		{"https://example.org/a.png?size=3", "b=c"},
 		{"https://example.org/a.png?size=3&crop=1", "is it? 1&2=3"},
+		{"https://example.org/a.png?size=3&crop", "b c=d"},
 		{"https://example.org/a.png?size", "b c=d"},
+		{"https://example.org/r&b.png", "a=b"},
 		{"https://example.org/a.png", "what?a=b=c"},
 	} {
 		s, want := c[0]+"="+c[1], len(c[0])
