@@ -85,6 +85,9 @@ func (m *Model) leaf(what string, parts []flamingo.Part, pictures []*glance) (*l
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("%s: there is nothing to read: no picture, and no word", what)
+	}
 	if limit := m.pages.Language.Config().Context; limit > 0 && len(ids) > limit {
 		return nil, hint.Wrap(fmt.Errorf("%s: %d tokens: %w of %d", what, len(ids), language.ErrContext, limit), "show fewer examples, or shorter ones")
 	}

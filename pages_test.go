@@ -79,3 +79,17 @@ func TestPages(t *testing.T) {
 		t.Errorf("a page for a model that reads none: %v", err)
 	}
 }
+
+// TestEmptyPage: a page of no tokens is refused, where a model's texts begin with none of their own.
+func TestEmptyPage(t *testing.T) {
+	m, err := dragoman.Open("model/flamingo/testdata/openflamingo-mpt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, page := range [][]dragoman.Part{nil, {{Text: ""}}} {
+		if text, err := m.Continue(context.Background(), page, nil); err == nil || !strings.Contains(err.Error(), "nothing to read") {
+			t.Errorf("%+v, %v", text, err)
+		}
+	}
+}
