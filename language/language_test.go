@@ -143,3 +143,26 @@ func TestTruncate(t *testing.T) {
 		t.Errorf("positions after a cut: %v", got)
 	}
 }
+
+// TestTogether: what is multiplied besides the model's matrices counts for how many rows each are what they are alone.
+func TestTogether(t *testing.T) {
+	matrix := func(d kernel.DType) *tensor.Tensor {
+		return tensor.NewWeight("w", kernel.MatOf(d, 32, 64, make([]byte, 32*d.RowBytes(64))), 32, 64)
+	}
+	types := []kernel.DType{kernel.F32, kernel.F16, kernel.BF16, kernel.Q8_0, kernel.Q4_0, kernel.Q4_1}
+	alone := map[kernel.DType]int{}
+	for _, d := range types {
+		var c Cost
+		c.Add(matrix(d))
+		alone[d] = c.Together(kernel.BF16)
+	}
+	for _, d := range types {
+		for _, more := range types {
+			var c Cost
+			c.Add(matrix(d))
+			if n := c.Together(kernel.BF16, matrix(more)); n != min(alone[d], alone[more]) {
+				t.Errorf("%v beside %v: %d, alone %d and %d", d, more, n, alone[d], alone[more])
+			}
+		}
+	}
+}

@@ -62,6 +62,7 @@ func TestRecipeErrors(t *testing.T) {
 		{"scalar for a mapping", strings.Replace(least, "{vision: v}", "v", 1), "", `line 3: model: "v" stands where a group of keys and values belongs`},
 		{"a list for a recipe", "[]", "", "line 1: the recipe: a list stands where a group of keys and values belongs"},
 		{"held out of nothing", least, "data={hold: 0.1, train: [{path: p, hold: false}]}", "data.hold: there is nothing to hold out of"},
+		{"held out of what is not read", least, "data={hold: 0.1, train: [{path: p, share: 0}, {path: q, hold: false}]}", "data.hold: there is nothing to hold out of"},
 		{"nothing held", least, "data.train.0.hold=false", "data.train.0.hold: nothing is held out of the others"},
 		{"setting", least, "stages.3.lr=1", `the list has no entry "3"`},
 		{"setting misspelt", least, "seeed=1", "seeed: there is no such key (did you mean seed?)"},

@@ -76,13 +76,16 @@ func TestInspectMany(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	taken := t.TempDir()
-	if err := os.Mkdir(filepath.Join(taken, "picture.inspect.html"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	want := "dragoman: inspecting: " + photo + ": write " + filepath.Join(taken, "picture.inspect.html") + ": "
-	if status, _, errs := call(t, "inspect", "-q", "--model", idefics, "--out", taken, photo); status != exitFailed || !strings.HasPrefix(errs, want) {
-		t.Errorf("%d: %s", status, errs)
+	for _, ending := range []string{"html", "png"} {
+		taken := t.TempDir()
+		file := filepath.Join(taken, "picture.inspect."+ending)
+		if err := os.Mkdir(file, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		want := "dragoman: inspecting: " + photo + ": write " + file + ": "
+		if status, _, errs := call(t, "inspect", "-q", "--model", idefics, "--out", taken, photo); status != exitFailed || !strings.HasPrefix(errs, want) {
+			t.Errorf("%d: %s", status, errs)
+		}
 	}
 	if status, out, errs := call(t, "inspect", "--model", plain, photo, photo); status != exitFailed || out != "" || strings.Count(errs, "learned queries") != 2 {
 		t.Errorf("%d: %s%s", status, out, errs)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,8 +55,11 @@ func TestVideos(t *testing.T) {
 		}
 		return out
 	}
-	if said("--fps", "0", "--prompt", "a", clip) == said("--prompt", "a", first) {
-		t.Error("--prompt: a GIF's later frames do not count")
+	for _, asked := range [][]string{{"--prompt", "a"}, {"--shot", first + "=b", "a"}} {
+		with := func(args ...string) []string { return slices.Concat(args, asked) }
+		if said(with("--fps", "0", clip)...) == said(with(first)...) {
+			t.Errorf("%v: a GIF's later frames do not count", asked)
+		}
 	}
 	rows := func(image string) string {
 		path := filepath.Join(dir, filepath.Base(image)+".jsonl")
