@@ -36,8 +36,8 @@ type view struct {
 }
 
 // See projects pictures [rows, pictures, latents, media width] for all passes to come; nil is texts without pictures. What is kept
-// outlives the run's memory, as decoding needs; it is rounded as a language model's cache is, and has no gradient. A row's then do not hang on
-// the others'.
+// outlives the run's memory, as decoding needs; it is rounded as a language model's cache is, has no gradient, and is for
+// each row what it would be by itself.
 func (s *Stack) See(run *tensor.Run, media *tensor.Tensor, rows int, keep bool) *Sight {
 	v := &Sight{stack: s}
 	for i := range rows {
