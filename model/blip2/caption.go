@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"dragoman/bridge/qformer"
 	"dragoman/generate"
@@ -83,8 +84,8 @@ func (m *Model) Write(ctx context.Context, d *language.Decoder, soft *tensor.Ten
 	return generate.Run(ctx, d, m.Before(d, prompts), m.GenerateOptions(o))
 }
 
-// Before is what a repetition penalty counts besides what is made, as the decoder has it; where the configuration names a placeholder
-// for the queries in input_ids, with it.
+// Before is what penalties and rules count besides what is made, as the decoder has it; where the configuration names a placeholder for a
+// query in input_ids, behind as many of them as transformers has there.
 func (m *Model) Before(d *language.Decoder, prompts [][]int32) [][]int32 {
 	before := d.Before(prompts)
 	if _, ok := m.Language.(language.Reader); ok || m.Config.ImageID < 0 {
@@ -92,7 +93,7 @@ func (m *Model) Before(d *language.Decoder, prompts [][]int32) [][]int32 {
 	}
 	with := make([][]int32, len(before))
 	for i, ids := range before {
-		with[i] = append([]int32{m.Config.ImageID}, ids...)
+		with[i] = append(slices.Repeat([]int32{m.Config.ImageID}, m.Config.QFormer.Queries), ids...)
 	}
 	return with
 }

@@ -155,29 +155,33 @@ func TestGenerateAgainstTransformers(t *testing.T) {
 	}
 }
 
-// TestPlaceholdersCount generates under a penalty that favours what was there before: the queries' placeholders are, in transformers.
+// TestPlaceholdersCount generates under a penalty that favours what was there before, and where a phrase is forbidden that begins before
+// the prompt: the queries' placeholders are there, in transformers, all of them.
 func TestPlaceholdersCount(t *testing.T) {
 	o := openCaptioner(t, "blip2-llama", "../../testdata/blip2-llama")
 	run := tensor.NewRun(tensor.Options{})
 	soft := o.Soft(run, o.See(run, o.pixels))
 	words := soft.Len() / 2
 	second := tensor.FromFloats(soft.Data()[words:], 1, soft.Dim(1), soft.Dim(2))
-	want, _ := o.expect(t, "generated.favoured")
-	ids := make([]int32, len(want))
-	for i, v := range want {
-		ids[i] = int32(v)
-	}
-	const read = 7 // placeholders and prompt
-	got, err := o.Write(context.Background(), language.NewDecoder(o.Language, tensor.Options{}), second, [][]int32{ids[soft.Dim(1):read]},
-		generate.Options{MaxTokens: 8, RepetitionPenalty: 0.5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(got[0].Tokens, ids[read:]) {
-		t.Errorf("%v, want %v", got[0].Tokens, ids[read:])
-	}
-	if !slices.Contains(ids[read:], o.Config.ImageID) {
-		t.Error("no placeholder is favoured: the test shows nothing")
+	for _, name := range []string{"generated.favoured", "generated.phrase"} {
+		want, _ := o.expect(t, name)
+		ids := make([]int32, len(want))
+		for i, v := range want {
+			ids[i] = int32(v)
+		}
+		const read = 7 // placeholders and prompt
+		got, err := o.Write(context.Background(), language.NewDecoder(o.Language, tensor.Options{}), second, [][]int32{ids[soft.Dim(1):read]},
+			generate.Options{MaxTokens: 8, RepetitionPenalty: 0.5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got[0].Tokens, ids[read:]) {
+			t.Errorf("%s: %v, want %v", name, got[0].Tokens, ids[read:])
+		}
+		if !slices.Contains(ids[read:], o.Config.ImageID) {
+			t.Errorf("%s: no placeholder is favoured: the test shows nothing", name)
+		}
+		o.Rules.Phrases = [][]int32{slices.Clone(ids[2 : read+1])} // two placeholders, the prompt, and what was written behind them
 	}
 }
 

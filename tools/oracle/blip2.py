@@ -161,7 +161,10 @@ def llama():
         out["generated"] = m.generate(pixel_values=pixels[:1], input_ids=ids[:1, :7], attention_mask=torch.ones(1, 7, dtype=torch.long), max_new_tokens=8, do_sample=False).float()
         # A penalty below 1 favours what was there before, placeholders among it.
         out["generated.favoured"] = m.generate(pixel_values=pixels[1:], input_ids=ids[1:, :7], attention_mask=torch.ones(1, 7, dtype=torch.long), max_new_tokens=8, do_sample=False, repetition_penalty=0.5).float()
-        print(out["generated"].tolist(), out["generated.favoured"].tolist())
+        # Phrases are looked for among all of them.
+        phrase = ids[1, 2:7].tolist() + [int(out["generated.favoured"][0, 7])]
+        out["generated.phrase"] = m.generate(pixel_values=pixels[1:], input_ids=ids[1:, :7], attention_mask=torch.ones(1, 7, dtype=torch.long), max_new_tokens=8, do_sample=False, repetition_penalty=0.5, bad_words_ids=[phrase]).float()
+        print(*(out["generated" + x].tolist() for x in ("", ".favoured", ".phrase")))
     save_file({"pixel_values": pixels, "input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}, path / "inputs.safetensors")
     save_file({k: v.contiguous().clone() for k, v in out.items()}, path / "expected.safetensors")
 
