@@ -37,7 +37,8 @@ func (m *Model) CutPrompt(ids []int32, limit, answer int) []int32 {
 	if len(ids) <= limit {
 		return ids
 	}
-	if begin := m.Language.Config().BOS; ids[0] == begin && limit > 1 {
+	// InstructBLIP's Vicunas have configurations that name another token than their tokenizer begins with.
+	if begin := ids[0]; (begin == m.Language.Config().BOS || begin == m.Tokenizer.Special().BOS) && limit > 1 {
 		return append([]int32{begin}, ids[len(ids)-limit+1:]...)
 	}
 	return ids[len(ids)-limit:]

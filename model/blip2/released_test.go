@@ -103,4 +103,12 @@ func TestCutPrompt(t *testing.T) {
 			t.Errorf("%v cut to %d before %d: %v", c.ids, c.limit, c.answer, got)
 		}
 	}
+	vicuna, err := Open("../../testdata/instructblip", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vicuna.Close()
+	if got := vicuna.CutPrompt(vicuna.PromptIDs("w5 w6 w7"), 3, 1); !slices.Equal(got, []int32{2, 6, 7}) {
+		t.Errorf("a prompt that begins as its tokenizer has it, not as config.json: %v", got)
+	}
 }
