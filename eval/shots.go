@@ -106,12 +106,12 @@ func EvaluateShots(ctx context.Context, l Learner, items []Item, o ShotOptions) 
 	}
 	e := &shotEvaluation{l: l, o: o, items: items, measure: r.Measure}
 	for _, n := range o.Shots {
+		if n > 0 && n > o.Support { // said before any is answered
+			return r, fmt.Errorf("evaluate: %d shots: the support has %d examples", n, o.Support)
+		}
 		e.all += len(e.seeds(n)) * len(items)
 	}
 	for _, n := range o.Shots {
-		if n > 0 && n > o.Support {
-			return r, fmt.Errorf("evaluate: %d shots: the support has %d examples", n, o.Support)
-		}
 		c := ShotCount{Shots: n}
 		for _, seed := range e.seeds(n) {
 			t, err := e.trial(ctx, n, seed)

@@ -110,6 +110,10 @@ func TestShots(t *testing.T) {
 			t.Errorf("%v of 6 examples are shown", bad.Shots)
 		}
 	}
+	p := &parrot{}
+	if _, err := EvaluateShots(ctx, p, items, ShotOptions{Shots: []int{0, 7}, Seeds: []uint64{1}, Support: 6}); err == nil || len(p.asked) > 0 {
+		t.Errorf("%v, but only after %d questions", err, len(p.asked))
+	}
 	items[2].Question = ""
 	if _, err := EvaluateShots(ctx, &parrot{}, items, o); err == nil {
 		t.Error("captions and answers are measured together")

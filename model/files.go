@@ -27,7 +27,7 @@ type Files struct {
 }
 
 // ErrPacked says that what a call would write of its own is in one file with everything else.
-var ErrPacked = errors.New("in one file the bridge neither learns nor is taken out: in the folder that it was made of it does")
+var ErrPacked = errors.New("a model in one file neither learns nor is its bridge taken out of it: name the folder that the file was made of")
 
 // FileKey begins the keys under which a packed file has small files, by their names.
 const FileKey = "dragoman.file."

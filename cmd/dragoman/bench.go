@@ -22,7 +22,8 @@ func (c *cli) benchCommand() *cobra.Command {
 		Use:   "bench [--model M | --shape NAME] [--part P]…",
 		Short: "speed, as a share of what this machine can do",
 		Long: `Measures the machine's peaks, then each part, and gives each part's share of the peak that bounds it. The best of several
-runs is taken and the spread given; only useful operations are counted.
+runs is taken (--json gives their spread, too), and only useful operations are counted. Where others use the machine a share may pass 100 %:
+the peak is tried around that run, not in it. A part takes half a minute to two.
 
 Of a --model the parts are measured that it has, under each of bf16, q8_0 and q4_0 that matters to a part, or as --dtype says: image encoder
 (vision), queries (qformer) or latents (resampler) and gated blocks, reading 512 tokens (prefill), writing (decode), and all of that (caption);

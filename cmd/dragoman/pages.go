@@ -72,6 +72,18 @@ func videoAt(dir, name string, fps float64) (dragoman.Image, error) {
 	return dragoman.Video(pathAt(dir, name), fps), nil
 }
 
+// there is an error where a picture is to be a file and none is there: of an example it is said once, not of each picture that is asked about.
+func there(dir, name string) error {
+	if name == stream || strings.HasPrefix(name, "data:") || strings.Contains(name, "://") {
+		return nil
+	}
+	_, err := os.Stat(pathAt(dir, name))
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return fmt.Errorf("%s: %w", name, p.Err)
+	}
+	return err
+}
+
 func pathAt(dir, name string) string {
 	if dir == "" || filepath.IsAbs(name) {
 		return name
@@ -238,7 +250,10 @@ func (c *cli) readShots(flags []string, file, question string) ([]dragoman.Shot,
 		}
 		image, text := s[:at], s[at+1:]
 		img := dragoman.Video(image, 1)
-		if _, err := os.Stat(image); err != nil { // an address, or nothing: what is missing is no video
+		if _, err := os.Stat(image); err != nil { // an address, or nothing
+			if err := there("", image); err != nil {
+				return nil, fmt.Errorf("reading examples: --shot %s: %w", s, err)
+			}
 			img = c.pictureOf(image)
 		}
 		shots = append(shots, dragoman.Shot{Images: []dragoman.Image{img}, Question: question, Text: text})
@@ -321,6 +336,9 @@ func (c *cli) parseShot(line []byte, dir, question string) (dragoman.Shot, error
 	for _, name := range j.Images {
 		if name == "" {
 			return dragoman.Shot{}, errNoName
+		}
+		if err := there(dir, name); err != nil {
+			return dragoman.Shot{}, err
 		}
 		s.Images = append(s.Images, c.pictureAt(dir, name))
 	}

@@ -39,12 +39,15 @@ func TestPagesOfOthers(t *testing.T) {
 func TestReadShots(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "shots.jsonl")
-	lines := `{"image":"a.png","text":"a cat"}` + "\n\n" + `{"images":["a.png","/b.png"],"question":"what?","text":""}` + "\n" + `{"text":"none"}`
-	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
-		t.Fatal(err)
+	apart := filepath.ToSlash(filepath.Join(t.TempDir(), "b.png"))
+	lines := `{"image":"a.png","text":"a cat"}` + "\n\n" + `{"images":["a.png","` + apart + `"],"question":"what?","text":""}` + "\n" + `{"text":"none"}`
+	for path, content := range map[string]string{file: lines, filepath.Join(dir, "a.png"): "", apart: ""} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c := &cli{stdin: &bytes.Buffer{}}
-	shots, err := c.readShots([]string{"c.png=a=b"}, file, "why?")
+	shots, err := c.readShots([]string{photo + "=a=b"}, file, "why?")
 	if err != nil {
 		t.Fatal(err)
 	}

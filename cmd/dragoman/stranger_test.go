@@ -49,10 +49,12 @@ func TestWrongPages(t *testing.T) {
 // TestShotsOfNothing: a file of examples that holds none is an error, and no call without examples; addresses say what allows them.
 func TestShotsOfNothing(t *testing.T) {
 	for shots, want := range map[string]string{
-		"--shots=" + fileWith(t, "shots.jsonl", "\n \n"):                                           "it has none",
-		"--shots=" + fileWith(t, "shots.jsonl", `{"image":["a"],"text":"b"}`):                      "line 1: image: a list stands where a text belongs",
-		"--shots=" + fileWith(t, "shots.jsonl", `{"images":[""],"text":"b"}`):                      "line 1: the name of its file is empty",
-		"--shot=http://127.0.0.1:1/a.png=b":                                                        "--allow-net",
+		"--shots=" + fileWith(t, "shots.jsonl", "\n \n"):                           "it has none",
+		"--shots=" + fileWith(t, "shots.jsonl", `{"image":["a"],"text":"b"}`):      "line 1: image: a list stands where a text belongs",
+		"--shots=" + fileWith(t, "shots.jsonl", `{"images":[""],"text":"b"}`):      "line 1: the name of its file is empty",
+		"--shots=" + fileWith(t, "shots.jsonl", `{"image":"none.png","text":"b"}`): "line 1: none.png: no such file",
+		"--shot=none.png=b":                 "dragoman: reading examples: --shot none.png=b: none.png: no such file",
+		"--shot=http://127.0.0.1:1/a.png=b": "--allow-net",
 		"--shots=" + fileWith(t, "shots.jsonl", `{"image":"http://127.0.0.1:1/a.png","text":"b"}`): "--allow-net",
 	} {
 		if status, out, errs := call(t, "ask", "--model", idefics, shots, photo); status != exitFailed || out != "" || !strings.Contains(errs, want) {
