@@ -131,7 +131,7 @@ func TestFromOneFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := finetune(t, "blip2-opt", "model.from="+path)
-	if err := Run(t.Context(), r, Options{}); err == nil || !strings.Contains(err.Error(), path+": in one file") {
+	if err := Run(t.Context(), r, Options{}); err == nil || !strings.Contains(err.Error(), path+": a model in one file") {
 		t.Errorf("%v", err)
 	}
 	if _, err := os.Stat(r.Output); err == nil {

@@ -79,7 +79,7 @@ func there(dir, name string) error {
 	}
 	_, err := os.Stat(pathAt(dir, name))
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		return fmt.Errorf("%s: %w", name, p.Err)
+		return fmt.Errorf("reading a picture: %s: %w", name, p.Err)
 	}
 	return err
 }

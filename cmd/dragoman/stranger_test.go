@@ -52,8 +52,8 @@ func TestShotsOfNothing(t *testing.T) {
 		"--shots=" + fileWith(t, "shots.jsonl", "\n \n"):                           "it has none",
 		"--shots=" + fileWith(t, "shots.jsonl", `{"image":["a"],"text":"b"}`):      "line 1: image: a list stands where a text belongs",
 		"--shots=" + fileWith(t, "shots.jsonl", `{"images":[""],"text":"b"}`):      "line 1: the name of its file is empty",
-		"--shots=" + fileWith(t, "shots.jsonl", `{"image":"none.png","text":"b"}`): "line 1: none.png: no such file",
-		"--shot=none.png=b":                 "dragoman: reading examples: --shot none.png=b: none.png: no such file",
+		"--shots=" + fileWith(t, "shots.jsonl", `{"image":"none.png","text":"b"}`): "line 1: reading a picture: none.png: no such file",
+		"--shot=none.png=b":                 "dragoman: reading examples: --shot none.png=b: reading a picture: none.png: no such file",
 		"--shot=http://127.0.0.1:1/a.png=b": "--allow-net",
 		"--shots=" + fileWith(t, "shots.jsonl", `{"image":"http://127.0.0.1:1/a.png","text":"b"}`): "--allow-net",
 	} {
