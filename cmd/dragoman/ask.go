@@ -151,6 +151,9 @@ func (c *cli) askLike(cmd *cobra.Command, args []string, question string, images
 		return err
 	}
 	defer set.Close()
+	if n > len(shots) && cmd.Flags().Changed("shots-n") {
+		c.note("--support %s: it has %d of the %d examples that --shots-n asks for", f.path, len(shots), n)
+	}
 	m, err := c.open(images)
 	if err != nil {
 		return err
