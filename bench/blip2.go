@@ -172,38 +172,33 @@ func caption(ctx context.Context, r *Runner) error {
 		if err != nil {
 			return err
 		}
-		c := cost(m.Language)
-		err = r.captions(c, d, func(n int) error {
-			rec := r.captionRecord(n)
-			_, rec.Flops, rec.Bytes, rec.Bound = r.captionWork(m, d, n)
-			return r.measureItems(ctx, rec, d, n*captionTokens, func(rec *Record, rate float64) {
-				least, _, _, _ := r.captionWork(m, d, n) // by the memory's rate of the same seconds
-				rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, c)
-			}, r.captioner(ctx, m, d, n))
-		})
-		if err != nil {
+		if err := r.captions(ctx, cost(m.Language), d, func(n int) (float64, float64, float64, string) { return r.captionWork(m, d, n) },
+			func(n int) func() error { return r.captioner(ctx, m, d, n) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// captions measures one caption, and as many as are written side by side, at most mostCaptions.
-func (r *Runner) captions(c language.Cost, d kernel.DType, measure func(n int) error) error {
+// captions measures one caption, and as many as are written side by side, at most mostCaptions. Of so many, work is the least time for them, their
+// multiplications and bytes, and which of the two takes longer; say makes what writes them.
+func (r *Runner) captions(ctx context.Context, c language.Cost, d kernel.DType, work func(n int) (least, flops, bytes float64, bound string),
+	say func(n int) func() error,
+) error {
 	for _, n := range slices.Compact([]int{1, min(c.Together(computeFor(d)), mostCaptions)}) {
-		if err := measure(n); err != nil {
+		rec := Record{Part: "caption", What: r.what(), Shape: []int{captionTokens}}
+		if n > 1 {
+			rec.What, rec.Shape = fmt.Sprintf("%s, %d pictures side by side", r.what(), n), []int{n, captionTokens}
+		}
+		_, rec.Flops, rec.Bytes, rec.Bound = work(n)
+		if err := r.measureItems(ctx, rec, d, n*captionTokens, func(rec *Record, rate float64) {
+			least, _, _, _ := work(n) // by the limits of the same seconds
+			rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, c)
+		}, say(n)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// captionRecord is the record of so many captions.
-func (r *Runner) captionRecord(n int) Record {
-	if n == 1 {
-		return Record{Part: "caption", What: r.what(), Shape: []int{captionTokens}}
-	}
-	return Record{Part: "caption", What: fmt.Sprintf("%s, %d pictures side by side", r.what(), n), Shape: []int{n, captionTokens}}
 }
 
 // captioner is the work of so many captions, with memory of its own.

@@ -232,16 +232,8 @@ func flamingoCaption(ctx context.Context, r *Runner) error {
 		if err != nil {
 			return err
 		}
-		c := flamingoCost(m)
-		err = r.captions(c, d, func(n int) error {
-			rec := r.captionRecord(n)
-			_, rec.Flops, rec.Bytes, rec.Bound = r.flamingoWork(m, d, n)
-			return r.measureItems(ctx, rec, d, n*captionTokens, func(rec *Record, rate float64) {
-				least, _, _, _ := r.flamingoWork(m, d, n) // by the memory's rate of the same seconds
-				rec.TokensPerS, rec.ShareOfPeak = rate, r.share(least/rec.Seconds, c)
-			}, r.flamingoCaptioner(ctx, m, d, n))
-		})
-		if err != nil {
+		if err := r.captions(ctx, flamingoCost(m), d, func(n int) (float64, float64, float64, string) { return r.flamingoWork(m, d, n) },
+			func(n int) func() error { return r.flamingoCaptioner(ctx, m, d, n) }); err != nil {
 			return err
 		}
 	}
