@@ -198,12 +198,12 @@ func (m *Model) readPages(ctx context.Context, rows []looked, g *Generate) ([]*T
 
 // continueLeaf reads a page and writes on.
 func (m *Model) continueLeaf(ctx context.Context, what string, l *leaf, g *Generate) (*Text, error) {
-	return first(m.sideBySide(ctx, 1, g, func(int) looked { return m.lookAtLeaf(ctx, what, &seenLeaf{leaf: l}) }))
+	return m.writeOne(ctx, m.lookAtLeaf(ctx, what, &seenLeaf{leaf: l}), g)
 }
 
 // captionSeen describes a picture, or writes on behind it and a prompt that is passed through as it is.
 func (m *Model) captionSeen(ctx context.Context, seen *glance, g *Generate) (*Text, error) {
-	return first(m.sideBySide(ctx, 1, g, func(int) looked { return m.lookAtPicture(ctx, seen, g) }))
+	return m.writeOne(ctx, m.lookAtPicture(ctx, seen, g), g)
 }
 
 // lookAtPicture looks at a picture for captionSeen.

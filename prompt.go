@@ -138,7 +138,7 @@ func (p *Prompt) Answers(ctx context.Context, images []Image, question string, g
 
 // one answers behind the examples in their order.
 func (p *Prompt) one(ctx context.Context, ask seenShot, g *Generate) (*Text, error) {
-	return first(p.m.sideBySide(ctx, 1, g, func(int) looked { return p.lookAt(ctx, ask) }))
+	return p.m.writeOne(ctx, p.lookAt(ctx, ask), g)
 }
 
 // lookAt lays out what is asked behind the examples, and looks at its pictures.

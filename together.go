@@ -184,6 +184,13 @@ func (m *Model) writeAll(ctx context.Context, seen []looked, g *Generate) []*Tex
 	return texts
 }
 
+// writeOne is writeAll of one picture.
+func (m *Model) writeOne(ctx context.Context, l looked, g *Generate) (*Text, error) {
+	seen := []looked{l}
+	text := m.writeAll(ctx, seen, g)[0]
+	return text, seen[0].err
+}
+
 // alike says whether texts may be written side by side and be what each is by itself: where their prompts are long enough to be read as several are,
 // and none comes near the context's end, before which it stops.
 func (m *Model) alike(seen []looked, g *Generate) bool {
