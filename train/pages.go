@@ -23,7 +23,7 @@ type pageSource struct {
 func (s *pairSet) openPageSources(dir string, sources []Source, spec DataSpec) error {
 	s.pictures = map[string]int{}
 	for _, src := range sources {
-		if !src.Pages.reads() || src.share() == 0 {
+		if !src.Pages.reads() {
 			continue
 		}
 		o := src.Pages

@@ -79,9 +79,10 @@ func (s *pairSet) close() {
 // openPairs reads what the sources say about every row; the pictures stay where they are.
 func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 	s := &pairSet{}
+	sources = slices.DeleteFunc(slices.Clone(sources), func(src Source) bool { return src.share() == 0 })
 	pictures, rows := map[string]int{}, map[[2]any]int{}
 	for _, src := range sources {
-		if src.Pages.reads() || src.share() == 0 {
+		if src.Pages.reads() {
 			continue
 		}
 		d, err := data.Open(below(dir, src.Path), data.Options{MaxPixels: spec.MaxPixels})
