@@ -38,9 +38,14 @@ func (c *cli) readFile(what, name string) (data []byte, dir string, err error) {
 	return data, dir, nil
 }
 
+// elsewhere says whether a picture's name is a data: URL or an address, and no path.
+func elsewhere(name string) bool {
+	return strings.HasPrefix(name, "data:") || strings.Contains(name, "://")
+}
+
 // pictureAt is a picture that a file in dir names: its path, a data: URL, or an address.
 func (c *cli) pictureAt(dir, name string) dragoman.Image {
-	if strings.HasPrefix(name, "data:") || strings.Contains(name, "://") {
+	if elsewhere(name) {
 		for item := range (picture.Source{Fetch: c.fetch}).Expand([]string{name}) {
 			if item.Err != nil {
 				item.Read = func() ([]byte, error) { return nil, item.Err }
@@ -74,7 +79,7 @@ func videoAt(dir, name string, fps float64) (dragoman.Image, error) {
 
 // there is an error where a picture is to be a file and none is there: of an example it is said once, not of each picture that is asked about.
 func there(dir, name string) error {
-	if name == stream || strings.HasPrefix(name, "data:") || strings.Contains(name, "://") {
+	if name == stream || elsewhere(name) {
 		return nil
 	}
 	_, err := os.Stat(pathAt(dir, name))
