@@ -6,7 +6,7 @@ import "unsafe"
 // fast that waiting for C, the next weights or the next panel would take longer than the work.
 type ahead [3]stream
 
-// The streams of an ahead.
+// The streams of an ahead. Vectors ask for C and V, tiles for R and V.
 const (
 	aheadC = iota // where the sums of this panel are going
 	aheadR        // what this worker reads of R next, where R is read as it lies
