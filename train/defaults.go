@@ -84,5 +84,8 @@ func (s *Stage) fill(d *defaults, path string) {
 		orDefault(d, path+"itg", &s.ITG, 1)
 	case s.Kind == KindStage2:
 		orDefault(d, path+"lm", &s.LM, 1)
+		if s.HintFolds != "" {
+			orDefault(d, path+"near_ridge", &s.NearRidge, 0.3)
+		}
 	}
 }

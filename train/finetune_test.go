@@ -319,7 +319,7 @@ func TestSamePictureIsNoNegativeOfABank(t *testing.T) {
 		pair int
 		text string
 	}{{0, "sea running"}, {1, "cat running"}, {8, "sea"}} {
-		b.add(&tr.train.pairs[c.pair], lesson{text: c.text})
+		b.add(c.pair, &tr.train.pairs[c.pair], lesson{text: c.text})
 		b.labels = append(b.labels, l.t.labels.of(c.text))
 	}
 	p := l.pairs(b)

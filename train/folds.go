@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -34,19 +35,16 @@ type fold struct {
 // learnMatching fits blip2.Matching; x are the summaries of the pictures trained on, as they are.
 func (w *warmer) learnMatching(x []float32, captions []int32) error {
 	t, st := w.t, w.stage
-	if t.model.Bridge.Head.Landmarks == nil {
-		return fmt.Errorf("folds: the picture's head has no landmarks")
-	}
-	folds, err := w.folds(captions)
+	folds, err := w.folds(st.Folds, captions)
 	if err != nil {
-		return err
+		return fmt.Errorf("folds: %w", err)
 	}
 	var sets []choices
 	for k, f := range folds {
 		t.opt.Progress(Progress{Doing: "fitting heads without a fold", Done: k, All: len(folds)})
 		c, err := w.withoutFold(x, captions, f)
 		if err != nil {
-			return err
+			return fmt.Errorf("folds: %w", err)
 		}
 		sets = append(sets, c)
 	}
@@ -58,9 +56,12 @@ func (w *warmer) learnMatching(x []float32, captions []int32) error {
 	return t.metrics.add(Record{Stage: st.Name, Losses: figures})
 }
 
-// folds are those by the stage's field, then those by caption.
-func (w *warmer) folds(captions []int32) ([]fold, error) {
-	field, number := w.stage.Folds, map[string]int{}
+// folds are those by a field of the rows, then those by caption.
+func (w *warmer) folds(field string, captions []int32) ([]fold, error) {
+	if w.t.model.Bridge.Head.Landmarks == nil {
+		return nil, errors.New("the picture's head has no landmarks")
+	}
+	number := map[string]int{}
 	all := make([]int32, w.texts.Dim(0))
 	for c := range all {
 		all[c] = int32(c)
@@ -79,7 +80,7 @@ func (w *warmer) folds(captions []int32) ([]fold, error) {
 		folds[k].pictures = append(folds[k].pictures, i)
 	}
 	if len(folds) < 2 {
-		return nil, fmt.Errorf("folds: %s: all rows say the same", field)
+		return nil, fmt.Errorf("%s: all rows say the same", field)
 	}
 	return withCaptions(folds, captions, w.t.labels.texts), nil
 }
@@ -119,43 +120,50 @@ func partOf(caption string) uint32 {
 	return h.Sum32() % captionFolds
 }
 
-// withoutFold fits a head to all pictures but those it is without, and has it compare the fold's with the captions of its gallery.
-func (w *warmer) withoutFold(x []float32, captions []int32, f fold) (choices, error) {
+// foldHead is a head that was fitted without a fold.
+type foldHead struct {
+	*linear.Head
+	of  []int32 // the captions of all landmarks; −1: it is without
+	met []int32 // on how many landmarks each caption is left
+}
+
+// fit fits a head to all pictures but those that a fold is without.
+func (w *warmer) fit(x []float32, captions []int32, f fold) (foldHead, error) {
 	h, in := w.t.model.Bridge.Head, w.t.model.Bridge.Head.In()
-	marks, all := h.Landmarks.Points.Dim(0), w.texts.Dim(0)
+	marks := h.Landmarks.Points.Dim(0)
 	r := regression{texts: w.texts, axes: h.Landmarks.Axes}
-	met := make([]int32, all)            // on how many landmarks that are left
-	of := slices.Clone(captions[:marks]) // the landmarks' captions; −1: it is without
+	out := foldHead{of: slices.Clone(captions[:marks]), met: make([]int32, w.texts.Dim(0))}
 	for i, c := range captions {
 		if _, gone := slices.BinarySearch(f.without, i); gone {
 			if i < marks {
-				of[i] = -1
+				out.of[i] = -1
 			}
 			continue
 		}
 		r.x = append(r.x, x[i*in:(i+1)*in]...)
 		r.captions = append(r.captions, c)
 		if i < marks {
-			met[c]++
+			out.met[c]++
 		}
 	}
 	b := nn.NewBuilder(nil, nn.BuilderOptions{})
 	r.head = linear.New(b, linear.Size{In: in, Out: h.Out(), Landmarks: min(marks, len(r.captions)), Axes: h.Landmarks.Axes.Dim(0)})
 	if err := b.Err(); err != nil {
-		return choices{}, err
+		return foldHead{}, err
 	}
 	if err := r.solve(w.stage.Ridge, w.stage.NearRidge); err != nil {
-		return choices{}, fmt.Errorf("folds: %w", err)
+		return foldHead{}, err
 	}
-	run, temperature := tensor.NewRun(tensor.Options{}), float64(w.t.model.Bridge.Temperature())
-	texts := gathered(w.texts, f.gallery)
-	crowd := make([]float64, len(f.gallery))
-	near := run.MatMul(texts, w.texts, true).Data()
-	for k := range crowd {
-		crowd[k] = blip2.CrowdedText(near[k*all:(k+1)*all], temperature, met)
-	}
-	width := len(f.gallery)
-	cosines, evidence := make([]float32, len(f.pictures)*width), make([]blip2.Evidence, len(f.pictures)*width)
+	out.Head = r.head
+	return out, nil
+}
+
+// compare goes through the pictures of a fold some at a time: it gives each the cosines of the fold's head with all captions, and how far
+// each of the model's landmarks is.
+func (w *warmer) compare(x []float32, f fold, head foldHead, each func(k int, cosines, far []float32)) {
+	h, in, all := w.t.model.Bridge.Head, w.t.model.Bridge.Head.In(), w.texts.Dim(0)
+	marks := h.Landmarks.Points.Dim(0)
+	run := tensor.NewRun(tensor.Options{})
 	const batch = 64
 	for from := 0; from < len(f.pictures); from += batch {
 		part := f.pictures[from:min(from+batch, len(f.pictures))]
@@ -164,19 +172,39 @@ func (w *warmer) withoutFold(x []float32, captions []int32, f fold) (choices, er
 		for b, i := range part {
 			copy(seen.Data()[b*in:(b+1)*in], x[i*in:])
 		}
-		u := run.Normalize(r.head.Forward(run, r.head.Centre(run, seen)))
+		u := run.Normalize(head.Forward(run, head.Centre(run, seen)))
 		near, far := run.MatMul(u, w.texts, true).Data(), h.Far(run, seen).Data()
 		for b := range part {
-			row := near[b*all : (b+1)*all]
-			nearest := blip2.Nearest(far[b*marks:(b+1)*marks], of, all)
-			others := blip2.Crowded(row, temperature, met)
-			for k, c := range f.gallery {
-				at := (from+b)*width + k
-				cosines[at] = row[c]
-				evidence[at] = blip2.EvidenceOf(float64(row[c])/temperature, others, crowd[k], nearest[c], met[c])
-			}
+			each(from+b, near[b*all:(b+1)*all], far[b*marks:(b+1)*marks])
 		}
 	}
+}
+
+// withoutFold has a head that was fitted without a fold compare its pictures with the captions of its gallery.
+func (w *warmer) withoutFold(x []float32, captions []int32, f fold) (choices, error) {
+	head, err := w.fit(x, captions, f)
+	if err != nil {
+		return choices{}, err
+	}
+	all := w.texts.Dim(0)
+	run, temperature := tensor.NewRun(tensor.Options{}), float64(w.t.model.Bridge.Temperature())
+	texts := gathered(w.texts, f.gallery)
+	crowd := make([]float64, len(f.gallery))
+	near := run.MatMul(texts, w.texts, true).Data()
+	for k := range crowd {
+		crowd[k] = blip2.CrowdedText(near[k*all:(k+1)*all], temperature, head.met)
+	}
+	width := len(f.gallery)
+	cosines, evidence := make([]float32, len(f.pictures)*width), make([]blip2.Evidence, len(f.pictures)*width)
+	w.compare(x, f, head, func(i int, row, far []float32) {
+		nearest := blip2.Nearest(far, head.of, all)
+		others := blip2.Crowded(row, temperature, head.met)
+		for k, c := range f.gallery {
+			at := i*width + k
+			cosines[at] = row[c]
+			evidence[at] = blip2.EvidenceOf(float64(row[c])/temperature, others, crowd[k], nearest[c], head.met[c])
+		}
+	})
 	own := make([]int32, len(f.pictures))
 	for i, p := range f.pictures {
 		own[i] = captions[p]

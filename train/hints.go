@@ -1,8 +1,12 @@
 package train
 
 import (
+	"errors"
+	"fmt"
 	"math"
+	"slices"
 
+	"dragoman/eval"
 	"dragoman/tensor"
 )
 
@@ -13,6 +17,49 @@ const (
 	hintGumbel  = 0.3 // on the logits
 	hintDropout = 0.1 // how often there are none
 )
+
+// hintsDrawn is how many captions a picture's hints are drawn from where they are not drawn from all.
+const hintsDrawn = 16
+
+// suggestion is a caption that a head found near a picture, by its number, and its cosine.
+type suggestion struct {
+	caption int32
+	cosine  float32
+}
+
+// suggest lists, for every pair trained on, the captions that a head puts nearest to its picture which was fitted without all pictures that
+// say the same in a field of the rows, and without a tenth of the captions: they are as often wrong as they will be of new pictures.
+func (t *bridging) suggest(st *Stage) ([][]suggestion, error) {
+	if t.model.Bridge.Head == nil || t.model.Config.Extras.Hints == 0 {
+		return nil, errors.New("hint_folds: the model takes no hints")
+	}
+	w := &warmer{t: t, stage: st, texts: t.model.Memory.Texts} // as they were when the stage began
+	x, captions, err := t.summaries(0)
+	if err != nil {
+		return nil, err
+	}
+	folds, err := w.folds(st.HintFolds, captions)
+	if err != nil {
+		return nil, fmt.Errorf("hint_folds: %w", err)
+	}
+	out := make([][]suggestion, len(t.train.pairs))
+	for k, f := range folds {
+		t.opt.Progress(Progress{Doing: "fitting heads without a fold", Done: k, All: len(folds)})
+		if f.unmet {
+			continue
+		}
+		head, err := w.fit(x, captions, f)
+		if err != nil {
+			return nil, fmt.Errorf("hint_folds: %w", err)
+		}
+		w.compare(x, f, head, func(i int, cosines, _ []float32) {
+			for _, c := range eval.TopK(cosines, hintsDrawn) {
+				out[f.pictures[i]] = append(out[f.pictures[i]], suggestion{int32(c), cosines[c]})
+			}
+		})
+	}
+	return out, nil
+}
 
 // remember gives the model the captions of the run for a memory, as it embeds them when a stage begins: the text stream shares its
 // attention with the queries and moves while they learn.
@@ -52,7 +99,7 @@ func (l *bridgeLearner) prompts(b batch) []string {
 // hinted are the model's own prompts with n hints each.
 func (l *bridgeLearner) hinted(b batch, n int) []string {
 	m := l.t.model
-	scores := l.disturbed(b)
+	scores := l.scores(b)
 	width := len(m.Memory.Captions)
 	random := rng(b.seed, "hints")
 	scale := 1 / float64(m.Bridge.Temperature())
@@ -69,6 +116,26 @@ func (l *bridgeLearner) hinted(b batch, n int) []string {
 		out[i] = m.HintedPrompt(hints)
 	}
 	return out
+}
+
+// scores are how well all captions fit a batch's pictures, [batch, captions]: as heads say that never met them, where there are such, and
+// otherwise when one does not look closely. Captions that are not suggested come last.
+func (l *bridgeLearner) scores(b batch) []float32 {
+	if l.suggested == nil || slices.Contains(b.rows, notTrained) {
+		return l.disturbed(b)
+	}
+	width := len(l.t.model.Memory.Captions)
+	scores := make([]float32, len(b.rows)*width)
+	for i, row := range b.rows {
+		of := scores[i*width : (i+1)*width]
+		for k := range of {
+			of[k] = -1
+		}
+		for _, s := range l.suggested[row] {
+			of[s.caption] = s.cosine
+		}
+	}
+	return scores
 }
 
 // disturbed is how well all captions fit a batch's pictures when one does not look closely: [batch, captions].

@@ -17,6 +17,8 @@ type bridgeLearner struct {
 	warm    *warmer
 	bank    *bank
 	held    heldOut
+
+	suggested [][]suggestion // for each pair trained on, what hints are drawn from; nil: all captions
 }
 
 func (t *bridging) learner(st *Stage, trial bool) (learner, error) {
@@ -33,6 +35,12 @@ func (t *bridging) learner(st *Stage, trial bool) (learner, error) {
 	}
 	if st.LM != 0 {
 		if err := t.remember(); err != nil {
+			return nil, err
+		}
+	}
+	if st.HintFolds != "" {
+		var err error
+		if l.suggested, err = t.suggest(st); err != nil {
 			return nil, err
 		}
 	}
@@ -73,6 +81,7 @@ type batch struct {
 	lessons  []lesson
 	labels   []int32   // which of all captions each is
 	pictures []int     // which of all pictures each is of
+	rows     []int     // which of all pairs trained on each is
 	fits     [][]int32 // which of all captions are said of that picture
 	seed     uint64
 }
@@ -87,7 +96,7 @@ func (l *bridgeLearner) losses(k uint64) (map[string]float64, *tensor.Tensor, er
 		index, epoch := l.sampler.at(k*uint64(n) + uint64(i))
 		p := &t.train.pairs[index]
 		reqs[i] = request{pair: p, index: index, view: t.view(epoch)}
-		b.add(p, p.lesson(t.model, pick))
+		b.add(index, p, p.lesson(t.model, pick))
 	}
 	var err error
 	if b.raw, err = t.views.features(reqs); err != nil {
@@ -100,8 +109,12 @@ func (l *bridgeLearner) losses(k uint64) (map[string]float64, *tensor.Tensor, er
 	return parts, total, nil
 }
 
-// add is one more sample of a batch.
-func (b *batch) add(p *pair, l lesson) {
+// notTrained stands in batch.rows for a pair that is held out.
+const notTrained = -1
+
+// add is one more sample of a batch: the pair of a row, and what is to be learnt of it.
+func (b *batch) add(row int, p *pair, l lesson) {
+	b.rows = append(b.rows, row)
 	b.lessons = append(b.lessons, l)
 	b.pictures = append(b.pictures, p.picture)
 	b.fits = append(b.fits, p.said)
@@ -229,7 +242,7 @@ func (l *bridgeLearner) validate() (map[string]float64, error) {
 	return l.held.means(l.stage.Batch, func(from, to int, raw []float32) (map[string]float64, error) {
 		b := batch{raw: raw, seed: mix(t.recipe.Seed, "validation", uint64(from))}
 		for i := from; i < to; i++ {
-			b.add(&t.held[i], t.held[i].plain(t.model))
+			b.add(notTrained, &t.held[i], t.held[i].plain(t.model))
 		}
 		parts, _ := l.compute(b)
 		return parts, nil

@@ -129,9 +129,10 @@ type Stage struct {
 
 	Sets []SetSpec `yaml:"sets,omitempty" for:"words pages"` // words, pages: the datasets that each step learns from; default: all, batch texts each
 
-	Ridge     float64 `yaml:"ridge,omitempty" for:"warm words"`              // warm: the head starts as a ridge regression with this λ; words: the bridge does; 0: at random
-	NearRidge float64 `yaml:"near_ridge,omitempty" for:"warm"`               // warm: the λ of the head's landmarks; default 0.3
+	Ridge     float64 `yaml:"ridge,omitempty" for:"warm words stage2"`       // warm: the head starts as a ridge regression with this λ; words: the bridge does; 0: at random; stage2: of the heads for hint_folds
+	NearRidge float64 `yaml:"near_ridge,omitempty" for:"warm stage2"`        // warm: the λ of the head's landmarks; default 0.3
 	Folds     string  `yaml:"folds,omitempty" for:"warm"`                    // warm: a field of the rows; matching learns what remembered pictures tell from heads that are fitted without the pictures of one value each
+	HintFolds string  `yaml:"hint_folds,omitempty" for:"stage2"`             // stage2: a field of the rows; hints come from heads that are fitted without the pictures of one value each, so that they are as often wrong as of new pictures
 	Gain      float64 `yaml:"gain,omitempty" for:"words"`                    // words: how loudly the block says what the regression found; default 1
 	Whiten    float64 `yaml:"whiten,omitempty" for:"warm"`                   // warm: how far the variances of the captions' embeddings are evened out, from 0 to 1; and their mean taken away
 	Noise     float64 `yaml:"noise,omitempty" for:"warm words pages"`        // warm: noise on the head's input, in standard deviations; words, pages: on features, as a share of each

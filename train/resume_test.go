@@ -60,7 +60,7 @@ var shortRuns = map[string]struct {
 			"data.train=[{path: tiny/pairs.jsonl}]", // one for each landmark
 			"stages=[{name: align0, kind: warm, steps: 20, batch: 15, lr: 1e-2, ridge: 1, folds: split, noise: 0.3, dropout: 0.1, neighbours: 0.3, every: 8}," +
 				" {name: align, kind: stage1, steps: 24, batch: 10, lr: 1e-3, smoothing: 0.1, bank: true, neighbours: 0.3, itm_pairs: 5, random_negatives: 7, every: 5}," +
-				" {name: prompt, kind: stage2, steps: 16, batch: 10, lr: 1e-3, every: 5, lr_groups: [{match: picture_head, scale: 0}]}]",
+				" {name: prompt, kind: stage2, steps: 16, batch: 10, lr: 1e-3, hint_folds: split, ridge: 1, every: 5, lr_groups: [{match: picture_head, scale: 0}]}]",
 		}
 	}, bothStages},
 	"finetune": {"../recipes/finetune-tiny.yaml", func(out string) []string {

@@ -51,8 +51,11 @@ func (s *Stage) check(system string) error {
 	if err := unused(*s, s.Kind, "a stage of kind "+s.Kind); err != nil {
 		return err
 	}
-	if (s.Folds != "" || s.Gain != 0) && s.Ridge == 0 {
-		return errors.New("folds, gain: they are for stages that begin with a regression, and ridge is missing")
+	if (s.Folds != "" || s.Gain != 0 || s.HintFolds != "") && s.Ridge == 0 {
+		return errors.New("folds, hint_folds, gain: they take a regression, and ridge is missing")
+	}
+	if s.Kind == KindStage2 && s.HintFolds == "" && (s.Ridge != 0 || s.NearRidge != 0) {
+		return errors.New("ridge, near_ridge: in a stage of kind stage2 they are for hint_folds, which is missing")
 	}
 	for i, set := range s.Sets {
 		if slices.ContainsFunc(s.Sets[:i], func(o SetSpec) bool { return o.Name == set.Name }) {
