@@ -189,6 +189,9 @@ func (l *learner) Nearest(ctx context.Context, item, n int) ([]int, error) {
 	return l.support.nearest(ctx, l.asked[item], n, func(i int) bool { return l.other(item, i) })
 }
 
+// Text implements eval.Learner.
+func (l *learner) Text(example int) string { return l.examples[example].References[0] }
+
 // TextOnly implements eval.Learner.
 func (l *learner) TextOnly() int { return l.m.pages.TextOnly() }
 

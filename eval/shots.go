@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,8 @@ type Learner interface {
 	Usable(ctx context.Context, item, example int) bool
 	// Nearest are the n usable examples whose pictures are most like an item's, the most similar last.
 	Nearest(ctx context.Context, item, n int) ([]int, error)
+	// Text is what an example says of its picture.
+	Text(example int) string
 	// TextOnly is how many examples without pictures stand before a question at 0 shots, as the model's family is asked.
 	TextOnly() int
 	// Answer describes an item, answers its question, or chooses; left says how many of the first examples were left out, for which the
@@ -62,6 +65,9 @@ type ShotReport struct {
 	Measure  string      `json:"measure"`
 	Examples string      `json:"examples"` // "random", "similar", or "none"
 	Shots    []ShotCount `json:"shots"`
+	// Copied is what repeating the text of the most similar example would come to; nil where examples are not chosen by similarity. A model that does
+	// no better has looked at nothing.
+	Copied *Trial `json:"copied,omitempty"`
 }
 
 // ShotCount is how it did behind a number of them, in percent (CIDEr-D times 100).
@@ -127,7 +133,11 @@ func EvaluateShots(ctx context.Context, l Learner, items []Item, o ShotOptions) 
 		c.Mean, c.Spread = meanAndSpread(values)
 		r.Shots = append(r.Shots, c)
 	}
-	return r, nil
+	var err error
+	if o.Similar && o.Support > 0 {
+		r.Copied, err = e.copied(ctx)
+	}
+	return r, err
 }
 
 type shotEvaluation struct {
@@ -179,6 +189,20 @@ func (e *shotEvaluation) trial(ctx context.Context, n int, seed uint64) (Trial, 
 	t := e.score(said, seed)
 	t.Cut = cut
 	return t, nil
+}
+
+// copied scores the texts of the examples that are most like the items.
+func (e *shotEvaluation) copied(ctx context.Context) (*Trial, error) {
+	said := make([]string, len(e.items))
+	for i := range e.items {
+		shown, err := e.examples(ctx, i, 1, 0)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate: %s: %w", e.items[i].Name, err)
+		}
+		said[i] = e.l.Text(shown.Order[0])
+	}
+	t := e.score(said, e.o.Seeds[0])
+	return &t, nil
 }
 
 // examples chooses those that stand before an item.
@@ -254,13 +278,19 @@ var measureNames = map[string]string{MeasureCIDEr: "CIDEr-D", MeasureVQA: "VQA a
 // ShotMarkdown prints reports of the same numbers of shots as a table, a row each.
 func ShotMarkdown(reports []ShotReport) string {
 	var b strings.Builder
+	copied := slices.ContainsFunc(reports, func(r ShotReport) bool { return r.Copied != nil })
 	for i, r := range reports {
 		if i == 0 {
 			b.WriteString("| set | measure | items | examples |")
+			columns := len(r.Shots)
 			for _, c := range r.Shots {
 				fmt.Fprintf(&b, " %d shots |", c.Shots)
 			}
-			b.WriteString("\n|---|---|---|---|" + strings.Repeat("---|", len(r.Shots)) + "\n")
+			if copied {
+				b.WriteString(" the nearest one's text |")
+				columns++
+			}
+			b.WriteString("\n|---|---|---|---|" + strings.Repeat("---|", columns) + "\n")
 		}
 		fmt.Fprintf(&b, "| %s | %s | %d | %s |", cell(r.Name), measureNames[r.Measure], r.N, r.Examples)
 		for _, c := range r.Shots {
@@ -269,6 +299,9 @@ func ShotMarkdown(reports []ShotReport) string {
 				fmt.Fprintf(&b, " ± %.2f", c.Spread)
 			}
 			b.WriteString(" |")
+		}
+		if r.Copied != nil {
+			fmt.Fprintf(&b, " %.2f |", r.Copied.Value)
 		}
 		b.WriteString("\n")
 	}

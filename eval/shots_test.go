@@ -26,6 +26,8 @@ func (p *parrot) Nearest(_ context.Context, item, n int) (order []int, err error
 	return order, nil
 }
 
+func (p *parrot) Text(example int) string { return fmt.Sprint("just ", example) }
+
 func (p *parrot) TextOnly() int { return 2 }
 
 func (p *parrot) Answer(_ context.Context, item int, shown Examples) (string, int, error) {
@@ -99,6 +101,15 @@ func TestShots(t *testing.T) {
 	r, asked = run(o)
 	if len(asked) != 3*4 || r.Examples != "similar" || asked[4] != "0 {[2 1] false 1}" || r.Shots[1].Mean != 100 || r.Shots[1].Spread != 0 {
 		t.Errorf("the most similar: %v, %+v", asked, r.Shots[1])
+	}
+	if text := ShotMarkdown([]ShotReport{r}); r.Copied == nil || r.Copied.Value != 0 || !strings.Contains(text, "| the nearest one's text |") || !strings.HasSuffix(text, "| 0.00 |\n") {
+		t.Errorf("copied: %+v\n%s", r.Copied, text)
+	}
+	for i := range items[1:] { // item 0's nearest example is 1
+		items[i+1].References = append(items[i+1].References, fmt.Sprint("just ", i+2))
+	}
+	if r, _ = run(o); math.Abs(r.Copied.Value-75) > 1e-9 {
+		t.Errorf("copied: %+v", r.Copied)
 	}
 	// Without a support there is nothing to show.
 	r, asked = run(ShotOptions{Shots: []int{0}, Seeds: []uint64{7, 8}, Chosen: true})
