@@ -58,7 +58,7 @@ func (p *pair) join(src Source, row data.Row) {
 //	plain     different concepts in one style, under their texts
 //	repeated  a few concepts, each in several pictures, under their texts
 //	nonce     the same under words that nobody knows: only the page can teach which is whose; on some, a picture that none of the words
-//	          is of, and which has its own text (absent)
+//	          is of, and which has its own text (absent); on some, the words are the texts of other concepts (renamed)
 //
 // The order of a few concepts is drawn from all orders in which each stands as often as the others, give or take one, so that to say
 // again what was said last is wrong more often than right.
@@ -69,6 +69,7 @@ type episodes struct {
 	concepts [][]int             // pairs of each concept, two or more
 	styles   [][]int             // pairs of each style
 	alike    map[[2]string][]int // pairs of a concept in a style
+	tagged   map[string][]int    // concepts, by their numbers, that a tag is said of
 }
 
 func newEpisodes(pairs []pair, members []int, set string, spec EpisodeSpec) *episodes {
@@ -88,8 +89,14 @@ func newEpisodes(pairs []pair, members []int, set string, spec EpisodeSpec) *epi
 		key := [2]string{p.concept, p.style}
 		e.alike[key] = append(e.alike[key], i)
 	}
-	for _, name := range conceptNames {
+	e.tagged = map[string][]int{}
+	for c, name := range conceptNames {
 		e.concepts = append(e.concepts, concepts[name])
+		for _, tag := range pairs[concepts[name][0]].tags {
+			if !slices.Contains(e.tagged[tag], c) {
+				e.tagged[tag] = append(e.tagged[tag], c)
+			}
+		}
 	}
 	for _, name := range styleNames {
 		e.styles = append(e.styles, styles[name])
@@ -147,13 +154,18 @@ func (e *episodes) shown(r *rand.Rand) []example {
 func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 	kinds := min(2+r.IntN(2), max(2, n/2), len(e.concepts))
 	oneStyle := r.IntN(2) == 0
+	renamed := nonce && e.spec.Renamed > 0 && r.Float64() < e.spec.Renamed
+	related := e.spec.Related > 0 && r.Float64() < e.spec.Related
 	chosen := make([][]int, kinds)
 	words := make([]string, kinds)
 	var taken []int
 	for k := range kinds {
-		c := r.IntN(len(e.concepts))
-		for slices.Contains(taken, c) {
-			c = r.IntN(len(e.concepts))
+		c := -1
+		if related && k > 0 {
+			c = e.relative(r, taken)
+		}
+		if c < 0 {
+			c = e.another(r, taken)
 		}
 		taken = append(taken, c)
 		members := e.concepts[c]
@@ -163,9 +175,12 @@ func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 			chosen[k] = e.alike[[2]string{as.concept, as.style}]
 		}
 		words[k] = p.texts[p.pick(r)]
-		if nonce {
+		if nonce && !renamed {
 			words[k] = eval.NonceWord(r)
 		}
+	}
+	if renamed {
+		e.rename(r, taken, words)
 	}
 	order := make([]int, n)
 	for i := range order {
@@ -180,15 +195,59 @@ func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 	return page
 }
 
+// another is a concept that is not taken.
+func (e *episodes) another(r *rand.Rand, taken []int) int {
+	c := r.IntN(len(e.concepts))
+	for slices.Contains(taken, c) {
+		c = r.IntN(len(e.concepts))
+	}
+	return c
+}
+
+// relative is a concept that has a tag of the first that is taken, and is not taken itself; −1: there is none behind the tag that was drawn.
+func (e *episodes) relative(r *rand.Rand, taken []int) int {
+	tags := e.pairs[e.concepts[taken[0]][0]].tags
+	if len(tags) == 0 {
+		return -1
+	}
+	var free []int
+	for _, c := range e.tagged[tags[r.IntN(len(tags))]] {
+		if !slices.Contains(taken, c) {
+			free = append(free, c)
+		}
+	}
+	if len(free) == 0 {
+		return -1
+	}
+	return free[r.IntN(len(free))]
+}
+
+// rename gives the concepts of a page the texts of others, each another's, where there are so many.
+func (e *episodes) rename(r *rand.Rand, taken []int, words []string) {
+	if len(e.concepts) < 2*len(taken) {
+		for k := range words {
+			words[k] = eval.NonceWord(r)
+		}
+		return
+	}
+	for k := range words {
+		c := e.another(r, taken)
+		taken = append(taken, c)
+		p := &e.pairs[e.concepts[c][0]]
+		words[k] = p.texts[p.pick(r)]
+	}
+}
+
 // absent puts a picture of another concept behind the first of a page, under its own text.
 func (e *episodes) absent(r *rand.Rand, page []example) []example {
-	shown := map[string]bool{}
+	shown, said := map[string]bool{}, map[string]bool{}
 	for _, x := range page {
-		shown[e.pairs[x.pair].as(e.set).concept] = true
+		shown[e.pairs[x.pair].as(e.set).concept], said[x.text] = true, true
 	}
 	var others []int
-	for c := range e.concepts {
-		if !shown[e.pairs[e.concepts[c][0]].as(e.set).concept] {
+	for c, members := range e.concepts {
+		p := &e.pairs[members[0]]
+		if !shown[p.as(e.set).concept] && !slices.ContainsFunc(p.texts, func(text string) bool { return said[text] }) {
 			others = append(others, c)
 		}
 	}

@@ -31,6 +31,10 @@ func (s Source) check(system string) error {
 		return fmt.Errorf("episodes: pictures must be the least and the most of a page, nonce and repeated shares")
 	case !(e.Absent >= 0 && e.Absent <= 1) || e.Absent > 0 && e.Nonce == 0:
 		return fmt.Errorf("episodes: absent: %v is not a share of the pages whose words nobody knows", e.Absent)
+	case !(e.Renamed >= 0 && e.Renamed <= 1) || e.Renamed > 0 && e.Nonce == 0:
+		return fmt.Errorf("episodes: renamed: %v is not a share of the pages whose words only the page can teach (nonce)", e.Renamed)
+	case !(e.Related >= 0 && e.Related <= 1) || e.Related > 0 && e.Nonce+e.Repeated == 0:
+		return fmt.Errorf("episodes: related: %v is not a share of the pages with a few concepts (nonce, repeated)", e.Related)
 	case e.Nonce > 0 && e.Pictures[1] < leastNonce:
 		return fmt.Errorf("episodes: nonce: a page of %d pictures teaches no word, it takes %d", e.Pictures[1], leastNonce)
 	}
