@@ -274,6 +274,8 @@ func TestFlamingoRecipeErrors(t *testing.T) {
 		"model.flamingo.resampler.widht=1":      "there is no such key",
 		"data.train.1.episodes.nonce=2":         "episodes",
 		"data.train.1.episodes.absent=1.5":      "absent: 1.5",
+		"data.train.1.episodes.renamed=-1":      "renamed: -1",
+		"data.train.1.episodes.related=2":       "related: 2",
 		"data.train.1.episodes.forms=[here]":    "forms: \"here\" is no form",
 		"data.train.2.questions=[a]":            "questions: a source of pages",
 		"data.validation.0.questions=[a]":       "data.validation.0: questions",

@@ -72,6 +72,8 @@ func TestRecipeErrors(t *testing.T) {
 		{"a report's shots", least, "report=[{name: a, data: [{path: p}], shots: [1]}]", "report.0: shots: a report on a model.system of blip2 has no use for it"},
 		{"a report's prompts", least, "report=[{name: a, data: [{path: p, prompts: [b]}]}]", "report.0.data.0: prompts"},
 		{"a stage's noise", least, "stages.0.noise=0.1", "stages.0: noise: a stage of kind stage1 has no use for it"},
+		{"folds of hints without a regression", least, "stages=[{kind: stage2, steps: 1, batch: 1, lr: 1, hint_folds: style}]", "ridge is missing"},
+		{"a regression of no use", least, "stages=[{kind: stage2, steps: 1, batch: 1, lr: 1, ridge: 1}]", "hint_folds, which is missing"},
 		{"folds without a regression", least, "stages=[{kind: warm, steps: 1, batch: 1, lr: 1, folds: style}]", "ridge is missing"},
 		{"no number", least, "stages.0.lr=.nan", "stages.0: lr: NaN is out of range"},
 		{"a rate below nothing", least, "stages.0.lr=-1", "lr: -1 is out of range"},
