@@ -59,6 +59,7 @@ func (p *pair) join(src Source, row data.Row) {
 //	repeated  a few concepts, each in several pictures, under their texts
 //	nonce     the same under words that nobody knows: only the page can teach which is whose; on some, a picture that none of the words
 //	          is of, and which has its own text (absent); on some, the words are the texts of other concepts (renamed)
+//	similar   a picture behind those that are most like it
 //
 // The order of a few concepts is drawn from all orders in which each stands as often as the others, give or take one, so that to say
 // again what was said last is wrong more often than right.
@@ -69,7 +70,9 @@ type episodes struct {
 	concepts [][]int             // pairs of each concept, two or more
 	styles   [][]int             // pairs of each style
 	alike    map[[2]string][]int // pairs of a concept in a style
+	number   map[string]int      // of each concept
 	tagged   map[string][]int    // concepts, by their numbers, that a tag is said of
+	like     *resemblance        // nil: no pages of similar pictures are made
 }
 
 func newEpisodes(pairs []pair, members []int, set string, spec EpisodeSpec) *episodes {
@@ -89,8 +92,9 @@ func newEpisodes(pairs []pair, members []int, set string, spec EpisodeSpec) *epi
 		key := [2]string{p.concept, p.style}
 		e.alike[key] = append(e.alike[key], i)
 	}
-	e.tagged = map[string][]int{}
+	e.number, e.tagged = map[string]int{}, map[string][]int{}
 	for c, name := range conceptNames {
+		e.number[name] = c
 		e.concepts = append(e.concepts, concepts[name])
 		for _, tag := range pairs[concepts[name][0]].tags {
 			if !slices.Contains(e.tagged[tag], c) {
@@ -140,6 +144,8 @@ func (e *episodes) shown(r *rand.Rand) []example {
 		return e.few(r, max(n, leastNonce), true)
 	case u < e.spec.Nonce+e.spec.Repeated:
 		return e.few(r, n, false)
+	case u < e.spec.Nonce+e.spec.Repeated+e.spec.Similar && e.like != nil:
+		return e.similar(r, n)
 	}
 	style := e.styles[r.IntN(len(e.styles))]
 	var page []example
@@ -154,7 +160,7 @@ func (e *episodes) shown(r *rand.Rand) []example {
 func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 	kinds := min(2+r.IntN(2), max(2, n/2), len(e.concepts))
 	oneStyle := r.IntN(2) == 0
-	renamed := nonce && e.spec.Renamed > 0 && r.Float64() < e.spec.Renamed
+	renamed := nonce && e.renames(r)
 	related := e.spec.Related > 0 && r.Float64() < e.spec.Related
 	chosen := make([][]int, kinds)
 	words := make([]string, kinds)
@@ -180,7 +186,7 @@ func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 		}
 	}
 	if renamed {
-		e.rename(r, taken, words)
+		words = e.others(r, kinds, taken)
 	}
 	order := make([]int, n)
 	for i := range order {
@@ -194,6 +200,9 @@ func (e *episodes) few(r *rand.Rand, n int, nonce bool) []example {
 	}
 	return page
 }
+
+// concept is the number of a pair's.
+func (e *episodes) concept(pair int) int { return e.number[e.pairs[pair].as(e.set).concept] }
 
 // another is a concept that is not taken.
 func (e *episodes) another(r *rand.Rand, taken []int) int {
@@ -222,13 +231,19 @@ func (e *episodes) relative(r *rand.Rand, taken []int) int {
 	return free[r.IntN(len(free))]
 }
 
-// rename gives the concepts of a page the texts of others, each another's, where there are so many.
-func (e *episodes) rename(r *rand.Rand, taken []int, words []string) {
-	if len(e.concepts) < 2*len(taken) {
+// renames says whether the words that a page teaches are the texts of other concepts.
+func (e *episodes) renames(r *rand.Rand) bool {
+	return e.spec.Renamed > 0 && r.Float64() < e.spec.Renamed
+}
+
+// others are the texts of n concepts that are not taken; words that nobody knows, where there are not so many.
+func (e *episodes) others(r *rand.Rand, n int, taken []int) []string {
+	words := make([]string, n)
+	if len(e.concepts) < len(taken)+n {
 		for k := range words {
 			words[k] = eval.NonceWord(r)
 		}
-		return
+		return words
 	}
 	for k := range words {
 		c := e.another(r, taken)
@@ -236,6 +251,7 @@ func (e *episodes) rename(r *rand.Rand, taken []int, words []string) {
 		p := &e.pairs[e.concepts[c][0]]
 		words[k] = p.texts[p.pick(r)]
 	}
+	return words
 }
 
 // absent puts a picture of another concept behind the first of a page, under its own text.

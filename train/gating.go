@@ -240,6 +240,12 @@ func (t *gating) learner(st *Stage, trial bool) (learner, error) {
 		}
 		if spec := t.source(s.Name).Episodes; spec.makes() {
 			d.episodes = newEpisodes(t.train.pairs, d.members, s.Name, spec)
+			if spec.Similar > 0 && !trial {
+				var err error
+				if d.episodes.like, err = t.resemblance(s.Name, d.members); err != nil {
+					return nil, err
+				}
+			}
 		} else {
 			shares := make([]float64, len(d.members))
 			for i, at := range d.members {

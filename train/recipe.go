@@ -213,6 +213,7 @@ type EpisodeSpec struct {
 	Nonce    float64 `yaml:"nonce,omitempty"`    // share of those that do so under words that nobody knows, which only the page can teach
 	Absent   float64 `yaml:"absent,omitempty"`   // share of these on which one picture is of yet another concept, under its own text
 	Renamed  float64 `yaml:"renamed,omitempty"`  // share of these whose words are the texts of other concepts: what the page says counts for more than what the model knows
+	Similar  float64 `yaml:"similar,omitempty"`  // share of pages that show a picture behind those most like it, as RICES chooses examples
 	Related  float64 `yaml:"related,omitempty"`  // share of pages with a few concepts on which these have a tag in common, where there are such
 	// Forms are ways to write texts, with {} for a text; all of a page are written in one, which is drawn, and which nothing tells before the second.
 	Forms []string `yaml:"forms,omitempty"`

@@ -70,7 +70,7 @@ var shortRuns = map[string]struct {
 		return []string{
 			"output=" + out, "views.augment=drawing", "views.cached=2", "views.cache=" + filepath.Join(filepath.Dir(out), "cache"),
 			"stages.words.steps=24", "stages.words.every=5", "stages.words.ridge=10", "stages.words.dropout=0.1", "stages.pages.steps=16", "stages.pages.every=5",
-			"model.flamingo.resampler.hidden_size=32",
+			"model.flamingo.resampler.hidden_size=32", "data.train.1.episodes.similar=0.3",
 		}
 	}, []string{"checkpoint-words-000010", "checkpoint-words-000024", "checkpoint-pages-000005", "report.json"}},
 }

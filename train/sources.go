@@ -27,14 +27,16 @@ func (s Source) check(system string) error {
 		return fmt.Errorf("pages are for model.system: %s, with a window of 4 tokens or more and p_next from 0 to 1", systemFlamingo)
 	case e.makes() && system != systemFlamingo:
 		return fmt.Errorf("episodes are for model.system: %s", systemFlamingo)
-	case e.makes() && (len(e.Pictures) != 2 || e.Pictures[0] < 1 || e.Pictures[1] < e.Pictures[0] || e.Pictures[1] > 64 || !(e.Nonce >= 0 && e.Repeated >= 0 && e.Nonce+e.Repeated <= 1)):
-		return fmt.Errorf("episodes: pictures must be the least and the most of a page, nonce and repeated shares")
+	case e.makes() && (len(e.Pictures) != 2 || e.Pictures[0] < 1 || e.Pictures[1] < e.Pictures[0] || e.Pictures[1] > 64 || !(e.Nonce >= 0 && e.Repeated >= 0 && e.Similar >= 0 && e.Nonce+e.Repeated+e.Similar <= 1)):
+		return fmt.Errorf("episodes: pictures must be the least and the most of a page, nonce, repeated and similar shares")
 	case !(e.Absent >= 0 && e.Absent <= 1) || e.Absent > 0 && e.Nonce == 0:
 		return fmt.Errorf("episodes: absent: %v is not a share of the pages whose words nobody knows", e.Absent)
-	case !(e.Renamed >= 0 && e.Renamed <= 1) || e.Renamed > 0 && e.Nonce == 0:
-		return fmt.Errorf("episodes: renamed: %v is not a share of the pages whose words only the page can teach (nonce)", e.Renamed)
+	case !(e.Renamed >= 0 && e.Renamed <= 1) || e.Renamed > 0 && e.Nonce+e.Similar == 0:
+		return fmt.Errorf("episodes: renamed: %v is not a share of the pages whose words only the page can teach (nonce, similar)", e.Renamed)
 	case !(e.Related >= 0 && e.Related <= 1) || e.Related > 0 && e.Nonce+e.Repeated == 0:
 		return fmt.Errorf("episodes: related: %v is not a share of the pages with a few concepts (nonce, repeated)", e.Related)
+	case e.Similar > 0 && e.Pictures[1] < 2:
+		return fmt.Errorf("episodes: similar: a page of %d pictures shows none behind another", e.Pictures[1])
 	case e.Nonce > 0 && e.Pictures[1] < leastNonce:
 		return fmt.Errorf("episodes: nonce: a page of %d pictures teaches no word, it takes %d", e.Pictures[1], leastNonce)
 	}

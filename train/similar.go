@@ -1,0 +1,112 @@
+package train
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"dragoman/eval"
+	"dragoman/tensor"
+)
+
+// resemblance says which pictures of a dataset look alike, by what the encoder sees of each as a whole.
+type resemblance struct {
+	members []int // pairs
+	width   int
+	vectors []float32 // of length 1 each: [members, width]
+}
+
+// resemblance looks at every picture of a dataset once, as it is.
+func (t *gating) resemblance(set string, members []int) (*resemblance, error) {
+	k := &resemblance{members: members}
+	run := tensor.NewRun(tensor.Options{Compute: t.compute})
+	const step = 64
+	for from := 0; from < len(members); from += step {
+		part := members[from:min(from+step, len(members))]
+		var reqs []request
+		for _, i := range part {
+			reqs = append(reqs, request{pair: &t.train.pairs[i], index: i, plain: true})
+		}
+		raw, err := t.views.features(reqs)
+		if err != nil {
+			return nil, err
+		}
+		run.Reset()
+		whole, err := t.model.Summaries(run, raw)
+		if err != nil {
+			return nil, fmt.Errorf("data.train: %s: similar: %w", set, err)
+		}
+		k.width = whole.Dim(1)
+		k.vectors = append(k.vectors, run.Normalize(whole).Data()...)
+		t.opt.Progress(Progress{Doing: "looking for pictures that are alike", Done: from + len(part), All: len(members)})
+	}
+	if len(members) < 2 {
+		return nil, errors.New("similar: there is one picture")
+	}
+	return k, nil
+}
+
+// nearest are the n pairs whose pictures are most like a member's, the most similar last; none shows the same picture.
+func (k *resemblance) nearest(pairs []pair, member, n int) []int {
+	type like struct {
+		pair   int
+		cosine float32
+	}
+	own := k.vectors[member*k.width : (member+1)*k.width]
+	var all []like
+	for j, i := range k.members {
+		if pairs[i].picture == pairs[k.members[member]].picture {
+			continue
+		}
+		var dot float32
+		for c, v := range k.vectors[j*k.width : (j+1)*k.width] {
+			dot += v * own[c]
+		}
+		all = append(all, like{i, dot})
+	}
+	slices.SortStableFunc(all, func(a, b like) int { return cmp.Compare(b.cosine, a.cosine) })
+	var out []int
+	for _, l := range all[:min(n, len(all))] {
+		out = append(out, l.pair)
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// similar shows a picture behind those that are most like it, the most similar last, as examples are chosen for a question (RICES): under their own
+// texts, or else under words that only the page can teach. The last one has its own text where its concept was not named before it, and is
+// always learnt from; the others are where something before them tells their texts.
+func (e *episodes) similar(r *rand.Rand, n int) []example {
+	at := r.IntN(len(e.like.members))
+	last := e.like.members[at]
+	order := e.like.nearest(e.pairs, at, max(n-1, 1))
+	var concepts []int
+	text := map[int]string{} // by concept
+	for _, i := range order {
+		if c := e.concept(i); text[c] == "" {
+			concepts, text[c] = append(concepts, c), e.pairs[i].texts[e.pairs[i].pick(r)]
+		}
+	}
+	own := r.IntN(2) == 0
+	switch {
+	case own:
+	case e.renames(r):
+		for k, word := range e.others(r, len(concepts), append(slices.Clone(concepts), e.concept(last))) {
+			text[concepts[k]] = word
+		}
+	default:
+		for _, c := range concepts {
+			text[c] = eval.NonceWord(r)
+		}
+	}
+	var page []example
+	said := map[int]bool{}
+	for _, i := range order {
+		c := e.concept(i)
+		page = append(page, example{i, text[c], own || said[c]})
+		said[c] = true
+	}
+	return append(page, example{last, cmp.Or(text[e.concept(last)], e.pairs[last].texts[e.pairs[last].pick(r)]), true})
+}
