@@ -31,6 +31,8 @@ type Shape struct {
 	FineTokens, FineWidth int // 0 where there are none
 	Pooled, Classes       int // 0 where there are none
 
+	Rectified bool // Features.Pooled are means of activations that are never negative
+
 	// Tokens First … First+Grid[0]·Grid[1]−1 are the picture's patches, row by row; those before are of the whole picture.
 	First int
 	Grid  [2]int // rows, columns

@@ -11,6 +11,7 @@ import (
 
 	"dragoman/tensor"
 	"dragoman/tokenizer"
+	"dragoman/vision"
 	"dragoman/weights"
 )
 
@@ -161,5 +162,25 @@ func TestWholePicture(t *testing.T) {
 	p, err := projection(weights.NewMemory(weights.FromFloat32("visual.proj", []int{width, out}, turned)), width)
 	if err != nil || p.Data()[1] != matrix[1] || p.Data()[width] != matrix[width] {
 		t.Errorf("open_clip's projection is %v (%v)", p, err)
+	}
+}
+
+// rectified is an encoder that pools what is never negative.
+type rectified struct{ vision.Encoder }
+
+func (rectified) Encode(*tensor.Run, *tensor.Tensor) vision.Features {
+	return vision.Features{Tokens: tensor.FromFloats(make([]float32, 6), 1, 2, 3), Pooled: tensor.FromFloats([]float32{0, 4, 2.25}, 1, 3)}
+}
+
+func (rectified) Shape() vision.Shape {
+	return vision.Shape{Tokens: 2, Width: 3, Pooled: 3, Rectified: true}
+}
+
+// TestRootsOfWhole: what a rectified encoder pools is compared by its roots.
+func TestRootsOfWhole(t *testing.T) {
+	m := &Model{Vision: rectified{}}
+	_, whole := m.Glance(tensor.NewRun(tensor.Options{}), tensor.FromFloats(make([]float32, 12), 1, 3, 2, 2))
+	if got := whole.Data(); !slices.Equal(got, []float32{0, 2, 1.5}) {
+		t.Errorf("%v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package flamingo
 
 import (
+	"math"
 	"slices"
 
 	"dragoman/kernel"
@@ -49,21 +50,32 @@ func (m *Model) resampled(run *tensor.Run, f vision.Features, pictures int) *ten
 
 // Glance looks at one picture [1, 3, H, W], or at a video's frames [frames, 3, H, W]: what the text looks at, [latents, width], and the
 // picture as a whole, a vector by whose direction pictures can be compared: what the encoder itself pools (CLIP: its class token, normed, and
-// projected where the projection is there), or the mean of its patches; and over frames the mean.
+// projected where the projection is there; of rectified activations the roots, whose cosine is the overlap of two distributions and does not
+// hang on the few channels that are loudest), or the mean of its patches; and over frames the mean.
 func (m *Model) Glance(run *tensor.Run, pixels *tensor.Tensor) (media, whole *tensor.Tensor) {
-	f := m.Vision.Encode(run, pixels)
-	if whole = f.Pooled; whole == nil {
-		s := m.Vision.Shape()
+	f, s := m.Vision.Encode(run, pixels), m.Vision.Shape()
+	switch whole = f.Pooled; {
+	case whole == nil:
 		whole = run.MeanAxis(run.Slice(f.Tokens, 1, s.First, f.Tokens.Dim(1)), 1)
-	}
-	if f.Pooled != nil && m.compare != nil {
+	case m.compare != nil:
 		whole = run.Linear(whole, m.compare, nil, kernel.NoAct)
+	case s.Rectified:
+		whole = roots(whole)
 	}
 	if pixels.Dim(0) > 1 {
 		whole = run.MeanAxis(whole, 0)
 	}
 	media = m.resampled(run, f, 1)
 	return run.Reshape(media, media.Dim(1), media.Dim(2)), run.Reshape(whole, whole.Len())
+}
+
+// roots are the square roots of what is never negative.
+func roots(x *tensor.Tensor) *tensor.Tensor {
+	y := make([]float32, x.Len())
+	for i, v := range x.Data() {
+		y[i] = float32(math.Sqrt(max(0, float64(v))))
+	}
+	return tensor.FromFloats(y, x.Shape()...)
 }
 
 // Read lets a decoder read a text that looks at media [1, pictures, latents, width], which is in the memory of the decoder's run; what it

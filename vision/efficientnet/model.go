@@ -182,7 +182,7 @@ func (m *Model) Shape() vision.Shape {
 	return vision.Shape{
 		Tokens: s32 * s32, Width: bs[len(bs)-1].out,
 		FineTokens: s16 * s16, FineWidth: bs[m.split-1].out,
-		Pooled: headWidth, Classes: m.cfg.Classes,
+		Pooled: headWidth, Classes: m.cfg.Classes, Rectified: true, // by ReLU6
 		Grid: [2]int{s32, s32},
 	}
 }
