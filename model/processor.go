@@ -10,7 +10,7 @@ import (
 
 // ReadProcessor reads what a directory says of preparing pictures, and which file says it; "": none does.
 func ReadProcessor(files Files) (p picture.Processor, name string, err error) {
-	for _, name := range []string{"preprocessor_config.json", "processor_config.json"} {
+	for _, name := range picture.ProcessorFiles {
 		raw, err := files.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -22,7 +22,7 @@ func ReadProcessor(files Files) (p picture.Processor, name string, err error) {
 		if err == nil {
 			return p, name, nil
 		}
-		if name == "processor_config.json" && errors.Is(err, picture.ErrNoImageProcessor) { // transformers 4 writes one that says nothing of pictures
+		if name == picture.ProcessorFiles[0] && errors.Is(err, picture.ErrNoImageProcessor) { // transformers 4 writes one that says nothing of pictures
 			continue
 		}
 		return p, "", fmt.Errorf("%s: %w", name, err)

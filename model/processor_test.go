@@ -37,6 +37,22 @@ func TestReadProcessor(t *testing.T) {
 	}
 }
 
+// TestProcessorOfTwo: what transformers 5 wrote counts, also where an earlier one had left its file.
+func TestProcessorOfTwo(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"preprocessor_config.json": `{"image_processor_type": "BlipImageProcessor", "size": 10}`,
+		"processor_config.json":    `{"image_processor": {"image_processor_type": "BlipImageProcessor", "size": 14}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p, name, err := ReadProcessor(Dir(dir)); err != nil || p.Size != [2]int{14, 14} || name != "processor_config.json" {
+		t.Errorf("read %v from %q, %v", p.Size, name, err)
+	}
+}
+
 // TestOpenError: the path that was given is in the line once, be it as short as a part of a word.
 func TestOpenError(t *testing.T) {
 	for _, c := range []struct{ path, err, want string }{

@@ -19,11 +19,13 @@ const sizeLimit = 8192
 // maxConfig is the largest file that is taken for a processor's.
 const maxConfig = 1 << 24
 
-// LoadProcessor reads the processor of a model's folder: preprocessor_config.json, or processor_config.json with an
-// image_processor inside, as transformers 5 writes it.
+// ProcessorFiles are the files that may say how pictures are prepared, in transformers' order: processor_config.json with an image_processor
+// inside, as transformers 5 writes it, and preprocessor_config.json, which an earlier one may have left in the same folder.
+var ProcessorFiles = [2]string{"processor_config.json", "preprocessor_config.json"}
+
+// LoadProcessor reads the processor of a model's folder, the first of ProcessorFiles that has one.
 func LoadProcessor(dir string) (Processor, error) {
-	names := []string{"preprocessor_config.json", "processor_config.json"}
-	for _, name := range names {
+	for _, name := range ProcessorFiles {
 		path := filepath.Join(dir, name)
 		data, err := readfile.Regular(path, maxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -41,7 +43,7 @@ func LoadProcessor(dir string) (Processor, error) {
 		}
 		return p, nil
 	}
-	return Processor{}, fmt.Errorf("read processor: %s has neither %s nor %s with an image processor: %w", dir, names[0], names[1], fs.ErrNotExist)
+	return Processor{}, fmt.Errorf("read processor: %s has neither %s with an image processor nor %s: %w", dir, ProcessorFiles[0], ProcessorFiles[1], fs.ErrNotExist)
 }
 
 // ErrNoImageProcessor says that a configuration says nothing of pictures.
@@ -57,7 +59,7 @@ type imageProcessor struct {
 	DoNormalize  *bool           `json:"do_normalize"`
 	Size         json.RawMessage `json:"size"`
 	CropSize     json.RawMessage `json:"crop_size"`
-	ImageSize    json.RawMessage `json:"image_size"` // IDEFICS
+	ImageSize    json.RawMessage `json:"image_size"` // IDEFICS, whose class reads it before size
 	Resample     *int            `json:"resample"`
 	Rescale      *float64        `json:"rescale_factor"`
 	Mean         perChannel      `json:"image_mean"`
@@ -87,9 +89,9 @@ func ParseProcessor(data []byte) (Processor, error) {
 
 func (c *imageProcessor) processor() (Processor, error) {
 	class := cmp.Or(c.Type, c.FeatureType)
-	isCLIP := strings.HasPrefix(class, "CLIP")
+	isCLIP, isIDEFICS := strings.HasPrefix(class, "CLIP"), strings.HasPrefix(class, "Idefics")
 	p := BLIP2Processor(384)
-	if strings.HasPrefix(class, "Idefics") {
+	if isIDEFICS {
 		p.Size = [2]int{224, 224}
 	}
 	cut := [2]int{}
@@ -97,7 +99,7 @@ func (c *imageProcessor) processor() (Processor, error) {
 		p.Fit, p.Edge, cut = Crop, 224, [2]int{224, 224}
 	}
 	size := c.Size
-	if size == nil {
+	if given(c.ImageSize) && (isIDEFICS || !given(size)) {
 		size = c.ImageSize
 	}
 	dim, err := parseSize(size)
@@ -202,8 +204,11 @@ type dimensions struct {
 	named      bool // edge was given as shortest_edge
 }
 
+// given says whether a file says anything under a key.
+func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+
 func parseSize(raw json.RawMessage) (d dimensions, err error) {
-	if len(raw) == 0 || string(raw) == "null" {
+	if !given(raw) {
 		return d, nil
 	}
 	if raw[0] == '{' {

@@ -57,6 +57,8 @@ func TestProcessorConfigs(t *testing.T) {
 		{`{"image_processor_type":"BlipImageProcessor"}`, "", func(p Processor) bool { return p.Size == [2]int{384, 384} && p.Fit == Squash }},
 		{`{"feature_extractor_type":"CLIPFeatureExtractor","size":336,"crop_size":336}`, "", func(p Processor) bool { return p.Size == [2]int{336, 336} && p.Fit == Crop && p.Edge == 336 }},
 		{`{"image_processor_type":"IdeficsImageProcessor","image_size":224,"image_mean":[0.5,0.5,0.5]}`, "", func(p Processor) bool { return p.Size == [2]int{224, 224} && p.Fit == Squash && p.Mean[1] == 0.5 }},
+		{`{"image_processor_type":"IdeficsImageProcessor","image_size":20,"size":{"height":30,"width":30}}`, "", func(p Processor) bool { return p.Size == [2]int{20, 20} }},
+		{`{"image_processor_type":"IdeficsImageProcessor","image_size":null,"size":{"height":30,"width":30}}`, "", func(p Processor) bool { return p.Size == [2]int{30, 30} }},
 		{`{"image_processor_type":"IdeficsImageProcessor"}`, "", func(p Processor) bool { return p.Size == [2]int{224, 224} && p.Fit == Squash }},
 		{`{"image_processor_type":"X","size":{"height":8,"width":9},"do_normalize":false,"do_rescale":false}`, "", func(p Processor) bool { return p.Rescale == 1 && p.Std == [3]float32{1, 1, 1} && p.Mean[0] == 0 }},
 		{`{"image_processor_type":"BlipImageProcessor","do_resize":false}`, "", func(p Processor) bool {
@@ -104,7 +106,15 @@ func TestLoadProcessor(t *testing.T) {
 	if err != nil || p.Size != [2]int{30, 40} {
 		t.Fatalf("nested: %v %v", p.Size, err)
 	}
-	// The other file wins where both have an image processor, and a broken one is not passed over.
+	// The other file is older, and read where the first says nothing of pictures; a broken one is not passed over.
+	write("preprocessor_config.json", `{"size":{"height":3,"width":4}}`)
+	if p, err := LoadProcessor(dir); err != nil || p.Size != [2]int{30, 40} {
+		t.Fatalf("both: %v %v", p.Size, err)
+	}
+	write("processor_config.json", `{"num_query_tokens":32}`)
+	if p, err := LoadProcessor(dir); err != nil || p.Size != [2]int{3, 4} {
+		t.Fatalf("the older: %v %v", p.Size, err)
+	}
 	write("preprocessor_config.json", `{"size":`)
 	if _, err := LoadProcessor(dir); err == nil || !strings.Contains(err.Error(), "preprocessor_config.json") {
 		t.Fatalf("broken file: %v", err)
