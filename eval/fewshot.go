@@ -47,17 +47,6 @@ type Said struct {
 	Answers  *Answers  `json:"answers,omitempty"`
 }
 
-// Word is what a model does with a word that nobody knows: examples show two concepts, half the examples each, under a new word each,
-// in an order that is drawn; what is asked about are other pictures. One example shows the first alone.
-type Word struct {
-	N     int     `json:"n"`
-	Ranks float64 `json:"ranks"` // the first word is likelier for a picture of the first concept than for one of the other: 50 by chance
-	Used  float64 `json:"used"`  // it is what is said of a picture of the first concept
-	Other float64 `json:"used_for_the_other"`
-	False float64 `json:"used_for_neither"`  // either word is said of a picture of a third concept
-	Named float64 `json:"named_for_neither"` // of that one, a content word of its own text or keywords is said
-}
-
 // FewShot measures a model that was put together here on a set of pictures, whose examples are other pictures of the set. Where items say
 // which concept they show, three of them or more in two pictures or more, new words are taught, too; where pictures have no questions of their
 // own, examples are also shown in a form that the model does not know. Pictures that cannot be read do not count.
@@ -76,12 +65,17 @@ func FewShot(ctx context.Context, m *flamingo.Model, set []Item, o FewShotOption
 	if r.Measures, err = e.measures(); err != nil {
 		return r, fmt.Errorf("evaluate with examples: %w", err)
 	}
-	for n, k := range o.Shots {
+	r.Others = e.others()
+	done, all := 0, 0
+	for _, k := range o.Shots {
+		all += len(o.Seeds) * e.steps(k)
+	}
+	for _, k := range o.Shots {
 		c := FewShotCount{Shots: k}
-		for i, seed := range o.Seeds {
-			s, err := e.measure(ctx, k, seed, func(done, all int) {
-				if o.Progress != nil {
-					o.Progress((n*len(o.Seeds)+i)*all+done, len(o.Shots)*len(o.Seeds)*all)
+		for _, seed := range o.Seeds {
+			s, err := e.measure(ctx, k, seed, func() {
+				if done++; o.Progress != nil {
+					o.Progress(done, all)
 				}
 			})
 			if err != nil {
@@ -185,28 +179,33 @@ type shown struct {
 	text string
 }
 
-// measure is one trial of k examples.
-func (e *fewShot) measure(ctx context.Context, k int, seed uint64, progress func(done, all int)) (s Shots, err error) {
-	s = Shots{Shots: k, Seed: seed}
-	e.cut = 0
-	defer func() { s.Cut = e.cut }()
-	r := rand.New(rand.NewPCG(seed, uint64(k)))
-	order := r.Perm(len(e.set))
+// most is how many pictures a trial asks about.
+func (e *fewShot) most() int {
 	if e.o.Most > 0 {
-		order = order[:min(e.o.Most, len(order))]
+		return min(e.o.Most, len(e.set))
 	}
+	return len(e.set)
+}
+
+// steps is how many questions a trial of k examples tells of.
+func (e *fewShot) steps(k int) int {
 	parts := 1
 	if k > 0 {
 		parts += int(toOne(e.describes())) + int(toOne(e.teaches()))
 	}
-	done := 0
-	step := func() {
-		done++
-		progress(done, parts*len(order))
-	}
+	return parts * e.most()
+}
+
+// measure is one trial of k examples, which calls step behind each of its steps.
+func (e *fewShot) measure(ctx context.Context, k int, seed uint64, step func()) (s Shots, err error) {
+	s = Shots{Shots: k, Seed: seed}
+	e.cut = 0
+	defer func() { s.Cut = e.cut }()
+	r := rand.New(rand.NewPCG(seed, uint64(k)))
+	order := r.Perm(len(e.set))[:e.most()]
 	var right, wrong []string
 	for _, at := range order {
-		examples := e.others(k, at, r)
+		examples := e.examples(k, at, r)
 		said, err := e.say(ctx, examples, at)
 		if err != nil {
 			return s, err
@@ -275,8 +274,20 @@ func (e *fewShot) score(said []string, of []int) Said {
 	return Said{Captions: new(ScoreCaptions(said, references, keywords))}
 }
 
-// others are examples for a picture: pictures that show something else, or, where all show the same, that are others.
-func (e *fewShot) others(k, at int, r *rand.Rand) (examples []shown) {
+// others is how many pictures there are to show before one that is asked about: the fewest.
+func (e *fewShot) others() int {
+	if len(e.concepts) == 1 {
+		return len(e.set) - 1
+	}
+	alike := 0
+	for _, members := range e.concepts {
+		alike = max(alike, len(members))
+	}
+	return len(e.set) - alike
+}
+
+// examples are pictures before one: such as show something else, or, where all show the same, others.
+func (e *fewShot) examples(k, at int, r *rand.Rand) (examples []shown) {
 	for len(examples) < k {
 		other := r.IntN(len(e.set))
 		if other != at && (len(e.concepts) == 1 || e.set[other].concept() != e.set[at].concept()) {
@@ -300,40 +311,6 @@ func (e *fewShot) exchanged(page []shown, r *rand.Rand) []string {
 		texts = append(texts, page[(i+1)%len(page)].text)
 	}
 	return texts
-}
-
-// word teaches two words and asks about three pictures.
-func (e *fewShot) word(ctx context.Context, k int, r *rand.Rand, w *Word) error {
-	chosen := r.Perm(len(e.names))[:3]
-	var pictures [3][]int
-	for i, c := range chosen {
-		pictures[i] = slices.Clone(e.concepts[e.names[c]])
-		r.Shuffle(len(pictures[i]), func(a, b int) { pictures[i][a], pictures[i][b] = pictures[i][b], pictures[i][a] })
-	}
-	words := [2]string{NonceWord(r), NonceWord(r)}
-	var examples []shown
-	for i := range k {
-		of := i % 2
-		examples = append(examples, shown{pictures[of][1+i/2%(len(pictures[of])-1)], words[of]})
-	}
-	r.Shuffle(k, func(a, b int) { examples[a], examples[b] = examples[b], examples[a] })
-	p, err := e.open(ctx, examples, pictures[0][0], pictures[1][0], pictures[2][0])
-	if err != nil {
-		return err
-	}
-	var likely [3]float64
-	for i, share := range []*float64{&w.Used, &w.Other, &w.False} {
-		var said string
-		if said, likely[i], err = e.ask(ctx, p, pictures[i][0], words[0]); err != nil {
-			return err
-		}
-		*share += toOne(said == words[0] || i == 2 && k > 1 && said == words[1])
-		if it := &e.set[pictures[i][0]]; i == 2 {
-			w.Named += toOne(SharesContent(said, slices.Concat(it.References, it.Keywords)))
-		}
-	}
-	w.Ranks += toOne(likely[0] > likely[1])
-	return nil
 }
 
 // question is what is asked about a picture.
@@ -474,14 +451,4 @@ func (e *fewShot) likelihood(p *page, ids []int32, at int, text string) (sum flo
 		sum += float64(s)
 	}
 	return sum, nil
-}
-
-// NonceWord is a word of two or three syllables that nobody knows.
-func NonceWord(r *rand.Rand) string {
-	const consonants, vowels = "bdfgklmnprstvwz", "aeiou"
-	var word []byte
-	for range 2 + r.IntN(2) {
-		word = append(word, consonants[r.IntN(len(consonants))], vowels[r.IntN(len(vowels))])
-	}
-	return string(append(word, "bdgklmnprstx"[r.IntN(12)]))
 }

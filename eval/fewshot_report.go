@@ -11,9 +11,22 @@ type FewShotReport struct {
 	N        int            `json:"n"`                  // pictures of the set
 	Skipped  int            `json:"skipped,omitempty"`  // pictures that could not be read
 	Left     []Left         `json:"-"`                  // which, and why
+	Others   int            `json:"others"`             // pictures to show before one that is asked about, the fewest; where more examples are wanted, some stand twice
 	Question string         `json:"question,omitempty"` // asked about pictures that have none of their own
 	Measures []string       `json:"measures"`           // what there is a figure of, in the order of a table
 	Shots    []FewShotCount `json:"shots"`
+}
+
+// TooFew says so where there are fewer pictures to show than some number of examples; "": there are enough.
+func (r *FewShotReport) TooFew() string {
+	most := 0
+	for _, c := range r.Shots {
+		most = max(most, c.Shots)
+	}
+	if most <= r.Others {
+		return ""
+	}
+	return fmt.Sprintf("there are %d other pictures to show for %d examples: some are shown more than once", r.Others, most)
 }
 
 // FewShotCount is how it does behind a number of examples: of each measure, in percent, its mean over trials and their standard deviation

@@ -66,11 +66,24 @@ func saysOnly(t *testing.T, token string) *flamingo.Model {
 func TestFewShot(t *testing.T) {
 	m, items := fresh(t), shapes(t, "")
 	broken := Item{References: []string{"nothing"}, Concept: "red", Decode: func() (*picture.RGBA, error) { return nil, errors.New("broken") }}
-	o := FewShotOptions{Name: "set", Shots: []int{0, 3}, Seeds: []uint64{1, 2, 3}, Most: 5, MaxTokens: 3}
+	done, all := 0, map[int]bool{}
+	o := FewShotOptions{Name: "set", Shots: []int{0, 3}, Seeds: []uint64{1, 2, 3}, Most: 5, MaxTokens: 3, Progress: func(n, of int) {
+		if n != done+1 {
+			t.Errorf("%d done behind %d", n, done)
+		}
+		done, all[of] = n, true
+	}}
 	r, err := FewShot(context.Background(), m, append(items, broken), o)
 	if err != nil || r.N != len(items) || r.Skipped != 1 || len(r.Shots) != 2 {
 		t.Fatalf("%+v %v", r, err)
 	}
+	if len(all) != 1 || !all[done] {
+		t.Errorf("%d done, of %v", done, all)
+	}
+	if r.Others != 9 || r.TooFew() != "" { // of each colour there are three of the twelve
+		t.Errorf("%d others: %q", r.Others, r.TooFew())
+	}
+	o.Progress = nil
 	again, err := FewShot(context.Background(), m, items, o)
 	if err != nil || again.Markdown() != r.Markdown() {
 		t.Errorf("%v: again\n%snot\n%s", err, again.Markdown(), r.Markdown())
@@ -177,7 +190,7 @@ func TestOthers(t *testing.T) {
 	e := &fewShot{set: same, concepts: map[string][]int{"red": {0, 1}}}
 	r := rand.New(rand.NewPCG(1, 1))
 	for at := range same {
-		for _, x := range e.others(20, at, r) {
+		for _, x := range e.examples(20, at, r) {
 			if x.at == at || x.text != same[x.at].example() {
 				t.Fatalf("before picture %d stands %+v", at, x)
 			}
@@ -186,8 +199,8 @@ func TestOthers(t *testing.T) {
 	if _, err := FewShot(t.Context(), fresh(t), same[:1], FewShotOptions{Shots: []int{1}, Seeds: []uint64{1}}); err == nil || !strings.Contains(err.Error(), "which has one") {
 		t.Errorf("%v", err)
 	}
-	if _, err := FewShot(t.Context(), fresh(t), same[:1], FewShotOptions{Shots: []int{0}, Seeds: []uint64{1}, MaxTokens: 1}); err != nil {
-		t.Error(err)
+	if r, err := FewShot(t.Context(), fresh(t), same[:1], FewShotOptions{Shots: []int{0}, Seeds: []uint64{1}, MaxTokens: 1}); err != nil || r.TooFew() != "" {
+		t.Error(err, r.TooFew())
 	}
 }
 

@@ -47,7 +47,7 @@ func (e *fewShot) form(ctx context.Context, k, at int, r *rand.Rand, f *Form) er
 		forms = newForms
 	}
 	form := forms[r.IntN(len(forms))]
-	examples := e.others(k, at, r)
+	examples := e.examples(k, at, r)
 	for i := range examples {
 		examples[i].text = InForm(form, examples[i].text)
 	}

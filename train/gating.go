@@ -208,6 +208,9 @@ func (t *gating) measure(ctx context.Context, held Held) (eval.Report, error) {
 			t.opt.Progress(Progress{Doing: "measuring on " + held.Name, Done: done, All: all})
 		},
 	})
+	if few := r.TooFew(); err == nil && few != "" {
+		t.opt.Notice(held.Name + ": " + few)
+	}
 	return eval.Report{Name: held.Name, N: r.N, Skipped: r.Skipped, Left: r.Left, FewShot: &r}, err
 }
 

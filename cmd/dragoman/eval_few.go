@@ -63,11 +63,15 @@ func (s *shotFlags) fewShot(c *cli, cmd *cobra.Command, sets evalSets, few *fewF
 	defer m.Close()
 	o := eval.FewShotOptions{Shots: s.counts, Seeds: s.trials(c), Most: few.most, Question: few.question, Forms: few.forms, MaxTokens: maxTokens}
 	var tables []string
-	whole, err := c.eachSet(cmd.Context(), sets, "questions", func(_, title string, items []eval.Item, progress func(done, all int)) (any, []eval.Left, error) {
+	whole, err := c.eachSet(cmd.Context(), sets, "questions", func(path, title string, items []eval.Item, progress func(done, all int)) (any, []eval.Left, error) {
 		o.Name, o.Progress = title, progress
 		r, err := m.EvaluateFewShot(cmd.Context(), items, o)
 		if err != nil {
 			return nil, nil, err
+		}
+		if few := r.TooFew(); few != "" {
+			c.progressDone()
+			c.note("%s: %s", path, few)
 		}
 		tables = append(tables, r.Markdown())
 		return r, r.Left, nil

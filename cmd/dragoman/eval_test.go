@@ -163,6 +163,11 @@ func TestEvalFewShot(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "| 1 | 2 |") {
 		t.Errorf("%d: %s%s", status, out, errs)
 	}
+	few[1] = "--threads=0" // loudly
+	const tooFew = tinyPairs + ": there are 5 other pictures to show for 6 examples: some are shown more than once\n"
+	if status, out, errs := call(t, append(few, "--shots-n", "1,6", "--most", "1", tinyPairs)...); status != 0 || !strings.Contains(errs, tooFew) {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
 	for _, bad := range []string{"--support " + tinyPairs, "--classes", "--beams 2", "--said x", "--most -1", "--rerank 2", "--seeds 1,1"} {
 		if status, out, errs := call(t, append(few, append(strings.Fields(bad), tinyPairs)...)...); status != 2 || strings.Count(errs, "\n") > 2 {
 			t.Errorf("%s: %d: %s%s", bad, status, out, errs)
