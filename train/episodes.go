@@ -38,15 +38,15 @@ func (s Source) share() float64 {
 	return *s.Share
 }
 
-// join makes a pair part of a source's dataset.
-func (p *pair) join(src Source, row data.Row) {
+// join makes a pair part of a source's dataset; what it shows, and how, episodes have from fields of its row.
+func (p *pair) join(src Source, row data.Row, concept, style *data.Field) {
 	m := membership{set: src.set(), episodes: src.Episodes.makes()}
 	if m.episodes {
 		m.concept = p.texts[0]
-		if v, ok := row.Extra[src.Episodes.Concept].(string); ok {
+		if v, ok := concept.Of(row); ok {
 			m.concept = v
 		}
-		m.style, _ = row.Extra[src.Episodes.Style].(string)
+		m.style, _ = style.Of(row)
 	} else {
 		p.share = src.share() // of which there is one: a further source of pairs makes pairs of its own
 	}

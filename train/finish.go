@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"dragoman/data"
 	"dragoman/eval"
 	"dragoman/internal/atomicfile"
 )
@@ -46,6 +47,22 @@ func (t *trainer) keepBest() error {
 // openHeld opens a set of the recipe's report.
 func (t *trainer) openHeld(held Held) (*pairSet, error) {
 	return openPairs(t.recipe.dir, held.Data, DataSpec{MaxPixels: t.recipe.Data.MaxPixels})
+}
+
+// concepts are what the pictures of a set show, by a field of its rows; "" where a row has none.
+func (s *pairSet) concepts(name string) ([]string, error) {
+	field, concepts := data.Field{Name: name}, make([]string, len(s.pairs))
+	for i, p := range s.pairs {
+		row, err := p.set.Row(p.row)
+		if err != nil {
+			return nil, err
+		}
+		concepts[i], _ = field.Of(row)
+	}
+	if err := field.Unknown(); err != nil {
+		return nil, fmt.Errorf("concept: %w", err)
+	}
+	return concepts, nil
 }
 
 // report measures the result on each set of the recipe's report.

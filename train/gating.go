@@ -78,6 +78,9 @@ func (t *gating) canMeasure(held Held) error {
 		return err
 	}
 	defer set.close()
+	if _, err := set.concepts(held.Concept); err != nil {
+		return err
+	}
 	asked, room := 0, t.model.Language.Config().Context
 	for i := range set.pairs {
 		p := &set.pairs[i]
@@ -185,14 +188,14 @@ func (t *gating) measure(ctx context.Context, held Held) (eval.Report, error) {
 		return eval.Report{}, err
 	}
 	defer set.close()
+	concepts, err := set.concepts(held.Concept)
+	if err != nil {
+		return eval.Report{}, fmt.Errorf("%s: %w", held.Name, err)
+	}
 	var items []eval.Item
 	for i := range set.pairs {
 		p := &set.pairs[i]
-		it := eval.Item{Decode: p.decode, Question: p.question, References: p.texts, Weights: p.weights, Keywords: p.tags}
-		if row, err := p.set.Row(p.row); err == nil {
-			it.Concept, _ = row.Extra[held.Concept].(string)
-		}
-		items = append(items, it)
+		items = append(items, eval.Item{Decode: p.decode, Question: p.question, References: p.texts, Weights: p.weights, Keywords: p.tags, Concept: concepts[i]})
 	}
 	shots, seeds := held.Shots, held.Seeds
 	if len(shots) == 0 {

@@ -91,13 +91,14 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 			return nil, err
 		}
 		s.sources = append(s.sources, d)
+		concept, style := data.Field{Name: src.Episodes.Concept}, data.Field{Name: src.Episodes.Style}
 		r := data.Each(d, func(i int, row data.Row) {
 			if !data.Where(src.Where).Wants(row.Extra) {
 				return
 			}
 			// A row that one source has as a pair and others for episodes is one pair, whichever comes first.
 			if at, known := rows[[2]any{src.Path, i}]; known && s.pairs[at].takes(src) {
-				s.pairs[at].join(src, row)
+				s.pairs[at].join(src, row, &concept, &style)
 				return
 			}
 			p := pair{
@@ -108,10 +109,16 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 				s.report.Add(row.Where, err)
 				return
 			}
-			p.join(src, row)
+			p.join(src, row, &concept, &style)
 			rows[[2]any{src.Path, i}] = len(s.pairs)
 			s.pairs = append(s.pairs, p)
 		})
+		for _, field := range []*data.Field{&concept, &style} {
+			if err := field.Unknown(); err != nil {
+				s.close()
+				return nil, fmt.Errorf("%s: episodes: %w", src.Path, err)
+			}
+		}
 		s.report.Broken += r.Broken
 		s.report.Examples = append(s.report.Examples, r.Examples...)
 	}

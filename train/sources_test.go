@@ -159,3 +159,19 @@ func pagesIn(t *testing.T) int {
 	}
 	return strings.Count(string(raw), "\n")
 }
+
+// TestFieldsOfNoRow: a concept or a style by a field that no row has is an error before the run begins, not a run without.
+func TestFieldsOfNoRow(t *testing.T) {
+	for setting, want := range map[string]string{
+		"data.train.1.episodes={pictures: [2, 4], concept: splt}": `tiny/pairs.jsonl: episodes: no row has the field "splt"`,
+		"data.train.1.episodes={pictures: [2, 4], style: kind}":   `tiny/pairs.jsonl: episodes: no row has the field "kind"`,
+		"report.0.concept=splt":                                   `report.0: concept: no row has the field "splt"`,
+	} {
+		if _, err := DryRun(t.Context(), tinyFlamingo(t, setting), Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+	if _, err := DryRun(t.Context(), tinyFlamingo(t, "data.train.1.episodes={pictures: [2, 4], concept: split}", "report.0.concept=split"), Options{}); err != nil {
+		t.Error(err)
+	}
+}

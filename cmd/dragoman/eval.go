@@ -312,14 +312,14 @@ func (c *cli) openItems(path string, wanted data.Where, concept string) (*itemSe
 	if err != nil {
 		return nil, err
 	}
-	set := &itemSet{Closer: rows}
+	set, shows := &itemSet{Closer: rows}, data.Field{Name: concept}
 	set.report = data.Each(rows, func(i int, row data.Row) {
 		if !wanted.Wants(row.Extra) {
 			return
 		}
-		shows, _ := row.Extra[concept].(string)
+		concept, _ := shows.Of(row)
 		set.items = append(set.items, eval.Item{
-			Concept:    shows,
+			Concept:    concept,
 			Name:       row.Where,
 			Picture:    row.Picture(),
 			Question:   row.Question,
@@ -342,6 +342,10 @@ func (c *cli) openItems(path string, wanted data.Where, concept string) (*itemSe
 			},
 		})
 	})
+	if err := shows.Unknown(); err != nil {
+		set.Close()
+		return nil, fmt.Errorf("reading pairs: %s: --concept: %w", path, err)
+	}
 	return set, nil
 }
 

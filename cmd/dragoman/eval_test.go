@@ -168,6 +168,9 @@ func TestEvalFewShot(t *testing.T) {
 	if status, out, errs := call(t, append(few, "--shots-n", "1,6", "--most", "1", tinyPairs)...); status != 0 || !strings.Contains(errs, tooFew) {
 		t.Errorf("%d: %s%s", status, out, errs)
 	}
+	if status, _, errs := call(t, append(few, "--concept", "splt", tinyPairs)...); status != 1 || errs != "dragoman: reading pairs: "+tinyPairs+": --concept: no row has the field \"splt\"\nhint: did you mean split?\n" {
+		t.Errorf("%d: %s", status, errs)
+	}
 	for _, bad := range []string{"--support " + tinyPairs, "--classes", "--beams 2", "--said x", "--most -1", "--rerank 2", "--seeds 1,1"} {
 		if status, out, errs := call(t, append(few, append(strings.Fields(bad), tinyPairs)...)...); status != 2 || strings.Count(errs, "\n") > 2 {
 			t.Errorf("%s: %d: %s%s", bad, status, out, errs)
