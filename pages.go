@@ -117,7 +117,7 @@ func (m *Model) readLeaf(ctx context.Context, d *language.Decoder, l *leaf, from
 		return err
 	}
 	defer spent.prefill(time.Now())
-	return m.pages.ReadOn(d, l.ids, from, media)
+	return m.pages.ReadOn(ctx, d, l.ids, from, media)
 }
 
 // goOn writes on behind a page that a decoder has read.
@@ -178,7 +178,7 @@ func (m *Model) readPages(ctx context.Context, rows []looked, g *Generate) ([]*T
 		}
 		media = tensor.FromFloats(each, append([]int{n}, media.Shape()[1:]...)...)
 	}
-	if err := m.pages.ReadOn(d, l.ids, l.from, media); err != nil {
+	if err := m.pages.ReadOn(ctx, d, l.ids, l.from, media); err != nil {
 		return nil, fmt.Errorf("%s: %w", rows[0].what, err)
 	}
 	all.prefill(began)

@@ -357,7 +357,7 @@ func (e *fewShot) open(ctx context.Context, examples []shown, ask ...int) (*page
 		raw = append(raw, f...)
 	}
 	e.decoder.Reset()
-	if err := e.readOn(p.ids, 0, raw); err != nil {
+	if err := e.readOn(ctx, p.ids, 0, raw); err != nil {
 		return nil, err
 	}
 	p.kept, err = e.decoder.Keep()
@@ -385,10 +385,10 @@ func (e *fewShot) fits(examples []shown, at int) bool {
 }
 
 // readOn reads a page's tokens from a place on, which see these pictures.
-func (e *fewShot) readOn(ids []int32, from int, raw []float32) error {
+func (e *fewShot) readOn(ctx context.Context, ids []int32, from int, raw []float32) error {
 	d := e.decoder
 	media := e.m.Media(d.Run(), raw)
-	return e.m.ReadOn(d, ids, from, d.Run().Reshape(media, 1, media.Dim(0), media.Dim(1), media.Dim(2)))
+	return e.m.ReadOn(ctx, d, ids, from, d.Run().Reshape(media, 1, media.Dim(0), media.Dim(1), media.Dim(2)))
 }
 
 // say lets the model describe a picture, or answer about it, behind examples.
@@ -419,7 +419,7 @@ func (e *fewShot) ask(ctx context.Context, p *page, at int, text string) (said s
 			return "", 0, err
 		}
 	}
-	if err := e.readOn(ids, len(p.ids), raw); err != nil {
+	if err := e.readOn(ctx, ids, len(p.ids), raw); err != nil {
 		return "", 0, err
 	}
 	if text != "" {

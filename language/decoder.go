@@ -1,6 +1,7 @@
 package language
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -167,8 +168,8 @@ func (d *Decoder) ReadBehind(soft *tensor.Tensor, prompts [][]int32) error {
 }
 
 // Each makes so many rows of the one text that was read, or of none, and has each of them read on by itself, so that what it becomes does not
-// hang on the others, however few tokens that is. It is not for a Reader.
-func (d *Decoder) Each(rows int, read func(row int) error) error {
+// hang on the others, however few tokens that is. A context that ends, ends it between two rows. It is not for a Reader.
+func (d *Decoder) Each(ctx context.Context, rows int, read func(row int) error) error {
 	if d.cache == nil || d.cache.Len() == 0 {
 		d.cache = d.room(d.cache, rows)
 	} else {
@@ -176,6 +177,9 @@ func (d *Decoder) Each(rows int, read func(row int) error) error {
 	}
 	var logits []float32
 	for row := range rows {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		all := d.cache.only(row)
 		err := read(row)
 		all()

@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -212,7 +213,7 @@ func TestEach(t *testing.T) {
 		if shared != nil {
 			read(together, shared)
 		}
-		if err := together.Each(len(own), func(row int) error { return together.Read(own[row]) }); err != nil {
+		if err := together.Each(t.Context(), len(own), func(row int) error { return together.Read(own[row]) }); err != nil {
 			t.Fatal(err)
 		}
 		var alone []*language.Decoder
@@ -337,5 +338,20 @@ func TestGradientThroughQuantisedBlocks(t *testing.T) {
 		t.Errorf("slope %v, by finite differences %v", slope, want)
 	} else {
 		t.Logf("slope %v, by finite differences %v", slope, want)
+	}
+}
+
+// TestEachStops: a context that ends while a row is read, ends reading before the next.
+func TestEachStops(t *testing.T) {
+	d := language.NewDecoder(tiny(t), tensor.Options{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop, rows := errors.New("stop"), 0
+	err := d.Each(ctx, 3, func(int) error {
+		rows++
+		cancel(stop)
+		return d.Read([]int32{1, 2})
+	})
+	if !errors.Is(err, stop) || rows != 1 {
+		t.Errorf("%d rows were read: %v", rows, err)
 	}
 }

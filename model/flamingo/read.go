@@ -1,6 +1,7 @@
 package flamingo
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -88,7 +89,7 @@ func (m *Model) Read(d *language.Decoder, ids []int32, media *tensor.Tensor) err
 	if err := m.check(ids, pictures); err != nil {
 		return err
 	}
-	return m.ReadOn(d, ids, 0, media)
+	return m.ReadOn(context.Background(), d, ids, 0, media)
 }
 
 // Pictures is how many pictures stand in a text.
@@ -103,8 +104,8 @@ func (m *Model) Pictures(ids []int32) (n int) {
 
 // ReadOn is Read for a decoder that has read the first tokens of a text, up to from. Media [rows, pictures, latents, width] are those of the
 // text's last pictures that the other tokens see: those behind from and the one before it. Each row of them is a text of its own from there on,
-// and what the decoder reads of it does not hang on the others.
-func (m *Model) ReadOn(d *language.Decoder, ids []int32, from int, media *tensor.Tensor) error {
+// and what the decoder reads of it does not hang on the others. A context that ends, ends it between two of them.
+func (m *Model) ReadOn(ctx context.Context, d *language.Decoder, ids []int32, from int, media *tensor.Tensor) error {
 	if err := language.CheckIDs(ids, m.Language.Config().Vocab); err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (m *Model) ReadOn(d *language.Decoder, ids []int32, from int, media *tensor
 		mask = append(mask, seen[(i+1)*pictures-shown:(i+1)*pictures]...)
 	}
 	sight := m.Gates.See(d.Run(), media, rows, true)
-	err := d.Each(rows, func(row int) error {
+	err := d.Each(ctx, rows, func(row int) error {
 		one := sight.Row(row)
 		one.Show(mask, length)
 		d.Hook = one.Hook
