@@ -136,10 +136,7 @@ type seenLeaf struct {
 // lookAtLeaf looks at the pictures of a page.
 func (m *Model) lookAtLeaf(ctx context.Context, what string, l *seenLeaf) looked {
 	seen := looked{what: what, page: l, spent: Seconds{Load: m.load}}
-	var err error
-	if l.media, err = m.look(ctx, l.pictures[l.shown:], &seen.spent); err != nil {
-		seen.err = fmt.Errorf("%s: %w", what, err)
-	}
+	l.media, seen.err = m.look(ctx, l.pictures[l.shown:], &seen.spent)
 	return seen
 }
 

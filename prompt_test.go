@@ -276,21 +276,22 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// TestPromptSaysWhatItDid: an error names examples only where there are some.
+// TestPromptSaysWhatItDid: an error names examples only where there are some; of a picture that cannot be read it says that alone, as with any model.
 func TestPromptSaysWhatItDid(t *testing.T) {
 	m, err := dragoman.Open(idefics, dragoman.WithDType("f32"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	bad := []dragoman.Image{dragoman.ImageBytes([]byte("no picture"))}
+	bad, many := []dragoman.Image{dragoman.ImageBytes([]byte("no picture"))}, slices.Repeat([]dragoman.Image{plain(9)}, 3000)
 	for want, c := range map[string]struct {
 		shots []dragoman.Shot
 		ask   dragoman.Shot
 	}{
-		"captioning: reading":            {nil, dragoman.Shot{Images: bad}},
-		"answering: reading":             {nil, dragoman.Shot{Images: bad, Question: "a"}},
-		"answering by examples: reading": {[]dragoman.Shot{{Images: []dragoman.Image{plain(9)}, Text: "a"}}, dragoman.Shot{Images: bad, Question: "a"}},
+		"captioning: ":            {nil, dragoman.Shot{Images: many}},
+		"answering: ":             {nil, dragoman.Shot{Images: many, Question: "a"}},
+		"answering by examples: ": {[]dragoman.Shot{{Images: []dragoman.Image{plain(9)}, Text: "a"}}, dragoman.Shot{Images: many, Question: "a"}},
+		"reading a picture: ":     {nil, dragoman.Shot{Images: bad}},
 	} {
 		_, err := m.AnswerLike(context.Background(), c.shots, c.ask, nil)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -100,7 +100,7 @@ func TestVideo(t *testing.T) {
 		t.Error("what is shown within a second is more than its first frame, at one a second")
 	}
 	for _, bad := range []string{t.TempDir(), filepath.Join(folder, "none.gif")} {
-		if _, err := describe(sees, dragoman.Video(bad, 1)); err == nil || !strings.HasPrefix(err.Error(), "answering by examples: reading a video: "+bad) {
+		if _, err := describe(sees, dragoman.Video(bad, 1)); err == nil || !strings.HasPrefix(err.Error(), "reading a video: "+bad) {
 			t.Errorf("no video: %v", err)
 		}
 	}
