@@ -22,7 +22,7 @@ func (c *cli) benchCommand() *cobra.Command {
 		Use:   "bench [--model M | --shape NAME] [--part P]…",
 		Short: "speed, as a share of what this machine can do",
 		Long: `Measures the machine's peaks, then each part, and gives each part's share of the peak that bounds it. The best of several
-runs is taken (--json gives their spread, too), and only useful operations are counted. Where others use the machine a share may pass 100 %:
+runs is taken (behind it, how much longer the median took), and only useful operations are counted. Where others use the machine a share may pass 100 %:
 the peak is tried around that run, not in it. A part takes half a minute to two.
 
 Of a --model the parts are measured that it has, under each of bf16, q8_0 and q4_0 that matters to a part, or as --dtype says: image encoder
@@ -114,6 +114,9 @@ func describeRecord(r bench.Record) string {
 		line += fmt.Sprintf(" %9.0f Gflop/s", r.FlopsPerS/1e9)
 	case r.BytesPerS > 0:
 		line += fmt.Sprintf(" %9.1f GB/s", r.BytesPerS/1e9)
+	}
+	if r.Spread > 0 {
+		line += fmt.Sprintf(" %+5.1f %%", 100*r.Spread)
 	}
 	if r.ShareOfPeak > 0 {
 		line += fmt.Sprintf(" %5.1f %% of %s", 100*r.ShareOfPeak, r.Bound)

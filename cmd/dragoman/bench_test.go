@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"dragoman/bench"
 )
 
 // TestBenchOfNoModel: what is wrong with the model that is to be measured is said before the peaks are, and not behind them; a model that
@@ -63,6 +65,21 @@ func TestBenchEndsWhereNobodyReads(t *testing.T) {
 	status, lines, said := call(t, "bench", "--part", "peak", "--json")
 	if status != exitDone || said != "" || strings.Count(lines, "\n") != strings.Count(lines, `"part":"peak"`) {
 		t.Errorf("%d: %s%s", status, lines, said)
+	}
+}
+
+// TestBenchTable: a figure is a line with the time of the best run, its rate, the spread, and the share; of a single run there is no spread.
+func TestBenchTable(t *testing.T) {
+	for want, r := range map[string]bench.Record{
+		"linear           bf16   avx2        257×1408×6144        10.432 ms       426 Gflop/s  +2.6 %  90.0 % of compute": {
+			Part: "linear", DType: "bf16", ISA: "avx2", Shape: []int{257, 1408, 6144}, Seconds: 0.010432, Spread: 0.026, FlopsPerS: 426e9, Bound: "compute", ShareOfPeak: 0.9,
+		},
+		"peak read                                                 73.0 GB/s +12.5 %": {Part: "peak", What: "read", BytesPerS: 73e9, Spread: 0.125},
+		"load                                                    250.000 ms":          {Part: "load", Seconds: 0.25},
+	} {
+		if got := describeRecord(r); got != want {
+			t.Errorf("%q\nwant %q", got, want)
+		}
 	}
 }
 
