@@ -176,7 +176,7 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--except", "a=b", "--out", "x"}, exitUsage, "dragoman: --except: "},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "tensors_test.go"}, exitFailed, "tensors_test.go: not a directory"},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", filepath.Dir(fileWith(t, "notes.txt", "a"))}, exitFailed, ": there are files in this folder"},
-		{[]string{"preprocess", "--model", t.TempDir(), photo, "--out", "x"}, exitFailed, "has neither preprocessor_config.json nor"},
+		{[]string{"preprocess", "--model", t.TempDir(), photo, "--out", "x"}, exitFailed, "nor preprocessor_config.json"},
 		{[]string{"trace", "--model", "../../testdata/blip2-itm", "--loss", "stage1", "--image", photo, "--prompt", "a", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitFailed, "hint: --extra"},
 	} {
 		if status, out, errs := call(t, c.args...); status != c.status || out != "" || !strings.Contains(errs, c.says) {
