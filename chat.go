@@ -15,7 +15,10 @@ import (
 // chatAlone continues a conversation without pictures.
 func (m *Model) chatAlone(ctx context.Context, what string, said []Message, g *Generate) (*Text, error) {
 	text, ids := m.conversation(said)
-	d, done := m.decoder()
+	d, done, err := m.decoder()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
 	defer done()
 	began := time.Now()
 	if err := d.Read(ids); err != nil {

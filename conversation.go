@@ -83,7 +83,10 @@ func (m *Model) converse(ctx context.Context, c *Conversation, g *Generate) (*Te
 // readOn reads what has come since, and goes on.
 func (c *Conversation) readOn(ctx context.Context, what string, l *leaf, g *Generate) (*Text, error) {
 	m := c.m
-	d, release := m.decoder()
+	d, release, err := m.decoder()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
 	defer release()
 	spent := Seconds{Load: m.load}
 	from, pictures := 0, 0
@@ -97,7 +100,6 @@ func (c *Conversation) readOn(ctx context.Context, what string, l *leaf, g *Gene
 	if err := m.readLeaf(ctx, d, l, from, pictures, &spent); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	var err error
 	if c.begun, err = keep(d, l.ids); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

@@ -13,6 +13,11 @@ func (m *Model) Evaluate(ctx context.Context, items []eval.Item, o eval.Options)
 	if m.system.Vision == nil || m.system.Bridge == nil {
 		return eval.Report{}, fmt.Errorf("evaluating: %w: an image encoder and a bridge", ErrNoPart)
 	}
+	done, err := m.use()
+	if err != nil {
+		return eval.Report{}, fmt.Errorf("evaluating: %w", err)
+	}
+	defer done()
 	o.Compute = m.compute
 	r, err := eval.Evaluate(ctx, m.system, items, o)
 	switch {
@@ -35,6 +40,11 @@ func (m *Model) EvaluateFewShot(ctx context.Context, items []eval.Item, o eval.F
 	case !m.pages.Own():
 		return eval.FewShotReport{}, fmt.Errorf("%s: only for models that were trained here", what)
 	}
+	done, err := m.use()
+	if err != nil {
+		return eval.FewShotReport{}, fmt.Errorf("%s: %w", what, err)
+	}
+	defer done()
 	o.Compute = m.compute
 	r, err := eval.FewShot(ctx, m.pages, items, o)
 	if err == nil && r.N == 0 {

@@ -39,7 +39,10 @@ func (m *Model) openFeatures(ctx context.Context, path string) (*features, error
 	}
 	p := m.pages.Processor()
 	grey := make([]float32, p.Len())
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, err
+	}
 	defer done()
 	_, whole := m.pages.Glance(run, tensor.FromFloats(grey, 1, 3, p.Size[0], p.Size[1]))
 	if ctx.Err() != nil {

@@ -16,8 +16,12 @@ func (m *Model) Forgetting(ctx context.Context, text string, img *Image, w eval.
 	if m.system.Language == nil {
 		return eval.Forgetting{}, fmt.Errorf("%s: %w: a language model", what, ErrNoPart)
 	}
+	done, err := m.use()
+	if err != nil {
+		return eval.Forgetting{}, fmt.Errorf("%s: %w", what, err)
+	}
+	defer done()
 	var f eval.Forgetting
-	var err error
 	if m.pages == nil {
 		f, err = eval.PlainPerplexity(ctx, m.system.Language, m.compute, m.system.Tokenizer.Encode(text, true), w, progress)
 		f.Note = "there is no bridge: the language model is alone"

@@ -82,7 +82,10 @@ func (g *glance) known() bool {
 
 // look has the model look at the picture's pixels, and an observer, unless it is nil, look on. The caller holds the lock.
 func (g *glance) look(ctx context.Context, m *Model, pixels *tensor.Tensor, o tensor.Observer) (*seenImage, error) {
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, err
+	}
 	defer done()
 	run.SetObserver(o)
 	defer run.SetObserver(nil)

@@ -30,7 +30,10 @@ func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Insp
 	if m.pages != nil {
 		return m.inspectPicture(ctx, img, o.Generate)
 	}
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, fmt.Errorf("inspecting: %w", err)
+	}
 	defer done()
 	maps := &mapObserver{}
 	run.SetObserver(maps)
@@ -65,7 +68,10 @@ func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Insp
 // captionWithout adds the caption and, if asked for, those without each query: its soft word is left out of the prompt. All are
 // written as one batch.
 func (m *Model) captionWithout(ctx context.Context, in *Inspection, soft *tensor.Tensor, o InspectOptions) error {
-	d, release := m.decoder()
+	d, release, err := m.decoder()
+	if err != nil {
+		return fmt.Errorf("inspecting: %w", err)
+	}
 	defer release()
 	g := m.options(o.Generate)
 	prompt := m.system.PromptIDs(m.system.Config.Extras.Prompt)
@@ -113,7 +119,10 @@ func (m *Model) captionWithout(ctx context.Context, in *Inspection, soft *tensor
 func (m *Model) nearestWords(ctx context.Context, soft *tensor.Tensor, queries, n int) ([][]Word, error) {
 	const block = 4096
 	vocab, width := m.system.Language.Config().Vocab, soft.Dim(2)
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, fmt.Errorf("inspecting: %w", err)
+	}
 	defer done()
 	mine := run.Normalize(tensor.FromFloats(soft.Data()[:queries*width], queries, width))
 	best := make([][]Word, queries)
@@ -215,7 +224,10 @@ func (o *mapObserver) Map(path string, probs *tensor.Tensor) {
 // length) when the cells that it reads most are hidden from it, and when as many other cells are. A map that tells the truth
 // has the first well above the second.
 func (m *Model) Faithful(ctx context.Context, img Image, cells int) (read, other float64, err error) {
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return 0, 0, fmt.Errorf("inspecting: %w", err)
+	}
 	defer done()
 	maps := &mapObserver{}
 	run.SetObserver(maps)

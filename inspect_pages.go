@@ -52,6 +52,11 @@ func (m *Model) InspectPage(ctx context.Context, page []Part) (*PageInspection, 
 	if m.pages == nil {
 		return nil, m.noPages("inspecting a page")
 	}
+	done, err := m.use()
+	if err != nil {
+		return nil, fmt.Errorf("inspecting a page: %w", err)
+	}
+	defer done()
 	parts, pictures := partsOf(page)
 	ids, err := m.pages.Encode(parts)
 	if err != nil {
@@ -83,6 +88,11 @@ func (m *Model) InspectPage(ctx context.Context, page []Part) (*PageInspection, 
 
 // inspectPicture is Inspect for a model that reads pages: its queries are the resampler's latents, which stand for no words.
 func (m *Model) inspectPicture(ctx context.Context, img Image, g *Generate) (*Inspection, error) {
+	done, err := m.use()
+	if err != nil {
+		return nil, fmt.Errorf("inspecting: %w", err)
+	}
+	defer done()
 	seen := &glance{image: img}
 	in, err := m.inspectLatents(ctx, seen)
 	if err != nil {

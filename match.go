@@ -48,7 +48,10 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 	if !m.Embeds() && (m.system.Words == nil || !m.HasMatchingHead()) {
 		return nil, fmt.Errorf("matching: %w: heads that compare pictures with texts", ErrNoPart)
 	}
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, fmt.Errorf("matching: %w", err)
+	}
 	defer done()
 	seen, err := m.see(ctx, run, img)
 	if err != nil {
@@ -94,12 +97,18 @@ func sigmoid(odds float64) float64 { return 1 / (1 + math.Exp(-odds)) }
 func (m *Model) EmbedImage(ctx context.Context, img Image) ([][]float32, error) {
 	if m.pair != nil {
 		row, err := m.embedPicture(ctx, img)
-		return [][]float32{row}, err
+		if err != nil {
+			return nil, err
+		}
+		return [][]float32{row}, nil
 	}
 	if m.system.Bridge == nil || m.system.Bridge.Heads.Vision == nil {
 		return nil, fmt.Errorf("embedding: %w: a projection of pictures into the shared space", ErrNoPart)
 	}
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, fmt.Errorf("embedding: %w", err)
+	}
 	defer done()
 	seen, err := m.see(ctx, run, img)
 	if err != nil {
@@ -123,7 +132,10 @@ func (m *Model) EmbedText(ctx context.Context, text string) ([]float32, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, fmt.Errorf("embedding: %w", err)
+	}
 	defer done()
 	t := m.system.Texts([]string{text}, maxTextTokens)
 	row := m.system.Bridge.EmbedTexts(run, t)

@@ -14,6 +14,9 @@ import (
 	"dragoman/weights"
 )
 
+// ErrClosed is wrapped where a model is used after its Close.
+var ErrClosed = errors.New("the model is closed")
+
 // Model is a loaded model. It is safe for concurrent use: calls at the same time share the weights and the worker pool, and each
 // has its own activations.
 type Model struct {
@@ -25,21 +28,29 @@ type Model struct {
 	extra   *weights.File
 	load    float64 // seconds
 
-	mu       sync.Mutex
-	closed   bool
-	runs     []*tensor.Run       // that no call is using
-	decoders []*language.Decoder // likewise
+	mu     sync.Mutex
+	closed bool
+	using  int // who reads weights
+
+	// What no call is using. The memory of many calls at a time goes, where there are not as many again.
+	runs     sync.Pool // of *tensor.Run
+	decoders sync.Pool // of *language.Decoder
 }
 
-// Close gives back the model's files. No call may be under way, and one that follows panics: its weights are gone.
+// Close gives back the model's files. It does not wait for calls that are under way: they end as they would have or with ErrClosed, and the
+// files go with the last of them.
 func (m *Model) Close() error {
 	m.mu.Lock()
-	was := m.closed
+	idle := !m.closed && m.using == 0
 	m.closed = true
 	m.mu.Unlock()
-	if was {
+	if !idle {
 		return nil
 	}
+	return m.closeFiles()
+}
+
+func (m *Model) closeFiles() error {
 	err := m.system.Close()
 	if m.pages != nil {
 		err = errors.Join(err, m.pages.Close())
@@ -51,6 +62,28 @@ func (m *Model) Close() error {
 		err = errors.Join(err, m.extra.Close())
 	}
 	return err
+}
+
+// use keeps the files open until done: reading memory that files were mapped to would end the process.
+func (m *Model) use() (done func(), err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	m.using++
+	return m.used, nil
+}
+
+// used ends a use.
+func (m *Model) used() {
+	m.mu.Lock()
+	m.using--
+	last := m.closed && m.using == 0
+	m.mu.Unlock()
+	if last {
+		_ = m.closeFiles() // Close is over
+	}
 }
 
 // Systems are what the model is made of, for those who measure it: a BLIP-2, or a language model by itself; what reads pages; a CLIP. The
@@ -84,45 +117,36 @@ func (m *Model) processor() (p picture.Processor, ok bool) {
 	return picture.Processor{}, false
 }
 
-// mustBeOpen panics after Close: reading memory that files were mapped to would end the process, which nobody can recover from.
-func (m *Model) mustBeOpen() {
-	if m.closed {
-		panic("dragoman: a Model was used after its Close")
-	}
-}
-
 // run hands out the memory of a pass; done takes it back.
-func (m *Model) run() (r *tensor.Run, done func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.mustBeOpen()
-	if n := len(m.runs); n > 0 {
-		r, m.runs = m.runs[n-1], m.runs[:n-1]
-	} else {
+func (m *Model) run() (r *tensor.Run, done func(), err error) {
+	used, err := m.use()
+	if err != nil {
+		return nil, nil, err
+	}
+	r, _ = m.runs.Get().(*tensor.Run)
+	if r == nil {
 		r = tensor.NewRun(tensor.Options{Compute: m.compute})
 	}
 	return r, func() {
 		r.Reset()
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.runs = append(m.runs, r)
-	}
+		m.runs.Put(r)
+		used()
+	}, nil
 }
 
 // decoder hands out what continues a text; done takes it back.
-func (m *Model) decoder() (d *language.Decoder, done func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.mustBeOpen()
-	if n := len(m.decoders); n > 0 {
-		d, m.decoders = m.decoders[n-1], m.decoders[:n-1]
-	} else {
+func (m *Model) decoder() (d *language.Decoder, done func(), err error) {
+	used, err := m.use()
+	if err != nil {
+		return nil, nil, err
+	}
+	d, _ = m.decoders.Get().(*language.Decoder)
+	if d == nil {
 		d = language.NewDecoder(m.system.Language, tensor.Options{Compute: m.compute})
 	}
 	return d, func() {
 		d.Reset()
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.decoders = append(m.decoders, d)
-	}
+		m.decoders.Put(d)
+		used()
+	}, nil
 }

@@ -195,6 +195,9 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 			m.extra, bo.Extra = extra, extra
 		}
 		if m.system, err = blip2.Open(path, bo); err != nil {
+			if m.extra != nil {
+				err = errors.Join(err, m.extra.Close())
+			}
 			if _, none := os.Stat(filepath.Join(path, "config.json")); errors.Is(err, fs.ErrNotExist) && errors.Is(none, fs.ErrNotExist) {
 				err = hint.Wrap(err, "%s", orBuiltIn(name, aModel))
 			}

@@ -157,7 +157,10 @@ func alikePages(seen []looked) bool {
 
 // readPages reads such pages, their beginning once, and writes on behind each.
 func (m *Model) readPages(ctx context.Context, rows []looked, g *Generate) ([]*Text, error) {
-	d, release := m.decoder()
+	d, release, err := m.decoder()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", rows[0].what, err)
+	}
 	defer release()
 	l, n := rows[0].page, len(rows)
 	var all Seconds

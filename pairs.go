@@ -38,7 +38,10 @@ func (m *Model) embedPicture(ctx context.Context, img Image) ([]float32, error) 
 	if err != nil {
 		return nil, err
 	}
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, fmt.Errorf("embedding: %w", err)
+	}
 	defer done()
 	row := m.pair.EmbedPictures(run, pixels)
 	return rowsOf(row)[0], finite("embedding: "+img.name, row.Data()...)
@@ -49,7 +52,10 @@ func (m *Model) embedWords(text string) ([]float32, error) {
 	if m.pair.Text == nil || m.pair.Tokenizer == nil {
 		return nil, fmt.Errorf("embedding: %w: a text encoder with its tokenizer", ErrNoPart)
 	}
-	run, done := m.run()
+	run, done, err := m.run()
+	if err != nil {
+		return nil, fmt.Errorf("embedding: %w", err)
+	}
 	defer done()
 	row, err := m.pair.EmbedText(run, text)
 	if err != nil {
@@ -129,7 +135,10 @@ func (l *Labels) Score(ctx context.Context, img Image) ([]Score, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, done := l.model.run()
+	run, done, err := l.model.run()
+	if err != nil {
+		return nil, fmt.Errorf("matching: %w", err)
+	}
 	defer done()
 	scale := float64(l.model.pair.Scale(run).Data()[0])
 	scores := make([]Score, len(l.rows))
@@ -166,6 +175,11 @@ func (l *Labels) averages(ctx context.Context, img Image) ([]Score, error) {
 	for _, texts := range l.texts {
 		all = append(all, texts...)
 	}
+	done, err := l.model.use()
+	if err != nil {
+		return nil, fmt.Errorf("matching: %w", err)
+	}
+	defer done()
 	each, err := l.model.matchTexts(ctx, img, all)
 	if err != nil {
 		return nil, err

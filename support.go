@@ -50,10 +50,12 @@ func (m *Model) support(ctx context.Context, shots []seenShot, o SupportOptions)
 	s := &Support{m: m, shots: shots, features: make([][]float32, len(shots))}
 	for i, shot := range shots {
 		s.features[i], err = shot.feature(ctx, m, known)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		}
-		if err != nil || s.features[i] == nil {
+		case errors.Is(err, ErrClosed):
+			return nil, fmt.Errorf("%s: %w", what, err)
+		case err != nil || s.features[i] == nil:
 			s.skipped++
 		}
 		if o.Progress != nil {

@@ -38,7 +38,10 @@ func (m *Model) Together(g *Generate) int {
 	if !m.Describes() {
 		return 1
 	}
-	d, release := m.decoder()
+	d, release, err := m.decoder()
+	if err != nil {
+		return 1
+	}
 	defer release()
 	var gates []*tensor.Tensor
 	if m.pages != nil {
@@ -128,13 +131,17 @@ func (m *Model) sideBySide(ctx context.Context, pictures int, g *Generate, look 
 // lookAt decodes a picture, lets the bridge read it, and lays out what stands behind it.
 func (m *Model) lookAt(ctx context.Context, a asked, img Image, g *Generate) (l looked) {
 	began := time.Now()
-	run, done := m.run()
+	l.what, l.name = a.what, img.name
+	run, done, err := m.run()
+	if err != nil {
+		l.err = fmt.Errorf("%s: %s: %w", l.what, l.name, err)
+		return l
+	}
 	defer done()
 	var instructions []string
 	if a.instruction != nil {
 		instructions = []string{*a.instruction}
 	}
-	l.what, l.name = a.what, img.name
 	seen, err := m.see(ctx, run, img, instructions...)
 	if err != nil {
 		l.err = err
@@ -222,7 +229,10 @@ func (m *Model) readAndWrite(ctx context.Context, rows []looked, g *Generate) ([
 		return m.readPages(ctx, rows, g)
 	}
 	began := time.Now()
-	d, release := m.decoder()
+	d, release, err := m.decoder()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", rows[0].what, rows[0].name, err)
+	}
 	defer release()
 	var soft []float32
 	prompts := make([][]int32, len(rows))

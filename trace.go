@@ -30,6 +30,11 @@ func OpenTrace(name string, gradients bool, opts ...Option) (*Model, error) {
 
 // Trace runs the pass and returns its outputs, float32 tensors named by module path as in transformers.
 func (m *Model) Trace(q TraceRequest) ([]weights.Tensor, error) {
+	done, err := m.use()
+	if err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
+	}
+	defer done()
 	if m.pages != nil {
 		return m.tracePages(q)
 	}
@@ -116,6 +121,11 @@ func repeated(name string, ids []int32, rows int) []weights.Tensor {
 
 // TraceNames lists what Trace can give, with shapes, by a pass over an empty picture.
 func (m *Model) TraceNames() ([]weights.Tensor, error) {
+	done, err := m.use()
+	if err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
+	}
+	defer done()
 	if m.pages != nil {
 		return m.pages.TraceNames(tensor.Options{Compute: m.compute})
 	}
