@@ -75,13 +75,39 @@ func (k *resemblance) nearest(pairs []pair, member, n int) []int {
 	return out
 }
 
-// similar shows a picture behind those that are most like it, the most similar last, as examples are chosen for a question (RICES): under their own
-// texts, or else under words that only the page can teach. The last one has its own text where its concept was not named before it, and is
+// mostAnswered is how often a page that does not show the concept of its last picture before is made to.
+const mostAnswered = 0.75
+
+// answered sees to it that the examples mostly show what the last picture shows: a model that knows the pairs by heart would otherwise learn
+// that its own names are better than those of examples.
+func (e *episodes) answered(r *rand.Rand, order []int, last int) {
+	if slices.ContainsFunc(order, func(i int) bool { return e.concept(i) == e.concept(last) }) || r.Float64() >= mostAnswered {
+		return
+	}
+	var same []int
+	for _, i := range e.concepts[e.concept(last)] {
+		if e.pairs[i].picture != e.pairs[last].picture {
+			same = append(same, i)
+		}
+	}
+	if len(same) == 0 || len(order) == 0 {
+		return
+	}
+	at := len(order) - 1
+	if r.IntN(2) == 0 {
+		at = r.IntN(len(order))
+	}
+	order[at] = same[r.IntN(len(same))]
+}
+
+// similar shows a picture behind those that are most like it, the most similar last, as examples are chosen for a question (RICES): a quarter of
+// the pages under their own texts, the others under words that only the page can teach. The last one has its own text where its concept was not named before it, and is
 // always learnt from; the others are where something before them tells their texts.
 func (e *episodes) similar(r *rand.Rand, n int) []example {
 	at := r.IntN(len(e.like.members))
 	last := e.like.members[at]
 	order := e.like.nearest(e.pairs, at, max(n-1, 1))
+	e.answered(r, order, last)
 	var concepts []int
 	text := map[int]string{} // by concept
 	for _, i := range order {
@@ -89,7 +115,7 @@ func (e *episodes) similar(r *rand.Rand, n int) []example {
 			concepts, text[c] = append(concepts, c), e.pairs[i].texts[e.pairs[i].pick(r)]
 		}
 	}
-	own := r.IntN(2) == 0
+	own := r.IntN(4) == 0
 	switch {
 	case own:
 	case e.renames(r):
