@@ -15,7 +15,7 @@ import (
 type Config struct {
 	language.Sizes
 	First    bool    // of the first generation, MosaicGPT: other names of tensors, and ALiBi by one formula for any number of heads
-	BiasMax  float64 // of ALiBi: the steepest head loses 2^−(BiasMax/Heads) a token
+	BiasMax  float64 // of ALiBi: the steepest head loses 2^−(BiasMax/Heads) a token, as the model was trained; transformers' MptForCausalLM takes 8, always
 	Scale    float32 // of scores; 0: 1/√d
 	Logits   float32 // what logits are multiplied with; 0: nothing. Of the first generation: transformers' MptForCausalLM passes logit_scale over
 	Eps      float32 // of the layer norms
