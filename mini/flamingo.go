@@ -30,7 +30,7 @@ func flamingoParts() []Part {
 	return []Part{
 		{
 			File: "flamingo/model.gguf", What: "mini-flamingo's bridge: a resampler and gated cross-attention", Origin: ours, Author: author, License: license,
-			SHA256: "8e14a9156dab5c73f8d5408d166903cb833b7c99c2138c75b6b1c997e0460bb5", Bytes: 23857088,
+			SHA256: "68e5d1b8259ff998cabf296a8c76f22992a0546619da49e718df8044106259c9", Bytes: 23857088,
 		},
 		{
 			File: "flamingo/config.json", What: "how the parts of mini-flamingo fit together", Origin: ours, Author: author, License: license,
