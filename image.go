@@ -8,6 +8,7 @@ import (
 	"image"
 	"io"
 	"os"
+	"sync"
 
 	"dragoman/picture"
 	"dragoman/tensor"
@@ -63,12 +64,12 @@ func ImageFunc(name string, read func() ([]byte, error)) Image {
 	}
 }
 
-// ImageReader is the picture that r holds, up to its end. It can be used once.
+// ImageReader is the picture that r holds, up to its end. It is read once, when the picture is first used, and its bytes are kept.
 func ImageReader(r io.Reader) Image {
 	if r == nil {
 		return Image{}
 	}
-	return Image{name: "picture", load: func(o picture.Options) (*picture.Image, error) { return picture.Read(r, o) }}
+	return ImageFunc("picture", sync.OnceValues(func() ([]byte, error) { return picture.ReadAll(r) }))
 }
 
 // ImageOf is a decoded picture of the standard library. It may be as large as one that comes from a file.
@@ -76,7 +77,12 @@ func ImageOf(img image.Image) Image {
 	if img == nil {
 		return Image{}
 	}
-	return Image{name: "picture", load: func(o picture.Options) (*picture.Image, error) {
+	return Image{name: "picture", load: func(o picture.Options) (_ *picture.Image, err error) {
+		defer func() { // whoever made it may have promised more pixels than there are
+			if p := recover(); p != nil {
+				err = fmt.Errorf("%w: %T: %v", picture.ErrBroken, img, p)
+			}
+		}()
 		b := img.Bounds()
 		if b.Empty() {
 			return nil, fmt.Errorf("%w: it has no pixels", picture.ErrBroken)

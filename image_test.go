@@ -1,12 +1,16 @@
 package dragoman_test
 
 import (
+	"bytes"
 	"errors"
 	"image"
 	"image/color"
+	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"dragoman"
 	"dragoman/picture"
@@ -47,3 +51,56 @@ func TestPicturesOfNothing(t *testing.T) {
 		t.Errorf("without a limit of one's own: %v", err)
 	}
 }
+
+// TestPicturesOfLessThanTheySay: pixels that a picture promised and does not have are an error, not the end of the program. A palette may be too
+// short, as in files, or too long.
+func TestPicturesOfLessThanTheySay(t *testing.T) {
+	square := image.Rect(0, 0, 9, 9)
+	for name, c := range map[string]struct {
+		img  image.Image
+		want error
+	}{
+		"RGBA":             {&image.RGBA{Pix: make([]byte, 10), Stride: 36, Rect: square}, picture.ErrBroken},
+		"NRGBA":            {&image.NRGBA{Stride: 36, Rect: square}, picture.ErrBroken},
+		"a nil pointer":    {(*image.Gray)(nil), picture.ErrBroken},
+		"a colour of nil":  {image.NewPaletted(square, color.Palette{nil}), picture.ErrBroken},
+		"an empty palette": {image.NewPaletted(square, nil), nil},
+		"a long palette":   {image.NewPaletted(square, slices.Repeat(color.Palette{color.White}, 300)), nil},
+	} {
+		img, err := dragoman.ImageOf(c.img).Decode(picture.Options{})
+		if !errors.Is(err, c.want) || (err == nil) != (img != nil) {
+			t.Errorf("%s: %v, %v, want %v", name, img, err, c.want)
+		}
+	}
+}
+
+// TestImageReader: what was read once is there again, as often as it is used; a reader that has nothing does not keep anybody waiting.
+func TestImageReader(t *testing.T) {
+	img := dragoman.ImageReader(iotest.OneByteReader(bytes.NewReader(drawing(t, 2))))
+	first, err := img.Decode(picture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := img.Decode(picture.Options{}); err != nil || !slices.Equal(again.Pix, first.Pix) {
+		t.Errorf("used again: %v", err)
+	}
+	for name, c := range map[string]struct {
+		r    io.Reader
+		want error
+	}{
+		"failing":    {iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(drawing(t, 2)))), iotest.ErrTimeout},
+		"cut":        {io.LimitReader(bytes.NewReader(drawing(t, 2)), 60), picture.ErrBroken},
+		"empty":      {strings.NewReader(""), picture.ErrNotPicture},
+		"idle":       {idle{}, io.ErrNoProgress},
+		"idle later": {io.MultiReader(strings.NewReader("\xff\xd8"), idle{}), io.ErrNoProgress},
+	} {
+		if _, err := dragoman.ImageReader(c.r).Decode(picture.Options{}); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// idle is a reader that never has anything, and never ends.
+type idle struct{}
+
+func (idle) Read([]byte) (int, error) { return 0, nil }

@@ -130,7 +130,7 @@ func (f *format) turned(data []byte) int {
 
 // Read decodes the picture that r holds, up to its end.
 func Read(r io.Reader, o Options) (*Image, error) {
-	data, err := readAll(r)
+	data, err := ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read picture: %w", err)
 	}

@@ -171,7 +171,7 @@ func copyPaletted(out *RGBA, src *image.Paletted, at image.Point) {
 	for i := range table {
 		table[i].A = 255
 	}
-	for i, c := range src.Palette {
+	for i, c := range src.Palette[:min(len(src.Palette), len(table))] {
 		table[i] = toNRGBA(c)
 	}
 	for y := range out.H {

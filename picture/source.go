@@ -65,7 +65,7 @@ func (s Source) stdinItem(used bool) Item {
 	case used:
 		return Item{Name: "-", Err: errors.New("standard input can be read only once")}
 	}
-	return Item{Name: "-", Read: sync.OnceValues(func() ([]byte, error) { return readAll(s.Stdin) })}
+	return Item{Name: "-", Read: sync.OnceValues(func() ([]byte, error) { return ReadAll(s.Stdin) })}
 }
 
 // expandOne reports whether the caller wants to go on.
@@ -222,7 +222,8 @@ func DataURL(s string) ([]byte, error) {
 // ReadFile reads the file of a picture, of at most a gigabyte.
 func ReadFile(path string) ([]byte, error) { return bounded(readfile.Any(path, maxFile)) }
 
-func readAll(r io.Reader) ([]byte, error) { return readUpTo(r, maxFile) }
+// ReadAll reads the file of a picture from r, likewise.
+func ReadAll(r io.Reader) ([]byte, error) { return readUpTo(r, maxFile) }
 
 func readUpTo(r io.Reader, limit int64) ([]byte, error) { return bounded(readfile.UpTo(r, limit)) }
 

@@ -68,9 +68,9 @@ func open(path string, limit int64, flag int) ([]byte, error) {
 	return data, err
 }
 
-// UpTo reads all that r has, of at most so many bytes.
+// UpTo reads all that r has, of at most so many bytes. One that again and again has none and does not end is io.ErrNoProgress.
 func UpTo(r io.Reader, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	data, err := io.ReadAll(&progressing{r: io.LimitReader(r, limit+1)})
 	if err == nil && int64(len(data)) > limit {
 		return nil, TooLarge(limit)
 	}
@@ -89,4 +89,25 @@ func kind(m fs.FileMode) string {
 		return "a socket"
 	}
 	return "something else"
+}
+
+// progressing is a reader that gives up on one that has nothing.
+type progressing struct {
+	r     io.Reader
+	empty int // reads in a row
+}
+
+// patientReads is how many reads may give nothing, one after another, as in package bufio.
+const patientReads = 100
+
+func (p *progressing) Read(b []byte) (n int, err error) {
+	n, err = p.r.Read(b)
+	if n > 0 || err != nil || len(b) == 0 {
+		p.empty = 0
+		return n, err
+	}
+	if p.empty++; p.empty == patientReads {
+		return 0, io.ErrNoProgress
+	}
+	return 0, nil
 }
