@@ -8,8 +8,8 @@ type Generate struct {
 	Verbatim          bool     // Prompt is that even where it is empty, which otherwise stands for the model's own
 	MaxTokens         int      // most new tokens; 0 stands for 20
 	MinTokens         int      // fewest new tokens before the end
-	Beams             int      // beams of the search; 0 and 1: none
-	LengthPenalty     float64  // with beams: a hypothesis scores Σ log p / length^LengthPenalty (transformers: 1)
+	Beams             int      // beams of the search, up to 64; 0 and 1: none
+	LengthPenalty     float64  // with beams: a hypothesis scores Σ log p / length^LengthPenalty; 0 is no penalty (the command's and transformers' is 1)
 	RepetitionPenalty float64  // of tokens that stand in the prompt or were said; 0 stands for 1: none
 	Temperature       float64  // 0: the likeliest token; above: drawn
 	TopK              int      // draw from the k likeliest; 0: all

@@ -18,7 +18,7 @@ import (
 type InspectOptions struct {
 	Words   int  // how many nearest words a query; 0: none
 	Without bool // caption without each query
-	// Generate is how captions are made; nil: greedy.
+	// Generate is how captions are made; nil: greedy. Its Prompt, Choices and Stream are not heeded.
 	Generate *Generate
 }
 
@@ -26,6 +26,11 @@ type InspectOptions struct {
 func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Inspection, error) {
 	if m.pair != nil {
 		return nil, hint.Wrap(fmt.Errorf("inspecting: %w: learned queries", ErrNoPart), "trace --maps shows what the layers of a CLIP attend to")
+	}
+	if g := o.Generate; g != nil {
+		plain := *g
+		plain.Prompt, plain.Verbatim, plain.Choices, plain.Stream = "", false, nil, nil
+		o.Generate = &plain
 	}
 	if m.pages != nil {
 		return m.inspectPicture(ctx, img, o.Generate)
@@ -62,7 +67,10 @@ func (m *Model) Inspect(ctx context.Context, img Image, o InspectOptions) (*Insp
 		}
 	}
 	in.Hints = m.system.HintsFor(run, *seen)
-	return in, m.captionWithout(ctx, in, soft, o)
+	if err := m.captionWithout(ctx, in, soft, o); err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 // captionWithout adds the caption and, if asked for, those without each query: its soft word is left out of the prompt. All are
@@ -221,7 +229,7 @@ func (o *mapObserver) Map(path string, probs *tensor.Tensor) {
 }
 
 // Faithful says how well the last layer's maps tell what a query reads: how far a query's output moves (relative to its
-// length) when the cells that it reads most are hidden from it, and when as many other cells are. A map that tells the truth
+// length) when so many cells of the map that it reads most are hidden from it, and when as many are that it reads least. A map that tells the truth
 // has the first well above the second.
 func (m *Model) Faithful(ctx context.Context, img Image, cells int) (read, other float64, err error) {
 	run, done, err := m.run()
@@ -238,6 +246,9 @@ func (m *Model) Faithful(ctx context.Context, img Image, cells int) (read, other
 	}
 	shape := m.system.Vision.Shape()
 	grid := shape.Grid[0] * shape.Grid[1]
+	if cells < 0 || cells > grid {
+		return 0, 0, fmt.Errorf("inspecting: %d cells of %d", cells, grid)
+	}
 	queries := seen.Answer.Hidden.Dim(1)
 	// What a query reads is the sum over the layers that look.
 	total := make([][]float32, queries)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"dragoman/model/blip2"
@@ -82,13 +83,15 @@ func (m *Model) Labels(ctx context.Context, names []string, templates ...string)
 	if len(templates) == 0 {
 		templates = []string{Slot}
 	}
-	l := &Labels{Names: names, model: m}
+	for _, t := range templates {
+		if !strings.Contains(t, Slot) {
+			return nil, fmt.Errorf("reading labels: template %q: there is no %s in it", t, Slot)
+		}
+	}
+	l := &Labels{Names: slices.Clone(names), model: m}
 	for _, name := range names {
 		var texts []string
 		for _, t := range templates {
-			if !strings.Contains(t, Slot) {
-				return nil, fmt.Errorf("reading labels: template %q: there is no %s in it", t, Slot)
-			}
 			texts = append(texts, strings.ReplaceAll(t, Slot, name))
 		}
 		l.texts = append(l.texts, texts)

@@ -29,11 +29,19 @@ func (m *Model) Examples(support []eval.Item) *Examples {
 	e := &Examples{m: m, examples: support, support: &Support{m: m}, glances: map[string]*glance{}, kept: map[*glance]bool{}, room: newBudget()}
 	for _, it := range support {
 		s := e.see(it)
-		s.Text = it.References[0]
+		s.Text = firstReference(it)
 		e.kept[s.pictures[0]] = true
 		e.support.shots = append(e.support.shots, s)
 	}
 	return e
+}
+
+// firstReference is the text of an example; "" where none is right.
+func firstReference(it eval.Item) string {
+	if len(it.References) == 0 {
+		return ""
+	}
+	return it.References[0]
 }
 
 // see is an item as what is asked. Items that have the same picture look at it once.
@@ -139,6 +147,9 @@ func imageOfItem(it eval.Item) Image {
 	if it.Bytes != nil {
 		return ImageFunc(it.Name, it.Bytes).Moving()
 	}
+	if it.Decode == nil {
+		return Image{name: it.Name}
+	}
 	return Image{name: it.Name, load: func(o picture.Options) (*picture.Image, error) {
 		img, err := it.Decode()
 		if err != nil {
@@ -190,7 +201,7 @@ func (l *learner) Nearest(ctx context.Context, item, n int) ([]int, error) {
 }
 
 // Text implements eval.Learner.
-func (l *learner) Text(example int) string { return l.examples[example].References[0] }
+func (l *learner) Text(example int) string { return firstReference(l.examples[example]) }
 
 // TextOnly implements eval.Learner.
 func (l *learner) TextOnly() int { return l.m.pages.TextOnly() }

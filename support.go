@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"dragoman/internal/plural"
 )
 
 // Support is examples of which, for each question, those are shown whose pictures are most like its own (RICES: Yang et al. 2021; Flamingo,
@@ -48,6 +50,7 @@ func (m *Model) support(ctx context.Context, shots []seenShot, o SupportOptions)
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	s := &Support{m: m, shots: shots, features: make([][]float32, len(shots))}
+	first := errors.New("it has no picture") // why the first is never shown
 	for i, shot := range shots {
 		s.features[i], err = shot.feature(ctx, m, known)
 		switch {
@@ -57,6 +60,9 @@ func (m *Model) support(ctx context.Context, shots []seenShot, o SupportOptions)
 			return nil, fmt.Errorf("%s: %w", what, err)
 		case err != nil || s.features[i] == nil:
 			s.skipped++
+			if s.skipped == 1 && err != nil {
+				first = err
+			}
 		}
 		if o.Progress != nil {
 			o.Progress(i+1, len(shots))
@@ -65,8 +71,11 @@ func (m *Model) support(ctx context.Context, shots []seenShot, o SupportOptions)
 	if err := known.write(); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	if s.skipped == len(shots) {
-		return nil, fmt.Errorf("%s: none of %d examples has a picture that can be read", what, len(shots))
+	switch {
+	case len(shots) == 0:
+		return nil, fmt.Errorf("%s: there are no examples", what)
+	case s.skipped == len(shots):
+		return nil, fmt.Errorf("%s: none of %s has a picture that can be read, the first: %w", what, plural.Of(len(shots), "example"), first)
 	}
 	return s, nil
 }
@@ -104,6 +113,9 @@ func (s *Support) Nearest(ctx context.Context, ask Shot, n int) ([]int, error) {
 
 // nearest leaves those out that are not wanted.
 func (s *Support) nearest(ctx context.Context, ask seenShot, n int, wanted func(i int) bool) ([]int, error) {
+	if n < 0 {
+		return nil, fmt.Errorf("choosing examples: %d of them", n)
+	}
 	feature, err := ask.feature(ctx, s.m, nil)
 	if err != nil {
 		return nil, err

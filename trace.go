@@ -2,6 +2,7 @@ package dragoman
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -35,6 +36,14 @@ func (m *Model) Trace(q TraceRequest) ([]weights.Tensor, error) {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
 	defer done()
+	if q.Inputs == nil {
+		return nil, errors.New("tracing: there are no inputs")
+	}
+	for _, p := range slices.Concat(q.Select, q.Grad) {
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, fmt.Errorf("tracing: pattern %q: %w", p, err)
+		}
+	}
 	if m.pages != nil {
 		return m.tracePages(q)
 	}
@@ -60,8 +69,8 @@ func matcher(patterns []string) func(string) bool {
 	}
 	return func(name string) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool {
-			ok, err := path.Match(p, name)
-			return ok && err == nil
+			ok, _ := path.Match(p, name) // Trace refuses what is no pattern
+			return ok
 		})
 	}
 }

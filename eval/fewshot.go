@@ -153,7 +153,10 @@ func (it *Item) concept() string {
 
 // example is the text under which an item is an example.
 func (it *Item) example() string {
-	if it.Weights == nil {
+	switch {
+	case len(it.References) == 0:
+		return ""
+	case len(it.Weights) != len(it.References):
 		return it.References[0]
 	}
 	return it.References[slices.Index(it.Weights, slices.Max(it.Weights))]

@@ -3,6 +3,7 @@ package eval
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -18,18 +19,23 @@ import (
 // Item is a picture with what is right to say of it, or a question about it with people's answers.
 type Item struct {
 	Name       string
-	Picture    string // tells pictures apart; "": unknown
-	Decode     func() (*picture.RGBA, error)
-	Bytes      func() ([]byte, error) // of the picture's file, for who looks at what moves; nil: it does not
-	Question   string                 // "": the picture is to be captioned
-	References []string               // captions; a caption that equals one of them is right, in retrieval too. Or answers
-	Weights    []float64              // of the answers; nil: each counts once
-	Keywords   []string               // words that belong to the picture, which count for a shared content word
-	Concept    string                 // what the picture shows, where that is told apart from what is said of it
+	Picture    string                        // tells pictures apart; "": unknown
+	Decode     func() (*picture.RGBA, error) // reads the picture; no item is without
+	Bytes      func() ([]byte, error)        // of the picture's file, for who looks at what moves; nil: it does not
+	Question   string                        // "": the picture is to be captioned
+	References []string                      // captions; a caption that equals one of them is right, in retrieval too. Or answers
+	Weights    []float64                     // of the answers; nil: each counts once
+	Keywords   []string                      // words that belong to the picture, which count for a shared content word
+	Concept    string                        // what the picture shows, where that is told apart from what is said of it
 }
+
+var errNoPicture = errors.New("no picture was given")
 
 // Check says why the picture cannot be prepared for an encoder; nil: it can.
 func (it *Item) Check(p *picture.Processor) error {
+	if it.Decode == nil {
+		return errNoPicture
+	}
 	img, err := it.Decode()
 	if err != nil {
 		return err
@@ -195,6 +201,9 @@ func (e *evaluation) look(ctx context.Context, items []Item) error {
 
 // prepare decodes a picture and writes it to dst as an encoder reads it.
 func prepare(p *picture.Processor, decode func() (*picture.RGBA, error), dst []float32) error {
+	if decode == nil {
+		return errNoPicture
+	}
 	img, err := decode()
 	if err != nil {
 		return err

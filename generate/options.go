@@ -28,7 +28,7 @@ type Options struct {
 	TopP        float64 // draw from the fewest tokens whose probability is at least this; 0 or 1: all
 	Seed        uint64  // of the draws; each row draws as if it were alone
 
-	Beams         int           // 0 or 1: no beam search; it excludes a temperature
+	Beams         int           // 0 or 1: no beam search; at most MostBeams; it excludes a temperature
 	LengthPenalty float64       // a sentence of n new tokens scores Σ log p / n^LengthPenalty; 0 is no penalty (transformers' default is 1)
 	EarlyStopping EarlyStopping // of beams
 
@@ -72,6 +72,9 @@ type Result struct {
 	Finish   Finish
 }
 
+// MostBeams is how many beams a search may have: each keeps all that the model has read.
+const MostBeams = 64
+
 // ErrOptions is wrapped by what Run returns for options that contradict one another or are out of range.
 var ErrOptions = errors.New("generation options")
 
@@ -91,6 +94,8 @@ func (o *Options) check() error {
 		return bad("repetition penalty %v: want more than 0", o.RepetitionPenalty)
 	case !number(o.LengthPenalty):
 		return bad("length penalty %v: want a number", o.LengthPenalty)
+	case o.Beams > MostBeams:
+		return bad("%d beams: want %d at most", o.Beams, MostBeams)
 	case o.Beams > 1 && o.Temperature > 0:
 		return bad("beams and a temperature exclude each other")
 	case len(o.Stop) > 0 && o.Text == nil:

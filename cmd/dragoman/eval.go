@@ -14,6 +14,7 @@ import (
 
 	"dragoman/data"
 	"dragoman/eval"
+	"dragoman/generate"
 	"dragoman/internal/hint"
 	"dragoman/internal/plural"
 	"dragoman/picture"
@@ -93,8 +94,8 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 				return err
 			}
 		}
-		if g := o.Generate; g.Beams < 1 || g.Beams > 64 || g.MinTokens < 0 || g.MinTokens > o.MaxTokens {
-			return usagef("--beams must be from 1 to 64, and --min-tokens from 0 to --max-tokens")
+		if g := o.Generate; g.Beams < 1 || g.Beams > generate.MostBeams || g.MinTokens < 0 || g.MinTokens > o.MaxTokens {
+			return usagef("--beams must be from 1 to %d, and --min-tokens from 0 to --max-tokens", generate.MostBeams)
 		}
 		if err := checkNumbers(number{"length-penalty", o.Generate.LengthPenalty}); err != nil {
 			return err

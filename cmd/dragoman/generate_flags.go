@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dragoman"
+	"dragoman/generate"
 )
 
 // writingFlagNames are the options of how text is chosen, which do nothing where none is written.
@@ -42,8 +43,8 @@ func (c *cli) checkGenerate(g *dragoman.Generate) error {
 		return usagef("--max-tokens must be at least 1: %d", g.MaxTokens)
 	case g.MinTokens < 0 || g.MinTokens > g.MaxTokens:
 		return usagef("--min-tokens must be from 0 to --max-tokens, %d: %d", g.MaxTokens, g.MinTokens)
-	case g.Beams < 1 || g.Beams > 64:
-		return usagef("--beams must be from 1 to 64: %d", g.Beams)
+	case g.Beams < 1 || g.Beams > generate.MostBeams:
+		return usagef("--beams must be from 1 to %d: %d", generate.MostBeams, g.Beams)
 	case g.Temperature < 0:
 		return usagef("--temperature must not be negative: %v", g.Temperature)
 	case g.TopK < 0:
