@@ -32,11 +32,11 @@ func (m *Model) choose(ctx context.Context, d *language.Decoder, tokens func(tex
 		}
 		ids := tokens(c)
 		if len(ids) == 0 {
-			return nil, fmt.Errorf("choosing: %q: it has no tokens", c)
+			return nil, fmt.Errorf("choosing: %.60q: it has no tokens", c)
 		}
 		scores, err := d.Score([][]int32{ids})
 		if err != nil {
-			return nil, fmt.Errorf("choosing: %q: %w", c, err)
+			return nil, fmt.Errorf("choosing: %.60q: %w", c, err)
 		}
 		choice := Choice{Text: c, Tokens: len(ids), ids: ids}
 		for _, s := range scores[0] {

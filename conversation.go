@@ -64,7 +64,10 @@ func (m *Model) converse(ctx context.Context, c *Conversation, g *Generate) (*Te
 	}
 	for i, s := range c.said {
 		if !slices.Contains([]string{"system", "user", "assistant"}, s.Role) {
-			return nil, fmt.Errorf("%s: turn %d: role %q is none of system, user, assistant", what, i+1, s.Role)
+			return nil, fmt.Errorf("%s: turn %d: role %.60q is none of system, user, assistant", what, i+1, s.Role)
+		}
+		if err := checkParts(s.parts()); err != nil {
+			return nil, fmt.Errorf("%s: turn %d: %w", what, i+1, err)
 		}
 	}
 	if m.pages != nil {

@@ -57,6 +57,9 @@ func (m *Model) InspectPage(ctx context.Context, page []Part) (*PageInspection, 
 		return nil, fmt.Errorf("inspecting a page: %w", err)
 	}
 	defer done()
+	if err := checkParts(page); err != nil {
+		return nil, fmt.Errorf("inspecting a page: %w", err)
+	}
 	parts, pictures := partsOf(page)
 	ids, err := m.pages.Encode(parts)
 	if err != nil {

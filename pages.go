@@ -14,7 +14,7 @@ import (
 	"dragoman/weights"
 )
 
-// Part is a stretch of a page: a picture, or text where there is none.
+// Part is a stretch of a page: a picture, or a text, and not both.
 type Part struct {
 	Image *Image
 	Text  string
@@ -41,6 +41,9 @@ func Needs(name string) []string { return flamingo.Needs(name) }
 // where there are no pictures, such a token is an error.
 func (m *Model) Continue(ctx context.Context, page []Part, g *Generate) (*Text, error) {
 	const what = "continuing a page"
+	if err := checkParts(page); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
 	if m.pages != nil && slices.ContainsFunc(page, func(p Part) bool { return p.Image != nil }) {
 		page = slices.Clone(page)
 		for i := range page {
@@ -98,6 +101,16 @@ func (m *Model) leaf(what string, parts []flamingo.Part, pictures []*glance) (*l
 func (m *Model) pageOf(what string, page []Part) (*leaf, error) {
 	parts, pictures := partsOf(page)
 	return m.leaf(what, parts, pictures)
+}
+
+// checkParts refuses a part whose text would not be read.
+func checkParts(page []Part) error {
+	for i, p := range page {
+		if p.Image != nil && p.Text != "" {
+			return fmt.Errorf("part %d is a picture and a text: each is a part of its own", i+1)
+		}
+	}
+	return nil
 }
 
 func partsOf(page []Part) (parts []flamingo.Part, pictures []*glance) {

@@ -9,6 +9,7 @@ import (
 	"dragoman"
 	"dragoman/eval"
 	"dragoman/generate"
+	"dragoman/language"
 	"dragoman/picture"
 	"dragoman/weights"
 )
@@ -32,6 +33,25 @@ func TestWrongCalls(t *testing.T) {
 			_, err := talk.Caption(ctx, img, &dragoman.Generate{Beams: 1 << 40})
 			return err
 		}, generate.ErrOptions, "1099511627776 beams: want 64 at most"},
+		"a choice of a megabyte": {func() error {
+			_, err := talk.Caption(ctx, img, &dragoman.Generate{Choices: []string{"w1", strings.Repeat("w2 ", 1<<18)}})
+			if err != nil && len(err.Error()) > 300 {
+				return errors.New("the error has the choice in it")
+			}
+			return err
+		}, language.ErrContext, "choosing: "},
+		"a part of two kinds": {func() error {
+			_, err := pages.Continue(ctx, []dragoman.Part{{Text: "a"}, {Image: &img, Text: "a"}}, nil)
+			return err
+		}, nil, "part 2 is a picture and a text"},
+		"a turn of two kinds": {func() error {
+			_, err := pages.Chat(ctx, []dragoman.Message{{Role: "user", Parts: []dragoman.Part{{Image: &img, Text: "a"}}}}, nil)
+			return err
+		}, nil, "turn 1: part 1 is a picture and a text"},
+		"an inspected part of two kinds": {func() error {
+			_, err := pages.InspectPage(ctx, []dragoman.Part{{Image: &img, Text: "a"}})
+			return err
+		}, nil, "part 1 is a picture and a text"},
 		"fewer than no examples": {func() error { _, err := support.Nearest(ctx, ask, -1); return err }, nil, "-1 of them"},
 		"a support of nothing": {func() error {
 			_, err := pages.Support(ctx, nil, dragoman.SupportOptions{})

@@ -144,7 +144,11 @@ func (d *Decoder) extend(embeds *tensor.Tensor, mask []uint8) error {
 
 // fits says whether so many more tokens fit into the model's context.
 func (d *Decoder) fits(more int) error {
-	if limit, n := d.Model.Config().Context, d.cache.Len()+more; limit > 0 && n > limit {
+	n := more
+	if d.cache != nil {
+		n += d.cache.Len()
+	}
+	if limit := d.Model.Config().Context; limit > 0 && n > limit {
 		return fmt.Errorf("language: %d tokens: %w of %d", n, ErrContext, limit)
 	}
 	return nil
@@ -155,13 +159,21 @@ func (d *Decoder) Read(prompts ...[]int32) error { return d.ReadBehind(nil, prom
 
 // ReadBehind reads prompts of any lengths, each behind the words of its soft prompt [B, words, Width]; nil: the prompts alone.
 func (d *Decoder) ReadBehind(soft *tensor.Tensor, prompts [][]int32) error {
+	longest := 0
 	for i, p := range prompts {
 		if len(p) == 0 && soft == nil {
 			return fmt.Errorf("language: prompt %d is empty", i)
 		}
+		longest = max(longest, len(p))
 		if err := CheckIDs(p, d.Model.Config().Vocab); err != nil {
 			return err
 		}
+	}
+	if soft != nil {
+		longest += soft.Dim(1)
+	}
+	if err := d.fits(longest); err != nil { // before there are embeddings of it all
+		return err
 	}
 	embeds, mask := padRight(d.run, d.Model, soft, prompts, max(0, d.Model.Config().Pad))
 	return d.Prefill(embeds, mask)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +164,14 @@ func TestDecoderErrors(t *testing.T) {
 	}
 	if err := d.Read(make([]int32, 129)); !errors.Is(err, language.ErrContext) {
 		t.Errorf("129 tokens in a context of 128: %v", err)
+	}
+	long := make([]int32, 1<<20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := d.Read(long)
+	runtime.ReadMemStats(&after)
+	if bytes := after.TotalAlloc - before.TotalAlloc; !errors.Is(err, language.ErrContext) || bytes > 1<<20 {
+		t.Errorf("a million tokens in a context of 128 had %d bytes allocated: %v", bytes, err)
 	}
 	prompt := make([]int32, 120)
 	d.Reset()
