@@ -32,6 +32,8 @@ type Model struct {
 	closed bool
 	using  int // who reads weights
 
+	grads sync.Mutex // of the parameters
+
 	// What no call is using. The memory of many calls at a time goes, where there are not as many again.
 	runs     sync.Pool // of *tensor.Run
 	decoders sync.Pool // of *language.Decoder

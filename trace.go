@@ -44,6 +44,10 @@ func (m *Model) Trace(q TraceRequest) ([]weights.Tensor, error) {
 			return nil, fmt.Errorf("tracing: pattern %q: %w", p, err)
 		}
 	}
+	if len(q.Grad) > 0 {
+		m.grads.Lock()
+		defer m.grads.Unlock()
+	}
 	if m.pages != nil {
 		return m.tracePages(q)
 	}
