@@ -139,6 +139,28 @@ func TestFilesOfWhatDoesNotOpen(t *testing.T) {
 	}
 }
 
+// TestFileCutShort cuts a file short while a model uses it: that is a panic, not the end of the process, and the model can still be closed.
+func TestFileCutShort(t *testing.T) {
+	dir := copyModel(t, captioner)
+	m, img := open32(t, dir), dragoman.ImageBytes(drawing(t, 2))
+	if err := os.Truncate(filepath.Join(dir, "model.safetensors"), 0); err != nil || mappings(dir) == 0 {
+		t.Skip("no file is mapped here")
+	}
+	func() {
+		defer func() {
+			var fault interface{ Addr() uintptr }
+			if err, _ := recover().(error); !errors.As(err, &fault) {
+				t.Errorf("weights that are gone were read: %v", err)
+			}
+		}()
+		_, err := m.Caption(t.Context(), img, nil)
+		t.Error(err)
+	}()
+	if err := m.Close(); err != nil || mappings(dir) > 0 {
+		t.Errorf("%d files are still mapped (%v)", mappings(dir), err)
+	}
+}
+
 // mappings is how many parts of files below a folder are mapped into this process, where the system tells.
 func mappings(dir string) int {
 	maps, err := os.ReadFile("/proc/self/maps")

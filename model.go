@@ -2,6 +2,7 @@ package dragoman
 
 import (
 	"errors"
+	"runtime/debug"
 	"sync"
 
 	"dragoman/kernel"
@@ -66,7 +67,8 @@ func (m *Model) closeFiles() error {
 	return err
 }
 
-// use keeps the files open until done: reading memory that files were mapped to would end the process.
+// use keeps the files open until done: reading memory that files were mapped to would end the process. Where a file is cut short by somebody
+// else, reading it is a panic that can be recovered from.
 func (m *Model) use() (done func(), err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -74,10 +76,13 @@ func (m *Model) use() (done func(), err error) {
 		return nil, ErrClosed
 	}
 	m.using++
-	return m.used, nil
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		m.used()
+	}, nil
 }
 
-// used ends a use.
 func (m *Model) used() {
 	m.mu.Lock()
 	m.using--
