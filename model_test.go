@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"dragoman"
+	"dragoman/eval"
 	"dragoman/internal/hint"
 	"dragoman/picture"
 )
@@ -131,6 +132,17 @@ func TestEndedContexts(t *testing.T) {
 		},
 		"Inspect": func(ctx context.Context, img dragoman.Image) error {
 			_, err := talk.Inspect(ctx, img, dragoman.InspectOptions{Words: 1})
+			return err
+		},
+		"Evaluate": func(ctx context.Context, img dragoman.Image) error {
+			decode := func() (*picture.RGBA, error) {
+				p, err := img.Decode(picture.Options{})
+				if err != nil {
+					return nil, err
+				}
+				return p.RGBA(), nil
+			}
+			_, err := talk.Evaluate(ctx, []eval.Item{{Decode: decode, References: []string{"w1"}}}, eval.Options{Batch: 1})
 			return err
 		},
 		"EmbedText": func(ctx context.Context, _ dragoman.Image) error { _, err := compare.EmbedText(ctx, "w1"); return err },

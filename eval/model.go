@@ -96,7 +96,7 @@ func Evaluate(ctx context.Context, m *blip2.Model, items []Item, o Options) (Rep
 	}
 	e := &evaluation{m: m, o: o, run: tensor.NewRun(tensor.Options{Compute: o.Compute}), proc: m.Processor()}
 	for from := 0; from < len(items); from += o.Batch {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return Report{}, err
 		}
 		if err := e.look(ctx, items[from:min(from+o.Batch, len(items))]); err != nil {

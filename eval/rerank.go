@@ -83,7 +83,7 @@ func (e *evaluation) weigh(ctx context.Context, pairs []pair, labels []string, t
 	compared := e.m.Compare(e.run, labels, tensor.FromFloats(texts, len(labels), shared))
 	known := make([]float32, 0, len(pairs))
 	for from := 0; from < n; from += e.o.Batch {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
 		to := min(from+e.o.Batch, n)
@@ -114,7 +114,7 @@ func (e *evaluation) ask(ctx context.Context, pairs []pair, labels []string, sco
 	known := make([]float32, 0, len(pairs))
 	const batch = 64
 	for from := 0; from < len(pairs); from += batch {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
 		part := pairs[from:min(from+batch, len(pairs))]
