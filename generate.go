@@ -14,7 +14,7 @@ type Generate struct {
 	Temperature       float64  // 0: the likeliest token; above: drawn
 	TopK              int      // draw from the k likeliest; 0: all
 	TopP              float64  // draw from the likeliest that have this probability together; 0 stands for 1
-	Seed              uint64   // of drawing
+	Seed              uint64   // of drawing; 0 stands for what WithSeed says
 	Stop              []string // end before any of these
 	// Choices, if set, are the texts that the answer is one of: nothing is written, they are scored behind the prompt, and the likeliest is
 	// the answer. How a text is chosen otherwise does not matter then.
@@ -32,14 +32,14 @@ type Text struct {
 	Logprobs     []float32 `json:"logprobs"` // natural logarithm, one a token, before temperature and penalties
 	Finish       string    `json:"finish"`   // "stop", "length", or "choice" where it was chosen
 	Choices      []Choice  `json:"choices,omitempty"`
-	Shown        []int     `json:"-"` // of a Support's examples, the numbers of those that were shown, the most similar last
-	PromptTokens int       `json:"prompt_tokens"`
+	Shown        []int     `json:"-"`             // of a Support's examples, the numbers of those that were shown, the most similar last
+	PromptTokens int       `json:"prompt_tokens"` // that were read before, what a picture became among them
 	Seconds      Seconds   `json:"seconds"`
 }
 
-// Seconds is where the time went.
+// Seconds is where the time went; of texts that are written side by side, an even share of what was done for all.
 type Seconds struct {
-	Load    float64 `json:"load"`
+	Load    float64 `json:"load"`   // opening the model, which was once
 	Vision  float64 `json:"vision"` // decoding the picture, image encoder and bridge
 	Prefill float64 `json:"prefill"`
 	Decode  float64 `json:"decode"`

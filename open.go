@@ -144,8 +144,8 @@ func resolve(name string) (string, error) {
 func Locate(name string) (string, error) { return resolve(name) }
 
 // Open loads a model: a directory with a config.json, the GGUF file that Convert made of one, a GGUF file or a directory of a language
-// model (which then can chat only), a CLIP's directory (which compares only), the name of a model in the Hugging Face cache (NAME or NAME@REVISION), or, for "mini" and "", the
-// model that the program was built with.
+// model (which then can chat only), a CLIP's directory (which compares only), the name of a model in the Hugging Face cache (NAME or NAME@REVISION), or
+// one that the program was built with: "mini", which "" stands for, or "mini-flamingo".
 func Open(name string, opts ...Option) (*Model, error) { return open(name, false, opts...) }
 
 func open(name string, trainable bool, opts ...Option) (*Model, error) {
