@@ -105,9 +105,13 @@ func (m *Model) Systems() (one *blip2.Model, pages *flamingo.Model, pair *clip.M
 // ReadsPages says whether the model learnt from pages of pictures and text.
 func (m *Model) ReadsPages() bool { return m.pages != nil }
 
-// Fit is a picture as the image encoder sees it: cut, squeezed or padded to its size. Maps of Inspect lie on it.
+// Fit is a picture as the image encoder sees it: cut, squeezed or padded to its size. Maps of Inspect lie on it. Of a model without one it
+// is the picture.
 func (m *Model) Fit(img *picture.Image) *picture.Image {
-	p, _ := m.processor()
+	p, ok := m.processor()
+	if !ok {
+		return img
+	}
 	return p.FitTo(img, nil)
 }
 

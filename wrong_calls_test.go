@@ -113,6 +113,18 @@ func TestWrongCalls(t *testing.T) {
 	}
 }
 
+// TestFitWithoutEncoder: a model that sees nothing leaves a picture as it is.
+func TestFitWithoutEncoder(t *testing.T) {
+	m, err := dragoman.Open("language/llama/testdata/tiny", dragoman.WithPixels())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if img := m.Fit(picture.New(5, 6)); img.W != 5 || img.H != 6 {
+		t.Errorf("%d×%d", img.W, img.H)
+	}
+}
+
 // TestInspectionHasItsOwnText: what is asked for beside a text is not heeded where a caption is looked into.
 func TestInspectionHasItsOwnText(t *testing.T) {
 	img := dragoman.ImageBytes(drawing(t, 2))
