@@ -26,7 +26,7 @@ var floors = []struct {
 	{5, []string{"model", "model/*"}},
 	{6, []string{"train", "eval"}},
 	{7, []string{"."}},
-	{8, []string{"serve", "inspect", "search", "batch", "bench"}},
+	{8, []string{"inspect", "bench"}},
 	{9, []string{"cmd/*"}},
 }
 
@@ -35,12 +35,10 @@ func sameFloor(from, to string) bool {
 	switch {
 	case path.Dir(from) == to: // vision/efficientnet → vision
 		return true
-	case from == "data" && to == "picture", from == "generate" && to == "tokenizer", from == "generate" && to == "nn":
+	case from == "data" && to == "picture":
 		return true
 	case from == "train" && to == "eval": // the held-out report at the end of a run
 		return true
-	case strings.HasPrefix(from, "model/") && strings.HasPrefix(to, "model/"):
-		return false
 	}
 	return false
 }
