@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,12 +21,20 @@ import (
 // childEnv names the run's folder to a copy of the test's program that is there to be killed.
 const childEnv = "DRAGOMAN_TRAIN_CHILD"
 
+// killWithin is how long a step takes at least behind what a run is killed for.
+const killWithin = 100 * time.Millisecond
+
 func TestMain(m *testing.M) {
 	if out := os.Getenv(childEnv); out != "" {
 		run := shortRuns[os.Getenv(childEnv+"_KIND")]
 		r, err := ReadRecipe(run.recipe, run.settings(out))
 		if err == nil {
-			err = Run(context.Background(), r, Options{Resume: true})
+			until := filepath.Join(out, os.Getenv(childEnv+"_UNTIL"))
+			err = Run(context.Background(), r, Options{Resume: true, Progress: func(Progress) {
+				if _, err := os.Stat(until); err == nil { // on a loaded machine it would be over before anybody looks
+					time.Sleep(killWithin)
+				}
+			}})
 		}
 		if err != nil {
 			os.Stderr.WriteString(err.Error() + "\n")
@@ -134,7 +143,7 @@ func killAndResume(t *testing.T, kind string) {
 	kills := 0
 	for _, until := range short.until {
 		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), childEnv+"="+broken, childEnv+"_KIND="+kind)
+		child.Env = append(os.Environ(), childEnv+"="+broken, childEnv+"_KIND="+kind, childEnv+"_UNTIL="+until)
 		var said strings.Builder
 		child.Stderr = &said
 		if err := child.Start(); errors.Is(err, syscall.ENOEXEC) {
@@ -157,6 +166,7 @@ func killAndResume(t *testing.T, kind string) {
 				t.Fatal("the run does not come to " + until)
 			case <-time.After(time.Millisecond):
 				if _, err := os.Stat(filepath.Join(broken, until)); err == nil {
+					time.Sleep(rand.N(3 * killWithin / 2)) // in the middle of a step, or of its rest
 					if child.Process.Kill() == nil {
 						kills++
 					}
