@@ -67,7 +67,7 @@ type episodes struct {
 	spec     EpisodeSpec
 	set      string
 	pairs    []pair
-	concepts [][]int             // pairs of each concept, two or more
+	concepts [][]int             // pairs of each concept
 	styles   [][]int             // pairs of each style
 	alike    map[[2]string][]int // pairs of a concept in a style
 	number   map[string]int      // of each concept

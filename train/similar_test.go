@@ -67,6 +67,11 @@ func TestSimilar(t *testing.T) {
 			if again && text != x.text {
 				t.Fatalf("%+v: concept %d has two texts", page, c)
 			}
+			for other, said := range of {
+				if other != c && said == x.text {
+					t.Fatalf("%+v: %q is said of two concepts", page, said)
+				}
+			}
 			if of[c] = x.text; i < len(page)-1 && x.text != pairs[x.pair].texts[0] {
 				if kind = "nonce"; slices.ContainsFunc(pairs, func(p pair) bool { return p.texts[0] == x.text }) {
 					kind = "renamed"
