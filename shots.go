@@ -201,7 +201,7 @@ func (l *learner) Nearest(ctx context.Context, item, n int) ([]int, error) {
 }
 
 // Text implements eval.Learner.
-func (l *learner) Text(example int) string { return firstReference(l.examples[example]) }
+func (l *learner) Text(example int) string { return l.support.shots[example].Text }
 
 // TextOnly implements eval.Learner.
 func (l *learner) TextOnly() int { return l.m.pages.TextOnly() }

@@ -73,9 +73,10 @@ func (s *Stage) fill(d *defaults, path string) {
 	orDefault(d, path+"beta2", &s.Beta2, 0.999)
 	orDefault(d, path+"eps", &s.Eps, 1e-8)
 	orDefault(d, path+"min_lr", &s.MinLR, s.Final*s.LR)
-	switch {
-	case s.Kind == KindWarm:
+	if s.Kind == KindWarm || s.Kind == KindStage2 && s.HintFolds != "" {
 		orDefault(d, path+"near_ridge", &s.NearRidge, 0.3)
+	}
+	switch {
 	case s.Kind == KindWords && s.Ridge > 0:
 		orDefault(d, path+"gain", &s.Gain, 1)
 	case s.Kind == KindStage1 && s.ITC == 0 && s.ITM == 0 && s.ITG == 0:
@@ -84,8 +85,5 @@ func (s *Stage) fill(d *defaults, path string) {
 		orDefault(d, path+"itg", &s.ITG, 1)
 	case s.Kind == KindStage2:
 		orDefault(d, path+"lm", &s.LM, 1)
-		if s.HintFolds != "" {
-			orDefault(d, path+"near_ridge", &s.NearRidge, 0.3)
-		}
 	}
 }

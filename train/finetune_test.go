@@ -304,11 +304,7 @@ func TestSamePictureIsNoNegativeOfABank(t *testing.T) {
 	if err := os.WriteFile(path, []byte(string(raw)+again+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tr := newTrainer(r, Options{})
-	defer tr.close()
-	if err := tr.begin(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	tr := begun(t, r)
 	made, err := tr.subject.learner(&r.Stages[0], false)
 	if err != nil {
 		t.Fatal(err)

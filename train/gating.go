@@ -20,6 +20,7 @@ type gating struct {
 	*trainer
 	model *flamingo.Model
 	texts int
+	alike map[string]*resemblance // of the datasets that show similar pictures
 }
 
 // pageSystem is a Flamingo as the trainer sees it.

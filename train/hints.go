@@ -42,12 +42,10 @@ func (t *bridging) suggest(st *Stage) ([][]suggestion, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hint_folds: %w", err)
 	}
+	folds = slices.DeleteFunc(folds, func(f fold) bool { return f.unmet })
 	out := make([][]suggestion, len(t.train.pairs))
 	for k, f := range folds {
 		t.opt.Progress(Progress{Doing: "fitting heads without a fold", Done: k, All: len(folds)})
-		if f.unmet {
-			continue
-		}
 		head, err := w.fit(x, captions, f)
 		if err != nil {
 			return nil, fmt.Errorf("hint_folds: %w", err)

@@ -2,7 +2,6 @@ package train
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -54,12 +53,7 @@ func hinting(t *testing.T, change func(rows []map[string]string)) *bridgeLearner
 			" features: [tokens, pooled], picture_head: 16, picture_landmarks: 36, picture_axes: 8, prompt: 'Caption:', hints: 2}",
 		"data.train=[{path: "+path+"}]", "data.hold=0", "report=[]",
 		"stages=[{kind: stage2, steps: 1, batch: 4, lr: 1e-3, hint_folds: side, ridge: 1, near_ridge: 0.01}]")
-	tr := newTrainer(r, Options{})
-	t.Cleanup(func() { tr.close() })
-	if err := tr.begin(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	made, err := tr.subject.learner(&r.Stages[0], false)
+	made, err := begun(t, r).subject.learner(&r.Stages[0], false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,11 +20,7 @@ func TestQuestions(t *testing.T) {
 	r := tinyFlamingo(t, "data.train=[{path: tiny/pairs.jsonl, "+questions+"}, {path: tiny/questions.jsonl, set: own, "+questions+
 		"}, {path: tiny/pairs.jsonl, episodes: {pictures: [2, 2]}, "+questions+"}]", "data.max_tokens=64",
 		"stages=[{name: pages, kind: pages, steps: 1, batch: 40, lr: 1e-3}]", "report=[]")
-	tr := newTrainer(r, Options{})
-	defer tr.close()
-	if err := tr.begin(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	tr := begun(t, r)
 	g := tr.subject.(*gating)
 	l, err := g.learner(&r.Stages[0], false)
 	if err != nil {

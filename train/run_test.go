@@ -26,6 +26,17 @@ func tiny(t *testing.T, settings ...string) *Recipe {
 	return r
 }
 
+// begun is a recipe's trainer, which has read and made what it trains.
+func begun(t *testing.T, r *Recipe) *trainer {
+	t.Helper()
+	tr := newTrainer(r, Options{})
+	t.Cleanup(func() { tr.close() })
+	if err := tr.begin(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
 // TestTinyRecipe trains both stages to their ends and looks whether anything was learnt.
 func TestTinyRecipe(t *testing.T) {
 	r := tiny(t)

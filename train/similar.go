@@ -2,7 +2,6 @@ package train
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -18,8 +17,14 @@ type resemblance struct {
 	vectors []float32 // of length 1 each: [members, width]
 }
 
-// resemblance looks at every picture of a dataset once, as it is.
+// resemblance looks at every picture of a dataset once, as it is, however many stages ask.
 func (t *gating) resemblance(set string, members []int) (*resemblance, error) {
+	if k := t.alike[set]; k != nil {
+		return k, nil
+	}
+	if len(members) < 2 {
+		return nil, fmt.Errorf("data.train: %s: similar: there is one picture", set)
+	}
 	k := &resemblance{members: members}
 	run := tensor.NewRun(tensor.Options{Compute: t.compute})
 	const step = 64
@@ -42,9 +47,10 @@ func (t *gating) resemblance(set string, members []int) (*resemblance, error) {
 		k.vectors = append(k.vectors, run.Normalize(whole).Data()...)
 		t.opt.Progress(Progress{Doing: "looking for pictures that are alike", Done: from + len(part), All: len(members)})
 	}
-	if len(members) < 2 {
-		return nil, errors.New("similar: there is one picture")
+	if t.alike == nil {
+		t.alike = map[string]*resemblance{}
 	}
+	t.alike[set] = k
 	return k, nil
 }
 

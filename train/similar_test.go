@@ -1,7 +1,6 @@
 package train
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -102,19 +101,9 @@ func TestSimilar(t *testing.T) {
 // TestSimilarStage: a stage looks at its dataset's pictures once, and a model that reads no summary of them cannot.
 func TestSimilarStage(t *testing.T) {
 	for features, fails := range map[string]bool{"[tokens, pooled]": false, "[tokens]": true} {
-		r, err := ReadRecipe("../recipes/tiny-flamingo.yaml", []string{
-			"output=" + t.TempDir() + "/run", "model.flamingo.features=" + features,
-			"data.train.1.episodes={pictures: [2, 3], similar: 1}",
-			"stages=[{kind: pages, steps: 1, batch: 2, lr: 1e-3}]",
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		tr := newTrainer(r, Options{})
-		defer tr.close()
-		if err := tr.begin(context.Background()); err != nil {
-			t.Fatal(err)
-		}
+		r := tinyFlamingo(t, "model.flamingo.features="+features, "data.train.1.episodes={pictures: [2, 3], similar: 1}",
+			"stages=[{kind: pages, steps: 1, batch: 2, lr: 1e-3}]")
+		tr := begun(t, r)
 		made, err := tr.subject.learner(&r.Stages[0], false)
 		if (err != nil) != fails {
 			t.Fatalf("%s: %v", features, err)
@@ -126,6 +115,9 @@ func TestSimilarStage(t *testing.T) {
 		at := slices.IndexFunc(l.sets, func(d dataset) bool { return d.episodes != nil })
 		if like := l.sets[at].episodes.like; like == nil || len(like.vectors) != like.width*len(l.sets[at].members) {
 			t.Fatal(fmt.Sprint("no vectors: ", like))
+		}
+		if again, err := tr.subject.learner(&r.Stages[0], false); err != nil || again.(*gateLearner).sets[at].episodes.like != l.sets[at].episodes.like {
+			t.Errorf("another stage looks again (%v)", err)
 		}
 		if _, loss, err := l.losses(0); err != nil || !(loss.Data()[0] > 0) {
 			t.Errorf("%v", err)

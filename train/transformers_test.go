@@ -84,11 +84,7 @@ func compareGradients(t *testing.T, r *Recipe, want map[string]weights.Tensor) {
 	t.Helper()
 	other := *r
 	other.Output = filepath.Join(t.TempDir(), "gradients")
-	tr := newTrainer(&other, Options{})
-	defer tr.close()
-	if err := tr.begin(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	tr := begun(t, &other)
 	st := &r.Stages[0]
 	params := tr.subject.params(st)
 	l, err := tr.subject.learner(st, false)
