@@ -64,7 +64,7 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 	t := m.system.Texts(texts, maxTextTokens)
 	var images, vectors *tensor.Tensor
 	if m.Embeds() {
-		images, vectors = b.EmbedImages(run, seen.Answer, seen.Picture), b.EmbedTexts(run, t)
+		images, vectors = b.EmbedImages(run, seen.Answer, seen.Picture), b.EmbedTexts(run, t, m.system.Readings(run, texts))
 		for i, cosine := range blip2.Cosines(run, images, vectors).Data() {
 			scores[i].ITC = float64(cosine)
 		}
@@ -137,8 +137,7 @@ func (m *Model) EmbedText(ctx context.Context, text string) ([]float32, error) {
 		return nil, fmt.Errorf("embedding: %w", err)
 	}
 	defer done()
-	t := m.system.Texts([]string{text}, maxTextTokens)
-	row := m.system.Bridge.EmbedTexts(run, t)
+	row := m.system.TextVectors(run, []string{text}, maxTextTokens)
 	return rowsOf(row)[0], finite("embedding a text", row.Data()...)
 }
 

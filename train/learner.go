@@ -170,6 +170,13 @@ func (l *bridgeLearner) pairs(b batch) blip2.Pairs {
 		rows = append(rows, t.labels.words(t.model, c.text, t.recipe.Data.MaxTokens))
 	}
 	pairs.Text = blip2.PadTexts(rows, max(0, t.model.Words.Special().Pad))
+	if t.model.Bridge.Reading != nil {
+		texts := make([]string, len(b.lessons))
+		for i, c := range b.lessons {
+			texts[i] = c.text
+		}
+		pairs.Reading = t.model.Readings(t.run, texts)
+	}
 	if l.bank != nil {
 		pairs.Bank, pairs.Captions, pairs.Fits = &l.bank.Bank, b.labels, b.fits
 	}

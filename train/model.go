@@ -125,7 +125,7 @@ func (s ModelSpec) config() blip2.Config {
 		q.AttentionDropout = *spec.AttnDropout
 	}
 	c.Extras = blip2.Extras{
-		TextPooling: spec.TextPooling, Features: spec.Features, PictureHead: spec.PictureHead,
+		TextPooling: spec.TextPooling, TextReading: spec.TextReading, Features: spec.Features, PictureHead: spec.PictureHead,
 		PictureAxes: spec.Axes, Summary: spec.Summary, Nearer: spec.Nearer,
 		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight,
 	}

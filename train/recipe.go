@@ -62,6 +62,7 @@ type QFormerSpec struct {
 	Dropout        *float32 `yaml:"hidden_dropout_prob,omitempty"`
 	AttnDropout    *float32 `yaml:"attention_probs_dropout_prob,omitempty"`
 	TextPooling    string   `yaml:"text_pooling,omitempty"`
+	TextReading    string   `yaml:"text_reading,omitempty"`             // texts that are compared with pictures are read by the language model too, as this text with {text} in it
 	IdentityText   bool     `yaml:"identity_text_projection,omitempty"` // text_projection starts as the identity
 	Features       []string `yaml:"features,omitempty"`
 	PictureHead    int      `yaml:"picture_head,omitempty"`

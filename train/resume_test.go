@@ -64,10 +64,10 @@ var shortRuns = map[string]struct {
 			"output=" + out, "views.augment=drawing", "views.cached=2", "views.cache=" + filepath.Join(filepath.Dir(out), "cache"),
 			"model.cut_words=true",
 			"model.qformer={hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, num_query_tokens: 4," +
-				" image_text_hidden_size: 32, encoder_hidden_size: 32, text_pooling: mean, identity_text_projection: true," +
+				" image_text_hidden_size: 32, encoder_hidden_size: 32, text_pooling: mean, text_reading: 'a {text} is', identity_text_projection: true," +
 				" features: [tokens, pooled], picture_head: 16, picture_landmarks: 32, picture_axes: 8, soft_prompt_norm: true, prompt: 'Caption:', hints: 2}",
 			"data.train=[{path: tiny/pairs.jsonl}]", // one for each landmark
-			"stages=[{name: align0, kind: warm, steps: 20, batch: 15, lr: 1e-2, ridge: 1, folds: split, noise: 0.3, dropout: 0.1, neighbours: 0.3, every: 8}," +
+			"stages=[{name: align0, kind: warm, steps: 20, batch: 15, lr: 1e-2, whiten: 0.5, ridge: 1, folds: split, noise: 0.3, dropout: 0.1, neighbours: 0.3, every: 8}," +
 				" {name: align, kind: stage1, steps: 24, batch: 10, lr: 1e-3, smoothing: 0.1, bank: true, neighbours: 0.3, itm_pairs: 5, random_negatives: 7, every: 5}," +
 				" {name: prompt, kind: stage2, steps: 16, batch: 10, lr: 1e-3, hint_folds: split, ridge: 1, every: 5, lr_groups: [{match: picture_head, scale: 0}]}]",
 		}

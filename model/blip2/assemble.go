@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"dragoman/bridge/qformer"
 	"dragoman/model"
 	"dragoman/nn"
 	"dragoman/tensor"
@@ -111,20 +110,20 @@ func (m *Model) embedClasses(names [][]string) error {
 
 // EmbedTexts embeds texts in the shared space, a row of length 1 each.
 func (m *Model) EmbedTexts(run *tensor.Run, texts []string) []float32 {
-	return m.readTexts(run, texts, m.Bridge.EmbedTexts)
+	return m.readTexts(run, texts, m.Config.Shared, m.TextVectors)
 }
 
-// readTexts is what read makes of texts, a row each. Nothing is recorded.
-func (m *Model) readTexts(run *tensor.Run, texts []string, read func(*tensor.Run, qformer.Text) *tensor.Tensor) []float32 {
+// readTexts is what read makes of texts, a row of a width each. Nothing is recorded.
+func (m *Model) readTexts(run *tensor.Run, texts []string, width int, read func(run *tensor.Run, texts []string, limit int) *tensor.Tensor) []float32 {
 	const batch = 64
 	recording := run.Recording()
 	run.SetRecording(false)
 	defer run.SetRecording(recording)
-	out := make([]float32, 0, len(texts)*m.Config.Shared)
+	out := make([]float32, 0, len(texts)*width)
 	for from := 0; from < len(texts); from += batch {
 		part := texts[from:min(from+batch, len(texts))]
 		run.Reset()
-		out = append(out, read(run, m.Texts(part, m.Config.QFormer.Positions)).Data()...)
+		out = append(out, read(run, part, m.Config.QFormer.Positions).Data()...)
 	}
 	run.Reset()
 	return out

@@ -263,6 +263,9 @@ func (m *Model) check() error {
 	if m.Language != nil && m.Bridge.Prompt != nil && m.Bridge.Prompt.Width() != m.Language.Config().Width {
 		return fmt.Errorf("the soft prompt is %d wide, the language model %d", m.Bridge.Prompt.Width(), m.Language.Config().Width)
 	}
+	if err := m.checkReader(); err != nil {
+		return err
+	}
 	if m.Words != nil && m.Words.Size() > m.Config.QFormer.Vocab+1 {
 		return fmt.Errorf("the Q-Former's tokenizer has %d words, its embeddings %d", m.Words.Size(), m.Config.QFormer.Vocab)
 	}

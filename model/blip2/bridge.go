@@ -24,6 +24,7 @@ type Bridge struct {
 	Prompt  *SoftPrompt
 	Head    *linear.Head   // the picture as a whole, in the space that pictures and texts share
 	Lead    *tensor.Tensor // [1], how much the queries add to it there
+	Reading *tensor.Tensor // [shared, language width], of what the language model makes of texts; nil where it does not read them
 	Classes *tensor.Tensor // [classes, shared], what the encoder's classes are called, embedded; does not learn
 
 	inputs map[string]*linear.Input // of each kind of feature, where there are several
@@ -64,6 +65,9 @@ func NewBridge(b *nn.Builder, c Config, groups []featureGroup, want Want) *Bridg
 	}
 	if shape, ok := b.ShapeOf("language_prefix.weight"); ok && len(shape) == 2 {
 		want.LanguageWidth = shape[0] / q.Queries
+	}
+	if c.Extras.TextReading != "" && br.Heads.Text != nil {
+		br.Reading = b.Sub(readingProjection).Tensor("weight", nn.Init{Kind: nn.Zero}, c.Shared, want.LanguageWidth)
 	}
 	if want.LanguageWidth > 0 {
 		br.Prompt = newSoftPrompt(b, c, groups, want.LanguageWidth)

@@ -43,6 +43,8 @@ type Extras struct {
 	LineEnds bool `json:"line_ends,omitempty"`
 	// TextPooling is what of a text is compared with pictures: "cls", its first token (BLIP-2), or "mean" of all (MiniLM).
 	TextPooling string `json:"text_pooling,omitempty"`
+	// TextReading, where it is not empty, has the language model read texts too that are compared with pictures: a text with {text} in it.
+	TextReading string `json:"text_reading,omitempty"`
 	// DecoderStart is the id of [DEC], with which texts to be generated begin; 0 stands for the last of the vocabulary.
 	DecoderStart int32 `json:"decoder_start_token_id,omitempty"`
 	// Features are the kinds that the queries attend to: "tokens" (alone if empty), "fine", "pooled", "classes".
@@ -201,6 +203,9 @@ func (c Config) Validate() error {
 	case "", "cls", "mean":
 	default:
 		return fmt.Errorf("config.json: text_pooling is %.60q, neither cls nor mean", c.Extras.TextPooling)
+	}
+	if err := c.checkReading(); err != nil {
+		return err
 	}
 	for _, kind := range c.Extras.Features {
 		if !slices.Contains(featureKinds, kind) {

@@ -39,7 +39,7 @@ func isPrompt(name string) bool { return strings.HasPrefix(name, "language_") }
 var unreleased = []string{"cls.", "temp", "vision_scale"}
 
 // firstHeads begin the names of what only the first stage needs, besides the text stream's layers.
-var firstHeads = append([]string{"embeddings.", "vision_projection.", "text_projection.", "itm_head."}, unreleased...)
+var firstHeads = append([]string{"embeddings.", "vision_projection.", "text_projection.", readingProjection + ".", "itm_head."}, unreleased...)
 
 // speaks says whether the caption's loss reaches a parameter.
 func (m *Model) speaks(name string) bool {

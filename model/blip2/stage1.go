@@ -6,14 +6,16 @@ import (
 	"math/rand/v2"
 
 	"dragoman/bridge/qformer"
+	"dragoman/kernel"
 	"dragoman/tensor"
 )
 
 // Pairs is a batch of pictures with a caption each, as the first stage learns from them.
 type Pairs struct {
 	View
-	Text qformer.Text // [CLS] caption [SEP], padded behind
-	Same []int32      // nil, or a number a pair: pairs of one number have equal captions and are not each other's negatives
+	Text    qformer.Text   // [CLS] caption [SEP], padded behind
+	Reading *tensor.Tensor // what the language model makes of the captions (Model.Readings)
+	Same    []int32        // nil, or a number a pair: pairs of one number have equal captions and are not each other's negatives
 	// NegativeImages and NegativeTexts are, for each pair, the index of a picture that its text does not fit and of a text
 	// that its picture does not; those that are nil are drawn, by similarity, from Rand.
 	NegativeImages, NegativeTexts []int32
@@ -69,7 +71,7 @@ func (b *Bridge) Stage1(run *tensor.Run, p Pairs, o Objective) Stage1Losses {
 	l := Stage1Losses{Answer: answer, View: p.View}
 	var parts []*tensor.Tensor
 	if o.Contrast != 0 || (o.Matching != 0 && !o.RandomNegatives && (p.NegativeImages == nil || p.NegativeTexts == nil)) {
-		images, texts := b.EmbedImages(run, answer, p.Picture), b.EmbedTexts(run, p.Text)
+		images, texts := b.EmbedImages(run, answer, p.Picture), b.EmbedTexts(run, p.Text, p.Reading)
 		l.Similarity = b.similarity(run, images, texts)
 		if p.Bank != nil && o.Contrast != 0 {
 			l.ITC = b.contrastBank(run, images, texts, p, o.Smoothing)
@@ -146,9 +148,13 @@ func eachTimes(n, times int) []int32 {
 	return index
 }
 
-// EmbedTexts projects texts into the shared space: [texts, shared], each of length 1.
-func (b *Bridge) EmbedTexts(run *tensor.Run, t qformer.Text) *tensor.Tensor {
-	return run.Normalize(b.Heads.Text.Forward(run, b.poolTexts(run, t)))
+// EmbedTexts projects texts into the shared space: [texts, shared], each of length 1. reading is what Model.Readings gives for them.
+func (b *Bridge) EmbedTexts(run *tensor.Run, t qformer.Text, reading *tensor.Tensor) *tensor.Tensor {
+	x := b.Heads.Text.Forward(run, b.poolTexts(run, t))
+	if b.Reading != nil {
+		x = run.Add(x, run.Linear(reading, b.Reading, nil, kernel.NoAct))
+	}
+	return run.Normalize(x)
 }
 
 // poolTexts makes one vector of each text: [texts, width].

@@ -160,6 +160,18 @@ func (p *tracePass) text(kind string) (*qformer.Text, error) {
 	return &qformer.Text{IDs: ids, Mask: mask, Len: length}, nil
 }
 
+// reading is what the language model makes of texts, where the bridge wants it.
+func (p *tracePass) reading(t qformer.Text) (*tensor.Tensor, error) {
+	if p.Bridge.Reading == nil {
+		return nil, nil
+	}
+	texts, err := p.textsOf(t)
+	if err != nil {
+		return nil, fmt.Errorf("text_reading: %w", err)
+	}
+	return p.Readings(p.run, texts), nil
+}
+
 // match is a matching model's forward under one of its heads.
 func (p *tracePass) match(head string) error {
 	b, run := p.Bridge, p.run
@@ -192,7 +204,11 @@ func (p *tracePass) match(head string) error {
 			p.seen.Keep("image_embeds", images)
 		}
 		if text != nil {
-			texts = b.EmbedTexts(run, *text)
+			reading, err := p.reading(*text)
+			if err != nil {
+				return err
+			}
+			texts = b.EmbedTexts(run, *text, reading)
 			p.seen.Keep("text_embeds", texts)
 		}
 		if images != nil && texts != nil {
@@ -229,6 +245,9 @@ func (p *tracePass) stage1() (*tensor.Tensor, error) {
 		return nil, fmt.Errorf("the first stage needs texts of two tokens or more")
 	}
 	pairs := Pairs{View: *view, Text: *text, Rand: rand.New(rand.NewPCG(p.in.Seed, 1))}
+	if pairs.Reading, err = p.reading(*text); err != nil {
+		return nil, err
+	}
 	for _, n := range []struct {
 		name string
 		to   *[]int32

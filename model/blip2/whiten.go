@@ -12,40 +12,125 @@ import (
 // whitenFloor is added to every variance, as a share of the mean variance: directions in which texts hardly differ are noise.
 const whitenFloor = 0.05
 
+// readingShare is how far what the language model makes of texts is spread out, where the text stream's vectors are spread to 1.
+const readingShare = 0.8
+
 // WhitenTexts sets the text projection to what takes the mean from texts' embeddings and divides each of their principal directions
 // by its variance to the power of power/2: 0 only centres, 1 makes all directions equal. Sentence encoders put all captions into one
 // corner of their space, where a few are near to everything; spread out, each is found by what sets it apart.
+//
+// Where the language model reads texts too, its states are spread out likewise, and both are turned so that the directions in which
+// they differ most together are what is kept, evened out once more by half the power.
 func (m *Model) WhitenTexts(texts []string, power float64) error {
 	head, width := m.Bridge.Heads.Text, m.Config.Shared
 	if head == nil || m.Config.QFormer.Width != width {
 		return errors.New("whiten texts: there is no square text projection")
 	}
-	x := m.readTexts(tensor.NewRun(tensor.Options{}), texts, m.Bridge.poolTexts)
-	n := len(texts)
-	mean := make([]float64, width)
-	for i, v := range x {
-		mean[i%width] += float64(v) / float64(n)
+	run := tensor.NewRun(tensor.Options{})
+	x := m.readTexts(run, texts, width, func(run *tensor.Run, texts []string, limit int) *tensor.Tensor {
+		return m.Bridge.poolTexts(run, m.Texts(texts, limit))
+	})
+	own, err := whiten(x, width, power)
+	if err != nil {
+		return err
 	}
-	covariance, row := mat.NewSymDense(width, nil), mat.NewVecDense(width, nil)
-	for i := range n {
-		for j, v := range x[i*width : (i+1)*width] {
-			row.SetVec(j, float64(v)-mean[j])
+	turn, shift := own.turn, own.shift(own.turn)
+	if reading := m.Bridge.Reading; reading != nil {
+		states := m.readTexts(run, texts, reading.Dim(1), func(run *tensor.Run, texts []string, _ int) *tensor.Tensor {
+			return m.Readings(run, texts)
+		})
+		read, err := whiten(states, reading.Dim(1), power)
+		if err != nil {
+			return err
 		}
-		covariance.SymRankOne(covariance, 1/float64(n), row)
+		own.spread(1)
+		read.spread(readingShare)
+		ofOwn, ofRead, err := turnTogether(own, read, width, power/2)
+		if err != nil {
+			return err
+		}
+		for i := range reading.Data() {
+			reading.Data()[i] = float32(ofRead.At(i/reading.Dim(1), i%reading.Dim(1)))
+		}
+		turn, shift = ofOwn, own.shift(ofOwn)
+		shift.AddVec(shift, read.shift(ofRead))
 	}
-	var eigen mat.EigenSym
-	if !eigen.Factorize(covariance, true) {
-		return errors.New("whiten texts: the eigenvalues of the covariance were not found")
-	}
-	values, floor := eigen.Values(nil), whitenFloor*mat.Trace(covariance)/float64(width)
-	var vectors, scaled, turn mat.Dense
-	eigen.VectorsTo(&vectors)
-	scaled.Apply(func(_, j int, v float64) float64 {
-		return v * math.Pow(max(0, values[j])+floor, -power/2)
-	}, &vectors)
-	turn.Mul(&scaled, vectors.T())
-	var shift mat.VecDense
-	shift.MulVec(&turn, mat.NewVecDense(width, mean))
 	head.Set(func(i, j int) float32 { return float32(turn.At(i, j)) }, func(i int) float32 { return float32(-shift.AtVec(i)) })
 	return nil
+}
+
+// whitened are rows that were spread out.
+type whitened struct {
+	rows *mat.Dense    // [n, width], around their mean, as they were
+	mean *mat.VecDense // [width]
+	turn *mat.Dense    // [width, width]: what spreads them out
+}
+
+// whiten finds what spreads rows [n, width] out.
+func whiten(x []float32, width int, power float64) (*whitened, error) {
+	n := len(x) / width
+	w := &whitened{rows: mat.NewDense(n, width, nil), mean: mat.NewVecDense(width, nil), turn: new(mat.Dense)}
+	for i, v := range x {
+		w.mean.SetVec(i%width, w.mean.AtVec(i%width)+float64(v)/float64(n))
+	}
+	w.rows.Apply(func(i, j int, _ float64) float64 { return float64(x[i*width+j]) - w.mean.AtVec(j) }, w.rows)
+	covariance := mat.NewSymDense(width, nil)
+	covariance.SymOuterK(1/float64(n), w.rows.T())
+	vectors, scaled, err := evened(covariance, power)
+	if err != nil {
+		return nil, err
+	}
+	w.turn.Mul(scaled, vectors.T())
+	return w, nil
+}
+
+// evened are a covariance's eigenvectors, a column each, the largest last, and the same divided by their variances to the power of power/2.
+func evened(covariance *mat.SymDense, power float64) (vectors, scaled *mat.Dense, err error) {
+	var eigen mat.EigenSym
+	if !eigen.Factorize(covariance, true) {
+		return nil, nil, errors.New("whiten texts: the eigenvalues of the covariance were not found")
+	}
+	values, floor := eigen.Values(nil), whitenFloor*mat.Trace(covariance)/float64(covariance.SymmetricDim())
+	vectors, scaled = new(mat.Dense), new(mat.Dense)
+	eigen.VectorsTo(vectors)
+	scaled.Apply(func(_, j int, v float64) float64 {
+		return v * math.Pow(max(0, values[j])+floor, -power/2)
+	}, vectors)
+	return vectors, scaled, nil
+}
+
+// shift is what a map to the shared space makes of the mean.
+func (w *whitened) shift(turn mat.Matrix) *mat.VecDense {
+	var s mat.VecDense
+	s.MulVec(turn, w.mean)
+	return &s
+}
+
+// spread scales what spreads the rows out, so that their mean square length becomes length².
+func (w *whitened) spread(length float64) {
+	var y mat.Dense
+	y.Mul(w.rows, w.turn)
+	n, _ := y.Dims()
+	w.turn.Scale(length*math.Sqrt(float64(n))/math.Max(mat.Norm(&y, 2), 1e-12), w.turn)
+}
+
+// turnTogether are the maps of both kinds of rows to the so many directions in which they, side by side and spread out, differ most, which
+// are evened out in turn.
+func turnTogether(a, b *whitened, directions int, power float64) (ofA, ofB *mat.Dense, err error) {
+	n, wide := a.rows.Dims()
+	_, more := b.rows.Dims()
+	both := mat.NewDense(n, wide+more, nil)
+	both.Slice(0, n, 0, wide).(*mat.Dense).Mul(a.rows, a.turn)
+	both.Slice(0, n, wide, wide+more).(*mat.Dense).Mul(b.rows, b.turn)
+	covariance := mat.NewSymDense(wide+more, nil)
+	covariance.SymOuterK(1/float64(n), both.T())
+	_, scaled, err := evened(covariance, power)
+	if err != nil {
+		return nil, nil, err
+	}
+	from := wide + more - directions
+	ofA, ofB = new(mat.Dense), new(mat.Dense)
+	ofA.Mul(scaled.Slice(0, wide, from, wide+more).T(), a.turn)
+	ofB.Mul(scaled.Slice(wide, wide+more, from, wide+more).T(), b.turn)
+	return ofA, ofB, nil
 }

@@ -1,0 +1,110 @@
+package blip2
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dragoman/bridge/qformer"
+	"dragoman/language"
+	"dragoman/tensor"
+)
+
+// A sentence encoder knows which texts mean alike; a language model knows more of what the things in them look like. So a bridge may
+// have the language model, which stands still, read each text that is compared with pictures, put as Extras.TextReading says ("A drawing
+// of a {text}. It looks like"): its state where the next word would come joins the text stream's vector, through a matrix of its own.
+
+// textPlace stands for the text in Extras.TextReading.
+const textPlace = "{text}"
+
+// readTokens is how much of a text the language model reads; the text stream reads no more.
+const readTokens = 512
+
+// readingProjection is the name of the matrix.
+const readingProjection = "reading_projection"
+
+// checkReading refuses a TextReading that no text can be put into, or that there is nobody for.
+func (c Config) checkReading() error {
+	if c.Extras.TextReading == "" {
+		return nil
+	}
+	if strings.Count(c.Extras.TextReading, textPlace) != 1 {
+		return fmt.Errorf("config.json: text_reading is %.60q, which does not have %s in it once", c.Extras.TextReading, textPlace)
+	}
+	if c.Language.Type == "" {
+		return errors.New("config.json: text_reading: there is no language model to read texts")
+	}
+	return nil
+}
+
+// checkReader refuses a language model that cannot read texts for the bridge.
+func (m *Model) checkReader() error {
+	if m.Bridge == nil || m.Bridge.Reading == nil {
+		return nil
+	}
+	if m.Language == nil {
+		return errors.New("text_reading: there is no language model to read texts")
+	}
+	if _, apart := m.Language.(language.Reader); apart {
+		return errors.New("text_reading: an encoder-decoder model does not read texts so")
+	}
+	if got, want := m.Bridge.Reading.Dim(1), m.Language.Config().Width; got != want {
+		return fmt.Errorf("%s.weight is for states %d wide, the language model's are %d", readingProjection, got, want)
+	}
+	return nil
+}
+
+// Readings are the language model's states behind texts, for Bridge.EmbedTexts: [texts, language width]; nil where the bridge asks for
+// none. Nothing is recorded.
+func (m *Model) Readings(run *tensor.Run, texts []string) *tensor.Tensor {
+	if m.Bridge.Reading == nil {
+		return nil
+	}
+	recording := run.Recording()
+	run.SetRecording(false)
+	defer run.SetRecording(recording)
+	before, after, _ := strings.Cut(m.Config.Extras.TextReading, textPlace)
+	tail := m.Tokenizer.Encode(after, false)
+	rows, length := make([][]int32, len(texts)), 0
+	for i, t := range texts {
+		ids := m.Tokenizer.Encode(before+t, true)
+		rows[i] = slices.Concat(ids[:min(len(ids), readTokens)], tail)
+		length = max(length, len(rows[i]))
+	}
+	ids, mask := make([]int32, 0, len(texts)*length), make([]uint8, 0, len(texts)*length)
+	for _, row := range rows { // padded in front: all end at the same place
+		for range length - len(row) {
+			ids, mask = append(ids, row[0]), append(mask, 0)
+		}
+		for _, id := range row {
+			ids, mask = append(ids, id), append(mask, 1)
+		}
+	}
+	states := m.Language.Forward(run, language.Input{Embeds: m.Language.Embed(run, ids, len(texts), length), Mask: mask})
+	return run.Reshape(run.Slice(states, 1, length-1, length), len(texts), -1)
+}
+
+// TextVectors are texts in the shared space, read up to limit tokens: [texts, shared], each of length 1.
+func (m *Model) TextVectors(run *tensor.Run, texts []string, limit int) *tensor.Tensor {
+	return m.Bridge.EmbedTexts(run, m.Texts(texts, limit), m.Readings(run, texts))
+}
+
+// textsOf are texts again, from their tokens: as good as the text stream's vocabulary has them.
+func (m *Model) textsOf(t qformer.Text) ([]string, error) {
+	if m.Words == nil {
+		return nil, errNoWords
+	}
+	special := m.Words.Special()
+	out := make([]string, t.Batch())
+	for i := range out {
+		var ids []int32
+		for j, id := range t.IDs[i*t.Len : (i+1)*t.Len] {
+			if (t.Mask == nil || t.Mask[i*t.Len+j] != 0) && id != special.CLS && id != special.Sep {
+				ids = append(ids, id)
+			}
+		}
+		out[i] = m.Words.Decode(ids, true)
+	}
+	return out, nil
+}

@@ -1,0 +1,174 @@
+package blip2
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"dragoman/language"
+	"dragoman/tensor"
+)
+
+// readingModel is a tiny model whose language model reads texts too.
+func readingModel(t *testing.T, edits ...func(*Config)) *Model {
+	return tinyModel(t, append([]func(*Config){func(c *Config) {
+		c.Shared = c.QFormer.Width
+		c.Extras.TextReading, c.Extras.TextPooling = "a {text} is", "mean"
+	}}, edits...)...)
+}
+
+var readTexts = []string{"a red circle", "a blue bar", "a green bar", "a bar", "a circle", "red", "blue circle", "a red bar", "a purple ring", "black square"}
+
+// TestReadings compares the language model's states behind texts, read together, with those of each text by itself.
+func TestReadings(t *testing.T) {
+	m := readingModel(t)
+	run := tensor.NewRun(tensor.Options{})
+	together := m.Readings(run, readTexts)
+	if got, want := together.Shape(), []int{len(readTexts), m.Language.Config().Width}; !slices.Equal(got, want) {
+		t.Fatalf("states %v, want %v", got, want)
+	}
+	for i, text := range readTexts {
+		ids := m.Tokenizer.Encode("a "+text+" is", true)
+		if other := slices.Concat(m.Tokenizer.Encode("a "+text, true), m.Tokenizer.Encode(" is", false)); !slices.Equal(ids, other) {
+			t.Fatalf("%q is other tokens in pieces: %v, %v", text, ids, other)
+		}
+		alone := tensor.NewRun(tensor.Options{})
+		h := m.Language.Forward(alone, language.Input{Embeds: m.Language.Embed(alone, ids, 1, len(ids))})
+		w := h.Dim(-1)
+		near(t, text, together.Data()[i*w:(i+1)*w], h.Data()[(len(ids)-1)*w:], 1e-5)
+	}
+	long := strings.Repeat("a red circle ", readTokens)
+	if got := m.Readings(tensor.NewRun(tensor.Options{}), []string{long}); !finiteAll(got.Data()) {
+		t.Error("a long text's state is not finite")
+	}
+}
+
+func finiteAll(x []float32) bool {
+	return !slices.ContainsFunc(x, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
+}
+
+// TestReadingStartsAtNothing: a fresh bridge embeds texts as one does that nobody reads for.
+func TestReadingStartsAtNothing(t *testing.T) {
+	with, without := readingModel(t), readingModel(t, func(c *Config) { c.Extras.TextReading = "" })
+	if without.Bridge.Reading != nil || with.Bridge.Reading == nil {
+		t.Fatal("who reads is not as the configuration says")
+	}
+	run := tensor.NewRun(tensor.Options{})
+	a, b := with.EmbedTexts(run, readTexts), without.EmbedTexts(run, readTexts)
+	if !slices.Equal(a, b) {
+		t.Error("zeros change what texts are embedded as")
+	}
+}
+
+// TestWhitenReadings: behind the projections texts have no mean, and what they have in common in two directions is nothing; the first
+// direction, of the largest variance, comes last. What is saved opens again.
+func TestWhitenReadings(t *testing.T) {
+	m := readingModel(t)
+	if err := m.WhitenTexts(readTexts, 0.5); err != nil {
+		t.Fatal(err)
+	}
+	run := tensor.NewRun(tensor.Options{})
+	n, width := len(readTexts), m.Config.Shared
+	x := run.Add(
+		m.Bridge.Heads.Text.Forward(run, m.Bridge.poolTexts(run, m.Texts(readTexts, 64))),
+		run.MatMul(m.Readings(run, readTexts), m.Bridge.Reading, true)).Data()
+	var before float64
+	for j := range width {
+		var mean float64
+		for i := range n {
+			mean += float64(x[i*width+j]) / float64(n)
+		}
+		for k := range j + 1 {
+			var both float64
+			for i := range n {
+				both += float64(x[i*width+j]) * float64(x[i*width+k]) / float64(n)
+			}
+			switch {
+			case k < j && math.Abs(both) > 1e-5:
+				t.Fatalf("directions %d and %d have %v in common", j, k, both)
+			case k == j && both < before-1e-5:
+				t.Fatalf("direction %d varies by %v, the one before by %v", j, both, before)
+			case k == j:
+				before = both
+			}
+		}
+		if math.Abs(mean) > 1e-4 {
+			t.Fatalf("direction %d has a mean of %v", j, mean)
+		}
+	}
+	if before < 1e-3 {
+		t.Fatalf("texts vary by %v at most", before)
+	}
+	var read float64
+	for _, v := range m.Bridge.Reading.Data() {
+		read += float64(v) * float64(v)
+	}
+	if read == 0 {
+		t.Error("what the language model reads does not count")
+	}
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	near(t, "embedded texts", again.EmbedTexts(run, readTexts), m.EmbedTexts(run, readTexts), 1e-6)
+}
+
+// TestContrastWithReadings: the contrast's gradient reaches the reading's projection, as finite differences have it; the second stage leaves it.
+func TestContrastWithReadings(t *testing.T) {
+	m := readingModel(t)
+	if err := m.WhitenTexts(readTexts, 0.5); err != nil {
+		t.Fatal(err)
+	}
+	loss := func(run *tensor.Run) *tensor.Tensor {
+		p := Pairs{View: m.Features(run, tinyFeatures(m, 3)), Text: m.Texts(readTexts[:3], 64), Reading: m.Readings(run, readTexts[:3])}
+		return m.Bridge.Stage1(run, p, Objective{Contrast: 1}).Total
+	}
+	if learns := m.StageParams(Learns{Second: true}); slices.Contains(learns, m.Bridge.Reading) {
+		t.Error("the caption's loss does not reach the projection")
+	}
+	if learns := m.StageParams(Learns{First: true}); !slices.Contains(learns, m.Bridge.Reading) {
+		t.Fatal("the projection does not learn")
+	}
+	run := tensor.NewRun(tensor.Options{Grad: true})
+	run.Backward(loss(run), 1)
+	grad := slices.Clone(m.Bridge.Reading.Grad())
+	at := 0
+	for i, g := range grad {
+		if math.Abs(float64(g)) > math.Abs(float64(grad[at])) {
+			at = i
+		}
+	}
+	const step = 1e-3
+	value := &m.Bridge.Reading.Data()[at]
+	was := *value
+	*value = was + step
+	up := loss(tensor.NewRun(tensor.Options{})).Data()[0]
+	*value = was - step
+	down := loss(tensor.NewRun(tensor.Options{})).Data()[0]
+	*value = was
+	if got, want := float64(grad[at]), float64(up-down)/(2*step); want == 0 || math.Abs(got-want) > 0.02*math.Abs(want) {
+		t.Errorf("gradient %v, by differences %v", got, want)
+	}
+}
+
+// TestReadingIsRefused: a configuration that nobody could read texts by.
+func TestReadingIsRefused(t *testing.T) {
+	c := oracleConfig()
+	c.Language.Type = "llama"
+	for template, want := range map[string]string{"a {text}": "", "a": "{text} in it once", "{text} {text}": "{text} in it once"} {
+		c.Extras.TextReading = template
+		if err := c.Validate(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", template, err)
+		}
+	}
+	c.Extras.TextReading, c.Language.Type = "a {text}", ""
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "no language model") {
+		t.Errorf("without a language model: %v", err)
+	}
+}
