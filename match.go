@@ -42,8 +42,8 @@ func (m *Model) Embeds() bool {
 	return b != nil && b.Heads.Vision != nil && b.Heads.Text != nil && m.system.Words != nil
 }
 
-// matchTexts is Match for a model with a bridge.
-func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Score, error) {
+// matchTexts is Match for a model with a bridge. embedded are the texts' vectors, side by side, where the model embeds.
+func (m *Model) matchTexts(ctx context.Context, img Image, texts []string, embedded []float32) ([]Score, error) {
 	b := m.system.Bridge
 	if !m.Embeds() && (m.system.Words == nil || !m.HasMatchingHead()) {
 		return nil, fmt.Errorf("matching: %w: heads that compare pictures with texts", ErrNoPart)
@@ -64,7 +64,7 @@ func (m *Model) matchTexts(ctx context.Context, img Image, texts []string) ([]Sc
 	t := m.system.Texts(texts, maxTextTokens)
 	var images, vectors *tensor.Tensor
 	if m.Embeds() {
-		images, vectors = b.EmbedImages(run, seen.Answer, seen.Picture), b.EmbedTexts(run, t, m.system.Readings(run, texts))
+		images, vectors = b.EmbedImages(run, seen.Answer, seen.Picture), tensor.FromFloats(embedded, len(texts), m.system.Config.Shared)
 		for i, cosine := range blip2.Cosines(run, images, vectors).Data() {
 			scores[i].ITC = float64(cosine)
 		}

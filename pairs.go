@@ -75,6 +75,8 @@ type Labels struct {
 	model *Model
 	texts [][]string  // of each name, filled into each template
 	rows  [][]float32 // of a CLIP: the mean of a name's embeddings, of length 1
+	all   []string    // of another model: all texts
+	each  []float32   // and their embeddings, side by side, where it has any
 }
 
 // Labels reads texts to compare pictures with. Each is put into every template where that has a Slot, and what the templates say is
@@ -96,6 +98,7 @@ func (m *Model) Labels(ctx context.Context, names []string, templates ...string)
 		}
 		l.texts = append(l.texts, texts)
 		if m.pair == nil {
+			l.all = append(l.all, texts...)
 			continue
 		}
 		row, err := m.meanOf(ctx, texts)
@@ -104,6 +107,18 @@ func (m *Model) Labels(ctx context.Context, names []string, templates ...string)
 		}
 		l.rows = append(l.rows, row)
 	}
+	if len(l.all) == 0 || !m.Embeds() {
+		return l, nil
+	}
+	run, done, err := m.run()
+	if err != nil {
+		return nil, fmt.Errorf("reading labels: %w", err)
+	}
+	defer done()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	l.each = m.system.EmbedTexts(run, l.all)
 	return l, nil
 }
 
@@ -174,16 +189,12 @@ func share(scores []Score, scale float64) {
 
 // averages scores every template's texts, and averages over the templates.
 func (l *Labels) averages(ctx context.Context, img Image) ([]Score, error) {
-	var all []string
-	for _, texts := range l.texts {
-		all = append(all, texts...)
-	}
 	done, err := l.model.use()
 	if err != nil {
 		return nil, fmt.Errorf("matching: %w", err)
 	}
 	defer done()
-	each, err := l.model.matchTexts(ctx, img, all)
+	each, err := l.model.matchTexts(ctx, img, l.all, l.each)
 	if err != nil {
 		return nil, err
 	}

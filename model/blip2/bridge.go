@@ -67,7 +67,11 @@ func NewBridge(b *nn.Builder, c Config, groups []featureGroup, want Want) *Bridg
 		want.LanguageWidth = shape[0] / q.Queries
 	}
 	if c.Extras.TextReading != "" && br.Heads.Text != nil {
-		br.Reading = b.Sub(readingProjection).Tensor("weight", nn.Init{Kind: nn.Zero}, c.Shared, want.LanguageWidth)
+		width := want.LanguageWidth
+		if shape, ok := b.ShapeOf(readingProjection + ".weight"); ok && len(shape) == 2 {
+			width = shape[1]
+		}
+		br.Reading = b.Sub(readingProjection).Tensor("weight", nn.Init{Kind: nn.Zero}, c.Shared, width)
 	}
 	if want.LanguageWidth > 0 {
 		br.Prompt = newSoftPrompt(b, c, groups, want.LanguageWidth)

@@ -18,8 +18,11 @@ import (
 // textPlace stands for the text in Extras.TextReading.
 const textPlace = "{text}"
 
-// readTokens is how much of a text the language model reads; the text stream reads no more.
-const readTokens = 512
+// The language model reads at most readTokens of a text, as the text stream does, and so many texts at a time.
+const (
+	readTokens = 512
+	readBatch  = 64
+)
 
 // readingProjection is the name of the matrix.
 const readingProjection = "reading_projection"
@@ -29,8 +32,9 @@ func (c Config) checkReading() error {
 	if c.Extras.TextReading == "" {
 		return nil
 	}
-	if strings.Count(c.Extras.TextReading, textPlace) != 1 {
-		return fmt.Errorf("config.json: text_reading is %.60q, which does not have %s in it once", c.Extras.TextReading, textPlace)
+	before, after, _ := strings.Cut(c.Extras.TextReading, textPlace)
+	if strings.Count(c.Extras.TextReading, textPlace) != 1 || strings.TrimSpace(before+after) == "" {
+		return fmt.Errorf("config.json: text_reading is %.60q, not words with %s among them once", c.Extras.TextReading, textPlace)
 	}
 	if c.Language.Type == "" {
 		return errors.New("config.json: text_reading: there is no language model to read texts")
@@ -64,12 +68,28 @@ func (m *Model) Readings(run *tensor.Run, texts []string) *tensor.Tensor {
 	recording := run.Recording()
 	run.SetRecording(false)
 	defer run.SetRecording(recording)
+	width := m.Bridge.Reading.Dim(1)
+	out := run.New(len(texts), width)
+	for from := 0; from < len(texts); from += readBatch {
+		mark, part := run.Mark(), texts[from:min(from+readBatch, len(texts))]
+		copy(out.Data()[from*width:], m.lastStates(run, part).Data())
+		run.Release(mark, nil)
+	}
+	return out
+}
+
+// lastStates are Readings of so few texts that they are read together.
+func (m *Model) lastStates(run *tensor.Run, texts []string) *tensor.Tensor {
 	before, after, _ := strings.Cut(m.Config.Extras.TextReading, textPlace)
 	tail := m.Tokenizer.Encode(after, false)
+	most := readTokens
+	if c := m.Language.Config(); c.Context > 0 {
+		most = max(1, min(most, c.Context-len(tail)))
+	}
 	rows, length := make([][]int32, len(texts)), 0
 	for i, t := range texts {
-		ids := m.Tokenizer.Encode(before+t, true)
-		rows[i] = slices.Concat(ids[:min(len(ids), readTokens)], tail)
+		ids := m.ReadIDs(before + t)
+		rows[i] = slices.Concat(ids[:min(len(ids), most)], tail)
 		length = max(length, len(rows[i]))
 	}
 	ids, mask := make([]int32, 0, len(texts)*length), make([]uint8, 0, len(texts)*length)
@@ -92,7 +112,7 @@ func (m *Model) TextVectors(run *tensor.Run, texts []string, limit int) *tensor.
 
 // textsOf are texts again, from their tokens: as good as the text stream's vocabulary has them.
 func (m *Model) textsOf(t qformer.Text) ([]string, error) {
-	if m.Words == nil {
+	if m.Words == nil || m.Tokenizer == nil {
 		return nil, errNoWords
 	}
 	special := m.Words.Special()

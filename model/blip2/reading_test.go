@@ -2,12 +2,15 @@ package blip2
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"dragoman/language"
 	"dragoman/tensor"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // readingModel is a tiny model whose language model reads texts too.
@@ -38,6 +41,11 @@ func TestReadings(t *testing.T) {
 		w := h.Dim(-1)
 		near(t, text, together.Data()[i*w:(i+1)*w], h.Data()[(len(ids)-1)*w:], 1e-5)
 	}
+	many := slices.Repeat(readTexts, 2*readBatch/len(readTexts)+1)
+	run.Reset()
+	again := m.Readings(run, many)
+	near(t, "many texts", again.Data()[:len(readTexts)*again.Dim(1)], m.Readings(tensor.NewRun(tensor.Options{}), readTexts).Data(), 1e-5)
+	near(t, "the last of many texts", again.Data()[(len(many)-1)*again.Dim(1):], m.Readings(tensor.NewRun(tensor.Options{}), many[len(many)-1:]).Data(), 1e-5)
 	long := strings.Repeat("a red circle ", readTokens)
 	if got := m.Readings(tensor.NewRun(tensor.Options{}), []string{long}); !finiteAll(got.Data()) {
 		t.Error("a long text's state is not finite")
@@ -61,44 +69,94 @@ func TestReadingStartsAtNothing(t *testing.T) {
 	}
 }
 
-// TestWhitenReadings: behind the projections texts have no mean, and what they have in common in two directions is nothing; the first
-// direction, of the largest variance, comes last. What is saved opens again.
-func TestWhitenReadings(t *testing.T) {
-	m := readingModel(t)
-	if err := m.WhitenTexts(readTexts, 0.5); err != nil {
+// TestTurnTogether: the directions that are kept have nothing in common, the first vary least, and no direction that is left out varies more.
+func TestTurnTogether(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	const n, wide, more, kept = 40, 6, 9, 5
+	x, y := make([]float32, n*wide), make([]float32, n*more)
+	for i := range x {
+		x[i] = float32(random.NormFloat64()) * float32(1+i%wide)
+	}
+	for i := range y {
+		y[i] = float32(random.NormFloat64()) + x[i/more*wide+i%wide]
+	}
+	a, err := whiten(x, wide, 0.5)
+	if err != nil {
 		t.Fatal(err)
+	}
+	b, err := whiten(y, more, 0.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.spread(1)
+	b.spread(readingShare)
+	if got := mat.Norm(b.spreadOut(), 2); math.Abs(got-readingShare*math.Sqrt(n)) > 1e-9 {
+		t.Errorf("rows spread to %v", got)
+	}
+	ofA, ofB, err := turnTogether(a, b, kept, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var z, w, covariance mat.Dense
+	z.Mul(a.rows, ofA.T())
+	w.Mul(b.rows, ofB.T())
+	z.Add(&z, &w)
+	covariance.Mul(z.T(), &z)
+	var sum float64
+	for i := range kept {
+		sum += covariance.At(i, i)
+		for j := range i {
+			if math.Abs(covariance.At(i, j)) > 1e-9 || covariance.At(i, i) < covariance.At(j, j) {
+				t.Fatalf("directions %d and %d: %v of %v and %v", j, i, covariance.At(i, j), covariance.At(j, j), covariance.At(i, i))
+			}
+		}
+	}
+	if all := float64(n) * (1 + readingShare*readingShare); sum < all*kept/(wide+more) || sum > all {
+		t.Errorf("%v of %v is kept", sum, all)
+	}
+}
+
+// TestWhitenReadings: behind the projections texts have no mean, and no rotation would bring them nearer to where the text stream alone has
+// them: what both have in common is a symmetric matrix without a negative eigenvalue. What is saved opens again.
+func TestWhitenReadings(t *testing.T) {
+	m, alone := readingModel(t), readingModel(t, func(c *Config) { c.Extras.TextReading = "" })
+	for _, m := range []*Model{m, alone} {
+		if err := m.WhitenTexts(readTexts, 0.5); err != nil {
+			t.Fatal(err)
+		}
 	}
 	run := tensor.NewRun(tensor.Options{})
 	n, width := len(readTexts), m.Config.Shared
 	x := run.Add(
 		m.Bridge.Heads.Text.Forward(run, m.Bridge.poolTexts(run, m.Texts(readTexts, 64))),
 		run.MatMul(m.Readings(run, readTexts), m.Bridge.Reading, true)).Data()
-	var before float64
 	for j := range width {
 		var mean float64
 		for i := range n {
 			mean += float64(x[i*width+j]) / float64(n)
 		}
-		for k := range j + 1 {
-			var both float64
-			for i := range n {
-				both += float64(x[i*width+j]) * float64(x[i*width+k]) / float64(n)
-			}
-			switch {
-			case k < j && math.Abs(both) > 1e-5:
-				t.Fatalf("directions %d and %d have %v in common", j, k, both)
-			case k == j && both < before-1e-5:
-				t.Fatalf("direction %d varies by %v, the one before by %v", j, both, before)
-			case k == j:
-				before = both
-			}
-		}
 		if math.Abs(mean) > 1e-4 {
 			t.Fatalf("direction %d has a mean of %v", j, mean)
 		}
 	}
-	if before < 1e-3 {
-		t.Fatalf("texts vary by %v at most", before)
+	a, b := alone.EmbedTexts(run, readTexts), m.EmbedTexts(run, readTexts)
+	cross := mat.NewSymDense(width, nil)
+	for j := range width {
+		for k := range width {
+			var one, other float64
+			for i := range n {
+				one += float64(a[i*width+j]) * float64(b[i*width+k])
+				other += float64(a[i*width+k]) * float64(b[i*width+j])
+			}
+			if math.Abs(one-other) > 1e-3 {
+				t.Fatalf("directions %d and %d: %v, %v", j, k, one, other)
+			}
+			cross.SetSym(j, k, one)
+		}
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(cross, false) || eigen.Values(nil)[0] < -1e-3 || mat.Trace(cross) < float64(n)/4 {
+		t.Errorf("eigenvalues from %v, in all %v of %d", eigen.Values(nil)[0], mat.Trace(cross), n)
 	}
 	var read float64
 	for _, v := range m.Bridge.Reading.Data() {
@@ -161,7 +219,7 @@ func TestContrastWithReadings(t *testing.T) {
 func TestReadingIsRefused(t *testing.T) {
 	c := oracleConfig()
 	c.Language.Type = "llama"
-	for template, want := range map[string]string{"a {text}": "", "a": "{text} in it once", "{text} {text}": "{text} in it once"} {
+	for template, want := range map[string]string{"a {text}": "", "a": "{text} among them", "{text} {text}": "{text} among them", " {text}": "not words"} {
 		c.Extras.TextReading = template
 		if err := c.Validate(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", template, err)

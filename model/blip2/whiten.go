@@ -20,7 +20,9 @@ const readingShare = 0.8
 // corner of their space, where a few are near to everything; spread out, each is found by what sets it apart.
 //
 // Where the language model reads texts too, its states are spread out likewise, and both are turned so that the directions in which
-// they differ most together are what is kept, evened out once more by half the power.
+// they differ most together are what is kept, evened out once more by half the power. What is kept is then turned so that texts lie as
+// nearly as can be where the text stream alone would have them: cosines do not change by that, and what has learnt to read the shared
+// space, such as a soft prompt's map of the picture, goes on reading it.
 func (m *Model) WhitenTexts(texts []string, power float64) error {
 	head, width := m.Bridge.Heads.Text, m.Config.Shared
 	if head == nil || m.Config.QFormer.Width != width {
@@ -43,10 +45,14 @@ func (m *Model) WhitenTexts(texts []string, power float64) error {
 		if err != nil {
 			return err
 		}
+		alone := own.spreadOut()
 		own.spread(1)
 		read.spread(readingShare)
 		ofOwn, ofRead, err := turnTogether(own, read, width, power/2)
 		if err != nil {
+			return err
+		}
+		if err := turnBack(alone, own, read, ofOwn, ofRead); err != nil {
 			return err
 		}
 		for i := range reading.Data() {
@@ -108,10 +114,16 @@ func (w *whitened) shift(turn mat.Matrix) *mat.VecDense {
 
 // spread scales what spreads the rows out, so that their mean square length becomes length².
 func (w *whitened) spread(length float64) {
+	y := w.spreadOut()
+	n, _ := y.Dims()
+	w.turn.Scale(length*math.Sqrt(float64(n))/math.Max(mat.Norm(y, 2), 1e-12), w.turn)
+}
+
+// spreadOut are the rows, spread out.
+func (w *whitened) spreadOut() *mat.Dense {
 	var y mat.Dense
 	y.Mul(w.rows, w.turn)
-	n, _ := y.Dims()
-	w.turn.Scale(length*math.Sqrt(float64(n))/math.Max(mat.Norm(&y, 2), 1e-12), w.turn)
+	return &y
 }
 
 // turnTogether are the maps of both kinds of rows to the so many directions in which they, side by side and spread out, differ most, which
@@ -119,9 +131,8 @@ func (w *whitened) spread(length float64) {
 func turnTogether(a, b *whitened, directions int, power float64) (ofA, ofB *mat.Dense, err error) {
 	n, wide := a.rows.Dims()
 	_, more := b.rows.Dims()
-	both := mat.NewDense(n, wide+more, nil)
-	both.Slice(0, n, 0, wide).(*mat.Dense).Mul(a.rows, a.turn)
-	both.Slice(0, n, wide, wide+more).(*mat.Dense).Mul(b.rows, b.turn)
+	both := new(mat.Dense)
+	both.Augment(a.spreadOut(), b.spreadOut())
 	covariance := mat.NewSymDense(wide+more, nil)
 	covariance.SymOuterK(1/float64(n), both.T())
 	_, scaled, err := evened(covariance, power)
@@ -133,4 +144,38 @@ func turnTogether(a, b *whitened, directions int, power float64) (ofA, ofB *mat.
 	ofA.Mul(scaled.Slice(0, wide, from, wide+more).T(), a.turn)
 	ofB.Mul(scaled.Slice(wide, wide+more, from, wide+more).T(), b.turn)
 	return ofA, ofB, nil
+}
+
+// turnBack turns both maps alike, so that the sums of what they make of both kinds of rows, of length 1, come as near as a rotation brings
+// them to rows that mean the same (the orthogonal Procrustes problem).
+func turnBack(to *mat.Dense, a, b *whitened, ofA, ofB *mat.Dense) error {
+	var x, y, cross, turn mat.Dense
+	x.Mul(a.rows, ofA.T())
+	y.Mul(b.rows, ofB.T())
+	x.Add(&x, &y)
+	cross.Mul(units(to).T(), units(&x))
+	var parts mat.SVD
+	if !parts.Factorize(&cross, mat.SVDFull) {
+		return errors.New("whiten texts: no rotation was found")
+	}
+	var u, v mat.Dense
+	parts.UTo(&u)
+	parts.VTo(&v)
+	turn.Mul(&u, v.T())
+	for _, of := range []*mat.Dense{ofA, ofB} {
+		was := mat.DenseCopyOf(of)
+		of.Mul(&turn, was)
+	}
+	return nil
+}
+
+// units are rows scaled to length 1.
+func units(m *mat.Dense) *mat.Dense {
+	u := mat.DenseCopyOf(m)
+	rows, _ := u.Dims()
+	for i := range rows {
+		row := u.RowView(i).(*mat.VecDense)
+		row.ScaleVec(1/math.Max(mat.Norm(row, 2), 1e-12), row)
+	}
+	return u
 }
