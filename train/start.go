@@ -29,12 +29,12 @@ func startFrom(m *blip2.Model, r *Recipe) error {
 	}
 	defer from.Close()
 	values := map[string][]float32{}
-	for _, p := range from.Params() {
+	for _, p := range from.Values() {
 		values[p.Name()] = p.Data()
 	}
 	for _, glob := range s.Tensors {
 		fitting := 0
-		for _, p := range m.Params() {
+		for _, p := range m.Values() {
 			if ok, err := path.Match(glob, p.Name()); err != nil {
 				return fmt.Errorf("model.start.tensors: %q: %w", glob, err)
 			} else if v := values[p.Name()]; ok && len(v) == p.Len() {
@@ -46,5 +46,6 @@ func startFrom(m *blip2.Model, r *Recipe) error {
 			return fmt.Errorf("model.start.tensors: %q fits no tensor of the same shape in both models", glob)
 		}
 	}
+	m.Settle()
 	return nil
 }

@@ -104,9 +104,12 @@ func (m *Model) Close() error { return m.open.close() }
 // Params lists what is trained, in a fixed order.
 func (m *Model) Params() []*tensor.Tensor { return m.params }
 
+// Values lists the bridge's tensors: what is trained, and what is kept as it was once found.
+func (m *Model) Values() []*tensor.Tensor { return slices.Concat(m.params, m.Bridge.buffers()) }
+
 // stored are the tensors that a checkpoint holds.
 func (m *Model) stored() []*tensor.Tensor {
-	return slices.Concat(m.params, m.Bridge.buffers(), m.Memory.tensors())
+	return slices.Concat(m.Values(), m.Memory.tensors())
 }
 
 // Restore reads the values of a directory that Save or Checkpoint wrote of this very model.
@@ -125,13 +128,18 @@ func (m *Model) Restore(path string) error {
 		defer g.Close()
 		src = weights.Merge(f, g)
 	}
-	if err := model.Restore(slices.Concat(m.params, m.Bridge.buffers()), src, path); err != nil {
+	if err := model.Restore(m.Values(), src, path); err != nil {
 		return err
 	}
+	m.Settle()
+	return nil
+}
+
+// Settle is due after somebody changed Values.
+func (m *Model) Settle() {
 	if h := m.Bridge.Head; h != nil && h.Landmarks != nil {
 		h.Landmarks.Settle()
 	}
-	return nil
 }
 
 // Writable is an error where the bridge cannot be saved or converted by itself.
