@@ -53,10 +53,10 @@ func Parts() []Part {
 			Origin:  ours,
 			Author:  author,
 			License: "Apache-2.0",
-			SHA256:  "8f015d8b12f092623d948b17f1009269033a0e5f0ee03406fcfd601bb2f39b5c",
-			Bytes:   36382464,
+			SHA256:  "2319c2654aa19c1253710471dad87bd9b6df709736bebc22a2e04df1d6a5d866",
+			Bytes:   36617536,
 		},
-		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "f686def426590950f97aa8fc4eae4b4b186155e22dc8f3ed76b92b99a74eae64", Bytes: 1565},
+		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "5ea75bfcbf35407a9c334d1efc7f67728c16b2b18ba9097c94c89a1a7646b9ce", Bytes: 1625},
 		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "20a193b4cf34f4862b0c9911cd3355349c1db8c6e555cfa9f2941789bb1899cb", Bytes: 117449},
 		{
 			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: BERT's",
