@@ -166,17 +166,13 @@ func (l *bridgeLearner) pairs(b batch) blip2.Pairs {
 	t := l.t
 	pairs := blip2.Pairs{View: t.model.Features(t.run, b.raw), Same: b.same(), Rand: rng(b.seed, "negatives")}
 	var rows [][]int32
+	var texts []string
 	for _, c := range b.lessons {
 		rows = append(rows, t.labels.words(t.model, c.text, t.recipe.Data.MaxTokens))
+		texts = append(texts, c.text)
 	}
 	pairs.Text = blip2.PadTexts(rows, max(0, t.model.Words.Special().Pad))
-	if t.model.Bridge.Reading != nil {
-		texts := make([]string, len(b.lessons))
-		for i, c := range b.lessons {
-			texts[i] = c.text
-		}
-		pairs.Reading = t.model.Readings(t.run, texts)
-	}
+	pairs.Reading = t.model.Readings(t.run, texts)
 	if l.bank != nil {
 		pairs.Bank, pairs.Captions, pairs.Fits = &l.bank.Bank, b.labels, b.fits
 	}

@@ -250,15 +250,7 @@ func TestLAVISLineEnds(t *testing.T) {
 	if got := m.Language.Config().EOS; !slices.Equal(got, line) {
 		t.Errorf("texts end with %v, a line break is %v", got, line)
 	}
-	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
+	again := saved(t, m)
 	if got := again.Language.Config().EOS; !slices.Equal(got, line) {
 		t.Errorf("opened again, texts end with %v", got)
 	}

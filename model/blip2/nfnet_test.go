@@ -29,15 +29,7 @@ func TestNFNet(t *testing.T) {
 	if s := m.Vision.Shape(); s.Grid != [2]int{2, 2} || s.Width != 40 || m.Config.QFormer.FeatureWidth != 40 {
 		t.Errorf("shape %+v, the bridge reads a width of %d", s, m.Config.QFormer.FeatureWidth)
 	}
-	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
+	again := saved(t, m)
 	p := m.Vision.Processor()
 	pixels := tensor.FromFloats(make([]float32, p.Len()), 1, 3, p.Size[0], p.Size[1])
 	run := tensor.NewRun(tensor.Options{})

@@ -18,11 +18,8 @@ import (
 // textPlace stands for the text in Extras.TextReading.
 const textPlace = "{text}"
 
-// The language model reads at most readTokens of a text, as the text stream does, and so many texts at a time.
-const (
-	readTokens = 512
-	readBatch  = 64
-)
+// readTokens is how much of a text the language model reads at most.
+const readTokens = 512
 
 // readingProjection is the name of the matrix.
 const readingProjection = "reading_projection"
@@ -68,18 +65,7 @@ func (m *Model) Readings(run *tensor.Run, texts []string) *tensor.Tensor {
 	recording := run.Recording()
 	run.SetRecording(false)
 	defer run.SetRecording(recording)
-	width := m.Bridge.Reading.Dim(1)
-	out := run.New(len(texts), width)
-	for from := 0; from < len(texts); from += readBatch {
-		mark, part := run.Mark(), texts[from:min(from+readBatch, len(texts))]
-		copy(out.Data()[from*width:], m.lastStates(run, part).Data())
-		run.Release(mark, nil)
-	}
-	return out
-}
-
-// lastStates are Readings of so few texts that they are read together.
-func (m *Model) lastStates(run *tensor.Run, texts []string) *tensor.Tensor {
+	mark := run.Mark()
 	before, after, _ := strings.Cut(m.Config.Extras.TextReading, textPlace)
 	tail := m.Tokenizer.Encode(after, false)
 	most := readTokens
@@ -102,7 +88,7 @@ func (m *Model) lastStates(run *tensor.Run, texts []string) *tensor.Tensor {
 		}
 	}
 	states := m.Language.Forward(run, language.Input{Embeds: m.Language.Embed(run, ids, len(texts), length), Mask: mask})
-	return run.Reshape(run.Slice(states, 1, length-1, length), len(texts), -1)
+	return run.Release(mark, run.Reshape(run.Slice(states, 1, length-1, length), len(texts), -1))
 }
 
 // TextVectors are texts in the shared space, read up to limit tokens: [texts, shared], each of length 1.
@@ -115,12 +101,11 @@ func (m *Model) textsOf(t qformer.Text) ([]string, error) {
 	if m.Words == nil || m.Tokenizer == nil {
 		return nil, errNoWords
 	}
-	special := m.Words.Special()
 	out := make([]string, t.Batch())
 	for i := range out {
 		var ids []int32
 		for j, id := range t.IDs[i*t.Len : (i+1)*t.Len] {
-			if (t.Mask == nil || t.Mask[i*t.Len+j] != 0) && id != special.CLS && id != special.Sep {
+			if t.Mask == nil || t.Mask[i*t.Len+j] != 0 {
 				ids = append(ids, id)
 			}
 		}

@@ -41,7 +41,7 @@ func TestReadings(t *testing.T) {
 		w := h.Dim(-1)
 		near(t, text, together.Data()[i*w:(i+1)*w], h.Data()[(len(ids)-1)*w:], 1e-5)
 	}
-	many := slices.Repeat(readTexts, 2*readBatch/len(readTexts)+1)
+	many := slices.Repeat(readTexts, 13)
 	run.Reset()
 	again := m.Readings(run, many)
 	near(t, "many texts", again.Data()[:len(readTexts)*again.Dim(1)], m.Readings(tensor.NewRun(tensor.Options{}), readTexts).Data(), 1e-5)
@@ -165,15 +165,7 @@ func TestWhitenReadings(t *testing.T) {
 	if read == 0 {
 		t.Error("what the language model reads does not count")
 	}
-	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
+	again := saved(t, m)
 	near(t, "embedded texts", again.EmbedTexts(run, readTexts), m.EmbedTexts(run, readTexts), 1e-6)
 }
 

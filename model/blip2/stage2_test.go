@@ -39,6 +39,21 @@ func tinyModel(t *testing.T, edits ...func(*Config)) *Model {
 	return m
 }
 
+// saved is a model that was saved and opened again.
+func saved(t *testing.T, m *Model) *Model {
+	t.Helper()
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { again.Close() })
+	return again
+}
+
 func tinyFeatures(m *Model, n int) []float32 {
 	raw := make([]float32, n*m.FeatureLen())
 	for i := range raw {
@@ -87,15 +102,7 @@ func TestWithoutQueries(t *testing.T) {
 
 func testWithoutQueries(t *testing.T, kind string) []float32 {
 	m := tinyModel(t, unqueried(kind))
-	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
+	again := saved(t, m)
 	run := tensor.NewRun(tensor.Options{})
 	raw := tinyFeatures(m, 2)
 	want := slices.Clone(m.Soft(run, m.SeeFeatures(run, raw)).Data())
