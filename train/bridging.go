@@ -3,6 +3,7 @@ package train
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"path"
 	"slices"
 
@@ -19,16 +20,28 @@ type bridging struct {
 	*trainer
 	model  *blip2.Model
 	labels *labels
+	kinds  kinds
+	read   bool // whether the model keeps what the language model makes of the captions
 }
 
 func (t *bridging) open() (system, error) {
 	var err error
+	if t.kinds, err = t.recipe.kinds(); err != nil {
+		return nil, err
+	}
 	if t.model, err = makeModel(t.recipe, t.corpus(), len(t.train.pairs)); err != nil {
 		return nil, err
 	}
 	if err := startFrom(t.model, t.recipe); err != nil {
 		t.model.Close()
 		return nil, err
+	}
+	if n := t.model.Vision.Shape().Classes; t.kinds.classes != nil && len(t.kinds.classes) != n {
+		t.model.Close()
+		return nil, fmt.Errorf("model.class_names: %d classes, the encoder tells %d apart", len(t.kinds.classes), n)
+	}
+	if t.kinds.classes == nil {
+		t.kinds = kindsOf(t.model.Memory)
 	}
 	t.ownPrompts()
 	t.ownMatching()

@@ -1,12 +1,9 @@
 package train
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 
-	"dragoman/eval"
 	"dragoman/tensor"
 )
 
@@ -18,47 +15,6 @@ const (
 	hintDropout = 0.1 // how often there are none
 )
 
-// hintsDrawn is how many captions a picture's hints are drawn from where they are not drawn from all.
-const hintsDrawn = 16
-
-// suggestion is a caption that a head found near a picture, by its number, and its cosine.
-type suggestion struct {
-	caption int32
-	cosine  float32
-}
-
-// suggest lists, for every pair trained on, the captions that a head puts nearest to its picture which was fitted without all pictures that
-// say the same in a field of the rows, and without a tenth of the captions: they are as often wrong as they will be of new pictures.
-func (t *bridging) suggest(st *Stage) ([][]suggestion, error) {
-	if t.model.Bridge.Head == nil || t.model.Config.Extras.Hints == 0 {
-		return nil, errors.New("hint_folds: the model takes no hints")
-	}
-	w := &warmer{t: t, stage: st, texts: t.model.Memory.Texts} // as they were when the stage began
-	x, captions, err := t.summaries(0)
-	if err != nil {
-		return nil, err
-	}
-	folds, err := w.folds(st.HintFolds, captions)
-	if err != nil {
-		return nil, fmt.Errorf("hint_folds: %w", err)
-	}
-	folds = slices.DeleteFunc(folds, func(f fold) bool { return f.unmet })
-	out := make([][]suggestion, len(t.train.pairs))
-	for k, f := range folds {
-		t.opt.Progress(Progress{Doing: "fitting heads without a fold", Done: k, All: len(folds)})
-		head, err := w.fit(x, captions, f)
-		if err != nil {
-			return nil, fmt.Errorf("hint_folds: %w", err)
-		}
-		w.compare(x, f, head, func(i int, cosines, _ []float32) {
-			for _, c := range eval.TopK(cosines, hintsDrawn) {
-				out[f.pictures[i]] = append(out[f.pictures[i]], suggestion{int32(c), cosines[c]})
-			}
-		})
-	}
-	return out, nil
-}
-
 // remember gives the model the captions of the run for a memory, as it embeds them when a stage begins: the text stream shares its
 // attention with the queries and moves while they learn.
 func (t *bridging) remember() error {
@@ -69,51 +25,70 @@ func (t *bridging) remember() error {
 		return t.model.RestoreMemory(t.out.at(t.last))
 	}
 	run := tensor.NewRun(tensor.Options{Compute: t.compute})
-	t.model.Remember(t.labels.texts, t.model.EmbedTexts(run, t.labels.texts), nil, nil)
+	t.rememberAs(t.model.EmbedTexts(run, t.labels.texts), nil, nil)
 	return nil
 }
 
-// prompts are what stands before the captions of a batch: those of its lessons, or the model's own, with hints where it has any.
-func (l *bridgeLearner) prompts(b batch) []string {
-	m := l.t.model
-	out := make([]string, len(b.lessons))
-	var hinted []string
-	if n := m.Config.Extras.Hints; n > 0 && m.Memory != nil && m.Bridge.Head != nil {
-		hinted = l.hinted(b, n)
+// rememberAs gives the model a memory of the run's captions, with what is said of their kinds.
+func (t *bridging) rememberAs(texts, pictures []float32, of []int32) {
+	t.model.Remember(t.labels.texts, texts, pictures, of)
+	if t.kinds.classes != nil {
+		t.model.RememberKinds(t.kinds.classes, t.kinds.of(t.labels.texts))
 	}
-	for i, s := range b.lessons {
+}
+
+// asked are a batch's lessons with the prompts that they stand behind: their own, or the model's, with hints where it has any. Behind a hint
+// that is said as a guess, what is to be learnt is to say it so.
+func (l *bridgeLearner) asked(b batch) []lesson {
+	m := l.t.model
+	out := slices.Clone(b.lessons)
+	var hints [][]string
+	if n := m.Config.Extras.Hints; n > 0 && m.Memory != nil && m.Bridge.Head != nil {
+		hints = l.hints(b, n)
+	}
+	for i := range out {
 		switch {
-		case s.prompt != nil:
-			out[i] = *s.prompt
-		case hinted != nil:
-			out[i] = hinted[i]
+		case out[i].prompt != nil:
+		case hints == nil:
+			out[i].prompt = new(m.Config.Extras.Prompt)
 		default:
-			out[i] = m.Config.Extras.Prompt
+			out[i].prompt = new(m.HintedPrompt(hints[i]))
+			if guess := l.guess(b.rows[i]); guess != "" && len(hints[i]) > 0 {
+				out[i].text = guess
+			}
 		}
 	}
 	return out
 }
 
-// hinted are the model's own prompts with n hints each.
-func (l *bridgeLearner) hinted(b batch, n int) []string {
+// hints are n for each of a batch's pictures; sometimes none.
+func (l *bridgeLearner) hints(b batch, n int) [][]string {
 	m := l.t.model
 	scores := l.scores(b)
-	width := len(m.Memory.Captions)
 	random := rng(b.seed, "hints")
 	scale := 1 / float64(m.Bridge.Temperature())
 	for i := range scores {
 		gumbel := -math.Log(-math.Log(max(random.Float64(), 1e-12)))
 		scores[i] = float32(float64(scores[i])*scale + hintGumbel*gumbel)
 	}
-	out := make([]string, len(b.lessons))
-	for i := range out {
-		hints := m.Memory.Hints(scores[i*width:(i+1)*width], n)[0]
-		if random.Float64() < hintDropout {
-			hints = nil
+	hints := m.Memory.Hints(scores, n)
+	for i := range hints {
+		switch guess := l.guess(b.rows[i]); {
+		case random.Float64() < hintDropout:
+			hints[i] = nil
+		case guess != "":
+			hints[i] = slices.Repeat([]string{guess}, n)
 		}
-		out[i] = m.HintedPrompt(hints)
 	}
-	return out
+	return hints
+}
+
+// guess is how the hints of a row say that they are a guess; "" where they are none.
+func (l *bridgeLearner) guess(row int) string {
+	if l.suggested == nil || row == notTrained {
+		return ""
+	}
+	return l.suggested[row].guess
 }
 
 // scores are how well all captions fit a batch's pictures, [batch, captions]: as heads say that never met them, where there are such, and
@@ -129,7 +104,7 @@ func (l *bridgeLearner) scores(b batch) []float32 {
 		for k := range of {
 			of[k] = -1
 		}
-		for _, s := range l.suggested[row] {
+		for _, s := range l.suggested[row].captions {
 			of[s.caption] = s.cosine
 		}
 	}
@@ -162,8 +137,8 @@ func (t *bridging) rememberPictures() error {
 	run := tensor.NewRun(tensor.Options{Compute: t.compute})
 	var of []int32
 	if t.model.Bridge.Head.Landmarks != nil {
-		t.model.Remember(t.labels.texts, t.model.EmbedTexts(run, t.labels.texts), nil, nil)
-		if t.model.Config.Extras.Matching != nil {
+		t.rememberAs(t.model.EmbedTexts(run, t.labels.texts), nil, nil)
+		if t.model.Config.Extras.Matching != nil || t.kinds.classes != nil {
 			for i := range t.model.Bridge.Head.Landmarks.Points.Dim(0) {
 				of = append(of, t.labels.of(t.train.pairs[i].texts[0]))
 			}
@@ -190,7 +165,6 @@ func (t *bridging) rememberPictures() error {
 		pictures = append(pictures, t.model.Picture(run, c).Data()...)
 		t.opt.Progress(Progress{Doing: "remembering pictures", Done: to, All: len(t.train.pairs)})
 	}
-	texts := t.model.EmbedTexts(run, t.labels.texts)
-	t.model.Remember(t.labels.texts, texts, pictures, of)
+	t.rememberAs(t.model.EmbedTexts(run, t.labels.texts), pictures, of)
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // hinting is a learner whose hints come of folds, on recipes/tiny's pairs, of which change may say something else.
-func hinting(t *testing.T, change func(rows []map[string]string)) *bridgeLearner {
+func hinting(t *testing.T, change func(rows []map[string]string), settings ...string) *bridgeLearner {
 	t.Helper()
 	raw, err := os.ReadFile("../recipes/tiny/pairs.jsonl")
 	if err != nil {
@@ -47,17 +47,25 @@ func hinting(t *testing.T, change func(rows []map[string]string)) *bridgeLearner
 	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := tiny(t,
-		"model.qformer={hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, num_query_tokens: 4,"+
-			" image_text_hidden_size: 32, encoder_hidden_size: 32, text_pooling: mean, identity_text_projection: true,"+
+	r := tiny(t, append([]string{
+		"model.qformer={hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, num_query_tokens: 4," +
+			" image_text_hidden_size: 32, encoder_hidden_size: 32, text_pooling: mean, identity_text_projection: true," +
 			" features: [tokens, pooled], picture_head: 16, picture_landmarks: 36, picture_axes: 8, prompt: 'Caption:', hints: 2}",
-		"data.train=[{path: "+path+"}]", "data.hold=0", "report=[]",
-		"stages=[{kind: stage2, steps: 1, batch: 4, lr: 1e-3, hint_folds: side, ridge: 1, near_ridge: 0.01}]")
-	made, err := begun(t, r).subject.learner(&r.Stages[0], false)
-	if err != nil {
-		t.Fatal(err)
+		"data.train=[{path: " + path + "}]", "data.hold=0", "report=[]",
+		"stages=[{kind: warm, name: warm, steps: 0, batch: 4, lr: 1e-3, ridge: 1, near_ridge: 0.01}," +
+			" {kind: stage2, steps: 1, batch: 4, lr: 1e-3, hint_folds: side, ridge: 1, near_ridge: 0.01}]",
+	}, settings...)...)
+	subject := begun(t, r).subject
+	for i := range r.Stages { // the first fits the head
+		made, err := subject.learner(&r.Stages[i], false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			return made.(*bridgeLearner)
+		}
 	}
-	return made.(*bridgeLearner)
+	return nil
 }
 
 // TestSuggestedByStrangers: what a fold's pictures are said to show hangs on the captions of the others alone.
@@ -74,14 +82,14 @@ func TestSuggestedByStrangers(t *testing.T) {
 	})
 	named := func(l *bridgeLearner, row int) map[string]float32 {
 		out := map[string]float32{}
-		for _, s := range l.suggested[row] {
+		for _, s := range l.suggested[row].captions {
 			out[l.t.labels.texts[s.caption]] = s.cosine
 		}
 		return out
 	}
 	var odd int
 	for row := range plain.suggested {
-		if n := len(plain.suggested[row]); n != hintsDrawn {
+		if n := len(plain.suggested[row].captions); n != hintsDrawn {
 			t.Fatalf("row %d: %d captions are suggested", row, n)
 		}
 		same := reflect.DeepEqual(named(plain, row), named(turned, row))
@@ -105,23 +113,21 @@ func TestHintsOfFolds(t *testing.T) {
 		b.add(row, &l.t.train.pairs[row], lesson{text: l.t.train.pairs[row].texts[0]})
 	}
 	suggested := func(row int, hint string) bool {
-		return slices.ContainsFunc(l.suggested[row], func(s suggestion) bool { return l.t.labels.texts[s.caption] == hint })
+		return slices.ContainsFunc(l.suggested[row].captions, func(s suggestion) bool { return l.t.labels.texts[s.caption] == hint })
 	}
 	var drawn, first int
 	for seed := range uint64(20) {
 		b.seed = seed
-		for row, prompt := range l.hinted(b, 2) {
-			line, _, hinted := strings.Cut(strings.TrimPrefix(prompt, "Hints: "), "\n")
-			if !hinted {
+		for row, hints := range l.hints(b, 2) {
+			if hints == nil {
 				continue
 			}
-			hints := strings.Split(line, "; ")
 			for _, h := range hints {
 				if !suggested(row, h) {
 					t.Errorf("row %d: the hint %q was not suggested", row, h)
 				}
 			}
-			if drawn++; hints[0] == l.t.labels.texts[l.suggested[row][0].caption] {
+			if drawn++; hints[0] == l.t.labels.texts[l.suggested[row].captions[0].caption] {
 				first++
 			}
 		}
@@ -132,5 +138,58 @@ func TestHintsOfFolds(t *testing.T) {
 	b.rows[2] = notTrained
 	if got := l.scores(b); slices.Contains(got, -1) {
 		t.Error("a batch that is held out is given suggestions of what is trained on")
+	}
+}
+
+// TestGuessesOfFolds: where the pictures of a caption are all far, its hints are said as a guess, and that is what is to be learnt.
+func TestGuessesOfFolds(t *testing.T) {
+	dir := t.TempDir()
+	written := func(name string, lines ...string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	var classes []string
+	for i := range 7 {
+		classes = append(classes, fmt.Sprintf(`{"names": ["class %d", "other"], "kinds": ["shape"]}`, i))
+	}
+	l := hinting(t, func([]map[string]string) {}, "model.vision=../vision/nfnet/testdata/tiny",
+		"model.class_names="+written("classes.jsonl", classes...),
+		"model.caption_kinds="+written("kinds.jsonl", `{"text": "a red circle", "kinds": ["circle", "shape"]}`))
+	if got := l.t.model.Memory.Kinds[l.t.labels.of("a red circle")]; got != "circle, shape" {
+		t.Errorf("a red circle is of the kinds %q", got)
+	}
+	b := batch{raw: make([]float32, len(l.suggested)*l.t.system.FeatureLen())}
+	for row := range l.suggested {
+		b.add(row, &l.t.train.pairs[row], lesson{text: l.t.train.pairs[row].texts[0]})
+	}
+	var guesses, bare int
+	for row, s := range l.asked(b) {
+		guess := l.suggested[row].guess
+		hints := "Hints: " + guess + "; " + guess + "\n"
+		switch first := l.t.labels.texts[l.suggested[row].captions[0].caption]; {
+		case !strings.HasPrefix(*s.prompt, "Hints: "):
+			bare++
+			fallthrough
+		case guess == "":
+			if s.text != b.lessons[row].text {
+				t.Errorf("row %d, which is no guess, learns to say %q", row, s.text)
+			}
+		case !strings.HasPrefix(*s.prompt, hints) || s.text != guess:
+			t.Errorf("row %d, a guess (%q), learns to say %q behind %q", row, guess, s.text, *s.prompt)
+		case !strings.Contains(guess, first) || !strings.Contains(guess, "shape"):
+			t.Errorf("row %d: the guess %q does not say %q", row, guess, first)
+		default:
+			guesses++
+		}
+	}
+	if guesses == 0 || guesses+bare == len(l.suggested) || bare > len(l.suggested)/2 {
+		t.Errorf("of %d rows, %d are guesses, %d have no hints", len(l.suggested), guesses, bare)
+	}
+	b.rows[3] = notTrained
+	if s := l.asked(b)[3]; s.text != b.lessons[3].text {
+		t.Errorf("a pair that is held out is to say %q", s.text)
 	}
 }

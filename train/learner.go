@@ -18,7 +18,7 @@ type bridgeLearner struct {
 	bank    *bank
 	held    heldOut
 
-	suggested [][]suggestion // for each pair trained on, what hints are drawn from; nil: all captions
+	suggested []suggested // for each pair trained on, what hints are drawn from; nil: all captions
 }
 
 func (t *bridging) learner(st *Stage, trial bool) (learner, error) {
@@ -32,6 +32,11 @@ func (t *bridging) learner(st *Stage, trial bool) (learner, error) {
 			l.warm = t.newColdWarmer(st)
 		}
 		return l, nil
+	}
+	if !t.read && t.model.Bridge.Reading != nil { // in no trial, which is soon over
+		t.opt.Progress(Progress{Doing: "reading captions", All: len(t.labels.texts)})
+		t.model.KeepReadings(t.labels.texts)
+		t.read = true
 	}
 	if st.LM != 0 {
 		if err := t.remember(); err != nil {
@@ -204,7 +209,11 @@ func (b *batch) same() []int32 {
 // say is the language model's loss, weighed: behind what the first stage's queries have found, or their own.
 func (l *bridgeLearner) say(b batch, first *blip2.Stage1Losses, out map[string]float64) *tensor.Tensor {
 	t := l.t
-	prompts := l.prompts(b)
+	lessons := l.asked(b)
+	prompts := make([]string, len(lessons))
+	for i, s := range lessons {
+		prompts[i] = *s.prompt
+	}
 	var answer *qformer.Answer
 	var view blip2.View
 	if first != nil && !t.model.Config.Instruct {
@@ -216,7 +225,7 @@ func (l *bridgeLearner) say(b batch, first *blip2.Stage1Losses, out map[string]f
 	ids, texts := make([][]int32, len(prompts)), make([][]int32, len(prompts))
 	most := max(2, min(t.recipe.Data.MaxTokens, t.model.PromptRoom(1)))
 	for i, p := range prompts {
-		texts[i] = t.model.AnswerIDs(p, b.lessons[i].text, most)
+		texts[i] = t.model.AnswerIDs(p, lessons[i].text, most)
 		ids[i] = t.model.CutPrompt(t.model.PromptIDs(p), t.recipe.Data.MaxPrompt, len(texts[i]))
 	}
 	lm := t.model.Stage2(t.run, answer, view, ids, texts)

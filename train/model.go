@@ -1,17 +1,14 @@
 package train
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"dragoman/bridge/qformer"
 	"dragoman/internal/builtin"
-	"dragoman/internal/plainjson"
 	"dragoman/internal/rss"
 	"dragoman/model/blip2"
 )
@@ -25,12 +22,14 @@ func makeModel(r *Recipe, corpus []string, pictures int) (*blip2.Model, error) {
 	if spec.Vision == "" {
 		return nil, errors.New("model.vision: an image encoder is missing")
 	}
-	names, err := r.classNames()
+	classes, err := r.classLines()
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range names {
-		corpus = append(corpus, n...)
+	var names [][]string
+	for _, c := range classes {
+		names = append(names, c.Names)
+		corpus = append(corpus, c.Names...)
 	}
 	if !spec.CutWords {
 		corpus = nil
@@ -70,32 +69,6 @@ func (r *Recipe) path(name string) string {
 		return abs
 	}
 	return path
-}
-
-// classNames reads what the encoder's classes are called; nil where the recipe does not say.
-func (r *Recipe) classNames() ([][]string, error) {
-	if r.Model.Classes == "" {
-		return nil, nil
-	}
-	path := r.path(r.Model.Classes)
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("model.class_names: %w", err)
-	}
-	defer f.Close()
-	var names [][]string
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var line struct {
-			Names []string `json:"names"`
-		}
-		if err := plainjson.Unmarshal(lines.Bytes(), &line); err != nil {
-			return nil, fmt.Errorf("model.class_names: %s:%d: %w", path, len(names)+1, err)
-		}
-		names = append(names, line.Names)
-	}
-	return names, lines.Err()
 }
 
 // config is the model's configuration; what the recipe leaves out is as in BLIP-2.

@@ -44,8 +44,9 @@ type ModelSpec struct {
 	System   string         `yaml:"system,omitempty"` // blip2 (default), or flamingo: resampler and gated blocks
 	QFormer  QFormerSpec    `yaml:"qformer,omitempty"`
 	Flamingo flamingo.Shape `yaml:"flamingo,omitempty"`
-	Classes  string         `yaml:"class_names,omitempty"` // JSONL: what each class of the encoder is called, {"names": […]} a line
-	CutWords bool           `yaml:"cut_words,omitempty"`   // keep only those words of the BERT that the data needs
+	Classes  string         `yaml:"class_names,omitempty"`   // JSONL: what each class of the encoder is called, {"names": […]} a line, and for caption_kinds which kinds of thing it is, "kinds": […]
+	Kinds    string         `yaml:"caption_kinds,omitempty"` // JSONL: which kinds of thing captions speak of, {"text": …, "kinds": […]} a line, the narrowest first; with them, a caption that is a guess is said as one
+	CutWords bool           `yaml:"cut_words,omitempty"`     // keep only those words of the BERT that the data needs
 }
 
 // QFormerSpec is the Q-Former's shape, by the keys of config.json.

@@ -83,24 +83,28 @@ func (v *views) features(reqs []request) ([]float32, error) {
 func (v *views) encode(reqs []request, out []float32) error {
 	began := time.Now()
 	defer func() { v.took += time.Since(began) }()
+	for from := 0; from < len(reqs); from += encodeBatch {
+		px, err := v.drawn(reqs[from:min(from+encodeBatch, len(reqs))])
+		if err != nil {
+			return err
+		}
+		v.run.Reset()
+		v.model.Encode(v.run, px, out[from*v.model.FeatureLen():])
+	}
+	return nil
+}
+
+// drawn are the pixels of at most encodeBatch views, [views, 3, H, W], until the next are drawn.
+func (v *views) drawn(reqs []request) (*tensor.Tensor, error) {
 	size := v.proc.Len()
 	if v.pixels == nil {
 		v.pixels = make([]float32, encodeBatch*size)
 	}
 	errs := make([]error, len(reqs))
-	for from := 0; from < len(reqs); from += encodeBatch {
-		part := reqs[from:min(from+encodeBatch, len(reqs))]
-		tensor.DefaultPool().Do(len(part), func(i, _ int) {
-			errs[from+i] = v.draw(part[i], v.pixels[i*size:(i+1)*size])
-		})
-		if err := errors.Join(errs...); err != nil {
-			return err
-		}
-		v.run.Reset()
-		px := tensor.FromFloats(v.pixels[:len(part)*size], len(part), 3, v.proc.Size[0], v.proc.Size[1])
-		v.model.Encode(v.run, px, out[from*v.model.FeatureLen():])
-	}
-	return nil
+	tensor.DefaultPool().Do(len(reqs), func(i, _ int) {
+		errs[i] = v.draw(reqs[i], v.pixels[i*size:(i+1)*size])
+	})
+	return tensor.FromFloats(v.pixels[:len(reqs)*size], len(reqs), 3, v.proc.Size[0], v.proc.Size[1]), errors.Join(errs...)
 }
 
 // draw makes the pixels of one view.

@@ -196,7 +196,7 @@ func (m *Model) RestoreMemory(dir string) error {
 		pictures = slices.Clone(mem.Pictures.Data())
 	}
 	m.Remember(mem.Captions, slices.Clone(mem.Texts.Data()), pictures, mem.Of)
-	m.Memory.Classes, m.Memory.Kinds = mem.Classes, mem.Kinds
+	m.RememberKinds(mem.Classes, mem.Kinds)
 	m.RememberLandmarks(mem.Landmarks)
 	return nil
 }
@@ -223,6 +223,12 @@ func (m *Model) Remember(captions []string, texts, pictures []float32, of []int3
 	if len(pictures) > 0 {
 		m.Memory.Pictures = fixed("memory.pictures", pictures)
 	}
+	m.Memory.settle()
+}
+
+// RememberKinds says what the encoder's classes are called and which kinds of thing they and the remembered captions are, as Memory has them.
+func (m *Model) RememberKinds(classes, captions []string) {
+	m.Memory.Classes, m.Memory.Kinds = classes, captions
 	m.Memory.settle()
 }
 

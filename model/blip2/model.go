@@ -40,6 +40,7 @@ type Model struct {
 	params    []*tensor.Tensor    // what is trained
 	encoder   weights.Source      // what Vision was bound to
 	groups    []featureGroup
+	kept      keptReadings       // what the language model need not read again
 	processor *picture.Processor // nil: the encoder's own
 	open      opened
 }

@@ -65,6 +65,9 @@ func (m *Model) Readings(run *tensor.Run, texts []string) *tensor.Tensor {
 	recording := run.Recording()
 	run.SetRecording(false)
 	defer run.SetRecording(recording)
+	if kept := m.kept.readings(run, texts); kept != nil {
+		return kept
+	}
 	mark := run.Mark()
 	before, after, _ := strings.Cut(m.Config.Extras.TextReading, textPlace)
 	tail := m.Tokenizer.Encode(after, false)
@@ -89,6 +92,47 @@ func (m *Model) Readings(run *tensor.Run, texts []string) *tensor.Tensor {
 	}
 	states := m.Language.Forward(run, language.Input{Embeds: m.Language.Embed(run, ids, len(texts), length), Mask: mask})
 	return run.Release(mark, run.Reshape(run.Slice(states, 1, length-1, length), len(texts), -1))
+}
+
+// keptReadings are states behind texts that are asked for again and again.
+type keptReadings struct {
+	number map[string]int // of each text
+	states *tensor.Tensor // [texts, language width]
+}
+
+// KeepReadings has the language model, which stands still, read texts once for all: while a bridge is trained on them, say.
+func (m *Model) KeepReadings(texts []string) {
+	m.kept = keptReadings{}
+	if m.Bridge.Reading == nil {
+		return
+	}
+	width := m.Bridge.Reading.Dim(1)
+	states := m.readTexts(tensor.NewRun(tensor.Options{}), texts, width, func(run *tensor.Run, texts []string, _ int) *tensor.Tensor {
+		return m.Readings(run, texts)
+	})
+	m.kept = keptReadings{make(map[string]int, len(texts)), tensor.FromFloats(states, len(texts), width)}
+	for i, t := range texts {
+		m.kept.number[t] = i
+	}
+}
+
+// readings are those of texts; nil where one of them was not kept.
+func (k keptReadings) readings(run *tensor.Run, texts []string) *tensor.Tensor {
+	if k.states == nil {
+		return nil
+	}
+	width := k.states.Dim(1)
+	rows := make([]float32, 0, len(texts)*width)
+	for _, t := range texts {
+		i, ok := k.number[t]
+		if !ok {
+			return nil
+		}
+		rows = append(rows, k.states.Data()[i*width:(i+1)*width]...)
+	}
+	out := run.New(len(texts), width)
+	copy(out.Data(), rows)
+	return out
 }
 
 // TextVectors are texts in the shared space, read up to limit tokens: [texts, shared], each of length 1.

@@ -222,3 +222,25 @@ func TestReadingIsRefused(t *testing.T) {
 		t.Errorf("without a language model: %v", err)
 	}
 }
+
+// TestKeepReadings: what is kept is what is read, and is not read again; other texts still are.
+func TestKeepReadings(t *testing.T) {
+	m := readingModel(t)
+	run := tensor.NewRun(tensor.Options{})
+	want := slices.Clone(m.Readings(run, readTexts).Data())
+	m.KeepReadings(readTexts)
+	if got := m.Readings(run, readTexts).Data(); !slices.Equal(got, want) {
+		t.Error("what was kept is another reading")
+	}
+	some := []string{readTexts[7], readTexts[2]}
+	w := m.Bridge.Reading.Dim(1)
+	m.kept.states.Data()[2*w]++
+	got := m.Readings(run, some).Data()
+	if want[2*w]+1 != got[w] || !slices.Equal(got[:w], want[7*w:8*w]) {
+		t.Error("texts that were kept are read again")
+	}
+	other := slices.Clone(m.Readings(run, []string{readTexts[2], "a white cross"}).Data())
+	near(t, "beside a text that was not kept", other[:w], want[2*w:3*w], 1e-5)
+	m.KeepReadings([]string{"a white cross"})
+	near(t, "kept anew", m.Readings(run, readTexts[:1]).Data(), want[:w], 1e-5)
+}

@@ -24,6 +24,18 @@ type Guess struct {
 	kinds map[string]float64 // the probability of each kind, all its classes together
 }
 
+// Guesses is what the frozen encoder takes pictures for, by their pixels [B, 3, H, W]; nil where the model does not remember what the classes
+// are called.
+func (m *Model) Guesses(run *tensor.Run, pixels *tensor.Tensor) []Guess {
+	if m.Memory == nil || len(m.Memory.Classes) == 0 {
+		return nil
+	}
+	recording := run.Recording()
+	run.SetRecording(false)
+	defer run.SetRecording(recording)
+	return m.guesses(pixels, m.Vision.Encode(run, pixels))
+}
+
 // guesses are the encoder's, where the model remembers what its classes are called: "name, kind, wider kind".
 func (m *Model) guesses(pixels *tensor.Tensor, f vision.Features) []Guess {
 	if m.Memory == nil || len(m.Memory.Classes) == 0 || f.Logits == nil || f.Logits.Dim(-1) != len(m.Memory.Classes) {

@@ -2,6 +2,7 @@ package blip2
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -52,11 +53,10 @@ func (m *Memory) guess(hints [][]string, scores, far []float32, temperature floa
 		if far == nil {
 			unfamiliar = unfamiliar || slices.Max(row) < unlikeScore
 		} else {
-			nearest := Nearest(far[i*marks:(i+1)*marks], m.Landmarks, width)
-			unfamiliar = unfamiliar || nearest[m.number[hints[i][0]]] > unlike
+			unfamiliar = unfamiliar || Unfamiliar(m.number[hints[i][0]], far[i*marks:(i+1)*marks], m.Landmarks)
 		}
 		if unfamiliar {
-			said := m.unsure(hints[i], row, temperature, g)
+			said := m.Unsure(hints[i], row, temperature, g)
 			for k := range hints[i] {
 				hints[i][k] = said
 			}
@@ -64,8 +64,20 @@ func (m *Memory) guess(hints [][]string, scores, far []float32, temperature floa
 	}
 }
 
-// unsure is the first of a picture's hints, said as a guess; scores are those of all captions.
-func (m *Memory) unsure(hints []string, scores []float32, temperature float64, g Guess) string {
+// Unfamiliar says whether a caption is a guess: whether no remembered picture of it is near. far are the distances of the landmarks, of their
+// captions (−1: of none).
+func Unfamiliar(caption int32, far []float32, of []int32) bool {
+	nearest := float32(math.Inf(1))
+	for i, c := range of {
+		if c == caption {
+			nearest = min(nearest, far[i])
+		}
+	}
+	return nearest > unlike
+}
+
+// Unsure is the first of a picture's hints, said as a guess; scores are those of all captions.
+func (m *Memory) Unsure(hints []string, scores []float32, temperature float64, g Guess) string {
 	said, other := hints[0], ""
 	switch {
 	case g.Probability > plausible:

@@ -37,7 +37,7 @@ func TestUnsure(t *testing.T) {
 		{"a scene with a kind", []string{"teapot", "horse"}, near, Guess{Class: "pug", Probability: 0.15, Scene: true, kinds: map[string]float64{"dog": 0.6, "animal": 0.8}}, "some dog, teapot"},
 		{"a scene of which captions know nothing", []string{"teapot", "horse"}, near, guess(0, 0.1, true), "teapot"},
 	} {
-		if got := m.unsure(tt.hints, tt.scores, defaultTemperature, tt.guess); got != tt.want {
+		if got := m.Unsure(tt.hints, tt.scores, defaultTemperature, tt.guess); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}

@@ -12,7 +12,8 @@ import random
 import re
 import sys
 
-import kinds
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pairs"))
+import kinds  # noqa: E402
 
 TRAIN = 5000
 HELD = 600  # of each split that is held out

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Puts a trained bridge into mini/: tools/mini/pack.sh RUN_FOLDER/model [PAIRS_FOLDER]
-# The bridge is quantised to q8_0 (what bears it to four bits: there is no room for more), its frozen parts become those that are built in, and what the encoder's classes are called,
-# and which kinds of thing they and the captions are (tools/mini/kinds.py, from build/pairs), joins its memory. mini/parts.go and mini/README.md are told each file's hash and size.
+# Puts a trained bridge into mini/: tools/mini/pack.sh RUN_FOLDER/model
+# The bridge is quantised to q8_0 (what bears it to four bits: there is no room for more), and its frozen parts become those that are built in. mini/parts.go and mini/README.md are told
+# each file's hash and size.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=$(cd "$1" && pwd)
-pairs=$(realpath "${2:-$root/build/pairs}")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
@@ -14,7 +13,6 @@ trap 'rm -rf "$out"' EXIT
   --except 'embeddings.word_embeddings.*=q4_1' --except 'class_embeddings.*=q4_1' --except 'memory.texts=q4_1')
 # Paths of the frozen parts, wherever they were trained with, are those of the built-in files.
 sed -i -E 's#"weights": "[^"]*/?(SmolLM2-135M-Instruct\.Q4_1\.gguf|efficientnet-lite0-57934424\.pth)"#"weights": "mini:\1"#' "$out/m/config.json"
-python3 "$root/tools/mini/kinds.py" "$out/m/memory.json" "$pairs"
 install -m 644 "$out/m/config.json" "$out/m/model.gguf" "$out/m/memory.json" "$root/mini/"
 install -D -m 644 "$out/m/qformer_tokenizer/vocab.txt" "$root/mini/qformer_tokenizer/vocab.txt"
 cd "$root/mini"

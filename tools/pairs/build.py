@@ -14,6 +14,7 @@ from PIL import Image
 
 import classes
 import clipart
+import kinds
 from concepts import Concepts, held_out, kind, slug
 
 Image.MAX_IMAGE_PIXELS = None  # the limit is PIXELS below
@@ -169,7 +170,8 @@ def main():
     counts = collections.Counter(word for row in rows if row["split"] == "train"
                                  for word in {row["text"].lower(), *row["tags"]})
     known = {word for word, count in counts.items() if count >= COMMON}
-    print(f"{classes.write(b.src, root / 'classes.jsonl', known)} ImageNet classes")
+    print(f"{classes.write(b.src, root / 'classes.jsonl', known, kinds.said)} ImageNet classes")
+    print(f"{kinds.write(root, rows)} captions are of a kind")
     for (style, split), n in sorted(collections.Counter((r["style"], r["split"]) for r in rows).items()):
         print(f"{n:6} {style:12} {split}")
     for name in ("kind", "split"):

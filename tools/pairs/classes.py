@@ -19,8 +19,8 @@ def synsets(src):
     return nouns
 
 
-def write(src, out, known):
-    """One row a class; `plain` is the nearest hypernym that is one of the known words, or empty."""
+def write(src, out, known, kinds):
+    """One row a class; `kinds` are those among its names and hypernyms, `plain` is the nearest hypernym that is one of the known words, or empty."""
     nouns = synsets(src)
     ids = (src / "timm/timm/data/_info/imagenet_synsets.txt").read_text().split()
     with open(out, "w") as f:
@@ -31,7 +31,7 @@ def write(src, out, known):
                 lemmas_above, further = nouns[above[0]]
                 chain.append(lemmas_above[0])
                 above = further
-            row = {"class": index, "synset": synset, "names": lemmas, "hypernyms": chain,
+            row = {"class": index, "synset": synset, "names": lemmas, "hypernyms": chain, "kinds": kinds(lemmas + chain),
                    "plain": next((h for h in chain if h in known), "")}
             f.write(json.dumps(row, ensure_ascii=False) + "\n")
     return len(ids)

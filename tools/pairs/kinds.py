@@ -1,8 +1,7 @@
-"""Which kinds of thing the captions of a built-in model's memory speak of, and what the encoder's classes are called and are:
-kinds.py MEMORY.json BUILD/pairs adds both to the memory.
+"""Which kinds of thing captions speak of, and the encoder's classes are: kinds.py BUILD/pairs writes kinds.jsonl, as build.py does.
 
-A kind is one of the everyday words below. A class has its hypernyms in classes.jsonl; a caption is looked up in WordNet by its head, the
-longest tail of words before a preposition that is a noun there, in the sense that has most to do with the caption's tags.
+A kind is one of the everyday words below. A class has its hypernyms; a caption is looked up in WordNet by its head, the longest tail of
+words before a preposition that is a noun there, in the sense that has most to do with the caption's tags.
 """
 
 import collections
@@ -11,8 +10,7 @@ import pathlib
 import re
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pairs"))
-import classes  # noqa: E402
+import classes
 
 # WordNet's name of a kind -> what is said of it.
 SAID = {k: k for k in """animal bird fish insect reptile amphibian cat dog horse bear monkey dinosaur crustacean rodent flower tree plant
@@ -80,19 +78,25 @@ def said(chain):
     return list(dict.fromkeys(SAID[name] for name in chain if name in SAID))
 
 
-def main():
-    memory_path, pairs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    memory = json.loads(memory_path.read_text())
+def write(pairs, rows):
+    """One row a caption that is trained on and is of a kind: its text and its kinds, the narrowest first."""
     tags = collections.defaultdict(set)
+    for row in rows:
+        if row["split"] == "train":
+            tags[row["text"]].update(row["tags"])
+    wordnet, count = WordNet(pairs / "src"), 0
+    with open(pairs / "kinds.jsonl", "w") as f:
+        for text in sorted(tags):
+            if kinds := wordnet.kinds(text, tags[text]):
+                f.write(json.dumps({"text": text, "kinds": kinds}, ensure_ascii=False) + "\n")
+                count += 1
+    return count
+
+
+def main():
+    pairs = pathlib.Path(sys.argv[1])
     with open(pairs / "pairs.jsonl") as f:
-        for row in map(json.loads, f):
-            if row["split"] == "train":
-                tags[row["text"]].update(row["tags"])
-    wordnet = WordNet(pairs / "src")
-    memory["kinds"] = [", ".join(wordnet.kinds(c, tags[c])) for c in memory["captions"]]
-    with open(pairs / "classes.jsonl") as f:
-        memory["classes"] = [", ".join([c["names"][0], *said(c["names"] + c["hypernyms"])]) for c in map(json.loads, f)]
-    memory_path.write_text(json.dumps(memory, ensure_ascii=False, separators=(",", ":")))
+        print(f"{write(pairs, map(json.loads, f))} captions are of a kind")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"dragoman/eval"
+	"dragoman/model/blip2"
+)
+
+// hintsDrawn is how many captions a picture's hints are drawn from where they are not drawn from all.
+const hintsDrawn = 16
+
+// suggestion is a caption that a head found near a picture, by its number, and its cosine.
+type suggestion struct {
+	caption int32
+	cosine  float32
+}
+
+// suggested is what hints of a picture are drawn from.
+type suggested struct {
+	captions []suggestion // the best first
+	guess    string       // how they say that they are a guess; "": none is
+}
+
+// suggest lists, for every pair trained on, the captions that a head puts nearest to its picture which was fitted without all pictures that
+// say the same in a field of the rows, and without a tenth of the captions: they are as often wrong as they will be of new pictures. Where
+// none of the other pictures of the nearest caption is near, it is a guess, as it would be of a new picture; but that the encoder is
+// asked once for what it takes a picture for, of the picture as it is, whatever view is shown.
+func (t *bridging) suggest(st *Stage) ([]suggested, error) {
+	if t.model.Bridge.Head == nil || t.model.Config.Extras.Hints == 0 {
+		return nil, errors.New("hint_folds: the model takes no hints")
+	}
+	w := &warmer{t: t, stage: st, texts: t.model.Memory.Texts} // as they were when the stage began
+	x, captions, err := t.summaries(0)
+	if err != nil {
+		return nil, err
+	}
+	folds, err := w.folds(st.HintFolds, captions)
+	if err != nil {
+		return nil, fmt.Errorf("hint_folds: %w", err)
+	}
+	folds = slices.DeleteFunc(folds, func(f fold) bool { return f.unmet })
+	out := make([]suggested, len(t.train.pairs))
+	for k, f := range folds {
+		t.opt.Progress(Progress{Doing: "fitting heads without a fold", Done: k, All: len(folds)})
+		head, err := w.fit(x, captions, f)
+		if err != nil {
+			return nil, fmt.Errorf("hint_folds: %w", err)
+		}
+		var unsure []unfamiliar
+		w.compare(x, f, head, func(i int, cosines, far []float32) {
+			s := &out[f.pictures[i]]
+			for _, c := range eval.TopK(cosines, hintsDrawn) {
+				s.captions = append(s.captions, suggestion{int32(c), cosines[c]})
+			}
+			if blip2.Unfamiliar(s.captions[0].caption, far, head.of) {
+				unsure = append(unsure, unfamiliar{f.pictures[i], slices.Clone(cosines)})
+			}
+		})
+		if err := t.guess(out, unsure); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// unfamiliar is a picture of which a fold's head remembers none that is alike, and its cosines with all captions.
+type unfamiliar struct {
+	row     int
+	cosines []float32
+}
+
+// guess says of unfamiliar pictures what the model would say, where it knows what the encoder's classes are called.
+func (t *bridging) guess(out []suggested, pictures []unfamiliar) error {
+	m, temperature := t.model, float64(t.model.Bridge.Temperature())
+	if len(m.Memory.Classes) == 0 {
+		return nil
+	}
+	for part := range slices.Chunk(pictures, encodeBatch) {
+		var reqs []request
+		for _, p := range part {
+			reqs = append(reqs, request{pair: &t.train.pairs[p.row], index: p.row, plain: true})
+		}
+		px, err := t.views.drawn(reqs)
+		if err != nil {
+			return err
+		}
+		t.views.run.Reset()
+		for i, g := range m.Guesses(t.views.run, px) {
+			s := &out[part[i].row]
+			hints := make([]string, min(m.Config.Extras.Hints, len(s.captions)))
+			for k := range hints {
+				hints[k] = m.Memory.Captions[s.captions[k].caption]
+			}
+			s.guess = m.Memory.Unsure(hints, part[i].cosines, temperature, g)
+		}
+	}
+	return nil
+}
