@@ -30,7 +30,7 @@ func startFrom(m *blip2.Model, r *Recipe) error {
 	defer from.Close()
 	values := map[string][]float32{}
 	for _, p := range from.Values() {
-		values[p.Name()] = p.Data()
+		values[p.Name()] = p.Floats()
 	}
 	for _, glob := range s.Tensors {
 		fitting := 0

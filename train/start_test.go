@@ -1,11 +1,13 @@
 package train
 
 import (
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"dragoman/kernel"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 )
@@ -95,6 +97,25 @@ func TestStartOfAHead(t *testing.T) {
 	}
 	if got, want := where(m), where(other); !slices.Equal(got, want) {
 		t.Errorf("pictures are put at %v, not at %v", got[:4], want[:4])
+	}
+
+	coarse := t.TempDir()
+	if err := other.Convert(coarse, kernel.Q8_0); err != nil {
+		t.Fatal(err)
+	}
+	r.Model.Start.Model = coarse
+	fresh, err := makeModel(r, nil, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Close()
+	if err := startFrom(fresh, r); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range other.Bridge.Head.Landmarks.Axes.Data() {
+		if got := fresh.Bridge.Head.Landmarks.Axes.Data()[i]; math.Abs(float64(got-want)) > 0.01 {
+			t.Fatalf("of a quantised model, number %d of the axes begins as %v, not as %v", i, got, want)
+		}
 	}
 }
 
