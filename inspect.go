@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"dragoman/internal/hint"
+	"dragoman/internal/rank"
 	"dragoman/model/blip2"
 	"dragoman/tensor"
 	"dragoman/vision"
@@ -263,11 +264,7 @@ func (m *Model) Faithful(ctx context.Context, img Image, cells int) (read, other
 		}
 	}
 	for q := range queries {
-		order := make([]int, grid)
-		for i := range order {
-			order[i] = i
-		}
-		slices.SortStableFunc(order, func(a, b int) int { return -compare(total[q][a], total[q][b]) })
+		order := rank.Best(total[q], grid)
 		moved := func(hide []int) float64 {
 			return m.moved(run, seen, q, hide, shape.First)
 		}
@@ -275,16 +272,6 @@ func (m *Model) Faithful(ctx context.Context, img Image, cells int) (read, other
 		other += moved(order[grid-cells:]) / float64(queries)
 	}
 	return read, other, nil
-}
-
-func compare(a, b float32) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // moved is how far query q's output moves when cells of the picture are hidden: replaced by the mean of the others.

@@ -130,34 +130,29 @@ func (m *Model) processor() (p picture.Processor, ok bool) {
 
 // run hands out the memory of a pass; done takes it back.
 func (m *Model) run() (r *tensor.Run, done func(), err error) {
-	used, err := m.use()
-	if err != nil {
-		return nil, nil, err
-	}
-	r, _ = m.runs.Get().(*tensor.Run)
-	if r == nil {
-		r = tensor.NewRun(tensor.Options{Compute: m.compute})
-	}
-	return r, func() {
-		r.Reset()
-		m.runs.Put(r)
-		used()
-	}, nil
+	return lend(m, &m.runs, func() *tensor.Run { return tensor.NewRun(tensor.Options{Compute: m.compute}) })
 }
 
 // decoder hands out what continues a text; done takes it back.
 func (m *Model) decoder() (d *language.Decoder, done func(), err error) {
+	return lend(m, &m.decoders, func() *language.Decoder {
+		return language.NewDecoder(m.system.Language, tensor.Options{Compute: m.compute})
+	})
+}
+
+// lend takes something out of what no call is using, or makes it where there is nothing, and keeps the model's files open until it is back.
+func lend[T interface{ Reset() }](m *Model, idle *sync.Pool, fresh func() T) (lent T, done func(), err error) {
 	used, err := m.use()
 	if err != nil {
-		return nil, nil, err
+		return lent, nil, err
 	}
-	d, _ = m.decoders.Get().(*language.Decoder)
-	if d == nil {
-		d = language.NewDecoder(m.system.Language, tensor.Options{Compute: m.compute})
+	lent, ok := idle.Get().(T)
+	if !ok {
+		lent = fresh()
 	}
-	return d, func() {
-		d.Reset()
-		m.decoders.Put(d)
+	return lent, func() {
+		lent.Reset()
+		idle.Put(lent)
 		used()
 	}, nil
 }

@@ -1,7 +1,6 @@
 package dragoman
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"slices"
 
 	"dragoman/internal/plural"
+	"dragoman/internal/rank"
 )
 
 // Support is examples of which, for each question, those are shown whose pictures are most like its own (RICES: Yang et al. 2021; Flamingo,
@@ -123,23 +123,16 @@ func (s *Support) nearest(ctx context.Context, ask seenShot, n int, wanted func(
 	if feature == nil {
 		return nil, errors.New("choosing examples: a question without a picture is like none of them")
 	}
-	type like struct {
-		i      int
-		cosine float64
-	}
-	var all []like
+	var shown []int
+	var cosines []float64
 	for i, f := range s.features {
-		if f == nil || wanted != nil && !wanted(i) {
-			continue
+		if f != nil && (wanted == nil || wanted(i)) {
+			shown, cosines = append(shown, i), append(cosines, dot(f, feature))
 		}
-		all = append(all, like{i, dot(f, feature)})
 	}
-	slices.SortStableFunc(all, func(a, b like) int {
-		return cmp.Compare(b.cosine, a.cosine)
-	})
 	var order []int
-	for _, l := range all[:min(n, len(all))] {
-		order = append(order, l.i)
+	for _, k := range rank.Best(cosines, n) {
+		order = append(order, shown[k])
 	}
 	slices.Reverse(order)
 	return order, nil

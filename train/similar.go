@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"dragoman/eval"
+	"dragoman/internal/rank"
 	"dragoman/tensor"
 )
 
@@ -56,12 +57,9 @@ func (t *gating) resemblance(set string, members []int) (*resemblance, error) {
 
 // nearest are the n pairs whose pictures are most like a member's, the most similar last; none shows the same picture.
 func (k *resemblance) nearest(pairs []pair, member, n int) []int {
-	type like struct {
-		pair   int
-		cosine float32
-	}
 	own := k.vectors[member*k.width : (member+1)*k.width]
-	var all []like
+	var others []int
+	var cosines []float32
 	for j, i := range k.members {
 		if pairs[i].picture == pairs[k.members[member]].picture {
 			continue
@@ -70,12 +68,11 @@ func (k *resemblance) nearest(pairs []pair, member, n int) []int {
 		for c, v := range k.vectors[j*k.width : (j+1)*k.width] {
 			dot += v * own[c]
 		}
-		all = append(all, like{i, dot})
+		others, cosines = append(others, i), append(cosines, dot)
 	}
-	slices.SortStableFunc(all, func(a, b like) int { return cmp.Compare(b.cosine, a.cosine) })
 	var out []int
-	for _, l := range all[:min(n, len(all))] {
-		out = append(out, l.pair)
+	for _, at := range rank.Best(cosines, n) {
+		out = append(out, others[at])
 	}
 	slices.Reverse(out)
 	return out

@@ -1,11 +1,11 @@
 package blip2
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
 
+	"dragoman/internal/rank"
 	"dragoman/model"
 	"dragoman/tensor"
 	"dragoman/vision"
@@ -229,13 +229,8 @@ func moments(dst, cells []float32, largest bool) {
 func (m *Model) named(dst, logits []float32) {
 	clear(dst)
 	probabilities := softmax(logits)
-	order := make([]int, len(probabilities))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(probabilities[b], probabilities[a]) })
 	table, width := m.Bridge.Classes.Data(), len(dst)
-	for _, c := range order[:min(likeliest, len(order))] {
+	for _, c := range rank.Best(probabilities, likeliest) {
 		p := float32(probabilities[c]) * classesScale
 		for i, v := range table[c*width : (c+1)*width] {
 			dst[i] += p * v

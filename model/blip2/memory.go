@@ -1,7 +1,6 @@
 package blip2
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"dragoman/internal/plainjson"
+	"dragoman/internal/rank"
 	"dragoman/nn"
 	"dragoman/tensor"
 )
@@ -72,14 +72,8 @@ func (m *Model) Scores(run *tensor.Run, s Seen) []float32 {
 func (m *Memory) Hints(scores []float32, n int) [][]string {
 	width := len(m.Captions)
 	hints := make([][]string, len(scores)/max(1, width))
-	order := make([]int, width)
 	for b := range hints {
-		row := scores[b*width : (b+1)*width]
-		for i := range order {
-			order[i] = i
-		}
-		slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(row[y], row[x]) })
-		for _, c := range order[:min(n, width)] {
+		for _, c := range rank.Best(scores[b*width:(b+1)*width], n) {
 			hints[b] = append(hints[b], m.Captions[c])
 		}
 	}
