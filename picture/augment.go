@@ -60,13 +60,6 @@ func (a *Augment) View(m *RGBA, mayFlip bool, seed, epoch, row uint64) *Image {
 	return view
 }
 
-// PlainView is what an encoder sees of a picture outside of training: the whole of it on a white square, as
-// EfficientNetLiteProcessor fits it.
-func PlainView(m *RGBA, size int) *Image {
-	p := EfficientNetLiteProcessor(size)
-	return p.FitTo(m.Flatten(AlphaWhite), nil)
-}
-
 // target draws the size at which the picture is laid on the ground.
 func (a *Augment) target(d *dice, m *RGBA) (w, h int, f Filter, par Parallel) {
 	side := float64(a.Size) * d.between(a.Scale[0], a.Scale[1]) / float64(max(m.W, m.H))

@@ -184,16 +184,6 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-func TestPlainView(t *testing.T) {
-	v := PlainView(badge(30), 60)
-	if r, g, b := v.At(0, 0); r != 255 || g != 255 || b != 255 {
-		t.Error("the plain view's ground is not white")
-	}
-	if r, _, b := v.At(25, 30); r < 200 || b > 60 {
-		t.Error("the plain view's left half is not red")
-	}
-}
-
 func BenchmarkView(b *testing.B) {
 	a, m := DefaultAugment(224), badge(128)
 	for i := uint64(0); b.Loop(); i++ {

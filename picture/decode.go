@@ -128,15 +128,6 @@ func (f *format) turned(data []byte) int {
 	return f.orientation(data)
 }
 
-// Read decodes the picture that r holds, up to its end.
-func Read(r io.Reader, o Options) (*Image, error) {
-	data, err := ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("read picture: %w", err)
-	}
-	return Decode(data, o)
-}
-
 // Open decodes the picture in a file.
 func Open(path string, o Options) (*Image, error) {
 	data, err := ReadFile(path)

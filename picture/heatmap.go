@@ -85,17 +85,6 @@ func (h *Heat) Overlay(m *Image) *Image {
 	return out
 }
 
-// Draw is the map alone at w by h pixels.
-func (h *Heat) Draw(width, height int) *Image {
-	out := New(width, height)
-	for i, s := range h.shares(width, height) {
-		for c, v := range heatColour(s) {
-			out.Pix[3*i+c] = uint8(v + 0.5)
-		}
-	}
-	return out
-}
-
 // heatStops run from black over purple and orange to pale yellow, ever lighter, so that the map reads in grey as well.
 var heatStops = [...][3]float32{{4, 4, 20}, {60, 15, 110}, {140, 40, 130}, {215, 70, 90}, {250, 140, 50}, {250, 210, 70}, {252, 255, 200}}
 

@@ -69,7 +69,6 @@ func check(t *testing.T, tok Tokenizer, texts []string, want []golden) {
 			{"ids with special tokens", tok.Encode(text, true), w.Special},
 			{"text", tok.Decode(w.Special, true), w.Text},
 			{"text with special tokens", tok.Decode(w.Special, false), w.All},
-			{"stream", stream(tok, w.Special), w.Text},
 		} {
 			if got, want := fmt.Sprintf("%+q", c.got), fmt.Sprintf("%+q", c.want); got != want {
 				t.Errorf("%.200q: %s\n got %.400s\nwant %.400s", text, c.what, fmt.Sprint(c.got), fmt.Sprint(c.want))
@@ -80,17 +79,6 @@ func check(t *testing.T, tok Tokenizer, texts []string, want []golden) {
 			t.Fatal("and more")
 		}
 	}
-}
-
-// stream decodes ids one by one.
-func stream(tok Tokenizer, ids []int32) string {
-	var out strings.Builder
-	s := NewStream(tok, true)
-	for _, id := range ids {
-		out.WriteString(s.Next(id))
-	}
-	out.WriteString(s.Flush())
-	return out.String()
 }
 
 func TestFamilies(t *testing.T) {

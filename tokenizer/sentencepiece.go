@@ -35,24 +35,6 @@ type spmModel struct {
 	removeWhitespace bool // white space at the ends and in runs goes
 }
 
-// FromSentencePiece builds the tokenizer of a SentencePiece model
-// (spiece.model, tokenizer.model): Unigram as T5 has it, or BPE as LLaMA has
-// it. Ids are those of the tokenizers library, which, unlike SentencePiece,
-// recognises control tokens in the text and drops a combining mark after a
-// character that the table replaces. What is put around a text is not told by the
-// file: nothing is; [FromDir] knows it from the files beside.
-func FromSentencePiece(data []byte) (*Pipeline, error) {
-	p, err := fromSentencePiece(data, spmStyle{words: true, legacy: true})
-	if err != nil {
-		return nil, err
-	}
-	p.special = guessSpecial(p)
-	if id := p.special.Unknown; id != None {
-		err = p.add([]addedToken{{text: p.Token(id), id: id, special: true}})
-	}
-	return p, err
-}
-
 // spmStyle is how a SentencePiece model is read, which depends on who reads it.
 type spmStyle struct {
 	words     bool // Unigram: white space of any kind separates words, as for T5
@@ -61,6 +43,9 @@ type spmStyle struct {
 	noPrefix  bool // no text begins with a space that was not there
 }
 
+// fromSentencePiece builds the tokenizer of a SentencePiece model (spiece.model, tokenizer.model): Unigram as T5 has it, or BPE as LLaMA has it.
+// Ids are those of the tokenizers library, which, unlike SentencePiece, recognises control tokens in the text and drops a combining mark after a
+// character that the table replaces. What is put around a text is not told by the file, but by those beside it.
 func fromSentencePiece(data []byte, style spmStyle) (*Pipeline, error) {
 	m := spmModel{kind: spmUnigram, dummyPrefix: true, removeWhitespace: true}
 	err := m.parse(data)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
 )
@@ -62,58 +61,6 @@ func TestVeryLong(t *testing.T) {
 	}
 }
 
-// TestStreamBytes feeds a byte-level tokenizer the bytes of a text one by one:
-// every piece is whole characters, and together they are the text.
-func TestStreamBytes(t *testing.T) {
-	p := fromJSONFile(t, "bytelevel.json")
-	for _, text := range []string{"日本 é😀!", "a\xff\xfeb", "\xe6\x97", "x\xf0\x9f\x98", strings.Repeat("\xe6", 50) + "日"} {
-		var ids []int32
-		for i := range len(text) {
-			id, ok := p.ID(string(byteRunes[text[i]]))
-			if !ok {
-				t.Fatalf("byte %#x has no token", text[i])
-			}
-			ids = append(ids, id)
-		}
-		s := NewStream(p, true)
-		var whole strings.Builder
-		for i, id := range ids {
-			part := s.Next(id)
-			if !utf8.ValidString(part) {
-				t.Errorf("%q: piece %d is %q", text, i, part)
-			}
-			whole.WriteString(part)
-		}
-		whole.WriteString(s.Flush())
-		if got, want := whole.String(), p.Decode(ids, true); got != want && len(text) < 50 {
-			t.Errorf("%q: streamed %q, want %q", text, got, want)
-		}
-		if !strings.HasSuffix(text, "日") {
-			continue
-		}
-		if !strings.HasSuffix(whole.String(), "日") {
-			t.Errorf("%q: streamed %q", text, whole.String())
-		}
-	}
-}
-
-// TestStreamIsPrompt checks that ASCII is never held back.
-func TestStreamIsPrompt(t *testing.T) {
-	p := fromJSONFile(t, "llama.json")
-	s := NewStream(p, true)
-	var got strings.Builder
-	for i, id := range p.Encode("A red bicycle.", true) {
-		part := s.Next(id)
-		if i > 0 && part == "" && p.Token(id) != "▁" {
-			t.Errorf("token %q was held back", p.Token(id))
-		}
-		got.WriteString(part)
-	}
-	if got.String() != "A red bicycle." {
-		t.Errorf("streamed %q", got.String())
-	}
-}
-
 func TestChatML(t *testing.T) {
 	user := Message{"user", "Hi"}
 	for _, c := range []struct {
@@ -130,21 +77,6 @@ func TestChatML(t *testing.T) {
 		if got := ChatML(c.messages, c.system, c.answer); got != c.want {
 			t.Errorf("%v: %q, want %q", c.messages, got, c.want)
 		}
-	}
-}
-
-func TestPad(t *testing.T) {
-	rows := [][]int32{{1, 2, 3}, {}, {4}}
-	ids, mask, length := Pad(rows, 9, false)
-	if length != 3 || !slices.Equal(ids, []int32{1, 2, 3, 9, 9, 9, 4, 9, 9}) || !slices.Equal(mask, []int32{1, 1, 1, 0, 0, 0, 1, 0, 0}) {
-		t.Errorf("right: %v %v %d", ids, mask, length)
-	}
-	ids, mask, length = Pad(rows, 9, true)
-	if length != 3 || !slices.Equal(ids, []int32{1, 2, 3, 9, 9, 9, 9, 9, 4}) || !slices.Equal(mask, []int32{1, 1, 1, 0, 0, 0, 0, 0, 1}) {
-		t.Errorf("left: %v %v %d", ids, mask, length)
-	}
-	if ids, _, length := Pad(nil, 0, false); len(ids) != 0 || length != 0 {
-		t.Errorf("nothing: %v %d", ids, length)
 	}
 }
 

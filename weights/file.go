@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"strings"
 )
@@ -153,25 +151,6 @@ func (f *File) parse(data []byte) error {
 		return fmt.Errorf("read %s: %s: %w", f.Format, f.path, err)
 	}
 	return nil
-}
-
-// OpenFS opens one file of fsys: mapped where fsys gives files of the operating
-// system, read into memory otherwise (embed.FS cannot be viewed without a copy;
-// embed a []byte and use [OpenBytes] for that).
-func OpenFS(fsys fs.FS, path string) (*File, error) {
-	handle, err := fsys.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open weights: %w", err)
-	}
-	defer handle.Close()
-	if file, ok := handle.(*os.File); ok {
-		return Open(file.Name())
-	}
-	data, err := io.ReadAll(handle)
-	if err != nil {
-		return nil, fmt.Errorf("open weights: %w", err)
-	}
-	return OpenBytes(path, data)
 }
 
 // parser tells the containers apart by their first bytes; nil if none fits. A

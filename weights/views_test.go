@@ -1,14 +1,11 @@
 package weights
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 )
 
 // numbered is a tensor of the values 0, 1, 2, …
@@ -129,28 +126,6 @@ func TestSplitQuantized(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantTensor(t, split, "second", []int{1, 256}, all[256:])
-}
-
-func TestOpenFS(t *testing.T) {
-	f := open(t, testdata("types.safetensors"))
-	names := f.Names()
-	inMemory, err := OpenFS(fstest.MapFS{"w": {Data: mustRead(t, "types.safetensors")}}, "w")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mapped, err := OpenFS(os.DirFS("testdata"), "types.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mapped.Close()
-	for _, got := range []*File{inMemory, mapped} {
-		if !slices.Equal(got.Names(), names) {
-			t.Errorf("names %v, want %v", got.Names(), names)
-		}
-	}
-	if _, err := OpenFS(os.DirFS("testdata"), "none"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a file that is not there: %v", err)
-	}
 }
 
 func TestBelow(t *testing.T) {

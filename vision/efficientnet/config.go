@@ -1,9 +1,6 @@
 package efficientnet
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // Config is the size of a network.
 type Config struct {
@@ -25,16 +22,6 @@ var (
 
 // Configs lists the family, smallest first.
 func Configs() []Config { return []Config{Lite0, Lite1, Lite2, Lite3, Lite4} }
-
-// Named finds a configuration by its name, with or without "efficientnet-".
-func Named(name string) (Config, error) {
-	for _, c := range Configs() {
-		if name == c.Name || "efficientnet-"+name == c.Name {
-			return c, nil
-		}
-	}
-	return Config{}, fmt.Errorf("efficientnet: no configuration is called %.60q", name)
-}
 
 const (
 	stemWidth = 32
