@@ -130,5 +130,33 @@ func ReadGeneration(files Files) (g Generation, err error) {
 	if err := plainjson.Unmarshal(raw, &g); err != nil {
 		return g, fmt.Errorf("%s: %w", GenerationFile, err)
 	}
+	if err := unheeded(raw); err != nil {
+		return g, fmt.Errorf("%s: %w", GenerationFile, err)
+	}
 	return g, nil
+}
+
+// unheeded is an error for a key that changes which tokens are likeliest, and that neither Generation nor an option stands for.
+func unheeded(raw []byte) error {
+	var values map[string]any
+	if err := plainjson.Unmarshal(raw, &values); err != nil {
+		return err
+	}
+	for _, key := range []struct {
+		name    string
+		nothing any // the value that changes nothing, besides null
+	}{
+		{"encoder_no_repeat_ngram_size", 0.0},
+		{"encoder_repetition_penalty", 1.0},
+		{"exponential_decay_length_penalty", nil},
+		{"guidance_scale", 1.0},
+		{"sequence_bias", nil},
+	} {
+		value := values[key.name]
+		if n, ok := value.(float64); value == nil || ok && n == key.nothing {
+			continue
+		}
+		return fmt.Errorf("%s is not supported", key.name)
+	}
+	return nil
 }
