@@ -34,7 +34,7 @@ func openFolder(path string, o Options) (Dataset, error) {
 		}
 	}
 	d := &folder{options: o}
-	err := filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+	err := readfile.Walk(path, func(p string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil && p == path:
 			return err

@@ -45,7 +45,7 @@ func openHTML(path string, o PageOptions) (Pages, error) {
 // openHTMLFolder opens the pages below a folder, in the order of their names. Names that begin with a dot are passed over.
 func openHTMLFolder(root string, o PageOptions) (Pages, error) {
 	d := newHTML(root, o)
-	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+	err := readfile.Walk(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil && path == root:
 			return err

@@ -37,8 +37,8 @@ type Source struct {
 func Expand(args []string, stdin io.Reader) iter.Seq[Item] { return Source{Stdin: stdin}.Expand(args) }
 
 // Expand turns arguments into pictures, in order: a file's path; a folder, for the pictures below it in the order of their
-// names; a pattern as of filepath.Match, where no file has that name; "-", standard input, once; a data: URL; an http or
-// https address. Nothing is read before an item's Read is called. An argument that leads nowhere is an item with an error.
+// names; a pattern as of filepath.Match, where no file has that name, for what a shell would make of it; "-", standard input,
+// once; a data: URL; an http or https address. Nothing is read before an item's Read is called. An argument that leads nowhere is an item with an error.
 func (s Source) Expand(args []string) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		stdinUsed := false
@@ -84,12 +84,10 @@ func (s Source) expandOne(arg string, yield func(Item) bool) bool {
 		}
 		return yield(Item{Name: arg, Read: sync.OnceValues(func() ([]byte, error) { return s.Fetch(arg) })}) // which may give another the next time
 	}
-	info, err := os.Stat(arg)
+	_, err := os.Stat(arg)
 	switch {
-	case err == nil && info.IsDir():
-		return expandFolder(arg, yield)
 	case err == nil:
-		return yield(fileItem(arg))
+		return expandPath(arg, yield)
 	case strings.ContainsAny(arg, `*?[`):
 		return expandPattern(arg, err, yield)
 	}
@@ -124,7 +122,7 @@ const special = fs.ModeNamedPipe | fs.ModeSocket | fs.ModeDevice
 
 func expandFolder(root string, yield func(Item) bool) bool {
 	found, stopped := false, false
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := readfile.Walk(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			found = true
 			if !yield(Item{Name: path, Err: bare(err)}) {
@@ -173,11 +171,19 @@ func expandPattern(pattern string, statErr error, yield func(Item) bool) bool {
 		return yield(Item{Name: pattern, Err: &decodeError{kind: fs.ErrNotExist, text: "no file matches the pattern"}})
 	}
 	for _, p := range paths {
-		if !yield(fileItem(p)) {
+		if !expandPath(p, yield) {
 			return false
 		}
 	}
 	return true
+}
+
+// expandPath is a file, or the pictures in a folder; what is not there is found out when it is read.
+func expandPath(path string, yield func(Item) bool) bool {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return expandFolder(path, yield)
+	}
+	return yield(fileItem(path))
 }
 
 // Called is what errors call a picture by that an argument names: a data: URL holds the picture itself, of which the beginning will do.

@@ -73,6 +73,34 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+// TestExpandFolders: a folder is one by whatever it is named, a link or a pattern.
+func TestExpandFolders(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("photos/sub", 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"photos/a.png", "photos/sub/b.png"} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"pho*", "photos/*", "./photos/"}
+	want := []string{"photos/a.png", "photos/sub/b.png", "photos/a.png", "photos/sub/b.png", "photos/a.png", "photos/sub/b.png"}
+	if err := os.Symlink("photos", "link"); err == nil {
+		args, want = append(args, "link", "li*"), append(want, "link/a.png", "link/sub/b.png", "link/a.png", "link/sub/b.png")
+	}
+	var have []string
+	for item := range Expand(args, nil) {
+		if item.Err != nil {
+			t.Errorf("%s: %v", item.Name, item.Err)
+		}
+		have = append(have, filepath.ToSlash(item.Name))
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestExpandStopsAndIsLazy(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a.png", "b.png", "c.png"} {
