@@ -290,7 +290,7 @@ func OpenProcessor(name string) (picture.Processor, error) {
 	}
 	if isDir(path) {
 		p, err := picture.LoadProcessor(path)
-		if err == nil || isBare(path) || !errors.Is(err, fs.ErrNotExist) {
+		if err == nil || isBare(path) || !errors.Is(err, picture.ErrNoImageProcessor) {
 			return p, err
 		}
 	}

@@ -43,7 +43,7 @@ func LoadProcessor(dir string) (Processor, error) {
 		}
 		return p, nil
 	}
-	return Processor{}, fmt.Errorf("read processor: %s has neither %s with an image processor nor %s: %w", dir, ProcessorFiles[0], ProcessorFiles[1], fs.ErrNotExist)
+	return Processor{}, fmt.Errorf("read processor: %s: neither %s nor %s there says how pictures are prepared: %w", dir, ProcessorFiles[0], ProcessorFiles[1], ErrNoImageProcessor)
 }
 
 // ErrNoImageProcessor says that a configuration says nothing of pictures.

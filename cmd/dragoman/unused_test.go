@@ -82,7 +82,7 @@ func TestInspectMany(t *testing.T) {
 		if err := os.Mkdir(file, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		want := "dragoman: inspecting: " + photo + ": write " + file + ": "
+		want := "dragoman: inspecting: " + photo + ": writing: " + file + ": "
 		if status, _, errs := call(t, "inspect", "-q", "--model", idefics, "--out", taken, photo); status != exitFailed || !strings.HasPrefix(errs, want) {
 			t.Errorf("%d: %s", status, errs)
 		}

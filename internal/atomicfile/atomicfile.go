@@ -27,20 +27,22 @@ const bufferSize = 1 << 18
 // The result has the permissions of the file it replaces, or 0644. A symbolic
 // link is followed: the file that it names is replaced, the link stays.
 func WriteFile(path string, write func(io.Writer) error) (err error) {
-	if path, err = behindLinks(path); err != nil {
-		return fmt.Errorf("write %w", err)
+	target, err := behindLinks(path)
+	if err != nil {
+		return fmt.Errorf("writing: %s: %w", path, err)
 	}
+	path = target
 	mode := os.FileMode(0o644)
 	if info, statErr := os.Stat(path); statErr == nil {
 		if !info.Mode().IsRegular() {
-			return fmt.Errorf("write %s: not a regular file", path)
+			return fmt.Errorf("writing: %s: not a regular file", path)
 		}
 		mode = info.Mode().Perm()
 	}
 	dir := filepath.Dir(path)
 	file, err := os.CreateTemp(dir, "."+short(filepath.Base(path))+".*.tmp")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, reason(err))
+		return fmt.Errorf("writing: %s: %w", path, reason(err))
 	}
 	temporary := file.Name()
 	defer Track(temporary)()
@@ -57,17 +59,17 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 
 	buffered := bufio.NewWriterSize(file, bufferSize)
 	if err := write(buffered); err != nil {
-		return fmt.Errorf("write %s: %w", path, reason(err))
+		return fmt.Errorf("writing: %s: %w", path, reason(err))
 	}
 	if err := cmp.Or(buffered.Flush(), file.Chmod(mode), file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, reason(err))
+		return fmt.Errorf("writing: %s: %w", path, reason(err))
 	}
 	if err := os.Rename(temporary, path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("writing: %s: %w", path, err)
 	}
 	renamed = true
 	if err := syncDir(dir); err != nil {
-		return fmt.Errorf("write %s: sync directory: %w", path, err)
+		return fmt.Errorf("writing: %s: sync directory: %w", path, err)
 	}
 	return nil
 }

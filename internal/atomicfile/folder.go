@@ -23,24 +23,24 @@ func WriteFolder(path string, write func(dir string) error, last ...string) (err
 	info, statErr := os.Stat(path)
 	switch {
 	case statErr == nil && !info.IsDir():
-		return fmt.Errorf("write %s: not a directory", path)
+		return fmt.Errorf("writing: %s: not a directory", path)
 	case statErr != nil && !errors.Is(statErr, fs.ErrNotExist):
-		return statErr
+		return fmt.Errorf("writing: %w", statErr)
 	}
 	parent, base := filepath.Split(path)
 	if statErr == nil {
 		parent, base = path, "folder"
 	} else if err := os.MkdirAll(filepath.Clean(parent), 0o755); err != nil {
-		return err
+		return fmt.Errorf("writing: %w", err)
 	}
 	temporary, err := os.MkdirTemp(filepath.Clean(parent), "."+short(base)+".*.tmp")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, reason(err))
+		return fmt.Errorf("writing: %s: %w", path, reason(err))
 	}
 	defer Track(temporary)()
 	defer os.RemoveAll(temporary) // of what has its name by then nothing is there
 	if err := os.Chmod(temporary, 0o755); err != nil {
-		return fmt.Errorf("write %s: %w", path, reason(err))
+		return fmt.Errorf("writing: %s: %w", path, reason(err))
 	}
 	if err := write(temporary); err != nil {
 		return &inFolder{err, temporary, path}
@@ -51,7 +51,7 @@ func WriteFolder(path string, write func(dir string) error, last ...string) (err
 		err = os.Rename(temporary, path)
 	}
 	if err := cmp.Or(err, syncDir(filepath.Clean(parent))); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("writing: %s: %w", path, err)
 	}
 	return nil
 }

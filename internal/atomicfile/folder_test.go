@@ -37,6 +37,15 @@ func TestWriteFolder(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) > 0 {
 		t.Errorf("left behind: %v", entries)
 	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "in"), filepath.Join(file, "in", "it")} {
+		if err := WriteFolder(path, put(nil, "a")); err == nil || !strings.HasPrefix(err.Error(), "writing: ") {
+			t.Errorf("a folder at a file: %v", err)
+		}
+	}
 	if err := WriteFolder(path, put(nil, "a", "b/c")); err != nil {
 		t.Fatal(err)
 	}
