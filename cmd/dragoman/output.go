@@ -78,7 +78,7 @@ func (c *cli) emitError(key, item string, err error, also ...string) error {
 
 // naming is an error that names the item it is about, behind what failed, where it doesn't yet: on standard error nothing else tells which of many it was.
 func naming(item string, err error) error {
-	item = picture.Called(item)
+	item = oneLine(picture.Called(item))
 	text := plainly(err)
 	what, why, ok := strings.Cut(text, ": ")
 	if !ok || item == "" || strings.Contains(text, item+": ") || item != stream && strings.Contains(text, item) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -36,7 +37,7 @@ func (c *cli) writeTo(out string, write func(io.Writer) error) error {
 	if out != stream {
 		return atomicfile.WriteFile(out, write)
 	}
-	return write(c.out)
+	return cmp.Or(write(c.out), c.out.Flush()) // what is said of it stands behind it
 }
 
 // openTensors opens a file of tensors, or for "-" reads standard input, whole.

@@ -145,6 +145,40 @@ func TestEmbedErrors(t *testing.T) {
 	}
 }
 
+// TestTraceErrors: a picture that fails is an object in its place, and the pass is over the others.
+func TestTraceErrors(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "o.safetensors")
+	status, said, errs := call(t, "trace", "--json", "--model", captions, "--image", "/none.png", "--image", photo, "--prompt", "a", "--select", "pixel_values", "--out", out)
+	var got map[string]any
+	if err := json.Unmarshal([]byte(said), &got); err != nil || status != exitFailed || got["image"] != "/none.png" || got["error"] == nil {
+		t.Errorf("%d: %s%s", status, said, errs)
+	}
+	f, err := weights.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if w, ok := f.Lookup("pixel_values"); !ok || w.Shape[0] != 1 {
+		t.Errorf("pixel_values %v", w.Shape)
+	}
+}
+
+// TestFullOutput: nothing is said of tensors that could not be written.
+func TestFullOutput(t *testing.T) {
+	var errs strings.Builder
+	status := run([]string{"embed", "--model", "../../testdata/blip2-itm", "--out", "-", photo}, strings.NewReader(""), &full{}, &errs)
+	if want := "dragoman: writing the result: standard output: invalid argument\n"; status != exitFailed || errs.String() != want {
+		t.Errorf("%d: %s", status, errs.String())
+	}
+}
+
+// TestOddName: a name with a line break is named once, on one line.
+func TestOddName(t *testing.T) {
+	if _, _, errs := call(t, "preprocess", "a\nb.png", "--out", "x"); errs != "dragoman: reading a picture: a b.png: no such file or directory\n" {
+		t.Error(errs)
+	}
+}
+
 // TestMissingPage: a file that is not there is named as it was given, without the system's call.
 func TestMissingPage(t *testing.T) {
 	for _, args := range [][]string{{"--page", "nope.json"}, {"--shots", "nope.json", photo}} {
@@ -168,6 +202,9 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"train", fileWith(t, "r.yaml", "bogus: 1\n"), "--set", "seed=1"}, exitFailed, "dragoman: recipe"},
 		{[]string{"trace", "--head", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --head"},
 		{[]string{"trace", "--loss", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --loss"},
+		{[]string{"trace", "--select", "a[", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --select a[: "},
+		{[]string{"trace", "--grad", "a[", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --grad a[: "},
+		{[]string{"embed", "--model", "../../testdata/blip2-itm", photo, "--out", "/none/x.npy"}, exitFailed, "dragoman: writing: /none/x.npy: no such file"},
 		{[]string{"ask", "--model", idefics, "--shot", "nope.png=a", photo}, exitFailed, "reading a picture: nope.png: no such file"},
 		{[]string{"trace", "--model", "../../testdata/blip2-opt", "--inputs", "../../testdata/blip2-opt/inputs.safetensors", "--grad", "nope*", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitDone, "no parameter fits --grad nope*"},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "x.GGUF"}, exitUsage, "dragoman: --out x.GGUF: "},
@@ -176,7 +213,7 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--except", "a=b", "--out", "x"}, exitUsage, "dragoman: --except: "},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", "tensors_test.go"}, exitFailed, "tensors_test.go: not a directory"},
 		{[]string{"convert", "--model", "../../testdata/blip2-opt", "--dtype", "q8_0", "--out", filepath.Dir(fileWith(t, "notes.txt", "a"))}, exitFailed, ": there are files in this folder"},
-		{[]string{"preprocess", "--model", t.TempDir(), photo, "--out", "x"}, exitFailed, "nor preprocessor_config.json"},
+		{[]string{"preprocess", "--model", t.TempDir(), photo, "--out", "x"}, exitFailed, ": neither processor_config.json nor preprocessor_config.json there "},
 		{[]string{"trace", "--model", "../../testdata/blip2-itm", "--loss", "stage1", "--image", photo, "--prompt", "a", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitFailed, "hint: --extra"},
 	} {
 		if status, out, errs := call(t, c.args...); status != c.status || out != "" || !strings.Contains(errs, c.says) {

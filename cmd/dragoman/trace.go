@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -10,7 +12,6 @@ import (
 	"dragoman"
 	"dragoman/internal/hint"
 	"dragoman/internal/plural"
-	"dragoman/picture"
 	"dragoman/weights"
 )
 
@@ -26,7 +27,8 @@ func (c *cli) traceCommand() *cobra.Command {
 		Long: `Runs one forward pass and writes every module's output, float32, named by module path as in transformers. Inputs have the
 names of transformers' forward arguments: pixel_values, input_ids, attention_mask, decoder_input_ids, labels. With labels, loss; with
 --maps, every attention's PATH.attention_probs; with --grad, grad.NAME for the parameters that fit. --select and --grad take patterns
-(* stands for anything). What is computed does not change by being looked at.`,
+(* stands for anything). What is computed does not change by being looked at. A picture that fails is left out, and the call then ends with
+status 1.`,
 		Example: `  dragoman trace --image photo.jpg --prompt "a photo of" --maps --out out.safetensors
   dragoman trace --model M --head itm --inputs in.safetensors --out out.safetensors
   dragoman trace --model M --list`,
@@ -74,6 +76,9 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 		case q.Head != "" && q.Loss != "":
 			return usagef("--head and --loss exclude each other")
 		}
+		if err := cmp.Or(checkPatterns("select", q.Select), checkPatterns("grad", q.Grad)); err != nil {
+			return err
+		}
 		if err := checkSize(size); err != nil {
 			return err
 		}
@@ -105,6 +110,7 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			}
 			return nil
 		}
+		var broken error // of pictures
 		read := &asked{names: map[string]bool{}}
 		if inputs != "" {
 			file, err := c.openTensors(inputs)
@@ -115,11 +121,19 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			read.Source, q.Inputs = file, read
 		} else {
 			var pictures []dragoman.Image
-			for item := range picture.Expand(images, c.input()) {
-				if item.Err != nil {
-					return fmt.Errorf("reading a picture: %s: %w", item.Name, item.Err)
+			decoding, err := plainImages().options()
+			if err != nil {
+				return err
+			}
+			broken = c.eachImage(cmd.Context(), images, func(_ string, img dragoman.Image) error {
+				_, err := img.Decode(decoding) // one that cannot be read is left out, before any computing
+				if err == nil {
+					pictures = append(pictures, img)
 				}
-				pictures = append(pictures, dragoman.ImageFunc(picture.Called(item.Name), item.Read))
+				return err
+			})
+			if !finished(broken) || broken != nil && len(pictures) == 0 {
+				return broken
 			}
 			head := q.Head
 			if q.Loss != "" {
@@ -146,9 +160,19 @@ names of transformers' forward arguments: pixel_values, input_ids, attention_mas
 			return err
 		}
 		c.note("%s: %s", out, plural.Of(len(tensors), "tensor"))
-		return nil
+		return broken
 	})
 	return cmd
+}
+
+// checkPatterns refuses an option's patterns that are none.
+func checkPatterns(flag string, patterns []string) error {
+	for _, p := range patterns {
+		if _, err := path.Match(p, ""); err != nil {
+			return usagef("--%s %s: %w", flag, p, err)
+		}
+	}
+	return nil
 }
 
 // asked is inputs that remember which of them were looked for.
