@@ -47,9 +47,6 @@ type Row struct {
 	media Media
 }
 
-// Media is the row's picture.
-func (r *Row) Media() *Media { return &r.media }
-
 // Bytes reads the file that holds the row's picture.
 func (r *Row) Bytes() ([]byte, error) { return r.media.Bytes() }
 

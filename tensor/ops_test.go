@@ -66,7 +66,6 @@ func opCases() []opCase {
 		}},
 		{"rms_norm", func(r *Run, c *recorded) *Tensor { return r.RMSNorm(c.in[0], c.in[1], 1e-5) }},
 		{"softmax", func(r *Run, c *recorded) *Tensor { return r.Softmax(c.in[0]) }},
-		{"log_softmax", func(r *Run, c *recorded) *Tensor { return r.LogSoftmax(c.in[0]) }},
 		{"normalize", func(r *Run, c *recorded) *Tensor { return r.Normalize(c.in[0]) }},
 		{"embedding", func(r *Run, c *recorded) *Tensor { return r.Embedding(c.in[0], c.ints("ids"), 2, 3) }},
 		{"gather", func(r *Run, c *recorded) *Tensor { return r.Gather(c.in[0], c.ints("index")) }},

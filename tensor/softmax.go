@@ -1,20 +1,12 @@
 package tensor
 
-// softmaxOp is y = softmax(x) over the last axis, or its logarithm; it keeps y.
-type softmaxOp struct {
-	x, y *Tensor
-	log  bool
-}
+// softmaxOp is y = softmax(x) over the last axis; it keeps y.
+type softmaxOp struct{ x, y *Tensor }
 
 // Softmax normalises the last axis to probabilities.
-func (r *Run) Softmax(x *Tensor) *Tensor { return r.softmax(x, false) }
-
-// LogSoftmax is the logarithm of Softmax.
-func (r *Run) LogSoftmax(x *Tensor) *Tensor { return r.softmax(x, true) }
-
-func (r *Run) softmax(x *Tensor, log bool) *Tensor {
+func (r *Run) Softmax(x *Tensor) *Tensor {
 	o := op[softmaxOp](r)
-	o.x, o.y, o.log = x, r.like(x), log
+	o.x, o.y = x, r.like(x)
 	r.each(x.Rows(), 12*x.Dim(-1), o)
 	if r.wants(x) {
 		r.record(o)
@@ -22,19 +14,12 @@ func (r *Run) softmax(x *Tensor, log bool) *Tensor {
 	return o.y
 }
 
-func (o *softmaxOp) span(r *Run, worker, from, to int) {
+func (o *softmaxOp) span(r *Run, _, from, to int) {
 	d := o.x.Dim(-1)
 	for i := from; i < to; i++ {
-		x, y := o.x.data[i*d:(i+1)*d], o.y.data[i*d:(i+1)*d]
-		if !o.log {
-			copy(y, x)
-			r.eng.Softmax(y)
-			continue
-		}
-		lse := r.eng.LogSumExp(x, y)
-		for j, v := range x {
-			y[j] = v - lse
-		}
+		y := o.y.data[i*d : (i+1)*d]
+		copy(y, o.x.data[i*d:(i+1)*d])
+		r.eng.Softmax(y)
 	}
 }
 
@@ -52,23 +37,13 @@ type softmaxBackward struct {
 	dx, dy []float32
 }
 
-func (b *softmaxBackward) span(r *Run, worker, from, to int) {
+func (b *softmaxBackward) span(r *Run, _, from, to int) {
 	d := b.o.x.Dim(-1)
 	for i := from; i < to; i++ {
 		y, dy, dx := b.o.y.data[i*d:(i+1)*d], b.dy[i*d:(i+1)*d], b.dx[i*d:(i+1)*d]
-		if !b.o.log {
-			c := r.eng.Dot(y, dy)
-			for j, p := range y {
-				dx[j] += p * (dy[j] - c)
-			}
-			continue
-		}
-		sum := r.eng.Sum(dy)
-		p := r.scratch(worker, d)
-		copy(p, y)
-		r.eng.Softmax(p) // of logarithms of probabilities: the probabilities
-		for j, g := range dy {
-			dx[j] += g - p[j]*sum
+		c := r.eng.Dot(y, dy)
+		for j, p := range y {
+			dx[j] += p * (dy[j] - c)
 		}
 	}
 }

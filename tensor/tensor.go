@@ -15,7 +15,6 @@ type Tensor struct {
 	mat   kernel.Mat                // a stored weight, seen as [product of the leading axes, last axis]
 	grad  []float32                 // the gradient, allocated when first written
 	needs bool                      // a gradient is wanted, for this or for something before it
-	param bool                      // lives beyond a run
 	name  string                    // parameters and weights: the name in the checkpoint
 	run   bool                      // an activation: the gradient's memory comes from the run, too
 	base  *Tensor                   // a view: whose values and gradient these are
@@ -33,13 +32,13 @@ func FromFloats(x []float32, shape ...int) *Tensor {
 
 // NewParam makes a parameter of zeros that wants a gradient.
 func NewParam(name string, shape ...int) *Tensor {
-	return &Tensor{shape: shape, data: make([]float32, Count(shape)), needs: true, param: true, name: name}
+	return &Tensor{shape: shape, data: make([]float32, Count(shape)), needs: true, name: name}
 }
 
 // NewParamOf makes a parameter of values, which it then owns.
 func NewParamOf(name string, x []float32, shape ...int) *Tensor {
 	t := FromFloats(x, shape...)
-	t.needs, t.param, t.name = true, true, name
+	t.needs, t.name = true, name
 	return t
 }
 
@@ -48,7 +47,7 @@ func NewWeight(name string, m kernel.Mat, shape ...int) *Tensor {
 	if n := Count(shape); n != m.Rows*m.Cols {
 		panic(fmt.Sprintf("tensor: a matrix of %d×%d does not make a shape of %v", m.Rows, m.Cols, shape))
 	}
-	t := &Tensor{shape: shape, mat: m, param: true, name: name}
+	t := &Tensor{shape: shape, mat: m, name: name}
 	if m.DType == kernel.F32 && m.Stride == 4*m.Cols {
 		if x, ok := kernel.Floats(m.Data); ok {
 			t.data = x[:m.Rows*m.Cols]

@@ -37,7 +37,6 @@ type jsonConfig struct {
 	CleanUp      bool                 `json:"clean_up_tokenization_spaces"`
 	ExtraIDs     *int                 `json:"extra_ids"`
 	Added        map[string]jsonAdded `json:"added_tokens_decoder"`
-	Template     json.RawMessage      `json:"chat_template"`
 
 	silent bool         // there is no such file
 	added  []addedToken // of added_tokens_decoder or added_tokens.json, by id
@@ -98,9 +97,6 @@ func readConfig(read reader) (config jsonConfig, err error) {
 		}
 	}
 	slices.SortStableFunc(config.added, func(a, b addedToken) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.text, b.text)) })
-	if data, err := read("chat_template.jinja"); err == nil {
-		config.Template, _ = json.Marshal(string(data))
-	}
 	return config, nil
 }
 
@@ -199,10 +195,6 @@ func (c *jsonConfig) apply(p *Pipeline) error {
 		if id, ok := p.ID(token.text); ok && token.text != "" {
 			*p.special.ids()[i] = id
 		}
-	}
-	var template string
-	if json.Unmarshal(c.Template, &template) == nil && template != "" {
-		p.chatTemplate = template
 	}
 	_, isBPE := p.model.(*bpe)
 	p.cleanUp = c.CleanUp && !isBPE

@@ -212,15 +212,12 @@ func TestGGUFByteLevel(t *testing.T) {
 		before := want.Encode("", true)
 		p, err := FromGGUF(weights.Meta{
 			"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": c.pre, "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.merges": merges,
-			"tokenizer.ggml.bos_token_id": uint64(before[0]), "tokenizer.ggml.add_bos_token": true, "tokenizer.chat_template": "{{ x }}",
+			"tokenizer.ggml.bos_token_id": uint64(before[0]), "tokenizer.ggml.add_bos_token": true,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		agree(t, p, want, texts)
-		if p.ChatTemplate() != "{{ x }}" {
-			t.Errorf("chat template %q", p.ChatTemplate())
-		}
 	}
 }
 

@@ -98,7 +98,6 @@ func fromGGUF(meta weights.Meta) (*Pipeline, error) {
 	if err := p.ggufSpecial(meta, len(tokens)); err != nil {
 		return nil, err
 	}
-	p.chatTemplate, _ = meta.String("tokenizer.chat_template")
 	return p, nil
 }
 

@@ -11,7 +11,6 @@ type Pipeline struct {
 	decoder      decoder       // nil: tokens joined by spaces
 	added        addedTokens
 	special      Special
-	chatTemplate string
 	cleanUp      bool // Decode takes out spaces before punctuation
 }
 
@@ -140,10 +139,3 @@ func (p *Pipeline) Size() int { return max(p.model.size(), p.added.size) }
 
 // Special is the ids of the tokens with a role.
 func (p *Pipeline) Special() Special { return p.special }
-
-// IsSpecial says whether Decode leaves the token out on request.
-func (p *Pipeline) IsSpecial(id int32) bool { return p.added.special[id] }
-
-// ChatTemplate is the model's own template in Jinja, as its files have it;
-// empty where they have none.
-func (p *Pipeline) ChatTemplate() string { return p.chatTemplate }

@@ -99,7 +99,7 @@ func TestIDs(t *testing.T) {
 	if _, ok := p.ID("no such token"); ok {
 		t.Error("a token that is none has an id")
 	}
-	if eos := p.Special().EOS; !p.IsSpecial(eos) || p.Token(eos) != "</s>" {
+	if eos := p.Special().EOS; !p.added.special[eos] || p.Token(eos) != "</s>" {
 		t.Errorf("EOS is %d, %q", eos, p.Token(eos))
 	}
 }

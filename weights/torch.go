@@ -21,10 +21,9 @@ var torchStorages = map[pickleGlobal]Type{
 	"torch.BoolStorage":     Bool,
 }
 
-// torchStorage is a run of elements that tensors view, known by its key before
-// its bytes are found.
+// torchStorage is a run of elements that tensors view, known before its bytes
+// are found.
 type torchStorage struct {
-	key   string
 	kind  Type
 	numel int
 	data  []byte
@@ -94,7 +93,7 @@ func (r *torchReader) storage(id pickleTuple) (any, error) {
 		}
 		return known, nil
 	}
-	made := &torchStorage{key: key, kind: kind, numel: int(numel)}
+	made := &torchStorage{kind: kind, numel: int(numel)}
 	r.storages[key] = made
 	r.keys = append(r.keys, key)
 	return made, nil

@@ -51,9 +51,6 @@ func New(b *nn.Builder, c Config) *QFormer {
 	return q
 }
 
-// Words is the table of word embeddings [vocab, width], nil without a text stream.
-func (q *QFormer) Words() *tensor.Tensor { return q.words }
-
 // Picture is what the layers that look at a picture remember of a batch of them: keys and values, made once.
 type Picture struct {
 	memories []tensor.KV // a layer's; empty in layers that do not look

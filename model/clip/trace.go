@@ -117,6 +117,3 @@ func (m *Model) batch(in weights.Source) (*Batch, error) {
 	}
 	return b, nil
 }
-
-// Params lists the parameters, where Options.Gradients asked for them.
-func (m *Model) Params() []*tensor.Tensor { return slices.Clone(m.params) }

@@ -80,7 +80,6 @@ case("add_layer_norm", lambda x, y, w, b: F.layer_norm(x + y, (19,), w, b, 1e-12
 case("add_layer_norm_twice", lambda x, w, b: F.layer_norm(x + x, (19,), w, b, 1e-5), randn(4, 19), randn(19), randn(19))
 case("rms_norm", lambda x, w: x * (x.pow(2).mean(-1, keepdim=True) + 1e-5).rsqrt() * w, randn(41, 19), randn(19))
 case("softmax", lambda x: x.softmax(-1), randn(4, 3, 11, scale=3))
-case("log_softmax", lambda x: x.log_softmax(-1), randn(4, 11, scale=3))
 case("normalize", lambda x: F.normalize(x, dim=-1, eps=1e-12), randn(4, 3, 11))
 
 ids = torch.tensor([3, 0, 5, 3, 3, 8], dtype=torch.int32)

@@ -20,12 +20,11 @@ const (
 
 // Config is what a config.json says of pictures; the network's sizes are those of the checkpoint.
 type Config struct {
-	Architecture string // as timm calls it
-	Size         int    // the side of the pictures
-	Mean, Std    [3]float32
-	Crop         float64 // which part of the shorter side is kept
-	Squash       bool    // pictures are squeezed to a square before that
-	Filter       picture.Filter
+	Size      int // the side of the pictures
+	Mean, Std [3]float32
+	Crop      float64 // which part of the shorter side is kept
+	Squash    bool    // pictures are squeezed to a square before that
+	Filter    picture.Filter
 }
 
 // prefix begins the architectures' names.
@@ -54,7 +53,6 @@ func ParseConfig(data []byte) (Config, error) {
 	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return c, fmt.Errorf("config.json: %w", err)
 	}
-	c.Architecture = j.Architecture
 	name, _, _ := strings.Cut(j.Architecture, ".")
 	number, ok := strings.CutPrefix(name, prefix)
 	if !ok || len(number) != 1 || number[0] < '0' || int(number[0]-'0') >= len(sizes) {
