@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"dragoman"
 	"dragoman/data"
 	"dragoman/eval"
 	"dragoman/generate"
@@ -24,11 +25,7 @@ import (
 var pairFlagNames = []string{"where", "labels", "rerank", "max-tokens", "min-tokens", "beams", "length-penalty", "no-captions", "name", "said", "fps", "frames"}
 
 func (c *cli) evalCommand() *cobra.Command {
-	var where, labels []string
-	var said, name, picture string
-	var forgetting bool
-	var windows eval.Windows
-	var o eval.Options
+	var e evaluation
 	cmd := &cobra.Command{
 		Use:   "eval [--where FIELD=VALUE]… PAIRS…",
 		Short: "measure a model on pictures with captions",
@@ -55,122 +52,148 @@ it says so), open, and open behind a picture, over windows of tokens.`,
 	}
 	c.modelFlags(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&where, "where", nil, "only rows with FIELD=VALUE, VALUE|VALUE, or FIELD=!VALUE for all others (may be given again)")
-	f.StringArrayVar(&labels, "labels", nil, "retrieval also chooses among the captions of these pairs (may be given again)")
-	f.IntVar(&o.Rerank, "rerank", 0, "how many candidates the matching head looks at again (0: none)")
-	f.IntVar(&o.MaxTokens, "max-tokens", 20, "most tokens of a caption or an answer")
-	f.IntVar(&o.Generate.MinTokens, "min-tokens", 0, "fewest tokens of one")
-	f.IntVar(&o.Generate.Beams, "beams", 1, "beams of the search (1: none)")
-	f.Float64Var(&o.Generate.LengthPenalty, "length-penalty", 1, "with beams: scores are divided by length to this power")
-	f.BoolVar(&o.NoCaptions, "no-captions", false, "retrieval only")
-	f.StringVar(&name, "name", "", "what the set is called in the report")
-	f.StringVar(&said, "said", "", "write every caption that was made to FILE.jsonl; - is standard output, behind the report")
-	f.BoolVar(&forgetting, "forgetting", false, "measure what the language model has forgotten of the texts in PAIRS… behind the bridge")
-	f.StringVar(&picture, "image", "", "with --forgetting: the picture that stands before a text (empty: a grey one)")
-	f.IntVar(&windows.Size, "window", 0, "with --forgetting: tokens that are read at a time (0: 512, or what the model reads)")
-	f.IntVar(&windows.Stride, "stride", 0, "with --forgetting: a window begins so many tokens after the one before it (0: half a window)")
-	shots, few := shotFlagsOf(cmd), fewFlagsOf(cmd)
-	videos := plainImages()
-	videos.frameFlags(cmd)
-	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
-		if forgetting {
-			if err := unused(cmd, "is about pairs, and --forgetting reads texts", slices.Concat(pairFlagNames, shotFlagNames, fewFlagNames, []string{"few-shot"})...); err != nil {
-				return err
-			}
-			return c.forget(cmd, args, picture, windows)
-		}
-		if err := unused(cmd, "is about --forgetting, which is not given", "image", "window", "stride"); err != nil {
-			return err
-		}
-		wanted, err := parseWhere("--where", where)
-		if err != nil {
-			return err
-		}
-		if o.Rerank < 0 || o.MaxTokens < 1 {
-			return usagef("--rerank must not be negative, and --max-tokens at least 1")
-		}
-		if o.NoCaptions {
-			if err := unused(cmd, "is about captions: --no-captions asks for none", "max-tokens", "min-tokens", "beams", "length-penalty", "said"); err != nil {
-				return err
-			}
-		}
-		if g := o.Generate; g.Beams < 1 || g.Beams > generate.MostBeams || g.MinTokens < 0 || g.MinTokens > o.MaxTokens {
-			return usagef("--beams must be from 1 to %d, and --min-tokens from 0 to --max-tokens", generate.MostBeams)
-		}
-		if err := checkNumbers(number{"length-penalty", o.Generate.LengthPenalty}); err != nil {
-			return err
-		}
-		if err := few.check(cmd); err != nil {
-			return err
-		}
-		if err := shots.check(c, few.asked); err != nil {
-			return err
-		}
-		sets := evalSets{paths: args, wanted: wanted, name: name, concept: few.concept}
-		if few.asked {
-			return shots.fewShot(c, cmd, sets, few, o.MaxTokens)
-		}
-		for _, path := range labels {
-			set, err := c.openItems(path, nil, "")
-			if err != nil {
-				return err
-			}
-			c.noteBroken(path, set.report)
-			for _, it := range set.items {
-				o.Labels = append(o.Labels, it.References...)
-			}
-			set.Close()
-		}
-		m, err := c.open(videos)
-		if err != nil {
-			return err
-		}
-		defer m.Close()
-		if m.ReadsPages() || shots.asked(cmd) {
-			if o.Rerank > 0 || o.NoCaptions || len(labels) > 0 {
-				return usagef("--rerank, --labels and --no-captions are about retrieval, which a model that reads pages has none of")
-			}
-			return shots.run(c, cmd, m, sets, o, said)
-		}
-		switch {
-		case o.Rerank > 0 && !m.HasMatchingHead():
-			return usagef("--rerank is about the matching head, which this model has none of")
-		case len(labels) > 0 && !m.Embeds():
-			return usagef("--labels is about retrieval, which this model has nothing for")
-		case said != "" && !m.Describes():
-			return usagef("--said is about what a model says, and this one says nothing")
-		}
-		var reports []eval.Report
-		var all []saidLine
-		whole, err := c.eachSet(cmd.Context(), sets, "pictures", func(path, title string, items []eval.Item, progress func(done, all int)) (any, []eval.Left, error) {
-			o.Name, o.Progress = title, progress
-			r, err := m.Evaluate(cmd.Context(), items, o)
-			if err != nil {
-				return nil, nil, err
-			}
-			if r.Text == nil && (o.Rerank > 0 || len(labels) > 0) {
-				c.note("%s: nothing was retrieved: answers to questions do not tell pictures apart", path)
-			}
-			reports = append(reports, r)
-			for i, s := range r.Said {
-				all = append(all, saidLine{Image: r.Items[i].Name, Question: r.Items[i].Question, Text: s, References: r.Items[i].References})
-			}
-			return r, r.Left, nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := c.showTable(len(reports), eval.Markdown(reports)); err != nil {
-			return err
-		}
-		if said != "" && len(reports) > 0 {
-			if err := c.writeSaid(said, all); err != nil {
-				return err
-			}
-		}
-		return reported(whole)
-	})
+	f.StringArrayVar(&e.where, "where", nil, "only rows with FIELD=VALUE, VALUE|VALUE, or FIELD=!VALUE for all others (may be given again)")
+	f.StringArrayVar(&e.labels, "labels", nil, "retrieval also chooses among the captions of these pairs (may be given again)")
+	f.IntVar(&e.options.Rerank, "rerank", 0, "how many candidates the matching head looks at again (0: none)")
+	f.IntVar(&e.options.MaxTokens, "max-tokens", 20, "most tokens of a caption or an answer")
+	f.IntVar(&e.options.Generate.MinTokens, "min-tokens", 0, "fewest tokens of one")
+	f.IntVar(&e.options.Generate.Beams, "beams", 1, "beams of the search (1: none)")
+	f.Float64Var(&e.options.Generate.LengthPenalty, "length-penalty", 1, "with beams: scores are divided by length to this power")
+	f.BoolVar(&e.options.NoCaptions, "no-captions", false, "retrieval only")
+	f.StringVar(&e.name, "name", "", "what the set is called in the report")
+	f.StringVar(&e.said, "said", "", "write every caption that was made to FILE.jsonl; - is standard output, behind the report")
+	f.BoolVar(&e.forgetting, "forgetting", false, "measure what the language model has forgotten of the texts in PAIRS… behind the bridge")
+	f.StringVar(&e.picture, "image", "", "with --forgetting: the picture that stands before a text (empty: a grey one)")
+	f.IntVar(&e.windows.Size, "window", 0, "with --forgetting: tokens that are read at a time (0: 512, or what the model reads)")
+	f.IntVar(&e.windows.Stride, "stride", 0, "with --forgetting: a window begins so many tokens after the one before it (0: half a window)")
+	e.shots, e.few, e.videos = shotFlagsOf(cmd), fewFlagsOf(cmd), plainImages()
+	e.videos.frameFlags(cmd)
+	cmd.RunE = work(func(cmd *cobra.Command, args []string) error { return e.run(c, cmd, args) })
 	return cmd
+}
+
+// evaluation is what a call of eval asks for.
+type evaluation struct {
+	where, labels []string
+	said, name    string
+	options       eval.Options
+	shots         *shotFlags
+	few           *fewFlags
+	videos        *imageFlags
+
+	forgetting bool
+	picture    string
+	windows    eval.Windows
+}
+
+// check refuses options that make no sense beside one another, before anything is read, and gives the rows that are wanted.
+func (e *evaluation) check(c *cli, cmd *cobra.Command) (wanted data.Where, err error) {
+	if err := unused(cmd, "is about --forgetting, which is not given", "image", "window", "stride"); err != nil {
+		return nil, err
+	}
+	if wanted, err = parseWhere("--where", e.where); err != nil {
+		return nil, err
+	}
+	if e.options.Rerank < 0 || e.options.MaxTokens < 1 {
+		return nil, usagef("--rerank must not be negative, and --max-tokens at least 1")
+	}
+	if e.options.NoCaptions {
+		if err := unused(cmd, "is about captions: --no-captions asks for none", "max-tokens", "min-tokens", "beams", "length-penalty", "said"); err != nil {
+			return nil, err
+		}
+	}
+	if g := e.options.Generate; g.Beams < 1 || g.Beams > generate.MostBeams || g.MinTokens < 0 || g.MinTokens > e.options.MaxTokens {
+		return nil, usagef("--beams must be from 1 to %d, and --min-tokens from 0 to --max-tokens", generate.MostBeams)
+	}
+	if err := checkNumbers(number{"length-penalty", e.options.Generate.LengthPenalty}); err != nil {
+		return nil, err
+	}
+	if err := e.few.check(cmd); err != nil {
+		return nil, err
+	}
+	return wanted, e.shots.check(c, e.few.asked)
+}
+
+func (e *evaluation) run(c *cli, cmd *cobra.Command, args []string) error {
+	if e.forgetting {
+		if err := unused(cmd, "is about pairs, and --forgetting reads texts", slices.Concat(pairFlagNames, shotFlagNames, fewFlagNames, []string{"few-shot"})...); err != nil {
+			return err
+		}
+		return c.forget(cmd, args, e.picture, e.windows)
+	}
+	wanted, err := e.check(c, cmd)
+	if err != nil {
+		return err
+	}
+	sets := evalSets{paths: args, wanted: wanted, name: e.name, concept: e.few.concept}
+	if e.few.asked {
+		return e.shots.fewShot(c, cmd, sets, e.few, e.options.MaxTokens)
+	}
+	for _, path := range e.labels {
+		set, err := c.openItems(path, nil, "")
+		if err != nil {
+			return err
+		}
+		c.noteBroken(path, set.report)
+		for _, it := range set.items {
+			e.options.Labels = append(e.options.Labels, it.References...)
+		}
+		set.Close()
+	}
+	m, err := c.open(e.videos)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if m.ReadsPages() || e.shots.asked(cmd) {
+		if e.options.Rerank > 0 || e.options.NoCaptions || len(e.labels) > 0 {
+			return usagef("--rerank, --labels and --no-captions are about retrieval, which a model that reads pages has none of")
+		}
+		return e.shots.run(c, cmd, m, sets, e.options, e.said)
+	}
+	return e.measure(cmd.Context(), c, m, sets)
+}
+
+// measure reports the captions, answers and retrieval of a model that looks at one picture at a time.
+func (e *evaluation) measure(ctx context.Context, c *cli, m *dragoman.Model, sets evalSets) error {
+	o := e.options
+	switch {
+	case o.Rerank > 0 && !m.HasMatchingHead():
+		return usagef("--rerank is about the matching head, which this model has none of")
+	case len(e.labels) > 0 && !m.Embeds():
+		return usagef("--labels is about retrieval, which this model has nothing for")
+	case e.said != "" && !m.Describes():
+		return usagef("--said is about what a model says, and this one says nothing")
+	}
+	var reports []eval.Report
+	var all []saidLine
+	whole, err := c.eachSet(ctx, sets, "pictures", func(path, title string, items []eval.Item, progress func(done, all int)) (any, []eval.Left, error) {
+		o.Name, o.Progress = title, progress
+		r, err := m.Evaluate(ctx, items, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.Text == nil && (o.Rerank > 0 || len(e.labels) > 0) {
+			c.note("%s: nothing was retrieved: answers to questions do not tell pictures apart", path)
+		}
+		reports = append(reports, r)
+		for i, s := range r.Said {
+			all = append(all, saidLine{Image: r.Items[i].Name, Question: r.Items[i].Question, Text: s, References: r.Items[i].References})
+		}
+		return r, r.Left, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.showTable(len(reports), eval.Markdown(reports)); err != nil {
+		return err
+	}
+	if e.said != "" && len(reports) > 0 {
+		if err := c.writeSaid(e.said, all); err != nil {
+			return err
+		}
+	}
+	return reported(whole)
 }
 
 // maxShownLeft is how many of the items that do not count are shown one by one.

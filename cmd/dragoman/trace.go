@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -99,16 +100,7 @@ status 1.`,
 		}
 		defer m.Close()
 		if list {
-			names, err := m.TraceNames()
-			if err != nil {
-				return err
-			}
-			for _, w := range names {
-				if err := c.emit(map[string]any{"name": w.Name, "shape": w.Shape}, fmt.Sprintf("%s\t%v", w.Name, w.Shape)); err != nil {
-					return err
-				}
-			}
-			return nil
+			return c.listTraced(m)
 		}
 		var broken error // of pictures
 		read := &asked{names: map[string]bool{}}
@@ -121,18 +113,7 @@ status 1.`,
 			read.Source, q.Inputs = file, read
 		} else {
 			var pictures []dragoman.Image
-			decoding, err := plainImages().options()
-			if err != nil {
-				return err
-			}
-			broken = c.eachImage(cmd.Context(), images, func(_ string, img dragoman.Image) error {
-				_, err := img.Decode(decoding) // one that cannot be read is left out, before any computing
-				if err == nil {
-					pictures = append(pictures, img)
-				}
-				return err
-			})
-			if !finished(broken) || broken != nil && len(pictures) == 0 {
+			if pictures, broken = c.readable(cmd.Context(), images); !finished(broken) || broken != nil && len(pictures) == 0 {
 				return broken
 			}
 			head := q.Head
@@ -163,6 +144,36 @@ status 1.`,
 		return broken
 	})
 	return cmd
+}
+
+// listTraced writes the names and shapes of all that a pass gives.
+func (c *cli) listTraced(m *dragoman.Model) error {
+	names, err := m.TraceNames()
+	if err != nil {
+		return err
+	}
+	for _, w := range names {
+		if err := c.emit(map[string]any{"name": w.Name, "shape": w.Shape}, fmt.Sprintf("%s\t%v", w.Name, w.Shape)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readable are the pictures that can be read; the others are errors in their places, before anything is computed.
+func (c *cli) readable(ctx context.Context, images []string) (pictures []dragoman.Image, broken error) {
+	decoding, err := plainImages().options()
+	if err != nil {
+		return nil, err
+	}
+	broken = c.eachImage(ctx, images, func(_ string, img dragoman.Image) error {
+		_, err := img.Decode(decoding)
+		if err == nil {
+			pictures = append(pictures, img)
+		}
+		return err
+	})
+	return pictures, broken
 }
 
 // checkPatterns refuses an option's patterns that are none.
