@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"slices"
 	"testing"
 
 	"dragoman/language"
@@ -13,14 +12,6 @@ import (
 	"dragoman/weights"
 	"dragoman/weights/weightstest"
 )
-
-// seen keeps what passes.
-type seen map[string][]float32
-
-func (s seen) Module(path string, out *tensor.Tensor) { s[path] = slices.Clone(out.Data()) }
-func (s seen) WantsModule(string) bool                { return true }
-func (s seen) WantsMap(string) bool                   { return false }
-func (s seen) Map(string, *tensor.Tensor)             {}
 
 // TestHoles compares blocks, logits, loss and gradients with transformers' (tools/oracle/gptneox.py) where a mask has holes: a token's place
 // counts those that are not seen. The file calls the head as transformers 5 does.
@@ -50,7 +41,7 @@ func TestHoles(t *testing.T) {
 	for r := range rows {
 		targets = append(targets, labels[r*length+1:(r+1)*length]...)
 	}
-	got := seen{}
+	got := weightstest.Recorder{}
 	run := tensor.NewRun(tensor.Options{Grad: true, Observer: got})
 	hidden := m.Forward(run, language.Input{Embeds: m.Embed(run, ids, rows, length), Mask: want.Mask("attention_mask")})
 	logits := m.Logits(run, hidden)

@@ -9,6 +9,7 @@ import (
 
 	"dragoman/nn"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // golden is a sample of a tensor, as tools/oracle/frozen.py writes it.
@@ -58,16 +59,7 @@ func readJSON(t testing.TB, path string, v any) {
 
 func open(t testing.TB, path string) *weights.File {
 	t.Helper()
-	f, err := weights.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return f
+	return weightstest.Open(t, path).File
 }
 
 // tiny is a random LLaMA of two blocks that transformers wrote.

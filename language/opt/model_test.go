@@ -46,13 +46,6 @@ func openedConfig(t *testing.T, kind string) Config {
 	return cfg
 }
 
-type recorder map[string][]float32
-
-func (r recorder) Module(path string, out *tensor.Tensor) { r[path] = slices.Clone(out.Data()) }
-func (r recorder) WantsModule(string) bool                { return true }
-func (r recorder) WantsMap(string) bool                   { return false }
-func (r recorder) Map(string, *tensor.Tensor)             {}
-
 // TestAgainstTransformers compares every module's output, the loss, and every parameter's gradient.
 func TestAgainstTransformers(t *testing.T) {
 	for _, kind := range kinds {
@@ -61,7 +54,7 @@ func TestAgainstTransformers(t *testing.T) {
 			want := weightstest.Open(t, "testdata/"+kind+"/expected.safetensors")
 			ids, rows, length := want.IDs("input_ids")
 			labels, _, _ := want.IDs("labels")
-			got := recorder{}
+			got := weightstest.Recorder{}
 			r := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true, Observer: got})
 			h := m.Forward(r, language.Input{Embeds: m.Embed(r, ids, rows, length), Mask: want.Mask("attention_mask")})
 			logits := m.Logits(r, h)

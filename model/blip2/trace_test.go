@@ -10,6 +10,7 @@ import (
 	"dragoman/tensor"
 	"dragoman/tokenizer"
 	"dragoman/weights"
+	"dragoman/weights/weightstest"
 )
 
 // TestTraceAgainstTransformers runs checkpoints that transformers wrote (tools/oracle/blip2.py) and compares what goes through them,
@@ -308,12 +309,7 @@ func TestTraceRefuses(t *testing.T) {
 
 func openFile(t *testing.T, path string) *weights.File {
 	t.Helper()
-	f, err := weights.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
+	return weightstest.Open(t, path).File
 }
 
 // TestTraceBeyondContext: rotations know no last position, a table of them does.

@@ -38,12 +38,7 @@ func openTiny(t *testing.T, kind string, opt Options) *Model {
 
 func openFile(t *testing.T, path string) *weights.File {
 	t.Helper()
-	f, err := weights.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
+	return weightstest.Open(t, path).File
 }
 
 // TestIDEFICS compares modules' outputs, logits, loss and gradients with transformers'.

@@ -13,14 +13,6 @@ import (
 	"dragoman/weights/weightstest"
 )
 
-// recorder copies what it is shown.
-type recorder map[string][]float32
-
-func (r recorder) Module(path string, out *tensor.Tensor) { r[path] = slices.Clone(out.Data()) }
-func (r recorder) WantsModule(string) bool                { return true }
-func (r recorder) WantsMap(string) bool                   { return false }
-func (r recorder) Map(string, *tensor.Tensor)             {}
-
 func open(t *testing.T, name string) weightstest.Golden {
 	t.Helper()
 	return weightstest.Open(t, "testdata/"+name+".safetensors")
@@ -45,7 +37,7 @@ func TestReference(t *testing.T) {
 			t.Fatal(err)
 		}
 		x, shape := f.Floats("pixel_values")
-		seen := recorder{}
+		seen := weightstest.Recorder{}
 		out := m.Encode(tensor.NewRun(tensor.Options{Observer: seen}), tensor.FromFloats(x, shape...)).Tokens
 		if s := m.Shape(); out.Dim(1) != s.Tokens || out.Dim(2) != s.Width {
 			t.Errorf("%s: output %v, the shape promises %+v", name, out.Shape(), s)

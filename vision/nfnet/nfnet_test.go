@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,14 +13,6 @@ import (
 	"dragoman/weights"
 	"dragoman/weights/weightstest"
 )
-
-// recorder copies what it is shown.
-type recorder map[string][]float32
-
-func (r recorder) Module(path string, out *tensor.Tensor) { r[path] = slices.Clone(out.Data()) }
-func (r recorder) WantsMap(string) bool                   { return false }
-func (r recorder) WantsModule(string) bool                { return true }
-func (r recorder) Map(string, *tensor.Tensor)             {}
 
 func open(t *testing.T, name string) weightstest.Golden {
 	t.Helper()
@@ -56,7 +47,7 @@ func tiny(t *testing.T) *Model {
 func TestReference(t *testing.T) {
 	m, want := tiny(t), open(t, "expected.safetensors")
 	x, shape := want.Floats("pixels")
-	seen := recorder{}
+	seen := weightstest.Recorder{}
 	out := m.Encode(tensor.NewRun(tensor.Options{Observer: seen}), tensor.FromFloats(x, shape...))
 	seen["final_act"], seen["pooled"], seen["head"] = out.Tokens.Data(), out.Pooled.Data(), out.Logits.Data()
 	compared := 0

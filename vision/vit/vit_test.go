@@ -9,16 +9,6 @@ import (
 	"dragoman/weights/weightstest"
 )
 
-// recorder copies what it is shown.
-type recorder map[string][]float32
-
-func (r recorder) Module(path string, out *tensor.Tensor) {
-	r[path] = append([]float32(nil), out.Data()...)
-}
-func (r recorder) WantsModule(string) bool    { return true }
-func (r recorder) WantsMap(string) bool       { return false }
-func (r recorder) Map(string, *tensor.Tensor) {}
-
 // TestReference compares every module's output with transformers' (tools/oracle/vit.py).
 func TestReference(t *testing.T) {
 	f := weightstest.Open(t, "testdata/tiny.safetensors")
@@ -33,7 +23,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	pixels, shape := f.Floats("pixel_values")
-	seen := recorder{}
+	seen := weightstest.Recorder{}
 	r := tensor.NewRun(tensor.Options{Observer: seen})
 	out := m.Encode(r, tensor.FromFloats(pixels, shape...)).Tokens
 	if got := m.Shape(); out.Dim(1) != got.Tokens || out.Dim(2) != got.Width {

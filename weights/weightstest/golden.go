@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"dragoman/tensor"
 	"dragoman/weights"
 )
 
@@ -23,7 +24,11 @@ func Open(t testing.TB, path string) Golden {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return Golden{f, t}
 }
 
@@ -123,6 +128,21 @@ func Traced(t testing.TB, got []weights.Tensor, want, in weights.Source, roundin
 		Near(t, name, x, y, tolerance, rounding)
 	}
 }
+
+// Recorder is an observer that copies what passes: modules' outputs, by their paths.
+type Recorder map[string][]float32
+
+// Module keeps an output.
+func (r Recorder) Module(path string, out *tensor.Tensor) { r[path] = slices.Clone(out.Data()) }
+
+// WantsModule says that all outputs are wanted.
+func (r Recorder) WantsModule(string) bool { return true }
+
+// WantsMap says that no attention weights are.
+func (r Recorder) WantsMap(string) bool { return false }
+
+// Map is never called.
+func (r Recorder) Map(string, *tensor.Tensor) {}
 
 // Distance is the largest difference and the largest value that is wanted, of as many; NaN where there is one.
 func Distance(got, want []float32) (worst, scale float64) {
