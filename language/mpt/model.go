@@ -203,8 +203,11 @@ func (m *Model) block(p *language.Pass, i int, h, bias *tensor.Tensor) *tensor.T
 	r, b := p.Run, &m.blocks[i]
 	h = r.Add(h, m.attention(p, i, b.attentionNorm.of(r, h), bias))
 	x := r.FeedForward(b.mlpNorm.of(r, h), b.up.weight, b.up.bias, kernel.GELU, b.down.weight, b.down.bias)
-	r.Observe(b.mlpPath, x)
 	h = r.Add(h, x)
+	if !m.cfg.First { // its feed-forward, as transformers has it, adds what goes around it
+		x = h
+	}
+	r.Observe(b.mlpPath, x)
 	r.Observe(b.path, h)
 	return h
 }

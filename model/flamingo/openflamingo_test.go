@@ -34,6 +34,18 @@ func TestOpenFlamingo(t *testing.T) {
 	}
 }
 
+// TestMPTFeedForward: transformers' MptMLP adds what goes around it, so that what it gives is its block's, which was recorded.
+func TestMPTFeedForward(t *testing.T) {
+	const kind, block = "openflamingo-mpt", "lang_encoder.transformer.blocks.1.decoder_layer"
+	in := openFile(t, "testdata/"+kind+"/inputs.safetensors")
+	out, err := openTiny(t, kind, Options{}).Trace(tensor.Options{}, model.Trace{Inputs: in, Select: func(name string) bool { return name == block+".ffn" }})
+	if err != nil || len(out) != 1 {
+		t.Fatal(len(out), err)
+	}
+	want, _ := openFile(t, "testdata/"+kind+"/expected.safetensors").Lookup(block)
+	weightstest.Traced(t, out, weights.Memory{block + ".ffn": want}, in, 1e-7)
+}
+
 // TestOpenFlamingoShots writes examples as upstream's evaluation does, and the paper's where there are none.
 func TestOpenFlamingoShots(t *testing.T) {
 	m := openTiny(t, "openflamingo-opt", Options{})
