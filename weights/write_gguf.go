@@ -110,68 +110,93 @@ func ggufHeader(tensors []Output, meta Meta) ([]byte, error) {
 	}
 	meta["general.alignment"] = uint64(ggufAlign)
 	meta[sizeKey] = uint64(0)
-	sizeAt := 0
-	le := binary.LittleEndian
-	b := append([]byte("GGUF"), 3, 0, 0, 0)
-	b = le.AppendUint64(b, uint64(len(tensors)))
-	b = le.AppendUint64(b, uint64(len(meta)))
-	text := func(s string) { b = append(le.AppendUint64(b, uint64(len(s))), s...) }
-	array := func(kind uint32, n int) {
-		b = le.AppendUint64(le.AppendUint32(le.AppendUint32(b, ggufArray), kind), uint64(n))
+	w := ggufWriter{append([]byte("GGUF"), 3, 0, 0, 0)}
+	w.u64(uint64(len(tensors)))
+	w.u64(uint64(len(meta)))
+	sizeAt, err := w.meta(meta)
+	if err != nil {
+		return nil, err
 	}
+	behind, err := w.tensors(tensors)
+	if err != nil {
+		return nil, err
+	}
+	w.b = append(w.b, make([]byte, padding(len(w.b)))...)
+	binary.LittleEndian.PutUint64(w.b[sizeAt:], uint64(len(w.b))+behind)
+	return w.b, nil
+}
+
+// ggufWriter appends a header's parts, little endian.
+type ggufWriter struct{ b []byte }
+
+func (w *ggufWriter) u32(v uint32)  { w.b = binary.LittleEndian.AppendUint32(w.b, v) }
+func (w *ggufWriter) u64(v uint64)  { w.b = binary.LittleEndian.AppendUint64(w.b, v) }
+func (w *ggufWriter) f64(v float64) { w.u64(math.Float64bits(v)) }
+func (w *ggufWriter) i64(v int64)   { w.u64(uint64(v)) }
+func (w *ggufWriter) flag(v bool)   { w.b = append(w.b, boolByte(v)) }
+
+func (w *ggufWriter) text(s string) {
+	w.u64(uint64(len(s)))
+	w.b = append(w.b, s...)
+}
+
+// meta writes keys and values, and says where the file's size belongs.
+func (w *ggufWriter) meta(meta Meta) (sizeAt int, err error) {
 	for _, key := range slices.Sorted(maps.Keys(meta)) {
-		text(key)
+		w.text(key)
 		switch v := meta[key].(type) {
 		case string:
-			b = le.AppendUint32(b, ggufString)
-			text(v)
+			w.u32(ggufString)
+			w.text(v)
 		case bool:
-			b = append(le.AppendUint32(b, ggufBool), boolByte(v))
+			w.u32(ggufBool)
+			w.flag(v)
 		case uint64:
 			if key == "general.alignment" { // which readers expect in 32 bits
-				b = le.AppendUint32(le.AppendUint32(b, ggufU32), uint32(v))
+				w.u32(ggufU32)
+				w.u32(uint32(v))
 				continue
 			}
-			b = le.AppendUint32(b, ggufU64)
+			w.u32(ggufU64)
 			if key == sizeKey {
-				sizeAt = len(b)
+				sizeAt = len(w.b)
 			}
-			b = le.AppendUint64(b, v)
+			w.u64(v)
 		case int64:
-			b = le.AppendUint64(le.AppendUint32(b, ggufI64), uint64(v))
+			w.u32(ggufI64)
+			w.i64(v)
 		case float64:
-			b = le.AppendUint64(le.AppendUint32(b, ggufF64), math.Float64bits(v))
+			w.u32(ggufF64)
+			w.f64(v)
 		case []string:
-			array(ggufString, len(v))
-			for _, s := range v {
-				text(s)
-			}
+			ggufArrayOf(w, ggufString, v, w.text)
 		case []bool:
-			array(ggufBool, len(v))
-			for _, x := range v {
-				b = append(b, boolByte(x))
-			}
+			ggufArrayOf(w, ggufBool, v, w.flag)
 		case []uint64:
-			array(ggufU64, len(v))
-			for _, x := range v {
-				b = le.AppendUint64(b, x)
-			}
+			ggufArrayOf(w, ggufU64, v, w.u64)
 		case []int64:
-			array(ggufI64, len(v))
-			for _, x := range v {
-				b = le.AppendUint64(b, uint64(x))
-			}
+			ggufArrayOf(w, ggufI64, v, w.i64)
 		case []float64:
-			array(ggufF64, len(v))
-			for _, x := range v {
-				b = le.AppendUint64(b, math.Float64bits(x))
-			}
+			ggufArrayOf(w, ggufF64, v, w.f64)
 		default:
-			return nil, fmt.Errorf("metadata: key %s: a %T cannot be written", quote(key), v)
+			return 0, fmt.Errorf("metadata: key %s: a %T cannot be written", quote(key), v)
 		}
 	}
+	return sizeAt, nil
+}
+
+func ggufArrayOf[T any](w *ggufWriter, kind uint32, values []T, one func(T)) {
+	w.u32(ggufArray)
+	w.u32(kind)
+	w.u64(uint64(len(values)))
+	for _, v := range values {
+		one(v)
+	}
+}
+
+// tensors writes the table of names, shapes and places, and says how many bytes the tensors take behind the header.
+func (w *ggufWriter) tensors(tensors []Output) (behind uint64, err error) {
 	seen := make(map[string]bool, len(tensors))
-	at := uint64(0)
 	for _, t := range tensors {
 		size, err := byteSize(t.Type, t.Shape)
 		err = errors.Join(checkName(t.Name), err)
@@ -183,21 +208,19 @@ func ggufHeader(tensors []Output, meta Meta) ([]byte, error) {
 			err = fmt.Errorf("gguf has no type %v", t.Type)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("tensor %s: %w", quote(t.Name), err)
+			return 0, fmt.Errorf("tensor %s: %w", quote(t.Name), err)
 		}
 		seen[t.Name] = true
-		text(t.Name)
-		b = le.AppendUint32(b, uint32(len(t.Shape)))
+		w.text(t.Name)
+		w.u32(uint32(len(t.Shape)))
 		for _, dim := range slices.Backward(t.Shape) {
-			b = le.AppendUint64(b, uint64(dim))
+			w.u64(uint64(dim))
 		}
-		b = le.AppendUint32(b, uint32(typeInfo[t.Type].ggml))
-		b = le.AppendUint64(b, at)
-		at += uint64(size + padding(size))
+		w.u32(uint32(typeInfo[t.Type].ggml))
+		w.u64(behind)
+		behind += uint64(size + padding(size))
 	}
-	b = append(b, make([]byte, padding(len(b)))...)
-	le.PutUint64(b[sizeAt:], uint64(len(b))+at)
-	return b, nil
+	return behind, nil
 }
 
 func boolByte(v bool) byte {

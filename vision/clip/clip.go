@@ -100,3 +100,17 @@ func (m *Model) Processor() picture.Processor {
 	p.Fit, p.Edge, p.Rounding = picture.Crop, m.Config.ImageSize, picture.RoundEven
 	return p
 }
+
+// At is the model for pictures of another size: patches take their positions from between the learnt ones, as with transformers'
+// interpolate_pos_encoding.
+func (m *Model) At(size int) (*Model, error) {
+	if err := vision.CheckSize(size, m.Config.PatchSize); err != nil {
+		return nil, err
+	}
+	other := *m
+	other.Config.ImageSize = size
+	if from, to := m.Config.Grid(), other.Config.Grid(); from != to {
+		other.places = m.places.Between(from, to, float64(from)/(float64(to)+m.Config.Nudge))
+	}
+	return &other, nil
+}

@@ -2,6 +2,7 @@ package clip
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -109,3 +110,13 @@ func Detect(b *nn.Builder) (Config, error) {
 
 // Grid is how many patches a side of the picture has.
 func (c Config) Grid() int { return c.ImageSize / c.PatchSize }
+
+// JSON is the configuration as transformers' CLIPVisionModel has it.
+func (c Config) JSON() ([]byte, error) {
+	raw, err := json.MarshalIndent(map[string]any{
+		"model_type": "clip_vision_model", "architectures": []string{"CLIPVisionModel"},
+		"hidden_size": c.HiddenSize, "intermediate_size": c.IntermediateSize, "num_hidden_layers": c.Layers, "num_attention_heads": c.Heads,
+		"num_channels": 3, "image_size": c.ImageSize, "patch_size": c.PatchSize, "hidden_act": c.Act, "layer_norm_eps": c.Eps,
+	}, "", "  ")
+	return append(raw, '\n'), err
+}

@@ -18,6 +18,7 @@ import (
 	"dragoman/internal/plainjson"
 	"dragoman/kernel"
 	"dragoman/nn"
+	"dragoman/picture"
 	"dragoman/tensor"
 	"dragoman/vision"
 )
@@ -194,4 +195,34 @@ func (k *block) forward(r *tensor.Run, h *tensor.Tensor, c Config) *tensor.Tenso
 	h = r.Add(h, f)
 	r.Observe(k.path, h)
 	return h
+}
+
+var _ vision.Encoder = (*Model)(nil)
+
+// Encode implements vision.Encoder: the rows after the last layer norm are the tokens, the class row first.
+func (m *Model) Encode(r *tensor.Run, pixels *tensor.Tensor) vision.Features {
+	return vision.Features{Tokens: m.Forward(r, pixels)}
+}
+
+// Shape implements vision.Encoder.
+func (m *Model) Shape() vision.Shape {
+	g := m.Config.Grid()
+	return vision.Shape{Tokens: m.Config.Tokens(), Width: m.Config.HiddenSize, First: 1, Grid: [2]int{g, g}}
+}
+
+// Processor implements vision.Encoder: what the released BLIP-2 models use where their folder says nothing else.
+func (m *Model) Processor() picture.Processor { return picture.BLIP2Processor(m.Config.ImageSize) }
+
+// At is the model for pictures of another size: patches take their positions from between the learnt ones, as with transformers'
+// interpolate_pos_encoding.
+func (m *Model) At(size int) (*Model, error) {
+	if err := vision.CheckSize(size, m.Config.PatchSize); err != nil {
+		return nil, err
+	}
+	other := *m
+	other.Config.ImageSize = size
+	if from, to := m.Config.Grid(), other.Config.Grid(); from != to {
+		other.places = m.places.Between(from, to, float64(from)/float64(to))
+	}
+	return &other, nil
 }
