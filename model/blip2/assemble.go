@@ -1,7 +1,6 @@
 package blip2
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -180,7 +179,7 @@ func (m *Model) openBERT(c *Config, p Parts) (weights.Source, error) {
 	c.QFormer.Positions = min(c.QFormer.Positions, positions.Shape[0])
 	places, err := foldTypes(src, positions, c.QFormer.Positions)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", p.Text, err)
 	}
 	return weights.Merge(weights.NewMemory(table, places), src), nil
 }
@@ -196,8 +195,11 @@ func foldTypes(src weights.Source, positions weights.Tensor, n int) (weights.Ten
 	x = x[:n*width]
 	if types, ok := src.Lookup("embeddings.token_type_embeddings.weight"); ok {
 		t, err := types.Float32()
-		if err != nil || len(t) < width {
-			return weights.Tensor{}, errors.Join(err, errors.New("token_type_embeddings does not fit"))
+		if err == nil && len(t) < width {
+			err = fmt.Errorf("tensor %s: %v, and positions are %d wide", types.Name, types.Shape, width)
+		}
+		if err != nil {
+			return weights.Tensor{}, err
 		}
 		for i := range x {
 			x[i] += t[i%width]
