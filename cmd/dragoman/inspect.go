@@ -95,48 +95,11 @@ the language model is open. --page shows which picture each token of a page look
 				return err
 			}
 		}
-		look := looks{c: c, m: m, decoding: o, folder: out}
-		wanted := dragoman.InspectOptions{Words: words, Without: without}
-		if !many {
-			return c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
-				in, err := m.Inspect(cmd.Context(), img, wanted)
-				if err != nil {
-					return err
-				}
-				if npy != "" {
-					if err := c.writeNPY(npy, inspect.Numbers(in), inspect.Shape(in)); err != nil {
-						return err
-					}
-					c.note("%s", npy)
-				}
-				if err := look.write(name, img, in); err != nil || npy == stream {
-					return err
-				}
-				return c.emit(in, describe(in))
-			})
+		look := looks{c: c, m: m, decoding: o, folder: out, wanted: dragoman.InspectOptions{Words: words, Without: without}}
+		if many {
+			return look.average(cmd.Context(), args)
 		}
-		var average inspect.Average
-		err = c.eachImage(cmd.Context(), args, func(name string, img dragoman.Image) error {
-			in, err := m.Inspect(cmd.Context(), img, wanted)
-			if err != nil {
-				return err
-			}
-			if len(in.Layers) == 0 {
-				return fmt.Errorf("inspecting: %s: %w that averages are of: learned queries that look at pictures", name, dragoman.ErrNoPart)
-			}
-			average.Add(in)
-			c.progress("%s, the last: %s", plural.Of(average.Pictures, "picture"), name)
-			return look.write(name, img, in)
-		})
-		c.progressDone()
-		if average.Pictures == 0 || !finished(err) {
-			return err
-		}
-		average.Finish()
-		if err := c.emit(average, describeAverage(&average)); err != nil {
-			return err
-		}
-		return err
+		return look.each(cmd.Context(), args, npy)
 	})
 	return cmd
 }
@@ -164,8 +127,55 @@ type looks struct {
 	c        *cli
 	m        *dragoman.Model
 	decoding picture.Options
+	wanted   dragoman.InspectOptions
 	folder   string         // "": nothing is written
 	written  map[string]int // how often a name was used
+}
+
+// each writes a line a query of one picture, and its weights to npy.
+func (l *looks) each(ctx context.Context, args []string, npy string) error {
+	return l.c.eachImage(ctx, args, func(name string, img dragoman.Image) error {
+		in, err := l.m.Inspect(ctx, img, l.wanted)
+		if err != nil {
+			return err
+		}
+		if npy != "" {
+			if err := l.c.writeNPY(npy, inspect.Numbers(in), inspect.Shape(in)); err != nil {
+				return err
+			}
+			l.c.note("%s", npy)
+		}
+		if err := l.write(name, img, in); err != nil || npy == stream {
+			return err
+		}
+		return l.c.emit(in, describe(in))
+	})
+}
+
+// average writes a line a query of what it does over many pictures.
+func (l *looks) average(ctx context.Context, args []string) error {
+	var average inspect.Average
+	broken := l.c.eachImage(ctx, args, func(name string, img dragoman.Image) error {
+		in, err := l.m.Inspect(ctx, img, l.wanted)
+		if err != nil {
+			return err
+		}
+		if len(in.Layers) == 0 {
+			return fmt.Errorf("inspecting: %s: %w that averages are of: learned queries that look at pictures", name, dragoman.ErrNoPart)
+		}
+		average.Add(in)
+		l.c.progress("%s, the last: %s", plural.Of(average.Pictures, "picture"), name)
+		return l.write(name, img, in)
+	})
+	l.c.progressDone()
+	if average.Pictures == 0 || !finished(broken) {
+		return broken
+	}
+	average.Finish()
+	if err := l.c.emit(average, describeAverage(&average)); err != nil {
+		return err
+	}
+	return broken
 }
 
 // write writes the page and the sheet of one picture. Pictures of the same name, out of several folders, are numbered.
