@@ -39,6 +39,7 @@ func TestFetch(t *testing.T) {
 		w.Write(make([]byte, 50))
 	})
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
@@ -60,6 +61,19 @@ func TestFetch(t *testing.T) {
 		t.Errorf("a large file: %v", err)
 	}
 
+	// What scripts tell failures apart by: whether another try may help.
+	for path, want := range map[string]string{"/slow": "unavailable", "/cut": "unavailable", "/none": "not_found", "/busy": "unavailable", "/round": "", "/endless": ""} {
+		_, err := fetch(server.URL + path)
+		if got := kindOf(err); got != want {
+			t.Errorf("%s: %v is %q, not %q", path, err, got, want)
+		}
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	if _, err := fetch(gone.URL + "/a.png"); kindOf(err) != "unavailable" {
+		t.Errorf("of a server that is gone: %v", err)
+	}
+
 	source := Source{Fetch: fetch}
 	for item := range source.Expand([]string{server.URL + "/a.png"}) {
 		data, err := item.Read()
@@ -72,4 +86,12 @@ func TestFetch(t *testing.T) {
 	if _, err := (Fetcher{}).Fetch(ctx)(server.URL + "/a.png"); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
+}
+
+func kindOf(err error) string {
+	var kind interface{ ErrorType() string }
+	if errors.As(err, &kind) {
+		return kind.ErrorType()
+	}
+	return ""
 }
