@@ -190,7 +190,10 @@ func TestMissingPage(t *testing.T) {
 
 // TestWrongCalls: what is wrong with a call's options is said before anything is done, with status 2; what is wrong with a file is not the call's fault.
 func TestWrongCalls(t *testing.T) {
-	recipe := "../../recipes/tiny.yaml"
+	recipe, none := "../../recipes/tiny.yaml", filepath.Join(t.TempDir(), "none.safetensors")
+	if err := weights.WriteSafetensors(none, []weights.Tensor{weights.FromFloat32("x", []int{1}, []float32{1})}, nil); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -204,6 +207,7 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"trace", "--loss", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --loss"},
 		{[]string{"trace", "--select", "a[", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --select a[: "},
 		{[]string{"trace", "--grad", "a[", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --grad a[: "},
+		{[]string{"trace", "--model", "../../testdata/blip2-itm", "--head", "itc", "--inputs", none, "--out", "x"}, exitFailed, "dragoman: tracing: " + none + ": none of its tensors "},
 		{[]string{"embed", "--model", "../../testdata/blip2-itm", photo, "--out", "/none/x.npy"}, exitFailed, "dragoman: writing: /none/x.npy: no such file"},
 		{[]string{"ask", "--model", idefics, "--shot", "nope.png=a", photo}, exitFailed, "reading a picture: nope.png: no such file"},
 		{[]string{"trace", "--model", "../../testdata/blip2-opt", "--inputs", "../../testdata/blip2-opt/inputs.safetensors", "--grad", "nope*", "--out", filepath.Join(t.TempDir(), "o.safetensors")}, exitDone, "no parameter fits --grad nope*"},

@@ -128,6 +128,9 @@ status 1.`,
 		if err != nil {
 			return err
 		}
+		if len(tensors) == 0 && len(q.Select) == 0 {
+			return fmt.Errorf("tracing: %s: none of its tensors is an input of the model", inputs)
+		}
 		if len(tensors) == 0 {
 			return hint.Wrap(fmt.Errorf("tracing: nothing that went through the model fits --select %s", strings.Join(q.Select, " or ")), "dragoman trace --list shows what there is")
 		}
