@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"dragoman/internal/hint"
+	"dragoman/internal/nearest"
 )
 
 // failure marks an error that came out of a command's work, as opposed to one in how it was called.
@@ -32,8 +33,15 @@ func (u *usage) Unwrap() error { return u.error }
 
 func usagef(format string, args ...any) error { return &usage{fmt.Errorf(format, args...)} }
 
-// flagError is an error in an option, without the words of who parses it.
-func flagError(err error) error {
+// flagError is an error in an option, without the words of who parses it, and with the option that was meant.
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if meant := nearest.To(unknown.GetSpecifiedName(), known); meant != "" {
+			return hint.Wrap(&usage{err}, "did you mean --%s? %s --help lists the options", meant, cmd.CommandPath())
+		}
+	}
 	if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) {
 		return wrongValue("--"+wrong.GetFlag().Name, wrong.GetFlag().Value.Type(), wrong.GetValue(), wrong.Unwrap())
 	}
@@ -67,6 +75,22 @@ func plainly(err error) string {
 		text = strings.Replace(text, failed.Path+": "+said, said, 1) // whoever names the file need not know that the system does, too
 	}
 	return oneLine(text)
+}
+
+// unknownCommand refuses what is no command, with the one that was meant.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var known []string
+	for _, cmd := range root.Commands() {
+		known = append(known, cmd.Name())
+	}
+	err := usagef("unknown command %.60q", args[0])
+	if meant := nearest.To(args[0], known); meant != "" {
+		return hint.Wrap(err, "did you mean %s? dragoman --help lists the commands", meant)
+	}
+	return err
 }
 
 // needs refuses a call without arguments, and names what they are.

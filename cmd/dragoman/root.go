@@ -83,7 +83,7 @@ func (c *cli) root() *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Version:           version(),
-		Args:              cobra.NoArgs,
+		Args:              unknownCommand,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -91,7 +91,7 @@ func (c *cli) root() *cobra.Command {
 	root.SetErr(c.stderr)
 	root.SetIn(c.stdin)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	root.SetFlagErrorFunc(flagError)
 
 	f := root.PersistentFlags()
 	f.StringVar(&c.isa, "isa", "auto", "kernel family: auto, amx, avx512bf16, avx512, avx2, generic")
