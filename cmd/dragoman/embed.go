@@ -30,7 +30,7 @@ names in its metadata) or .npy.`,
 	cmd.Flags().StringVar(&out, "out", "", "write to FILE.safetensors or FILE.npy, or for - as safetensors to standard output")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		ext := strings.ToLower(filepath.Ext(out))
-		if out != "" && out != stream && ext != ".safetensors" && ext != ".npy" {
+		if out != "" && out != stream && ext != ".safetensors" && ext != npyExt {
 			return usagef("--out must end in .safetensors or .npy: %s", out)
 		}
 		if err := c.tensorsTo(out); err != nil {
@@ -109,7 +109,7 @@ func (e *embeddings) add(item string, rows [][]float32) {
 
 func (c *cli) writeEmbeddings(e *embeddings, path, ext string) error {
 	shape := []int{len(e.items), e.rows, e.width}
-	if ext == ".npy" {
+	if ext == npyExt {
 		return c.writeNPY(path, e.values, shape)
 	}
 	names, err := json.Marshal(e.items)

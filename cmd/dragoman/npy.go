@@ -9,6 +9,9 @@ import (
 	"dragoman/kernel"
 )
 
+// npyExt is what names of numpy's files end in.
+const npyExt = ".npy"
+
 // writeNPY writes float32 values as numpy's own format, version 1.0 (numpy.lib.format): magic, a header that is a Python
 // literal padded to 64 bytes, then the values, little endian.
 func (c *cli) writeNPY(path string, values []float32, shape []int) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +13,7 @@ import (
 func (c *cli) preprocessCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
-		Use:   "preprocess [--model M] [--size N] IMAGE… --out FILE.safetensors",
+		Use:   "preprocess [--model M] [--size N] IMAGE… --out FILE.safetensors|.npy",
 		Short: "pictures as the numbers that the image encoder reads",
 		Long: `Writes one tensor, pixel_values [N,3,H,W], float32. --model may be a folder that holds only a processor's files. A picture
 that fails is left out, and the call then ends with status 1.`,
@@ -25,7 +26,7 @@ that fails is left out, and the call then ends with status 1.`,
 	}
 	c.modelFlags(cmd)
 	images := c.imageFlags(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "the file to write; - is standard output")
+	cmd.Flags().StringVar(&out, "out", "", "write to FILE.safetensors or FILE.npy, or for - as safetensors to standard output")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
 		if err := opensNone(cmd); err != nil {
 			return err
@@ -73,7 +74,13 @@ that fails is left out, and the call then ends with status 1.`,
 			return err
 		}
 		shape := []int{n, 3, p.Size[0], p.Size[1]}
-		if werr := c.writeTensors(out, []weights.Tensor{weights.FromFloat32("pixel_values", shape, values)}, nil); werr != nil {
+		write := func() error {
+			if filepath.Ext(out) == npyExt {
+				return c.writeNPY(out, values, shape)
+			}
+			return c.writeTensors(out, []weights.Tensor{weights.FromFloat32("pixel_values", shape, values)}, nil)
+		}
+		if werr := write(); werr != nil {
 			return werr
 		}
 		c.note("%s: pixel_values %v", out, fmt.Sprint(shape))

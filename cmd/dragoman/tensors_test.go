@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -206,6 +207,7 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"trace", "--head", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --head"},
 		{[]string{"trace", "--loss", "x", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --loss"},
 		{[]string{"trace", "--select", "a[", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --select a[: "},
+		{[]string{"trace", "--prompt", "a", "--out", "x.npy"}, exitUsage, "dragoman: --out x.npy: a .npy holds one tensor"},
 		{[]string{"trace", "--grad", "a[", "--prompt", "a", "--out", "x"}, exitUsage, "dragoman: --grad a[: "},
 		{[]string{"trace", "--model", "../../testdata/blip2-itm", "--head", "itc", "--inputs", none, "--out", "x"}, exitFailed, "dragoman: tracing: " + none + ": none of its tensors "},
 		{[]string{"embed", "--model", "../../testdata/blip2-itm", photo, "--out", "/none/x.npy"}, exitFailed, "dragoman: writing: /none/x.npy: no such file"},
@@ -223,6 +225,32 @@ func TestWrongCalls(t *testing.T) {
 		if status, out, errs := call(t, c.args...); status != c.status || out != "" || !strings.Contains(errs, c.says) {
 			t.Errorf("%v: %d: %s%s", c.args, status, out, errs)
 		}
+	}
+}
+
+// TestPreprocessNPY: numpy's file holds the numbers that the safetensors file does.
+func TestPreprocessNPY(t *testing.T) {
+	written := func(name string) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), name)
+		if status, out, errs := call(t, "preprocess", "--model", "../../testdata/blip2-itm", photo, photo, "--out", path); status != exitDone || out != "" {
+			t.Fatalf("%s: %d: %s%s", name, status, out, errs)
+		}
+		return path
+	}
+	f, err := weights.Open(written("x.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	raw, err := os.ReadFile(written("x.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := f.Lookup("pixel_values")
+	header, values, _ := bytes.Cut(raw, []byte("\n"))
+	if shape := fmt.Sprintf("'shape': (2, 3, %d, %d,)", want.Shape[2], want.Shape[3]); !bytes.Contains(header, []byte(shape)) || !bytes.Equal(values, want.Data) {
+		t.Errorf("%d bytes behind %q, not %d of %s", len(values), header, len(want.Data), shape)
 	}
 }
 
