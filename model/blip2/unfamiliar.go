@@ -16,12 +16,12 @@ import (
 //
 // The numbers were chosen on pictures that were trained on, by heads that never met their style, or any clip art (recipes/mini/README.md).
 const (
-	unlike        = 1.9 // distance of the nearest remembered picture of a caption, as Landmarks.Far has it, beyond which it is a guess
-	unlikeScore   = 0.4 // where no pictures are remembered: the score below which it is
-	plausible     = 0.2 // probability of a class that is worth naming
-	agreed        = 0.2 // how much of the candidates has to be of a kind for it to be named
-	agreedInScene = 0.5 // of the classes alone, in a scene
-	classShare    = 0.4 // how much the encoder's classes count among the candidates beside the captions
+	unlike        = 1.9  // distance of the nearest remembered picture of a caption, as Landmarks.Far has it, beyond which it is a guess
+	unlikeScore   = 0.4  // where no pictures are remembered: the score below which it is
+	plausible     = 0.2  // probability of a class that is worth naming
+	agreed        = 0.25 // how much of the candidates has to be of a kind for it to be named
+	agreedInScene = 0.5  // of the classes alone, in a scene
+	classShare    = 0.5  // how much the encoder's classes count among the candidates beside the captions
 )
 
 // hints are the captions that stand in the prompt of each picture; nil for a model that takes none. A guess stands there as often as there
