@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"dragoman/internal/hint"
+	"dragoman/internal/networds"
 )
 
 // weightFiles are the ways in which a model's folder holds its weights, best
@@ -87,9 +88,9 @@ func selection(name string, files, include, exclude []string) ([]string, error) 
 	}
 	switch {
 	case len(kept) == 0 && len(include)+len(exclude) > 0:
-		return nil, hint.Wrap(failf(kindNotFound, "%s: no file fits --include and --exclude", name), "it has %s", some(files))
+		return nil, hint.Wrap(failf(networds.NotFound, "%s: no file fits --include and --exclude", name), "it has %s", some(files))
 	case len(kept) == 0:
-		return nil, hint.Wrap(failf(kindNotFound, "%s: it has no file that dragoman reads", name), "it has %s; --include '*' fetches them all the same", some(files))
+		return nil, hint.Wrap(failf(networds.NotFound, "%s: it has no file that dragoman reads", name), "it has %s; --include '*' fetches them all the same", some(files))
 	case len(gguf) > 1 && len(include) == 0:
 		return nil, hint.Wrap(fmt.Errorf("%s: it has %d GGUF files, each of them a model", name, len(gguf)), "choose one with --include: %s", some(gguf))
 	}

@@ -96,7 +96,7 @@ func (h *Hub) once(ctx context.Context, r request) (*http.Response, time.Duratio
 			if ctx.Err() != nil {
 				return nil, -1, context.Cause(ctx)
 			}
-			return nil, 0, failf(kindUnavailable, "%s: %w", r.about.describe(), plain(err))
+			return nil, 0, failf(networds.Unavailable, "%s: %w", r.about.describe(), plain(err))
 		}
 		switch s := resp.StatusCode; {
 		case s == http.StatusOK, slices.Contains(r.accept, s):
@@ -105,7 +105,7 @@ func (h *Hub) once(ctx context.Context, r request) (*http.Response, time.Duratio
 			to, err := resp.Location()
 			if err != nil {
 				resp.Body.Close()
-				return nil, -1, failf(kindUnavailable, "%s: a redirect to nowhere", r.about.describe())
+				return nil, -1, failf(networds.Unavailable, "%s: a redirect to nowhere", r.about.describe())
 			}
 			if r.stay && !h.sameOrHub(at, to.String()) {
 				return resp, 0, nil
@@ -122,7 +122,7 @@ func (h *Hub) once(ctx context.Context, r request) (*http.Response, time.Duratio
 		}
 		return nil, pause, err
 	}
-	return nil, -1, failf(kindUnavailable, "%s: more than %d redirects", r.about.describe(), maxRedirects)
+	return nil, -1, failf(networds.Unavailable, "%s: more than %d redirects", r.about.describe(), maxRedirects)
 }
 
 // exchange sends one request and ends it when the hub falls silent.
@@ -248,13 +248,13 @@ func (h *Hub) getJSON(ctx context.Context, at string, about subject, into any) (
 			continue
 		}
 		if err != nil {
-			return "", failf(kindUnavailable, "%s: %w", about.describe(), err)
+			return "", failf(networds.Unavailable, "%s: %w", about.describe(), err)
 		}
 		if len(raw) > maxJSON {
-			return "", failf(kindUnavailable, "%s: the hub's answer is longer than %d bytes", about.describe(), maxJSON)
+			return "", failf(networds.Unavailable, "%s: the hub's answer is longer than %d bytes", about.describe(), maxJSON)
 		}
 		if err := plainjson.Unmarshal(raw, into); err != nil {
-			return "", failf(kindUnavailable, "%s: the hub's answer: %w: is %s a hub?", about.describe(), err, h.Endpoint)
+			return "", failf(networds.Unavailable, "%s: the hub's answer: %w: is %s a hub?", about.describe(), err, h.Endpoint)
 		}
 		return nextPage(resp, at), nil
 	}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"dragoman/internal/hint"
+	"dragoman/internal/networds"
 )
 
 // remote is where a file's bytes are to be had and what they are.
@@ -41,7 +42,7 @@ func (h *Hub) metadata(ctx context.Context, about subject, commit string, e entr
 		r.take(resp)
 	}
 	if !component.MatchString(r.etag) {
-		return r, failf(kindUnavailable, "%s: the hub names no hash of its bytes: is %s a hub?", about.describe(), h.Endpoint)
+		return r, failf(networds.Unavailable, "%s: the hub names no hash of its bytes: is %s a hub?", about.describe(), h.Endpoint)
 	}
 	return r, nil
 }
@@ -224,7 +225,7 @@ func (h *Hub) more(ctx context.Context, p *partial) (again bool, err error) {
 	}
 	defer resp.Body.Close()
 	if fits, err := p.place(resp); err != nil || !fits {
-		return err == nil, cmp.Or(err, failf(kindUnavailable, "%s: the hub cannot go on from byte %d", p.about.describe(), p.have))
+		return err == nil, cmp.Or(err, failf(networds.Unavailable, "%s: the hub cannot go on from byte %d", p.about.describe(), p.have))
 	}
 	_, err = io.Copy(p, resp.Body)
 	switch {
@@ -243,7 +244,7 @@ func (h *Hub) more(ctx context.Context, p *partial) (again bool, err error) {
 	if p.size >= 0 && p.have > p.size {
 		return false, errStale
 	}
-	return true, failf(kindUnavailable, "%s: broken off after %d bytes: %w", p.about.describe(), p.have, err)
+	return true, failf(networds.Unavailable, "%s: broken off after %d bytes: %w", p.about.describe(), p.have, err)
 }
 
 // place says whether what an answer holds follows what there is; where it does

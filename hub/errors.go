@@ -6,45 +6,28 @@ import (
 	"net/http"
 
 	"dragoman/internal/hint"
+	"dragoman/internal/networds"
 )
 
 // ErrNotCached is wrapped where a model, or a file of it, is not in the cache
 // and the network is not to be asked.
-var ErrNotCached error = &failure{kindNotFound, errors.New("not in the Hugging Face cache")}
+var ErrNotCached error = &networds.Failure{Kind: networds.NotFound, Err: errors.New("not in the Hugging Face cache")}
 
-// kind tells failures apart for scripts.
-type kind string
-
+// The kinds of failures that are a hub's alone.
 const (
-	kindNotFound    kind = "not_found"
-	kindRefused     kind = "permission_denied"
-	kindRateLimited kind = "rate_limited"
-	kindUnavailable kind = "unavailable" // no connection, or the hub's own fault
-	kindMismatch    kind = "hash_mismatch"
-	kindNoSpace     kind = "no_space"
+	kindMismatch networds.Kind = "hash_mismatch"
+	kindNoSpace  networds.Kind = "no_space"
 )
 
-// failure is an error with its kind.
-type failure struct {
-	kind kind
-	err  error
-}
-
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
-
-// ErrorType names the kind.
-func (f *failure) ErrorType() string { return string(f.kind) }
-
-func failf(k kind, format string, args ...any) error {
-	return &failure{k, fmt.Errorf(format, args...)}
+func failf(k networds.Kind, format string, args ...any) error {
+	return &networds.Failure{Kind: k, Err: fmt.Errorf(format, args...)}
 }
 
 // unreachable says whether a hub could not be asked, as opposed to having said
 // no: then what is in the cache will do.
 func unreachable(err error) bool {
-	var f *failure
-	return errors.As(err, &f) && (f.kind == kindUnavailable || f.kind == kindRateLimited)
+	var f *networds.Failure
+	return errors.As(err, &f) && (f.Kind == networds.Unavailable || f.Kind == networds.RateLimited)
 }
 
 // subject is what a request is about, for errors: a model, at a revision, or a
@@ -59,16 +42,16 @@ func (h *Hub) statusError(about subject, resp *http.Response) error {
 	gated := code == "GatedRepo"
 	switch {
 	case gated && h.Token == "":
-		return hint.Wrap(failf(kindRefused, "%s: gated: the hub wants to know who asks (%d)", about.name, status),
+		return hint.Wrap(failf(networds.Refused, "%s: gated: the hub wants to know who asks (%d)", about.name, status),
 			"accept the terms at %s, then set HF_TOKEN to a token of that account", page)
 	case gated:
-		return hint.Wrap(failf(kindRefused, "%s: gated: HF_TOKEN's account has no access (%d)", about.name, status),
+		return hint.Wrap(failf(networds.Refused, "%s: gated: HF_TOKEN's account has no access (%d)", about.name, status),
 			"accept the terms at %s with the account of HF_TOKEN", page)
 	case code == "RevisionNotFound":
-		return hint.Wrap(failf(kindNotFound, "%s: there is no revision %q (%d)", about.name, about.revision, status),
+		return hint.Wrap(failf(networds.NotFound, "%s: there is no revision %q (%d)", about.name, about.revision, status),
 			"%s/tree/main lists the branches and tags", page)
 	case code == "EntryNotFound":
-		return failf(kindNotFound, "%s: %s: there is no such file at this revision (%d)", about.name, about.file, status)
+		return failf(networds.NotFound, "%s: %s: there is no such file at this revision (%d)", about.name, about.file, status)
 	case code == "RepoNotFound", status == http.StatusUnauthorized:
 		why := "there is no such model, or it is private"
 		if resp.Header.Get("X-Error-Message") == "Invalid credentials in Authorization header" {
@@ -80,27 +63,27 @@ func (h *Hub) statusError(about subject, resp *http.Response) error {
 		}
 		return hint.Wrap(failf(kindNotFoundOrRefused(status), "%s: %s (%d)", about.name, why, status), "%s", advice)
 	case status == http.StatusForbidden:
-		return hint.Wrap(failf(kindRefused, "%s: the hub refuses access (%d)", about.describe(), status),
+		return hint.Wrap(failf(networds.Refused, "%s: the hub refuses access (%d)", about.describe(), status),
 			"set HF_TOKEN to a token that may read it; where the model is gated, accept its terms at %s", page)
 	case status == http.StatusNotFound && about.file != "":
-		return failf(kindNotFound, "%s: %s: there is no such file at this revision (%d)", about.name, about.file, status)
+		return failf(networds.NotFound, "%s: %s: there is no such file at this revision (%d)", about.name, about.file, status)
 	case status == http.StatusNotFound:
-		return hint.Wrap(failf(kindNotFound, "%s: there is no such model (%d)", about.name, status), "check the name at %s", page)
+		return hint.Wrap(failf(networds.NotFound, "%s: there is no such model (%d)", about.name, status), "check the name at %s", page)
 	case status == http.StatusTooManyRequests:
-		return failf(kindRateLimited, "%s: the hub says that there were too many requests (%d)", about.describe(), status)
+		return failf(networds.RateLimited, "%s: the hub says that there were too many requests (%d)", about.describe(), status)
 	case status >= 500 || status == http.StatusRequestTimeout:
-		return failf(kindUnavailable, "%s: the hub fails (%d %s)", about.describe(), status, http.StatusText(status))
+		return failf(networds.Unavailable, "%s: the hub fails (%d %s)", about.describe(), status, http.StatusText(status))
 	}
-	return failf(kindUnavailable, "%s: an unexpected answer: %d %s", about.describe(), status, http.StatusText(status))
+	return failf(networds.Unavailable, "%s: an unexpected answer: %d %s", about.describe(), status, http.StatusText(status))
 }
 
 // kindNotFoundOrRefused is the kind of an answer with which hubs hide what is
 // private.
-func kindNotFoundOrRefused(status int) kind {
+func kindNotFoundOrRefused(status int) networds.Kind {
 	if status == http.StatusNotFound {
-		return kindNotFound
+		return networds.NotFound
 	}
-	return kindRefused
+	return networds.Refused
 }
 
 func (s subject) describe() string {

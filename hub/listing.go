@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"dragoman/internal/atomicfile"
+	"dragoman/internal/networds"
 	"dragoman/internal/readfile"
 )
 
@@ -86,7 +87,7 @@ func (h *Hub) resolve(ctx context.Context, about subject) (commit string, files 
 		return "", nil, h.whichIsMissing(ctx, about, err)
 	}
 	if !component.MatchString(info.SHA) {
-		return "", nil, failf(kindUnavailable, "%s: the hub names no commit for revision %q: is %s a hub?", about.name, about.revision, h.Endpoint)
+		return "", nil, failf(networds.Unavailable, "%s: the hub names no commit for revision %q: is %s a hub?", about.name, about.revision, h.Endpoint)
 	}
 	files = []string{}
 	for _, s := range info.Siblings {
@@ -97,8 +98,8 @@ func (h *Hub) resolve(ctx context.Context, about subject) (commit string, files 
 
 // isNotFound says whether the hub knows nothing of what was asked for.
 func isNotFound(err error) bool {
-	var f *failure
-	return errors.As(err, &f) && f.kind == kindNotFound
+	var f *networds.Failure
+	return errors.As(err, &f) && f.Kind == networds.NotFound
 }
 
 // whichIsMissing tells, after a plain 404 for a revision, whether it is the
@@ -150,7 +151,7 @@ func (h *Hub) tree(ctx context.Context, about subject, commit string) ([]entry, 
 			entries = append(entries, e)
 		}
 		if len(entries) > maxFiles || next == at {
-			return nil, failf(kindUnavailable, "%s: the hub lists more than %d files", about.name, maxFiles)
+			return nil, failf(networds.Unavailable, "%s: the hub lists more than %d files", about.name, maxFiles)
 		}
 		at = next
 	}

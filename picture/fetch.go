@@ -53,7 +53,7 @@ func (f Fetcher) Fetch(ctx context.Context) func(address string) ([]byte, error)
 		defer cancel()
 		data, err := f.get(ctx, &client, address)
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = &fetchError{unavailable, fmt.Errorf("no whole answer within %v", f.Timeout)}
+			err = &networds.Failure{Kind: networds.Unavailable, Err: fmt.Errorf("no whole answer within %v", f.Timeout)}
 		}
 		return data, err
 	}
@@ -72,7 +72,7 @@ func (f Fetcher) get(ctx context.Context, client *http.Client, address string) (
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, &fetchError{statusKind(answer.StatusCode), fmt.Errorf("the server answers %s", answer.Status)}
+		return nil, &networds.Failure{Kind: statusKind(answer.StatusCode), Err: fmt.Errorf("the server answers %s", answer.Status)}
 	}
 	if answer.ContentLength > f.MaxBytes {
 		return nil, &decodeError{kind: ErrTooLarge, text: fmt.Sprintf("the file has %d bytes, more than the %d that are fetched", answer.ContentLength, f.MaxBytes)}
@@ -84,38 +84,26 @@ func (f Fetcher) get(ctx context.Context, client *http.Client, address string) (
 	return data, nil
 }
 
-// fetchError is why nothing came, with its kind for scripts, which are those of package hub.
-type fetchError struct {
-	kind string
-	error
-}
-
-func (e *fetchError) Unwrap() error { return e.error }
-
-// ErrorType names the kind.
-func (e *fetchError) ErrorType() string { return e.kind }
-
-const unavailable = "unavailable" // another time there may be an answer
-
 // noAnswer marks an error of the connection, as opposed to one of the address or of what was sent.
 func noAnswer(err error) error {
 	if network := net.Error(nil); errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &fetchError{unavailable, err}
+		return &networds.Failure{Kind: networds.Unavailable, Err: err}
 	}
 	return err
 }
 
-func statusKind(status int) string {
+// statusKind is what an answer without a picture means.
+func statusKind(status int) networds.Kind {
 	switch status {
 	case http.StatusNotFound, http.StatusGone:
-		return "not_found"
+		return networds.NotFound
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return "permission_denied"
+		return networds.Refused
 	case http.StatusTooManyRequests:
-		return "rate_limited"
+		return networds.RateLimited
 	}
 	if status < http.StatusInternalServerError {
 		return "invalid_input"
 	}
-	return unavailable
+	return networds.Unavailable
 }

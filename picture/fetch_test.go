@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"dragoman/internal/networds"
 )
 
 // TestFetch reads from a server on loopback that does what servers do.
@@ -94,4 +96,13 @@ func kindOf(err error) string {
 		return kind.ErrorType()
 	}
 	return ""
+}
+
+// TestStatusKind: what an answer is to scripts.
+func TestStatusKind(t *testing.T) {
+	for status, want := range map[int]networds.Kind{404: "not_found", 410: "not_found", 401: "permission_denied", 403: "permission_denied", 429: "rate_limited", 418: "invalid_input", 500: "unavailable", 503: "unavailable"} {
+		if got := statusKind(status); got != want {
+			t.Errorf("%d is %q, not %q", status, got, want)
+		}
+	}
 }

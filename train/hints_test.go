@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -169,7 +170,12 @@ func TestGuessesOfFolds(t *testing.T) {
 	for row, s := range l.asked(b) {
 		guess := l.suggested[row].guess
 		hints := "Hints: " + guess + "; " + guess + "\n"
-		switch first := l.t.labels.texts[l.suggested[row].captions[0].caption]; {
+		first := l.t.labels.texts[l.suggested[row].captions[0].caption]
+		own := slices.IndexFunc(l.t.train.pairs, func(p pair) bool { return p.texts[0] == first })
+		if own%2 == row%2 && guess == "" {
+			t.Errorf("row %d: all pictures of %q are of its own fold, and it is no guess", row, first)
+		}
+		switch {
 		case !strings.HasPrefix(*s.prompt, "Hints: "):
 			bare++
 			fallthrough
@@ -188,8 +194,42 @@ func TestGuessesOfFolds(t *testing.T) {
 	if guesses == 0 || guesses+bare == len(l.suggested) || bare > len(l.suggested)/2 {
 		t.Errorf("of %d rows, %d are guesses, %d have no hints", len(l.suggested), guesses, bare)
 	}
+	if err := l.t.rememberPictures(); err != nil {
+		t.Fatal(err)
+	}
+	if m := l.t.model.Memory; len(m.Landmarks) == 0 || len(m.Classes) != 7 || len(m.Kinds) != len(m.Captions) {
+		t.Errorf("in the end the model remembers the captions of %d landmarks, %d classes, kinds of %d captions", len(m.Landmarks), len(m.Classes), len(m.Kinds))
+	}
+	if k := kindsOf(l.t.model.Memory); !reflect.DeepEqual(k.classes, l.t.kinds.classes) || !slices.Equal(k.of(l.t.labels.texts), l.t.kinds.of(l.t.labels.texts)) {
+		t.Errorf("who goes on with the model has the kinds %v", k)
+	}
 	b.rows[3] = notTrained
 	if s := l.asked(b)[3]; s.text != b.lessons[3].text {
 		t.Errorf("a pair that is held out is to say %q", s.text)
+	}
+}
+
+// TestKindsThatDoNotFit: what is wrong with the files of kinds is said by its key.
+func TestKindsThatDoNotFit(t *testing.T) {
+	dir := t.TempDir()
+	classes := func(lines string) string {
+		path := filepath.Join(dir, fmt.Sprintf("%d.jsonl", len(lines)))
+		if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "model.class_names=" + path
+	}
+	some := "model.caption_kinds=" + strings.TrimPrefix(classes(`{"text": "a", "kinds": ["b"]}`+"\n"), "model.class_names=")
+	for want, settings := range map[string][]string{
+		"model.caption_kinds: class_names is missing":                       {some},
+		"model.class_names: 1 classes, the encoder tells 0 apart":           {some, classes(`{"names": ["a"]}` + "\n")},
+		".jsonl:2: the class has no name":                                   {some, classes(`{"names": ["a"]}` + "\n{}\n")},
+		"model.caption_kinds: open " + filepath.Join(dir, "none") + ": no ": {classes(`{"names": ["ab"]}` + "\n"), "model.caption_kinds=" + filepath.Join(dir, "none")},
+	} {
+		tr := newTrainer(tiny(t, settings...), Options{})
+		if err := tr.begin(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", settings, err, want)
+		}
+		tr.close()
 	}
 }

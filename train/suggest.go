@@ -41,6 +41,7 @@ func (t *bridging) suggest(st *Stage) ([]suggested, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hint_folds: %w", err)
 	}
+	guesses := len(t.model.Memory.Classes) > 0 // without them the model does not say what it takes a picture for
 	folds = slices.DeleteFunc(folds, func(f fold) bool { return f.unmet })
 	out := make([]suggested, len(t.train.pairs))
 	for k, f := range folds {
@@ -55,7 +56,7 @@ func (t *bridging) suggest(st *Stage) ([]suggested, error) {
 			for _, c := range eval.TopK(cosines, hintsDrawn) {
 				s.captions = append(s.captions, suggestion{int32(c), cosines[c]})
 			}
-			if blip2.Unfamiliar(s.captions[0].caption, far, head.of) {
+			if guesses && blip2.Unfamiliar(s.captions[0].caption, far, head.of) {
 				unsure = append(unsure, unfamiliar{f.pictures[i], slices.Clone(cosines)})
 			}
 		})
@@ -72,12 +73,9 @@ type unfamiliar struct {
 	cosines []float32
 }
 
-// guess says of unfamiliar pictures what the model would say, where it knows what the encoder's classes are called.
+// guess says of unfamiliar pictures what the model would say.
 func (t *bridging) guess(out []suggested, pictures []unfamiliar) error {
 	m, temperature := t.model, float64(t.model.Bridge.Temperature())
-	if len(m.Memory.Classes) == 0 {
-		return nil
-	}
 	for part := range slices.Chunk(pictures, encodeBatch) {
 		var reqs []request
 		for _, p := range part {

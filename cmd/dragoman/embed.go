@@ -10,7 +10,6 @@ import (
 
 	"dragoman"
 	"dragoman/internal/plural"
-	"dragoman/weights"
 )
 
 func (c *cli) embedCommand() *cobra.Command {
@@ -82,7 +81,7 @@ names in its metadata) or .npy.`,
 			return err
 		}
 		if out != "" && len(all.items) > 0 {
-			if werr := c.writeEmbeddings(&all, out, ext); werr != nil {
+			if werr := c.writeEmbeddings(&all, out); werr != nil {
 				return werr
 			}
 			c.note("%s: embeddings %v of %s", out, []int{len(all.items), all.rows, all.width}, plural.Of(len(all.items), "item"))
@@ -107,14 +106,10 @@ func (e *embeddings) add(item string, rows [][]float32) {
 	}
 }
 
-func (c *cli) writeEmbeddings(e *embeddings, path, ext string) error {
-	shape := []int{len(e.items), e.rows, e.width}
-	if ext == npyExt {
-		return c.writeNPY(path, e.values, shape)
-	}
+func (c *cli) writeEmbeddings(e *embeddings, path string) error {
 	names, err := json.Marshal(e.items)
 	if err != nil {
 		return fmt.Errorf("naming the items: %w", err)
 	}
-	return c.writeTensors(path, []weights.Tensor{weights.FromFloat32("embeddings", shape, e.values)}, map[string]string{"items": string(names)})
+	return c.writeArray(path, "embeddings", e.values, []int{len(e.items), e.rows, e.width}, map[string]string{"items": string(names)})
 }

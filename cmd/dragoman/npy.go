@@ -4,13 +4,23 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"dragoman/kernel"
+	"dragoman/weights"
 )
 
 // npyExt is what names of numpy's files end in.
 const npyExt = ".npy"
+
+// writeArray writes one tensor into path, as numpy's file where its name says so, and otherwise as safetensors, which have its name and metadata, too.
+func (c *cli) writeArray(path, name string, values []float32, shape []int, metadata map[string]string) error {
+	if filepath.Ext(path) == npyExt {
+		return c.writeNPY(path, values, shape)
+	}
+	return c.writeTensors(path, []weights.Tensor{weights.FromFloat32(name, shape, values)}, metadata)
+}
 
 // writeNPY writes float32 values as numpy's own format, version 1.0 (numpy.lib.format): magic, a header that is a Python
 // literal padded to 64 bytes, then the values, little endian.

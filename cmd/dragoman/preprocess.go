@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"dragoman"
-	"dragoman/weights"
 )
 
 func (c *cli) preprocessCommand() *cobra.Command {
@@ -74,13 +72,7 @@ that fails is left out, and the call then ends with status 1.`,
 			return err
 		}
 		shape := []int{n, 3, p.Size[0], p.Size[1]}
-		write := func() error {
-			if filepath.Ext(out) == npyExt {
-				return c.writeNPY(out, values, shape)
-			}
-			return c.writeTensors(out, []weights.Tensor{weights.FromFloat32("pixel_values", shape, values)}, nil)
-		}
-		if werr := write(); werr != nil {
+		if werr := c.writeArray(out, "pixel_values", values, shape, nil); werr != nil {
 			return werr
 		}
 		c.note("%s: pixel_values %v", out, fmt.Sprint(shape))

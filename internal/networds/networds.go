@@ -1,5 +1,5 @@
 // Package networds says in plain words why no connection was made: who tried, and
-// through which resolver, is left out.
+// through which resolver, is left out. For scripts, a failure has a kind.
 package networds
 
 import (

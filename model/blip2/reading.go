@@ -106,14 +106,18 @@ func (m *Model) KeepReadings(texts []string) {
 	if m.Bridge.Reading == nil {
 		return
 	}
-	width := m.Bridge.Reading.Dim(1)
-	states := m.readTexts(tensor.NewRun(tensor.Options{}), texts, width, func(run *tensor.Run, texts []string, _ int) *tensor.Tensor {
-		return m.Readings(run, texts)
-	})
-	m.kept = keptReadings{make(map[string]int, len(texts)), tensor.FromFloats(states, len(texts), width)}
+	states := m.allReadings(tensor.NewRun(tensor.Options{}), texts)
+	m.kept = keptReadings{make(map[string]int, len(texts)), tensor.FromFloats(states, len(texts), m.Bridge.Reading.Dim(1))}
 	for i, t := range texts {
 		m.kept.number[t] = i
 	}
+}
+
+// allReadings are the states behind many texts, some at a time.
+func (m *Model) allReadings(run *tensor.Run, texts []string) []float32 {
+	return m.readTexts(run, texts, m.Bridge.Reading.Dim(1), func(run *tensor.Run, texts []string, _ int) *tensor.Tensor {
+		return m.Readings(run, texts)
+	})
 }
 
 // readings are those of texts; nil where one of them was not kept.
@@ -122,16 +126,14 @@ func (k keptReadings) readings(run *tensor.Run, texts []string) *tensor.Tensor {
 		return nil
 	}
 	width := k.states.Dim(1)
-	rows := make([]float32, 0, len(texts)*width)
-	for _, t := range texts {
+	out := run.New(len(texts), width)
+	for row, t := range texts {
 		i, ok := k.number[t]
 		if !ok {
 			return nil
 		}
-		rows = append(rows, k.states.Data()[i*width:(i+1)*width]...)
+		copy(out.Data()[row*width:(row+1)*width], k.states.Data()[i*width:])
 	}
-	out := run.New(len(texts), width)
-	copy(out.Data(), rows)
 	return out
 }
 

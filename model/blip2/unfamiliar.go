@@ -2,7 +2,6 @@ package blip2
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 
@@ -67,13 +66,12 @@ func (m *Memory) guess(hints [][]string, scores, far []float32, temperature floa
 // Unfamiliar says whether a caption is a guess: whether no remembered picture of it is near. far are the distances of the landmarks, of their
 // captions (−1: of none).
 func Unfamiliar(caption int32, far []float32, of []int32) bool {
-	nearest := float32(math.Inf(1))
 	for i, c := range of {
-		if c == caption {
-			nearest = min(nearest, far[i])
+		if c == caption && !(far[i] > unlike) {
+			return false
 		}
 	}
-	return nearest > unlike
+	return true
 }
 
 // Unsure is the first of a picture's hints, said as a guess; scores are those of all captions.

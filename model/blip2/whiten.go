@@ -38,9 +38,7 @@ func (m *Model) WhitenTexts(texts []string, power float64) error {
 	}
 	turn, shift := own.turn, own.shift(own.turn)
 	if reading := m.Bridge.Reading; reading != nil {
-		states := m.readTexts(run, texts, reading.Dim(1), func(run *tensor.Run, texts []string, _ int) *tensor.Tensor {
-			return m.Readings(run, texts)
-		})
+		states := m.allReadings(run, texts)
 		read, err := whiten(states, reading.Dim(1), power)
 		if err != nil {
 			return err
