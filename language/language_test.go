@@ -166,3 +166,27 @@ func TestTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestAlike: rows are read with rows of like lengths where that saves more than another pass costs, and every row once.
+func TestAlike(t *testing.T) {
+	long := func(n, of int) []int { return slices.Repeat([]int{of}, n) }
+	for _, tt := range []struct {
+		name    string
+		lengths []int
+		want    [][]int
+	}{
+		{"one", []int{7}, [][]int{{0}}},
+		{"all alike", long(4, 30), [][]int{{0, 1, 2, 3}}},
+		{"short ones", []int{1, 9, 2}, [][]int{{0, 1, 2}}},
+		{"one that is long", []int{20, 300, 20, 21}, [][]int{{1}, {0, 2, 3}}},
+		{"two lengths", append(long(8, 60), long(8, 20)...), [][]int{upTo(8), {8, 9, 10, 11, 12, 13, 14, 15}}},
+	} {
+		got := alike(tt.lengths)
+		if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+			t.Errorf("%s: %v, not %v", tt.name, got, tt.want)
+		}
+	}
+	if got := alike(nil); len(got) != 0 {
+		t.Errorf("no rows: %v", got)
+	}
+}

@@ -4,11 +4,13 @@ import (
 	"math"
 	"slices"
 
+	"dragoman/model/blip2"
 	"dragoman/tensor"
 )
 
 // How hints are drawn in training: pictures that were trained on are recognised nearly always, which would leave the language model
-// nothing to choose. So the picture's summary is disturbed, and its favourites are drawn rather than taken.
+// nothing to choose. So the picture's summary is disturbed, and its favourites are drawn rather than taken; unless there are heads that never
+// met it.
 const (
 	hintNoise   = 0.4 // on the head's input, in standard deviations
 	hintGumbel  = 0.3 // on the logits
@@ -37,78 +39,64 @@ func (t *bridging) rememberAs(texts, pictures []float32, of []int32) {
 	}
 }
 
-// asked are a batch's lessons with the prompts that they stand behind: their own, or the model's, with hints where it has any. Behind a hint
-// that is said as a guess, what is to be learnt is to say it so.
+// asked are a batch's lessons with the prompts that they stand behind, with hints where the model has any. Behind a hint that is said as a
+// guess, what is to be learnt of a picture that nothing else is asked of is to say it so.
 func (l *bridgeLearner) asked(b batch) []lesson {
 	m := l.t.model
 	out := slices.Clone(b.lessons)
 	var hints [][]string
-	if n := m.Config.Extras.Hints; n > 0 && m.Memory != nil && m.Bridge.Head != nil {
-		hints = l.hints(b, n)
+	if m.Config.Extras.Hints > 0 && m.Memory != nil && m.Bridge.Head != nil {
+		hints = l.hints(b)
 	}
 	for i := range out {
-		switch {
-		case out[i].prompt != nil:
-		case hints == nil:
+		if out[i].prompt == nil {
 			out[i].prompt = new(m.Config.Extras.Prompt)
-		default:
-			out[i].prompt = new(m.HintedPrompt(hints[i]))
-			if guess := l.guess(b.rows[i]); guess != "" && len(hints[i]) > 0 {
-				out[i].text = guess
-			}
+		}
+		if hints == nil || len(hints[i]) == 0 {
+			continue
+		}
+		out[i].prompt = new(blip2.WithHints(hints[i], *out[i].prompt))
+		if row := b.rows[i]; l.strangers(b) && l.suggested[row].guess && l.t.train.pairs[row].question == "" {
+			out[i].text = hints[i][0]
 		}
 	}
 	return out
 }
 
-// hints are n for each of a batch's pictures; sometimes none.
-func (l *bridgeLearner) hints(b batch, n int) [][]string {
+// hints are what stands before each of a batch's prompts, sometimes nothing: what heads suggest that never met the pictures, or, where there
+// are no such, the captions that fit best when one does not look closely.
+func (l *bridgeLearner) hints(b batch) [][]string {
 	m := l.t.model
-	scores := l.scores(b)
 	random := rng(b.seed, "hints")
-	scale := 1 / float64(m.Bridge.Temperature())
-	for i := range scores {
-		gumbel := -math.Log(-math.Log(max(random.Float64(), 1e-12)))
-		scores[i] = float32(float64(scores[i])*scale + hintGumbel*gumbel)
+	hints := make([][]string, len(b.rows))
+	if l.strangers(b) {
+		for i, row := range b.rows {
+			hints[i] = l.suggested[row].hints
+		}
+	} else {
+		scores := l.disturbed(b)
+		scale := 1 / float64(m.Bridge.Temperature())
+		for i := range scores {
+			gumbel := -math.Log(-math.Log(max(random.Float64(), 1e-12)))
+			scores[i] = float32(float64(scores[i])*scale + hintGumbel*gumbel)
+		}
+		hints = m.Memory.Hints(scores, m.Config.Extras.Hints)
+		width := len(m.Memory.Captions)
+		for i := range hints {
+			hints[i] = m.Memory.Likely(hints[i], scores[i*width:(i+1)*width], 1, m.Config.Extras.HintShare)
+		}
 	}
-	hints := m.Memory.Hints(scores, n)
 	for i := range hints {
-		switch guess := l.guess(b.rows[i]); {
-		case random.Float64() < hintDropout:
+		if random.Float64() < hintDropout {
 			hints[i] = nil
-		case guess != "":
-			hints[i] = slices.Repeat([]string{guess}, n)
 		}
 	}
 	return hints
 }
 
-// guess is how the hints of a row say that they are a guess; "" where they are none.
-func (l *bridgeLearner) guess(row int) string {
-	if l.suggested == nil || row == notTrained {
-		return ""
-	}
-	return l.suggested[row].guess
-}
-
-// scores are how well all captions fit a batch's pictures, [batch, captions]: as heads say that never met them, where there are such, and
-// otherwise when one does not look closely. Captions that are not suggested come last.
-func (l *bridgeLearner) scores(b batch) []float32 {
-	if l.suggested == nil || slices.Contains(b.rows, notTrained) {
-		return l.disturbed(b)
-	}
-	width := len(l.t.model.Memory.Captions)
-	scores := make([]float32, len(b.rows)*width)
-	for i, row := range b.rows {
-		of := scores[i*width : (i+1)*width]
-		for k := range of {
-			of[k] = -1
-		}
-		for _, s := range l.suggested[row].captions {
-			of[s.caption] = s.cosine
-		}
-	}
-	return scores
+// strangers says whether a batch's hints are those of heads that never met its pictures.
+func (l *bridgeLearner) strangers(b batch) bool {
+	return l.suggested != nil && !slices.Contains(b.rows, notTrained)
 }
 
 // disturbed is how well all captions fit a batch's pictures when one does not look closely: [batch, captions].

@@ -71,7 +71,7 @@ func hinting(t *testing.T, change func(rows []map[string]string), settings ...st
 
 // TestSuggestedByStrangers: what a fold's pictures are said to show hangs on the captions of the others alone.
 func TestSuggestedByStrangers(t *testing.T) {
-	plain := hinting(t, func([]map[string]string) {})
+	plain := hinting(t, func([]map[string]string) {}, "model.qformer.hints=16")
 	turned := hinting(t, func(rows []map[string]string) { // the captions of all even rows, in another order
 		var texts []string
 		for i := 0; i < len(rows); i += 2 {
@@ -80,22 +80,16 @@ func TestSuggestedByStrangers(t *testing.T) {
 		for i := 0; i < len(rows); i += 2 {
 			rows[i]["text"] = texts[(i/2+1)%len(texts)]
 		}
-	})
-	named := func(l *bridgeLearner, row int) map[string]float32 {
-		out := map[string]float32{}
-		for _, s := range l.suggested[row].captions {
-			out[l.t.labels.texts[s.caption]] = s.cosine
-		}
-		return out
-	}
+	}, "model.qformer.hints=16")
 	var odd int
 	for row := range plain.suggested {
-		if n := len(plain.suggested[row].captions); n != hintsDrawn {
-			t.Fatalf("row %d: %d captions are suggested", row, n)
+		was, is := plain.suggested[row].hints, turned.suggested[row].hints
+		if len(was) != 16 {
+			t.Fatalf("row %d: %d captions are suggested", row, len(was))
 		}
-		same := reflect.DeepEqual(named(plain, row), named(turned, row))
+		same := slices.Equal(was, is)
 		if row%2 == 0 && !same {
-			t.Errorf("row %d: its own captions' order changes %v to %v", row, named(plain, row), named(turned, row))
+			t.Errorf("row %d: its own captions' order changes %q to %q", row, was, is)
 		}
 		if row%2 == 1 && !same {
 			odd++
@@ -106,39 +100,70 @@ func TestSuggestedByStrangers(t *testing.T) {
 	}
 }
 
-// TestHintsOfFolds: hints are drawn from what is suggested, for what is trained on alone.
+// TestHintsOfFolds: hints are what is suggested, for what is trained on alone, and now and then there are none; all but what is far less
+// likely than the first.
 func TestHintsOfFolds(t *testing.T) {
-	l := hinting(t, func([]map[string]string) {})
-	b := batch{raw: make([]float32, 4*l.t.system.FeatureLen())}
-	for row := range 4 {
+	const share = 0.9
+	all, l := hinting(t, func([]map[string]string) {}), hinting(t, func([]map[string]string) {}, fmt.Sprintf("model.qformer.hint_share=%v", share))
+	rows := len(l.t.train.pairs)
+	b := batch{raw: make([]float32, rows*l.t.system.FeatureLen())}
+	for row := range rows {
 		b.add(row, &l.t.train.pairs[row], lesson{text: l.t.train.pairs[row].texts[0]})
 	}
-	suggested := func(row int, hint string) bool {
-		return slices.ContainsFunc(l.suggested[row].captions, func(s suggestion) bool { return l.t.labels.texts[s.caption] == hint })
-	}
-	var drawn, first int
+	drawn := 0
 	for seed := range uint64(20) {
 		b.seed = seed
-		for row, hints := range l.hints(b, 2) {
+		for row, hints := range l.hints(b) {
 			if hints == nil {
 				continue
 			}
-			for _, h := range hints {
-				if !suggested(row, h) {
-					t.Errorf("row %d: the hint %q was not suggested", row, h)
-				}
-			}
-			if drawn++; hints[0] == l.t.labels.texts[l.suggested[row].captions[0].caption] {
-				first++
+			drawn++
+			if !slices.Equal(hints, l.suggested[row].hints) {
+				t.Errorf("row %d: the hints %q, not %q", row, hints, l.suggested[row].hints)
 			}
 		}
 	}
-	if drawn < 50 || first == drawn || first < drawn/8 {
-		t.Errorf("of %d prompts with hints, %d begin with what fits best", drawn, first)
+	if n := 20 * rows; drawn == n || drawn < n*8/10 {
+		t.Errorf("%d of %d prompts have hints", drawn, n)
+	}
+	sure := 0
+	for row, s := range l.suggested {
+		both := all.suggested[row].hints
+		if len(both) != 2 || !slices.Equal(s.hints, both[:len(s.hints)]) || len(s.hints) == 0 {
+			t.Errorf("row %d: %q of %q", row, s.hints, both)
+		}
+		if len(s.hints) == 1 {
+			sure++
+		}
+	}
+	if sure == 0 || sure == rows {
+		t.Errorf("%d of %d rows have one hint", sure, rows)
 	}
 	b.rows[2] = notTrained
-	if got := l.scores(b); slices.Contains(got, -1) {
-		t.Error("a batch that is held out is given suggestions of what is trained on")
+	for row, hints := range l.hints(b) {
+		if row != 2 && hints != nil && !slices.Equal(hints, l.suggested[row].hints) {
+			return
+		}
+	}
+	t.Error("a batch that is held out is given suggestions of what is trained on")
+}
+
+// TestHintsBesideQuestions: a row's own question has hints before it as the model will be asked, and a guess is not taken for its answer.
+func TestHintsBesideQuestions(t *testing.T) {
+	l := hinting(t, func([]map[string]string) {})
+	b := batch{raw: make([]float32, 2*l.t.system.FeatureLen())}
+	l.t.train.pairs[1].question = "How many?"
+	for row := range 2 {
+		l.suggested[row] = suggested{[]string{"one or two", "one or two"}, true}
+		b.add(row, &l.t.train.pairs[row], l.t.train.pairs[row].lesson(l.t.model, rng(1, "lesson")))
+	}
+	got := l.asked(b)
+	const hints = "Hints: one or two; one or two\n"
+	if want := hints + "Caption:"; *got[0].prompt != want || got[0].text != "one or two" {
+		t.Errorf("%q is to be learnt behind %q", got[0].text, *got[0].prompt)
+	}
+	if want := hints + "Question: How many? Answer:"; *got[1].prompt != want || got[1].text != b.lessons[1].text {
+		t.Errorf("%q is to be learnt behind %q", got[1].text, *got[1].prompt)
 	}
 }
 
@@ -168,25 +193,22 @@ func TestGuessesOfFolds(t *testing.T) {
 	}
 	var guesses, bare int
 	for row, s := range l.asked(b) {
-		guess := l.suggested[row].guess
-		hints := "Hints: " + guess + "; " + guess + "\n"
-		first := l.t.labels.texts[l.suggested[row].captions[0].caption]
-		own := slices.IndexFunc(l.t.train.pairs, func(p pair) bool { return p.texts[0] == first })
-		if own%2 == row%2 && guess == "" {
-			t.Errorf("row %d: all pictures of %q are of its own fold, and it is no guess", row, first)
+		said := l.suggested[row].hints[0]
+		if !l.suggested[row].guess && slices.IndexFunc(l.t.train.pairs, func(p pair) bool { return p.texts[0] == said })%2 == row%2 {
+			t.Errorf("row %d: all pictures of %q are of its own fold, and it is no guess", row, said)
 		}
 		switch {
 		case !strings.HasPrefix(*s.prompt, "Hints: "):
 			bare++
 			fallthrough
-		case guess == "":
+		case !l.suggested[row].guess:
 			if s.text != b.lessons[row].text {
 				t.Errorf("row %d, which is no guess, learns to say %q", row, s.text)
 			}
-		case !strings.HasPrefix(*s.prompt, hints) || s.text != guess:
-			t.Errorf("row %d, a guess (%q), learns to say %q behind %q", row, guess, s.text, *s.prompt)
-		case !strings.Contains(guess, first) || !strings.Contains(guess, "shape"):
-			t.Errorf("row %d: the guess %q does not say %q", row, guess, first)
+		case !strings.HasPrefix(*s.prompt, "Hints: "+said+"; "+said+"\n") || s.text != said:
+			t.Errorf("row %d, a guess (%q), learns to say %q behind %q", row, said, s.text, *s.prompt)
+		case !strings.Contains(said, "shape") || !strings.Contains(said, "a "):
+			t.Errorf("row %d: the guess %q", row, said)
 		default:
 			guesses++
 		}

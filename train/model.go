@@ -100,7 +100,7 @@ func (s ModelSpec) config() blip2.Config {
 	c.Extras = blip2.Extras{
 		TextPooling: spec.TextPooling, TextReading: spec.TextReading, Features: spec.Features, PictureHead: spec.PictureHead,
 		PictureAxes: spec.Axes, Summary: spec.Summary, Nearer: spec.Nearer,
-		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, MatchWeight: spec.MatchWeight,
+		SoftPrompt: spec.SoftPrompt, SoftPromptNorm: spec.SoftPromptNorm, Prompt: spec.Prompt, Hints: spec.Hints, HintShare: spec.HintShare, MatchWeight: spec.MatchWeight,
 	}
 	return c
 }

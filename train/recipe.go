@@ -76,6 +76,7 @@ type QFormerSpec struct {
 	Prompt         string   `yaml:"prompt,omitempty"`       // between the soft prompt and the caption
 	MatchWeight    float64  `yaml:"match_weight,omitempty"` // of the matching head where it ranks together with the cosine
 	Hints          int      `yaml:"hints,omitempty"`        // captions that stand before the prompt, for the language model to choose from
+	HintShare      float64  `yaml:"hint_share,omitempty"`   // how likely the second has to be, as a share of the first; default: any
 }
 
 // DataSpec names the pairs.

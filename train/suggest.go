@@ -5,29 +5,20 @@ import (
 	"fmt"
 	"slices"
 
-	"dragoman/eval"
+	"dragoman/internal/rank"
 	"dragoman/model/blip2"
 )
 
-// hintsDrawn is how many captions a picture's hints are drawn from where they are not drawn from all.
-const hintsDrawn = 16
-
-// suggestion is a caption that a head found near a picture, by its number, and its cosine.
-type suggestion struct {
-	caption int32
-	cosine  float32
-}
-
-// suggested is what hints of a picture are drawn from.
+// suggested is what stands before the prompt of a picture that is trained on.
 type suggested struct {
-	captions []suggestion // the best first
-	guess    string       // how they say that they are a guess; "": none is
+	hints []string // the best first; of a guess, that guess, as often as there would be hints
+	guess bool
 }
 
-// suggest lists, for every pair trained on, the captions that a head puts nearest to its picture which was fitted without all pictures that
-// say the same in a field of the rows, and without a tenth of the captions: they are as often wrong as they will be of new pictures. Where
-// none of the other pictures of the nearest caption is near, it is a guess, as it would be of a new picture; but that the encoder is
-// asked once for what it takes a picture for, of the picture as it is, whatever view is shown.
+// suggest makes the hints of every pair trained on, by a head that was fitted without all pictures that say the same in a field of the rows,
+// and without a tenth of the captions: they are as often wrong as they will be of new pictures. Where none of the other pictures of the
+// nearest caption is near, it is a guess, as it would be of a new picture; but that the encoder is asked once for what it takes a picture
+// for, of the picture as it is, whatever view is shown.
 func (t *bridging) suggest(st *Stage) ([]suggested, error) {
 	if t.model.Bridge.Head == nil || t.model.Config.Extras.Hints == 0 {
 		return nil, errors.New("hint_folds: the model takes no hints")
@@ -44,6 +35,7 @@ func (t *bridging) suggest(st *Stage) ([]suggested, error) {
 	guesses := len(t.model.Memory.Classes) > 0 // without them the model does not say what it takes a picture for
 	folds = slices.DeleteFunc(folds, func(f fold) bool { return f.unmet })
 	out := make([]suggested, len(t.train.pairs))
+	extras, temperature := t.model.Config.Extras, float64(t.model.Bridge.Temperature())
 	for k, f := range folds {
 		t.opt.Progress(Progress{Doing: "fitting heads without a fold", Done: k, All: len(folds)})
 		head, err := w.fit(x, captions, f)
@@ -53,12 +45,12 @@ func (t *bridging) suggest(st *Stage) ([]suggested, error) {
 		var unsure []unfamiliar
 		w.compare(x, f, head, func(i int, cosines, far []float32) {
 			s := &out[f.pictures[i]]
-			for _, c := range eval.TopK(cosines, hintsDrawn) {
-				s.captions = append(s.captions, suggestion{int32(c), cosines[c]})
-			}
-			if guesses && blip2.Unfamiliar(s.captions[0].caption, far, head.of) {
+			s.hints = t.model.Memory.Hints(cosines, extras.Hints)[0]
+			if guesses && blip2.Unfamiliar(int32(rank.Best(cosines, 1)[0]), far, head.of) {
 				unsure = append(unsure, unfamiliar{f.pictures[i], slices.Clone(cosines)})
+				return
 			}
+			s.hints = t.model.Memory.Likely(s.hints, cosines, temperature, extras.HintShare)
 		})
 		if err := t.guess(out, unsure); err != nil {
 			return nil, err
@@ -88,11 +80,8 @@ func (t *bridging) guess(out []suggested, pictures []unfamiliar) error {
 		t.views.run.Reset()
 		for i, g := range m.Guesses(t.views.run, px) {
 			s := &out[part[i].row]
-			hints := make([]string, min(m.Config.Extras.Hints, len(s.captions)))
-			for k := range hints {
-				hints[k] = m.Memory.Captions[s.captions[k].caption]
-			}
-			s.guess = m.Memory.Unsure(hints, part[i].cosines, temperature, g)
+			said := m.Memory.Unsure(s.hints, part[i].cosines, temperature, g)
+			s.hints, s.guess = slices.Repeat([]string{said}, len(s.hints)), true
 		}
 	}
 	return nil

@@ -165,6 +165,63 @@ func TestPaddingChangesNothing(t *testing.T) {
 	}
 }
 
+// TestPredictInParts: texts of unlike lengths are read in parts; what is predicted, and the soft prompt's gradient, is what it is of each alone.
+func TestPredictInParts(t *testing.T) {
+	m := tiny(t)
+	const words = 3
+	rows := []int{4, 70, 5, 66, 2, 80} // tokens of prompts
+	var prompts, texts [][]int32
+	for b, n := range rows {
+		var p, x []int32
+		for i := range n {
+			p = append(p, int32(1+(7*i+b)%30))
+		}
+		for i := range 2 + b%3 {
+			x = append(x, int32(2+(5*i+b)%30))
+		}
+		prompts, texts = append(prompts, p), append(texts, x)
+	}
+	soft := tensor.NewParam("soft", len(rows), words, m.cfg.Width)
+	for i := range soft.Data() {
+		soft.Data()[i] = float32(math.Sin(float64(i)))
+	}
+	passes := 0
+	counted := counting{m, &passes}
+	r := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true, Train: true})
+	together := language.Predict(r, counted, soft, prompts, texts)
+	if passes != 2 {
+		t.Errorf("%d passes", passes)
+	}
+	r.Backward(r.CrossEntropy(together, slices.Concat(texts...), 0), 1)
+	grad, at, tokens := slices.Clone(soft.Grad()), 0, len(slices.Concat(texts...))
+	vocab, width := together.Dim(1), words*m.cfg.Width
+	for b := range rows {
+		own := tensor.NewParam("soft", 1, words, m.cfg.Width)
+		copy(own.Data(), soft.Data()[b*width:])
+		r := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true})
+		alone := language.Predict(r, m, own, prompts[b:b+1], texts[b:b+1])
+		n := len(texts[b])
+		weightstest.Near(t, "logits", together.Data()[at*vocab:(at+n)*vocab], alone.Data(), 1e-5, 1e-5)
+		r.Backward(r.CrossEntropy(alone, texts[b], 0), float32(n)/float32(tokens))
+		weightstest.Near(t, "gradient", grad[b*width:(b+1)*width], own.Grad(), 1e-5, 1e-5)
+		at += n
+	}
+	if passes = 0; language.Predict(exact(), counted, soft, prompts, texts).Dim(0) != tokens || passes != 1 {
+		t.Errorf("%d passes outside of training", passes)
+	}
+}
+
+// counting counts a model's passes.
+type counting struct {
+	*Model
+	passes *int
+}
+
+func (c counting) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
+	*c.passes++
+	return c.Model.Forward(r, in)
+}
+
 // TestHook sees that a hook is asked before each block, and that what it returns is read.
 func TestHook(t *testing.T) {
 	m := tiny(t)

@@ -79,8 +79,11 @@ type Extras struct {
 	Prompt string `json:"prompt,omitempty"`
 	// QuestionPrompt is how the model was fine-tuned to be asked: a text with {question}; empty: as its family is.
 	QuestionPrompt string `json:"question_prompt,omitempty"`
-	// Hints is how many remembered captions stand before the prompt; 0: none.
+	// Hints is how many remembered captions stand before the prompt, at most; 0: none.
 	Hints int `json:"hints,omitempty"`
+	// HintShare is how likely a caption has to be, as a share of the likeliest, to stand beside it; 0: any. So one hint is one that the
+	// picture's head is sure of.
+	HintShare float64 `json:"hint_share,omitempty"`
 }
 
 // Values of Extras.SoftPrompt.
@@ -247,6 +250,9 @@ func (c Config) Validate() error {
 	}
 	if n := c.Extras.Hints; n < 0 || n > 100 {
 		return fmt.Errorf("config.json: hints is %d", n)
+	}
+	if s := c.Extras.HintShare; !(s >= 0 && s <= 1) {
+		return fmt.Errorf("config.json: hint_share is %v, not in 0…1", s)
 	}
 	if d := c.Extras.DecoderStart; d < 0 || c.QFormer.Text && int(d) >= c.QFormer.Vocab {
 		return fmt.Errorf("config.json: decoder_start_token_id %d is not in the vocabulary of %d", d, c.QFormer.Vocab)

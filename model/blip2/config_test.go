@@ -40,7 +40,7 @@ func TestConfigDefaults(t *testing.T) {
 func TestConfigRoundTrip(t *testing.T) {
 	c := oracleConfig()
 	c.Vision, c.Language = Part{Type: "efficientnet_lite", JSON: json.RawMessage(`{"model_type":"efficientnet_lite","weights":"v.pth"}`)}, Part{Type: "llama", JSON: json.RawMessage(`{"model_type":"llama"}`)}
-	c.Extras = Extras{TextPooling: "mean", DecoderStart: 40, Features: []string{"tokens", "pooled", "classes"}, Classes: 1000, PictureHead: 64, Prompt: "Caption:", Hints: 3}
+	c.Extras = Extras{TextPooling: "mean", DecoderStart: 40, Features: []string{"tokens", "pooled", "classes"}, Classes: 1000, PictureHead: 64, Prompt: "Caption:", Hints: 3, HintShare: 0.25}
 	raw, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +68,7 @@ func TestConfigErrors(t *testing.T) {
 		`{"model_type":"blip-2","vision_config":7}`:                                                                            "vision_config",
 		`{"model_type":"blip-2","image_text_hidden_size":0}`:                                                                   "image_text_hidden_size",
 		`{"model_type":"blip-2","dragoman":{"hints":1000}}`:                                                                    "hints",
+		`{"model_type":"blip-2","dragoman":{"hint_share":1.5}}`:                                                                "hint_share",
 		`{"model_type":"blip-2","dragoman":{"classes":-1}}`:                                                                    "classes",
 		`{"model_type":"blip-2","qformer_config":{"use_qformer_text_input":true},"dragoman":{"decoder_start_token_id":99999}}`: "decoder_start",
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,6 +81,15 @@ func (m *Memory) Hints(scores []float32, n int) [][]string {
 	return hints
 }
 
+// Likely are those of a picture's hints, the best first, that are at least share as likely as the first. scores are those of all captions.
+func (m *Memory) Likely(hints []string, scores []float32, temperature, share float64) []string {
+	n := 0
+	for n < len(hints) && math.Exp(float64(scores[m.number[hints[n]]]-scores[m.number[hints[0]]])/temperature) >= share {
+		n++
+	}
+	return hints[:n]
+}
+
 // Prompts are what stands between each picture's soft prompt and its caption: the model's own prompt, with hints where it was
 // trained with them.
 func (m *Model) Prompts(run *tensor.Run, s Seen) []string {
@@ -106,14 +116,15 @@ func (m *Model) HintsFor(run *tensor.Run, s Seen) []string {
 }
 
 // HintedPrompt is the model's prompt with hints before it.
-func (m *Model) HintedPrompt(hints []string) string { return withHints(hints, m.Config.Extras.Prompt) }
+func (m *Model) HintedPrompt(hints []string) string { return WithHints(hints, m.Config.Extras.Prompt) }
 
 // Hinted is another prompt for one picture, with hints before it where the model takes them.
 func (m *Model) Hinted(run *tensor.Run, s Seen, prompt string) string {
-	return withHints(m.HintsFor(run, s), prompt)
+	return WithHints(m.HintsFor(run, s), prompt)
 }
 
-func withHints(hints []string, prompt string) string {
+// WithHints is a prompt with hints before it, where there are some.
+func WithHints(hints []string, prompt string) string {
 	if len(hints) == 0 {
 		return prompt
 	}

@@ -22,6 +22,18 @@ func TestHintsAreTheBestInOrder(t *testing.T) {
 	}
 }
 
+// TestLikely: hints that are far less likely than the first are left out.
+func TestLikely(t *testing.T) {
+	m := &Memory{Captions: []string{"cat", "dog", "bird"}}
+	m.settle()
+	hints, scores := []string{"dog", "bird", "cat"}, []float32{0.5, 0.9, 0.8} // of the first, e^−0.1/T and e^−0.4/T: 0.37 and 0.018 at 0.1
+	for share, want := range map[float64]int{0: 3, 0.01: 3, 0.02: 2, 0.36: 2, 0.38: 1, 1: 1} {
+		if got := m.Likely(hints, scores, 0.1, share); !slices.Equal(got, hints[:want]) {
+			t.Errorf("at least %v as likely: %q", share, got)
+		}
+	}
+}
+
 func TestHintedPrompt(t *testing.T) {
 	m := &Model{Config: Config{Extras: Extras{Prompt: "Caption:"}}}
 	if got, want := m.HintedPrompt([]string{"a cat", "a dog"}), "Hints: a cat; a dog\nCaption:"; got != want {

@@ -31,36 +31,44 @@ func (m *Model) hints(run *tensor.Run, s Seen) [][]string {
 	}
 	scores := m.Scores(run, s)
 	hints := m.Memory.Hints(scores, m.Config.Extras.Hints)
-	if len(s.Guesses) == 0 {
-		return hints
-	}
 	var far []float32
 	if h := m.Bridge.Head; len(m.Memory.Landmarks) > 0 && s.Summary != nil && h != nil && h.Landmarks != nil {
 		far = h.Far(run, s.Summary).Data()
 	}
-	m.Memory.guess(hints, scores, far, float64(m.Bridge.Temperature()), s.Guesses)
+	width, marks, temperature := len(m.Memory.Captions), len(m.Memory.Landmarks), float64(m.Bridge.Temperature())
+	for i := range hints {
+		row := scores[i*width : (i+1)*width]
+		guess := false
+		if len(s.Guesses) > 0 {
+			var beside []float32
+			if far != nil {
+				beside = far[i*marks : (i+1)*marks]
+			}
+			guess = m.Memory.guess(hints[i], row, beside, temperature, s.Guesses[i])
+		}
+		if !guess {
+			hints[i] = m.Memory.Likely(hints[i], row, temperature, m.Config.Extras.HintShare)
+		}
+	}
 	return hints
 }
 
-// guess rewrites the hints of those of a batch's pictures whose first is a guess. scores are those of all captions, [B, captions]; far the
-// distances of all landmarks, [B, landmarks], or nil.
-func (m *Memory) guess(hints [][]string, scores, far []float32, temperature float64, guesses []Guess) {
-	width, marks := len(m.Captions), len(m.Landmarks)
-	for i, g := range guesses {
-		row := scores[i*width : (i+1)*width]
-		unfamiliar := g.Scene
-		if far == nil {
-			unfamiliar = unfamiliar || slices.Max(row) < unlikeScore
-		} else {
-			unfamiliar = unfamiliar || Unfamiliar(m.number[hints[i][0]], far[i*marks:(i+1)*marks], m.Landmarks)
-		}
-		if unfamiliar {
-			said := m.Unsure(hints[i], row, temperature, g)
-			for k := range hints[i] {
-				hints[i][k] = said
-			}
+// guess rewrites the hints of a picture whose first is one, and says whether it is. scores are those of all captions; far the distances of
+// all landmarks, or nil.
+func (m *Memory) guess(hints []string, scores, far []float32, temperature float64, g Guess) bool {
+	unfamiliar := g.Scene
+	if far == nil {
+		unfamiliar = unfamiliar || slices.Max(scores) < unlikeScore
+	} else {
+		unfamiliar = unfamiliar || Unfamiliar(m.number[hints[0]], far, m.Landmarks)
+	}
+	if unfamiliar {
+		said := m.Unsure(hints, scores, temperature, g)
+		for k := range hints {
+			hints[k] = said
 		}
 	}
+	return unfamiliar
 }
 
 // Unfamiliar says whether a caption is a guess: whether no remembered picture of it is near. far are the distances of the landmarks, of their

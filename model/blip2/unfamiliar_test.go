@@ -79,7 +79,7 @@ func TestUnfamiliar(t *testing.T) {
 		if tt.far == nil && tt.score < 0.5 {
 			scores[1] = 0.35
 		}
-		m.guess(hints, scores, tt.far, defaultTemperature, []Guess{{Class: "fish", Probability: 0.1, Scene: tt.scene}})
+		m.guess(hints[0], scores, tt.far, defaultTemperature, Guess{Class: "fish", Probability: 0.1, Scene: tt.scene})
 		if !slices.Equal(hints[0], tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, hints[0], tt.want)
 		}

@@ -122,15 +122,43 @@ type Lesson struct {
 func (l *Lesson) Teaches() bool { return slices.Contains(l.Learn, true) }
 
 // Loss is the mean of the cross-entropies of all tokens to be predicted, over pages of any lengths; media is [pictures, latents, width].
-// Every page has a picture, and one token to be predicted or more.
+// Every page has a picture, and one token to be predicted or more. In training, pages of like lengths are read together, so that little of
+// them is padding.
 func (m *Model) Loss(run *tensor.Run, media *tensor.Tensor, lessons []Lesson) *tensor.Tensor {
+	lengths := make([]int, len(lessons))
+	for i, l := range lessons {
+		lengths[i] = len(l.IDs)
+	}
+	var states []*tensor.Tensor
+	var targets []int32
+	for _, part := range language.Parts(run, lengths) {
+		some := make([]Lesson, len(part))
+		for i, row := range part {
+			some[i] = lessons[row]
+			for k, learn := range lessons[row].Learn {
+				if learn && k > 0 {
+					targets = append(targets, lessons[row].IDs[k])
+				}
+			}
+		}
+		states = append(states, m.predicting(run, media, some))
+	}
+	all := states[0]
+	if len(states) > 1 {
+		all = run.Concat(0, states...)
+	}
+	return run.CrossEntropy(m.Language.Logits(run, all), targets, 0)
+}
+
+// predicting are the hidden states that the tokens to be predicted come from, page by page: [tokens, Hidden].
+func (m *Model) predicting(run *tensor.Run, media *tensor.Tensor, lessons []Lesson) *tensor.Tensor {
 	rows, length, pictures := len(lessons), 0, 0
 	for _, l := range lessons {
 		length, pictures = max(length, len(l.IDs)), max(pictures, len(l.Pictures))
 	}
 	ids, mask := make([]int32, 0, rows*length), make([]uint8, 0, rows*length)
 	var shown []uint8
-	var at, places, targets []int32
+	var at, places []int32
 	for row, l := range lessons {
 		padded := append(slices.Clip(l.IDs), make([]int32, length-len(l.IDs))...)
 		for i := range padded {
@@ -150,7 +178,7 @@ func (m *Model) Loss(run *tensor.Run, media *tensor.Tensor, lessons []Lesson) *t
 		}
 		for i, learn := range l.Learn {
 			if learn && i > 0 {
-				places, targets = append(places, int32(row*length+i-1)), append(targets, l.IDs[i])
+				places = append(places, int32(row*length+i-1))
 			}
 		}
 	}
@@ -159,8 +187,7 @@ func (m *Model) Loss(run *tensor.Run, media *tensor.Tensor, lessons []Lesson) *t
 	sight := m.Gates.See(run, run.Reshape(each, rows, pictures, latents, width), rows, false)
 	sight.Show(shown, length)
 	hidden := m.Language.Forward(run, language.Input{Embeds: m.Language.Embed(run, ids, rows, length), Mask: mask, Hook: sight.Hook})
-	last := run.Gather(run.Reshape(hidden, rows*length, hidden.Dim(2)), places)
-	return run.CrossEntropy(m.Language.Logits(run, last), targets, 0)
+	return run.Gather(run.Reshape(hidden, rows*length, hidden.Dim(2)), places)
 }
 
 // Teach is the lesson of a page whose pictures have these places: what OpenFlamingo learns of one. Texts behind a picture are to be

@@ -100,6 +100,56 @@ func TestPageLoss(t *testing.T) {
 	weightstest.Traced(t, out, want, in, 1e-7)
 }
 
+// TestPagesInParts: pages of unlike lengths are read in parts when a run trains, with the same loss and gradients.
+func TestPagesInParts(t *testing.T) {
+	m := assembled(t, pageShape)
+	for _, p := range m.Params() { // gates too
+		for i := range p.Data() {
+			p.Data()[i] += float32((i+1)%7) * 0.02
+		}
+	}
+	var lessons []Lesson
+	var lengths []int
+	picture := 0
+	for _, n := range []int{1, 20, 2, 18, 1} { // pictures of pages
+		var parts []Part
+		var at []int
+		for k := range n {
+			parts = append(parts, m.Example("", []string{"a cat", "a red dog", "two birds"}[(k+n)%3])...)
+			at, picture = append(at, picture%4), picture+1
+		}
+		l, err := m.Teach(parts, at, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lessons, lengths = append(lessons, l), append(lengths, len(l.IDs))
+	}
+	raw := make([]float32, 4*m.FeatureLen())
+	for i := range raw {
+		raw[i] = float32(i%7) - 3
+	}
+	var losses []float32
+	var grads [][]float32
+	for _, train := range []bool{false, true} {
+		run := tensor.NewRun(tensor.Options{Compute: kernel.F32, Grad: true, Train: train})
+		if parts := language.Parts(run, lengths); (len(parts) > 1) != train {
+			t.Fatalf("training %v: pages of %d tokens are read as %d", train, lengths, parts)
+		}
+		loss := m.Loss(run, m.Media(run, raw), lessons)
+		run.Backward(loss, 1)
+		losses = append(losses, loss.Data()[0])
+		for k, p := range m.Params() {
+			if !train {
+				grads = append(grads, slices.Clone(p.Grad()))
+			} else {
+				weightstest.Near(t, p.Name(), p.Grad(), grads[k], 1e-4, 1e-7)
+			}
+			p.ZeroGrad()
+		}
+	}
+	weightstest.Near(t, "loss", losses[1:], losses[:1], 1e-6, 0)
+}
+
 // TestPictureIDs: what a page begins with, be it the tokenizer's own beginning or another token, is no part of a picture.
 func TestPictureIDs(t *testing.T) {
 	shape := pageShape
