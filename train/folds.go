@@ -133,6 +133,7 @@ func (w *warmer) fit(x []float32, captions []int32, f fold) (foldHead, error) {
 	marks := h.Landmarks.Points.Dim(0)
 	r := regression{texts: w.texts, axes: h.Landmarks.Axes}
 	out := foldHead{of: slices.Clone(captions[:marks]), met: make([]int32, w.texts.Dim(0))}
+	each := len(w.views) / len(captions)
 	for i, c := range captions {
 		if _, gone := slices.BinarySearch(f.without, i); gone {
 			if i < marks {
@@ -141,6 +142,7 @@ func (w *warmer) fit(x []float32, captions []int32, f fold) (foldHead, error) {
 			continue
 		}
 		r.x = append(r.x, x[i*in:(i+1)*in]...)
+		r.views = append(r.views, w.views[i*each:(i+1)*each]...)
 		r.captions = append(r.captions, c)
 		if i < marks {
 			out.met[c]++

@@ -148,6 +148,55 @@ func TestHintsOfFolds(t *testing.T) {
 	t.Error("a batch that is held out is given suggestions of what is trained on")
 }
 
+// TestHeadsThatLookAgain: heads see near_views views of each picture, but of a fold none; a head without landmarks has no use for them.
+func TestHeadsThatLookAgain(t *testing.T) {
+	stages := func(views int) string {
+		return fmt.Sprintf("stages=[{kind: warm, name: warm, steps: 0, batch: 4, lr: 1e-3, ridge: 1, near_ridge: 0.01, near_views: %d},"+
+			" {kind: stage2, steps: 1, batch: 4, lr: 1e-3, hint_folds: side, ridge: 1, near_ridge: 0.01, near_views: %d}]", views, views)
+	}
+	once := hinting(t, func([]map[string]string) {}, "views.augment=drawing", stages(0))
+	again := hinting(t, func([]map[string]string) {}, "views.augment=drawing", stages(2))
+	if slices.Equal(once.t.model.Bridge.Head.Landmarks.Values.Data(), again.t.model.Bridge.Head.Landmarks.Values.Data()) {
+		t.Error("the head is what it is without views")
+	}
+	others := 0
+	for row := range once.suggested {
+		if !slices.Equal(once.suggested[row].hints, again.suggested[row].hints) {
+			others++
+		}
+	}
+	if others == 0 {
+		t.Error("a fold's head suggests what it does without views")
+	}
+	w := &warmer{t: again.t, stage: again.stage, texts: again.t.model.Memory.Texts}
+	x, captions, err := again.t.summaries(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.lookAgain(); err != nil {
+		t.Fatal(err)
+	}
+	folds, err := w.folds("side", captions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := w.fit(x, captions, folds[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := len(w.views) / len(captions)
+	for _, i := range folds[0].without {
+		clear(w.views[i*each : (i+1)*each])
+	}
+	if after, err := w.fit(x, captions, folds[0]); err != nil || !slices.Equal(before.Landmarks.Values.Data(), after.Landmarks.Values.Data()) {
+		t.Errorf("the views of a fold's own pictures count (%v)", err)
+	}
+	again.t.model.Bridge.Head.Landmarks = nil
+	if err := w.lookAgain(); err == nil || !strings.Contains(err.Error(), "no landmarks") {
+		t.Error(err)
+	}
+}
+
 // TestHintsBesideQuestions: a row's own question has hints before it as the model will be asked, and a guess is not taken for its answer.
 func TestHintsBesideQuestions(t *testing.T) {
 	l := hinting(t, func([]map[string]string) {})

@@ -134,6 +134,7 @@ type Stage struct {
 
 	Ridge     float64 `yaml:"ridge,omitempty" for:"warm words stage2"`       // warm: the head starts as a ridge regression with this λ; words: the bridge does; 0: at random; stage2: of the heads for hint_folds
 	NearRidge float64 `yaml:"near_ridge,omitempty" for:"warm stage2"`        // warm: the λ of the head's landmarks; default 0.3
+	NearViews int     `yaml:"near_views,omitempty" for:"warm stage2"`        // warm: views of each picture that a head with landmarks is fitted to, besides the picture as it is
 	Folds     string  `yaml:"folds,omitempty" for:"warm"`                    // warm: a field of the rows; matching learns what remembered pictures tell from heads that are fitted without the pictures of one value each
 	HintFolds string  `yaml:"hint_folds,omitempty" for:"stage2"`             // stage2: a field of the rows; hints come from heads that are fitted without the pictures of one value each, so that they are as often wrong as of new pictures
 	Gain      float64 `yaml:"gain,omitempty" for:"words"`                    // words: how loudly the block says what the regression found; default 1
@@ -365,6 +366,11 @@ func (r *Recipe) check() error {
 	}
 	if len(r.Stages) == 0 {
 		return fmt.Errorf("stages: there is none")
+	}
+	for i, s := range r.Stages {
+		if s.NearViews > r.Views.Cached && r.Views.Cached > 0 {
+			return fmt.Errorf("stages.%d.near_views: %d, and views.cached keeps %d", i, s.NearViews, r.Views.Cached)
+		}
 	}
 	for i, h := range r.Report {
 		if err := unused(h, r.Model.system(), "a report on a model.system of "+r.Model.system()); err != nil {

@@ -73,6 +73,8 @@ func TestRecipeErrors(t *testing.T) {
 		{"a report's prompts", least, "report=[{name: a, data: [{path: p, prompts: [b]}]}]", "report.0.data.0: prompts"},
 		{"a stage's noise", least, "stages.0.noise=0.1", "stages.0: noise: a stage of kind stage1 has no use for it"},
 		{"folds of hints without a regression", least, "stages=[{kind: stage2, steps: 1, batch: 1, lr: 1, hint_folds: style}]", "ridge is missing"},
+		{"views of no regression", least, "stages=[{kind: warm, steps: 1, batch: 1, lr: 1, near_views: 2}]", "near_views: they are for a regression"},
+		{"more views than there are", strings.Replace(least, "data: {", "views: {cached: 2}\ndata: {", 1), "stages=[{kind: warm, steps: 1, batch: 1, lr: 1, ridge: 1, near_views: 3}]", "stages.0.near_views: 3, and views.cached keeps 2"},
 		{"a regression of no use", least, "stages=[{kind: stage2, steps: 1, batch: 1, lr: 1, ridge: 1}]", "hint_folds, which is missing"},
 		{"folds without a regression", least, "stages=[{kind: warm, steps: 1, batch: 1, lr: 1, folds: style}]", "ridge is missing"},
 		{"no number", least, "stages.0.lr=.nan", "stages.0: lr: NaN is out of range"},

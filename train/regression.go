@@ -14,6 +14,7 @@ import (
 // regression gives the picture's head its first values in closed form: from summaries of pictures to the embeddings of their captions.
 type regression struct {
 	x        []float32 // [pictures, in], with their mean
+	views    []float32 // nil, or what is seen of each picture besides: [pictures, views of each, in]
 	captions []int32   // of each picture
 	texts    *tensor.Tensor
 	head     *linear.Head
@@ -38,20 +39,37 @@ func (r *regression) solve(lambda, near float64) error {
 	for i := range left {
 		left[i] -= h.Bias.Data()[i%out]
 	}
-	c := make([]float32, len(r.x))
-	for i, v := range r.x {
-		c[i] = v - h.Mean.Data()[i%in]
+	c, views := centred(r.x, h.Mean.Data()), centred(r.views, h.Mean.Data())
+	var of []float32 // left, of each view's picture
+	each := len(views) / len(c)
+	for i := range n {
+		for range each {
+			of = append(of, left[i*out:(i+1)*out]...)
+		}
 	}
-	if err := r.straight(c, left, lambda); err != nil || h.Landmarks == nil {
+	if err := r.straight(c, left, views, of, lambda); err != nil || h.Landmarks == nil {
 		return err
 	}
-	return r.landmarks(c, left, near)
+	return r.landmarks(c, left, views, of, near)
 }
 
-// straight fits the straight map.
-func (r *regression) straight(c, left []float32, lambda float64) error {
+// centred is x [rows, len(mean)] without its mean.
+func centred(x, mean []float32) []float32 {
+	c := make([]float32, len(x))
+	for i, v := range x {
+		c[i] = v - mean[i%len(mean)]
+	}
+	return c
+}
+
+// straight fits the straight map, and takes what it says from what is left to say of pictures and views.
+func (r *regression) straight(c, left, views, of []float32, lambda float64) error {
 	in, out := r.head.In(), r.head.Out()
 	gram, cross := products(c, in, c, in), products(c, in, left, out)
+	if len(views) > 0 {
+		add(gram, products(views, in, views, in))
+		add(cross, products(views, in, of, out))
+	}
 	for i := range in {
 		gram[i*in+i] += float32(lambda)
 	}
@@ -64,13 +82,19 @@ func (r *regression) straight(c, left []float32, lambda float64) error {
 		}
 	}
 	run := tensor.NewRun(tensor.Options{})
-	n := len(r.captions)
-	subtract(left, run.Linear(tensor.FromFloats(c, n, in), r.head.Weight, nil, kernel.NoAct).Data())
+	stripes(len(c)/in, func(from, to int) {
+		run.Reset()
+		subtract(left[from*out:to*out], run.Linear(tensor.FromFloats(c[from*in:to*in], to-from, in), r.head.Weight, nil, kernel.NoAct).Data())
+	})
+	stripes(len(views)/in, func(from, to int) {
+		run.Reset()
+		subtract(of[from*out:to*out], run.Linear(tensor.FromFloats(views[from*in:to*in], to-from, in), r.head.Weight, nil, kernel.NoAct).Data())
+	})
 	return nil
 }
 
 // landmarks fits the landmarks: they stand at the first pictures, and are compared along the principal axes of all.
-func (r *regression) landmarks(c, left []float32, lambda float64) error {
+func (r *regression) landmarks(c, left, views, of []float32, lambda float64) error {
 	l := r.head.Landmarks
 	in, out, n := r.head.In(), r.head.Out(), len(r.captions)
 	marks, axes := l.Points.Dim(0), l.Axes.Dim(0)
@@ -90,18 +114,64 @@ func (r *regression) landmarks(c, left []float32, lambda float64) error {
 	l.Settle()
 	run.Reset()
 	near := slices.Clone(l.Near(run, some).Data())
-	for i := range marks {
-		near[i*marks+i] += float32(lambda)
+	values := left[:marks*out]
+	if len(views) == 0 {
+		for i := range marks {
+			near[i*marks+i] += float32(lambda)
+		}
+	} else {
+		near, values = r.normal(near, c, left, views, of, lambda)
 	}
-	if err := solveSymmetric(near, left[:marks*out], marks); err != nil {
+	if err := solveSymmetric(near, values, marks); err != nil {
 		return err
 	}
 	for o := range out {
 		for j := range marks {
-			l.Values.Data()[o*marks+j] = left[j*out+o]
+			l.Values.Data()[o*marks+j] = values[j*out+o]
 		}
 	}
 	return nil
+}
+
+// normal are the normal equations a·z = b [landmarks, out] of landmarks that are fitted to all pictures and views: Σ|K·z − left|² + λ'·zᵀ·near·z is
+// to be least, where K is how near each is to the landmarks, and λ' is λ for each time that there are as many of them as landmarks. Only
+// the lower triangle of a is made.
+func (r *regression) normal(near, c, left, views, of []float32, lambda float64) (a, b []float32) {
+	l := r.head.Landmarks
+	in, out, marks := r.head.In(), r.head.Out(), l.Points.Dim(0)
+	lambda *= float64((len(c)+len(views))/in) / float64(marks)
+	a, b = near, make([]float32, marks*out)
+	for i := range a {
+		a[i] *= float32(lambda)
+	}
+	run := tensor.NewRun(tensor.Options{})
+	for _, part := range []struct{ x, left []float32 }{{c, left}, {views, of}} {
+		stripes(len(part.x)/in, func(from, to int) {
+			run.Reset()
+			k := l.Near(run, tensor.FromFloats(part.x[from*in:to*in], to-from, in))
+			turned := run.Transpose(k, 0, 1)
+			add(b, run.MatMul(turned, tensor.FromFloats(part.left[from*out:to*out], to-from, out), false).Data())
+			stripes(marks, func(low, high int) {
+				mark := run.Mark()
+				rows := tensor.FromFloats(turned.Data()[low*(to-from):high*(to-from)], high-low, to-from)
+				columns := tensor.FromFloats(turned.Data()[:high*(to-from)], high, to-from)
+				product := run.MatMul(rows, columns, true).Data()
+				tensor.DefaultPool().Do(high-low, func(task, _ int) {
+					add(a[(low+task)*marks:(low+task)*marks+high], product[task*high:(task+1)*high])
+				})
+				run.Release(mark, nil)
+			})
+		})
+	}
+	return a, b
+}
+
+// stripes goes through n rows some at a time: what is made of them is all the memory that is needed.
+func stripes(n int, each func(from, to int)) {
+	const stripe = 2048
+	for from := 0; from < n; from += stripe {
+		each(from, min(from+stripe, n))
+	}
 }
 
 // principalAxes writes the directions in which rows c [n, in] around zero differ most.
@@ -139,16 +209,12 @@ func largestAxes(symmetric []float32, width, count int, axes []float32) []float6
 
 // products is aᵀb of a [rows, wa] and b [rows, wb].
 func products(a []float32, wa int, b []float32, wb int) []float32 {
-	const stripe = 2048 // rows at a time: their transposes are all the memory that is needed
 	run := tensor.NewRun(tensor.Options{})
 	sum := make([]float32, wa*wb)
-	for from := 0; from < len(a)/wa; from += stripe {
-		to := min(from+stripe, len(a)/wa)
+	stripes(len(a)/wa, func(from, to int) {
 		run.Reset()
 		left := run.Transpose(tensor.FromFloats(a[from*wa:to*wa], to-from, wa), 0, 1)
-		for i, v := range run.MatMul(left, tensor.FromFloats(b[from*wb:to*wb], to-from, wb), false).Data() {
-			sum[i] += v
-		}
-	}
+		add(sum, run.MatMul(left, tensor.FromFloats(b[from*wb:to*wb], to-from, wb), false).Data())
+	})
 	return sum
 }

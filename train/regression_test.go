@@ -77,3 +77,58 @@ func TestRegression(t *testing.T) {
 		}
 	}
 }
+
+// TestRegressionOnViews: views count as pictures do. Those that are the picture once more change nothing; others are said to be what it is.
+func TestRegressionOnViews(t *testing.T) {
+	const pictures, in, out, each = 9, 4, 3, 2
+	random := rand.New(rand.NewPCG(3, 4))
+	normal := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(random.NormFloat64())
+		}
+		return x
+	}
+	x, texts := normal(pictures*in), tensor.FromFloats(normal(5*out), 5, out)
+	var same, others []float32
+	var captions []int32
+	for i := range pictures {
+		captions = append(captions, int32(i%5))
+		for range each {
+			same = append(same, x[i*in:(i+1)*in]...)
+			for _, v := range x[i*in : (i+1)*in] {
+				others = append(others, v+0.7*float32(random.NormFloat64()))
+			}
+		}
+	}
+	solved := func(views []float32, lambda float64) *linear.Head {
+		b := nn.NewBuilder(nil, nn.BuilderOptions{Seed: 1}).Trainable(true)
+		h := linear.New(b, linear.Size{In: in, Out: out, Landmarks: pictures, Axes: 3})
+		if err := b.Err(); err != nil {
+			t.Fatal(err)
+		}
+		r := regression{x: x, views: views, captions: captions, texts: texts, head: h}
+		if err := r.solve(lambda, 0.1); err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	off := func(h *linear.Head, x []float32) (sum float64) {
+		run := tensor.NewRun(tensor.Options{})
+		got := h.Forward(run, h.Centre(run, tensor.FromFloats(x, len(x)/in, in))).Data()
+		for i := range len(x) / in {
+			for j := range out {
+				d := float64(got[i*out+j] - texts.Data()[int(captions[i*pictures*in/len(x)])*out+j])
+				sum += d * d
+			}
+		}
+		return sum
+	}
+	once, thrice, wide := solved(nil, 1), solved(same, 3), solved(others, 3)
+	if a, b := off(once, x), off(thrice, x); math.Abs(a-b) > 1e-4*a {
+		t.Errorf("pictures once more: off by %v, thrice by %v", a, b)
+	}
+	if a, b := off(thrice, others), off(wide, others); !(b < 0.9*a) {
+		t.Errorf("views that were fitted to are off by %v, without that by %v", b, a)
+	}
+}

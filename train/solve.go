@@ -119,6 +119,12 @@ func dot(a, b []float32) float64 {
 	return s0 + s1 + s2 + s3
 }
 
+func add(a, b []float32) {
+	for i, v := range b {
+		a[i] += v
+	}
+}
+
 func subtract(a, b []float32) {
 	for i, v := range b {
 		a[i] -= v

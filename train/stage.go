@@ -54,8 +54,11 @@ func (s *Stage) check(system string) error {
 	if (s.Folds != "" || s.Gain != 0 || s.HintFolds != "") && s.Ridge == 0 {
 		return errors.New("folds, hint_folds, gain: they take a regression, and ridge is missing")
 	}
-	if s.Kind == KindStage2 && s.HintFolds == "" && (s.Ridge != 0 || s.NearRidge != 0) {
-		return errors.New("ridge, near_ridge: in a stage of kind stage2 they are for hint_folds, which is missing")
+	if s.Kind == KindStage2 && s.HintFolds == "" && (s.Ridge != 0 || s.NearRidge != 0 || s.NearViews != 0) {
+		return errors.New("ridge, near_ridge, near_views: in a stage of kind stage2 they are for hint_folds, which is missing")
+	}
+	if s.NearViews != 0 && s.Ridge == 0 {
+		return errors.New("near_views: they are for a regression, and ridge is missing")
 	}
 	for i, set := range s.Sets {
 		if slices.ContainsFunc(s.Sets[:i], func(o SetSpec) bool { return o.Name == set.Name }) {
@@ -74,6 +77,8 @@ const (
 	mostBatch = 1 << 16
 	mostSteps = 1 << 30
 	mostName  = 100
+
+	mostNearViews = 64
 )
 
 // checkRanges says which number of a stage is out of range; one that is not a number is out of every range.
@@ -102,6 +107,7 @@ func (s *Stage) checkRanges() error {
 		{"itm_pairs", float64(s.MatchingPairs), 0, anything},
 		{"ridge", s.Ridge, 0, anything},
 		{"near_ridge", s.NearRidge, 0, anything},
+		{"near_views", float64(s.NearViews), 0, mostNearViews},
 		{"gain", s.Gain, 0, anything},
 		{"whiten", s.Whiten, 0, 1},
 		{"noise", s.Noise, 0, anything},

@@ -28,6 +28,9 @@ func (t *bridging) suggest(st *Stage) ([]suggested, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := w.lookAgain(); err != nil {
+		return nil, err
+	}
 	folds, err := w.folds(st.HintFolds, captions)
 	if err != nil {
 		return nil, fmt.Errorf("hint_folds: %w", err)

@@ -16,6 +16,7 @@ type warmer struct {
 	near    []float32      // [captions, captions]: how a share of the target is spread over captions like each
 	spread  float32        // standard deviation of the inputs around their means
 	scratch []float32
+	views   []float32 // nil, or the summaries of near_views views of each picture
 }
 
 // mostViews is how many views of a picture a regression is fitted to.
@@ -56,11 +57,25 @@ func (t *bridging) newWarmer(st *Stage) (*warmer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := regression{x: x, captions: captions, texts: w.texts, head: t.model.Bridge.Head}
+	if err := w.lookAgain(); err != nil {
+		return nil, err
+	}
+	r := regression{x: x, views: w.views, captions: captions, texts: w.texts, head: t.model.Bridge.Head}
 	if err := r.solve(st.Ridge, st.NearRidge); err != nil || st.Folds == "" {
 		return w, err
 	}
 	return w, w.learnMatching(x, captions)
+}
+
+// lookAgain has the regressions of a head with landmarks see more views of each picture, where the stage has some.
+func (w *warmer) lookAgain() (err error) {
+	if n := w.stage.NearViews; n > 0 {
+		if w.t.model.Bridge.Head.Landmarks == nil {
+			return errors.New("near_views: the picture's head has no landmarks")
+		}
+		w.views, _, err = w.t.summaries(n)
+	}
+	return err
 }
 
 var errNoHead = errors.New("model.qformer.picture_head: the stage takes a head of the picture, and there is none")

@@ -58,22 +58,25 @@ func (l *Landmarks) Far(run *tensor.Run, c *tensor.Tensor) *tensor.Tensor {
 	y := run.Linear(z, l.Points, nil, kernel.NoAct)
 	n, dims := len(l.squares), l.Points.Dim(1)
 	rate := float64(l.Rate.Data()[0])
-	for b := range z.Dim(0) {
+	tensor.DefaultPool().Do(z.Dim(0), func(b, _ int) {
 		own := square(z.Data()[b*dims : (b+1)*dims])
 		row := y.Data()[b*n : (b+1)*n]
 		for j, s := range l.squares {
 			row[j] = float32(rate * max(0, float64(own+s-2*row[j])))
 		}
-	}
+	})
 	return y
 }
 
 // Near is how near each picture c [batch, in] is to each landmark, from 0 to 1: [batch, n]. Nothing is recorded.
 func (l *Landmarks) Near(run *tensor.Run, c *tensor.Tensor) *tensor.Tensor {
 	y := l.Far(run, c)
-	for i, v := range y.Data() {
-		y.Data()[i] = float32(math.Exp(-float64(v)))
-	}
+	n := y.Dim(1)
+	tensor.DefaultPool().Do(y.Dim(0), func(b, _ int) {
+		for j, v := range y.Data()[b*n : (b+1)*n] {
+			y.Data()[b*n+j] = float32(math.Exp(-float64(v)))
+		}
+	})
 	return y
 }
 
