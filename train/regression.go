@@ -133,14 +133,21 @@ func (r *regression) landmarks(c, left, views, of []float32, lambda float64) err
 	return nil
 }
 
-// normal are the normal equations a·z = b [landmarks, out] of landmarks that are fitted to all pictures and views: Σ|K·z − left|² + λ'·zᵀ·near·z is
-// to be least, where K is how near each is to the landmarks, and λ' is λ for each time that there are as many of them as landmarks. Only
+// nugget is added to how near each landmark is to itself where it keeps values small: pictures that are there twice, or nearly, would have no
+// limit to how far their values lie apart, and the equations could not be solved in 32 bits.
+const nugget = 0.3
+
+// normal are the normal equations a·z = b [landmarks, out] of landmarks that are fitted to all pictures and views: Σ|K·z − left|² + λ'·zᵀ·(near + nugget)·z
+// is to be least, where K is how near each is to the landmarks, and λ' is λ for each time that there are as many of them as landmarks. Only
 // the lower triangle of a is made.
 func (r *regression) normal(near, c, left, views, of []float32, lambda float64) (a, b []float32) {
 	l := r.head.Landmarks
 	in, out, marks := r.head.In(), r.head.Out(), l.Points.Dim(0)
 	lambda *= float64((len(c)+len(views))/in) / float64(marks)
 	a, b = near, make([]float32, marks*out)
+	for i := range marks {
+		near[i*marks+i] += nugget
+	}
 	for i := range a {
 		a[i] *= float32(lambda)
 	}

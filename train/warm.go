@@ -60,6 +60,7 @@ func (t *bridging) newWarmer(st *Stage) (*warmer, error) {
 	if err := w.lookAgain(); err != nil {
 		return nil, err
 	}
+	t.opt.Progress(Progress{Doing: "fitting the picture's head", All: 1})
 	r := regression{x: x, views: w.views, captions: captions, texts: w.texts, head: t.model.Bridge.Head}
 	if err := r.solve(st.Ridge, st.NearRidge); err != nil || st.Folds == "" {
 		return w, err
