@@ -7,7 +7,6 @@ import "dragoman/tensor"
 // scores has gradients where the run has a tape. In training, rows of like lengths are read together, so that
 // little of it is padding.
 func Predict(r *tensor.Run, m Model, soft *tensor.Tensor, prompts, texts [][]int32) *tensor.Tensor {
-	_, apart := m.(Reader)
 	lengths := make([]int, len(texts))
 	for b, t := range texts {
 		lengths[b] = len(prompts[b]) + len(t)
@@ -21,7 +20,7 @@ func Predict(r *tensor.Run, m Model, soft *tensor.Tensor, prompts, texts [][]int
 		if soft != nil && len(parts) > 1 {
 			own = r.Reshape(r.Gather(r.Reshape(soft, soft.Dim(0), soft.Dim(1)*soft.Dim(2)), int32s(part)), len(part), soft.Dim(1), soft.Dim(2))
 		}
-		states = append(states, predicting(r, m, apart, own, chosen(prompts, part), chosen(texts, part)))
+		states = append(states, predicting(r, m, own, chosen(prompts, part), chosen(texts, part)))
 		for _, b := range part {
 			at[b], row = row, row+int32(len(texts[b]))
 		}
@@ -41,7 +40,7 @@ func Predict(r *tensor.Run, m Model, soft *tensor.Tensor, prompts, texts [][]int
 }
 
 // predicting are the hidden states that texts' tokens are predicted from, text by text: [Σ len(texts[b]), Hidden].
-func predicting(r *tensor.Run, m Model, apart bool, soft *tensor.Tensor, prompts, texts [][]int32) *tensor.Tensor {
+func predicting(r *tensor.Run, m Model, soft *tensor.Tensor, prompts, texts [][]int32) *tensor.Tensor {
 	heads := make([][]int32, len(texts)) // what is read of each text
 	for b, t := range texts {
 		heads[b] = t[:len(t)-1]
@@ -49,9 +48,9 @@ func predicting(r *tensor.Run, m Model, apart bool, soft *tensor.Tensor, prompts
 	pad := max(0, m.Config().Pad)
 	first := make([]int, len(texts)) // where each text's first token is predicted
 	var in Input
-	if apart {
+	if reader, ok := m.(Reader); ok {
 		embeds, mask := padRight(r, m, soft, prompts, pad)
-		in.Source = m.(Reader).Read(r, Input{Embeds: embeds, Mask: mask})
+		in.Source = reader.Read(r, Input{Embeds: embeds, Mask: mask})
 		for b := range heads {
 			heads[b] = append([]int32{m.Config().Start}, heads[b]...)
 		}

@@ -44,6 +44,7 @@ func (t *bridging) rememberAs(texts, pictures []float32, of []int32) {
 func (l *bridgeLearner) asked(b batch) []lesson {
 	m := l.t.model
 	out := slices.Clone(b.lessons)
+	strangers := l.strangers(b)
 	var hints [][]string
 	if m.Config.Extras.Hints > 0 && m.Memory != nil && m.Bridge.Head != nil {
 		hints = l.hints(b)
@@ -56,7 +57,7 @@ func (l *bridgeLearner) asked(b batch) []lesson {
 			continue
 		}
 		out[i].prompt = new(blip2.WithHints(hints[i], *out[i].prompt))
-		if row := b.rows[i]; l.strangers(b) && l.suggested[row].guess && l.t.train.pairs[row].question == "" {
+		if row := b.rows[i]; strangers && l.suggested[row].guess && l.t.train.pairs[row].question == "" {
 			out[i].text = hints[i][0]
 		}
 	}

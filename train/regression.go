@@ -39,18 +39,26 @@ func (r *regression) solve(lambda, near float64) error {
 	for i := range left {
 		left[i] -= h.Bias.Data()[i%out]
 	}
-	c, views := centred(r.x, h.Mean.Data()), centred(r.views, h.Mean.Data())
-	var of []float32 // left, of each view's picture
-	each := len(views) / len(c)
-	for i := range n {
-		for range each {
-			of = append(of, left[i*out:(i+1)*out]...)
+	parts := []fitted{{centred(r.x, h.Mean.Data()), left}}
+	if len(r.views) > 0 {
+		var of []float32 // what is left of each view's picture
+		for i := range n {
+			for range len(r.views) / len(r.x) {
+				of = append(of, left[i*out:(i+1)*out]...)
+			}
 		}
+		parts = append(parts, fitted{centred(r.views, h.Mean.Data()), of})
 	}
-	if err := r.straight(c, left, views, of, lambda); err != nil || h.Landmarks == nil {
+	if err := r.straight(parts, lambda); err != nil || h.Landmarks == nil {
 		return err
 	}
-	return r.landmarks(c, left, views, of, near)
+	return r.landmarks(parts, near)
+}
+
+// fitted is what values are found for: the pictures as they are, or their views.
+type fitted struct {
+	c    []float32 // [rows, in], without the pictures' mean
+	left []float32 // [rows, out], what is left to say of each
 }
 
 // centred is x [rows, len(mean)] without its mean.
@@ -63,12 +71,12 @@ func centred(x, mean []float32) []float32 {
 }
 
 // straight fits the straight map, and takes what it says from what is left to say of pictures and views.
-func (r *regression) straight(c, left, views, of []float32, lambda float64) error {
+func (r *regression) straight(parts []fitted, lambda float64) error {
 	in, out := r.head.In(), r.head.Out()
-	gram, cross := products(c, in, c, in), products(c, in, left, out)
-	if len(views) > 0 {
-		add(gram, products(views, in, views, in))
-		add(cross, products(views, in, of, out))
+	gram, cross := make([]float32, in*in), make([]float32, in*out)
+	for _, p := range parts {
+		add(gram, products(p.c, in, p.c, in))
+		add(cross, products(p.c, in, p.left, out))
 	}
 	for i := range in {
 		gram[i*in+i] += float32(lambda)
@@ -82,20 +90,18 @@ func (r *regression) straight(c, left, views, of []float32, lambda float64) erro
 		}
 	}
 	run := tensor.NewRun(tensor.Options{})
-	stripes(len(c)/in, func(from, to int) {
-		run.Reset()
-		subtract(left[from*out:to*out], run.Linear(tensor.FromFloats(c[from*in:to*in], to-from, in), r.head.Weight, nil, kernel.NoAct).Data())
-	})
-	stripes(len(views)/in, func(from, to int) {
-		run.Reset()
-		subtract(of[from*out:to*out], run.Linear(tensor.FromFloats(views[from*in:to*in], to-from, in), r.head.Weight, nil, kernel.NoAct).Data())
-	})
+	for _, p := range parts {
+		stripes(len(p.c)/in, func(from, to int) {
+			run.Reset()
+			subtract(p.left[from*out:to*out], run.Linear(tensor.FromFloats(p.c[from*in:to*in], to-from, in), r.head.Weight, nil, kernel.NoAct).Data())
+		})
+	}
 	return nil
 }
 
 // landmarks fits the landmarks: they stand at the first pictures, and are compared along the principal axes of all.
-func (r *regression) landmarks(c, left, views, of []float32, lambda float64) error {
-	l := r.head.Landmarks
+func (r *regression) landmarks(parts []fitted, lambda float64) error {
+	l, c, left := r.head.Landmarks, parts[0].c, parts[0].left
 	in, out, n := r.head.In(), r.head.Out(), len(r.captions)
 	marks, axes := l.Points.Dim(0), l.Axes.Dim(0)
 	var variance float64
@@ -115,12 +121,12 @@ func (r *regression) landmarks(c, left, views, of []float32, lambda float64) err
 	run.Reset()
 	near := slices.Clone(l.Near(run, some).Data())
 	values := left[:marks*out]
-	if len(views) == 0 {
+	if len(parts) == 1 {
 		for i := range marks {
 			near[i*marks+i] += float32(lambda)
 		}
 	} else {
-		near, values = r.normal(near, c, left, views, of, lambda)
+		near, values = r.normal(near, parts, lambda)
 	}
 	if err := solveSymmetric(near, values, marks); err != nil {
 		return err
@@ -140,10 +146,14 @@ const nugget = 0.3
 // normal are the normal equations a·z = b [landmarks, out] of landmarks that are fitted to all pictures and views: Σ|K·z − left|² + λ'·zᵀ·(near + nugget)·z
 // is to be least, where K is how near each is to the landmarks, and λ' is λ for each time that there are as many of them as landmarks. Only
 // the lower triangle of a is made.
-func (r *regression) normal(near, c, left, views, of []float32, lambda float64) (a, b []float32) {
+func (r *regression) normal(near []float32, parts []fitted, lambda float64) (a, b []float32) {
 	l := r.head.Landmarks
 	in, out, marks := r.head.In(), r.head.Out(), l.Points.Dim(0)
-	lambda *= float64((len(c)+len(views))/in) / float64(marks)
+	rows := 0
+	for _, p := range parts {
+		rows += len(p.c) / in
+	}
+	lambda *= float64(rows) / float64(marks)
 	a, b = near, make([]float32, marks*out)
 	for i := range marks {
 		near[i*marks+i] += nugget
@@ -152,12 +162,12 @@ func (r *regression) normal(near, c, left, views, of []float32, lambda float64) 
 		a[i] *= float32(lambda)
 	}
 	run := tensor.NewRun(tensor.Options{})
-	for _, part := range []struct{ x, left []float32 }{{c, left}, {views, of}} {
-		stripes(len(part.x)/in, func(from, to int) {
+	for _, p := range parts {
+		stripes(len(p.c)/in, func(from, to int) {
 			run.Reset()
-			k := l.Near(run, tensor.FromFloats(part.x[from*in:to*in], to-from, in))
+			k := l.Near(run, tensor.FromFloats(p.c[from*in:to*in], to-from, in))
 			turned := run.Transpose(k, 0, 1)
-			add(b, run.MatMul(turned, tensor.FromFloats(part.left[from*out:to*out], to-from, out), false).Data())
+			add(b, run.MatMul(turned, tensor.FromFloats(p.left[from*out:to*out], to-from, out), false).Data())
 			stripes(marks, func(low, high int) {
 				mark := run.Mark()
 				rows := tensor.FromFloats(turned.Data()[low*(to-from):high*(to-from)], high-low, to-from)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"dragoman/internal/rank"
 	"dragoman/model/blip2"
 )
 
@@ -49,7 +48,7 @@ func (t *bridging) suggest(st *Stage) ([]suggested, error) {
 		w.compare(x, f, head, func(i int, cosines, far []float32) {
 			s := &out[f.pictures[i]]
 			s.hints = t.model.Memory.Hints(cosines, extras.Hints)[0]
-			if guesses && blip2.Unfamiliar(int32(rank.Best(cosines, 1)[0]), far, head.of) {
+			if guesses && blip2.Unfamiliar(t.labels.of(s.hints[0]), far, head.of) {
 				unsure = append(unsure, unfamiliar{f.pictures[i], slices.Clone(cosines)})
 				return
 			}

@@ -19,7 +19,7 @@ type warmer struct {
 	views   []float32 // nil, or the summaries of near_views views of each picture
 }
 
-// mostViews is how many views of a picture a regression is fitted to.
+// mostViews is how many views of a picture the regression of a head without landmarks is fitted to; of one with landmarks near_views says it.
 const mostViews = 4
 
 // smoothing is the share of the target that goes to all captions alike.

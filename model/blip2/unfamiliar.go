@@ -31,24 +31,18 @@ func (m *Model) hints(run *tensor.Run, s Seen) [][]string {
 	}
 	scores := m.Scores(run, s)
 	hints := m.Memory.Hints(scores, m.Config.Extras.Hints)
-	var far []float32
-	if h := m.Bridge.Head; len(m.Memory.Landmarks) > 0 && s.Summary != nil && h != nil && h.Landmarks != nil {
-		far = h.Far(run, s.Summary).Data()
+	var far []float32 // of so many landmarks
+	marks := 0
+	if h := m.Bridge.Head; len(s.Guesses) > 0 && len(m.Memory.Landmarks) > 0 && s.Summary != nil && h != nil && h.Landmarks != nil {
+		far, marks = h.Far(run, s.Summary).Data(), len(m.Memory.Landmarks)
 	}
-	width, marks, temperature := len(m.Memory.Captions), len(m.Memory.Landmarks), float64(m.Bridge.Temperature())
+	width, temperature := len(m.Memory.Captions), float64(m.Bridge.Temperature())
 	for i := range hints {
 		row := scores[i*width : (i+1)*width]
-		guess := false
-		if len(s.Guesses) > 0 {
-			var beside []float32
-			if far != nil {
-				beside = far[i*marks : (i+1)*marks]
-			}
-			guess = m.Memory.guess(hints[i], row, beside, temperature, s.Guesses[i])
+		if len(s.Guesses) > 0 && m.Memory.guess(hints[i], row, far[i*marks:(i+1)*marks], temperature, s.Guesses[i]) {
+			continue
 		}
-		if !guess {
-			hints[i] = m.Memory.Likely(hints[i], row, temperature, m.Config.Extras.HintShare)
-		}
+		hints[i] = m.Memory.Likely(hints[i], row, temperature, m.Config.Extras.HintShare)
 	}
 	return hints
 }
