@@ -34,6 +34,23 @@ func TestLikely(t *testing.T) {
 	}
 }
 
+// TestHintsOfAModel: a picture's hints are those that the model's own share leaves.
+func TestHintsOfAModel(t *testing.T) {
+	m := tinyModel(t)
+	m.Config.Extras.Hints = 3
+	texts := []string{"a cat", "a cup", "a red dog", "two birds"}
+	run := tensor.NewRun(tensor.Options{})
+	m.Remember(texts, m.EmbedTexts(run, texts), nil, nil)
+	s := m.SeeFeatures(run, tinyFeatures(m, 1))
+	all := m.HintsFor(run, s)
+	if len(all) != 3 {
+		t.Fatalf("%q where any caption may be a hint", all)
+	}
+	if m.Config.Extras.HintShare = 1; len(m.HintsFor(run, s)) != 1 || m.HintsFor(run, s)[0] != all[0] {
+		t.Errorf("%q of %q are as likely as the first", m.HintsFor(run, s), all)
+	}
+}
+
 func TestHintedPrompt(t *testing.T) {
 	m := &Model{Config: Config{Extras: Extras{Prompt: "Caption:"}}}
 	if got, want := m.HintedPrompt([]string{"a cat", "a dog"}), "Hints: a cat; a dog\nCaption:"; got != want {
