@@ -96,9 +96,9 @@ func (p *tracePass) view() (*View, error) {
 	return &v, nil
 }
 
-// tokens reads input_ids and attention_mask, whose names begin with kind, and cuts off leading placeholders of the queries where the
-// config names their id.
-func (p *tracePass) tokens(kind string, vocab int, cut bool) (ids []int32, mask []uint8, rows, length int, err error) {
+// tokens reads input_ids and attention_mask, whose names begin with kind. Placeholders of the queries, where the config names their id, are
+// cut off where they lead and cut says so; none but those that stand for (soft words are there) is among ids beyond the vocabulary.
+func (p *tracePass) tokens(kind string, vocab int, cut, soft bool) (ids []int32, mask []uint8, rows, length int, err error) {
 	ids, rows, err = model.Ints(p.in.Inputs, kind+"input_ids")
 	if err != nil || ids == nil {
 		return nil, nil, 0, 0, err
@@ -115,7 +115,7 @@ func (p *tracePass) tokens(kind string, vocab int, cut bool) (ids []int32, mask 
 		length -= q
 	}
 	for _, id := range ids {
-		if id < 0 || int(id) >= vocab && id != p.Config.ImageID {
+		if id < 0 || int(id) >= vocab && !(soft && id == p.Config.ImageID) {
 			return nil, nil, 0, 0, fmt.Errorf("%sinput_ids: %d is not among %d tokens", kind, id, vocab)
 		}
 	}
@@ -150,7 +150,7 @@ func (p *tracePass) text(kind string) (*qformer.Text, error) {
 	if !p.Config.QFormer.Text {
 		return nil, fmt.Errorf("the model has no text stream to match with")
 	}
-	ids, mask, _, length, err := p.tokens(kind, p.Config.QFormer.Vocab, true)
+	ids, mask, _, length, err := p.tokens(kind, p.Config.QFormer.Vocab, kind == "", false) // an instruction has no placeholders
 	if err != nil || ids == nil {
 		return nil, err
 	}
@@ -276,7 +276,7 @@ func (p *tracePass) generate() (*tensor.Tensor, error) {
 		return nil, err
 	}
 	vocab := p.Language.Config().Vocab
-	ids, mask, rows, length, err := p.tokens("", vocab, false)
+	ids, mask, rows, length, err := p.tokens("", vocab, false, view != nil)
 	if err != nil {
 		return nil, err
 	}

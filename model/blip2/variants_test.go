@@ -107,6 +107,91 @@ func TestMatchingVariants(t *testing.T) {
 	}
 }
 
+// TestPlaceholdersAstray: placeholders whose id has no row of an embedding, where no query stands for them, are an error.
+func TestPlaceholdersAstray(t *testing.T) {
+	const words = 21 // of the Q-Former
+	inside := func(name string, at int, id float32) func(weights.Source) weights.Source {
+		return func(in weights.Source) weights.Source {
+			w, _ := in.Lookup(name)
+			x, err := w.Float32()
+			if err != nil {
+				t.Fatal(err)
+			}
+			x = slices.Clone(x)
+			x[at] = id
+			return weights.Merge(weights.NewMemory(weights.FromFloat32(name, w.Shape, x)), in)
+		}
+	}
+	for name, tt := range map[string]struct {
+		dir, head string
+		imageID   int
+		change    func(weights.Source) weights.Source
+		err       string
+	}{
+		"matching":                   {"blip2-itm", "itm", words, inside("input_ids", 2, words), "input_ids: 21 is not among 21 tokens"},
+		"comparing":                  {"blip2-itm", "itc", words, inside("input_ids", 2, words), "input_ids: 21 is not among 21 tokens"},
+		"in an instruction":          {"instructblip", "", 64, inside("qformer_input_ids", 2, 64), "qformer_input_ids: 64 is not among 21 tokens"},
+		"without a picture":          {"blip2-llama", "", 50, func(in weights.Source) weights.Source { return textAlone(t, inside("input_ids", 2, 50)(in)) }, "input_ids: 50 is not among 50 tokens"},
+		"without a picture, a token": {"blip2-llama", "", 49, func(in weights.Source) weights.Source { return textAlone(t, in) }, ""},
+	} {
+		dir := "../../testdata/" + tt.dir
+		m, err := Open(variant(t, dir, func(c map[string]any) { c["image_token_index"] = tt.imageID }), Options{Pixels: true})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		defer m.Close()
+		_, err = m.Trace(tensor.Options{Compute: kernel.F32}, Trace{Inputs: tt.change(openFile(t, dir+"/inputs.safetensors")), Head: tt.head})
+		if tt.err == "" && err != nil || tt.err != "" && (err == nil || err.Error() != "trace: "+tt.err) {
+			t.Errorf("%s: %v, want %q", name, err, tt.err)
+		}
+	}
+}
+
+// TestInstructionOfPlaceholders: an instruction that begins with the placeholder's id begins with a word of the Q-Former's, which has a
+// vocabulary of its own.
+func TestInstructionOfPlaceholders(t *testing.T) {
+	const imageID = 2 // [CLS], too
+	in, want := openFile(t, instructed+"/inputs.safetensors"), openFile(t, instructed+"/expected.safetensors")
+	w, _ := in.Lookup("input_ids")
+	ids, err := w.Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := make([]float32, len(ids))
+	for i, id := range ids {
+		switch moved[i] = id; id {
+		case imageID:
+			moved[i] = 3
+		case ids[0]:
+			moved[i] = imageID
+		}
+	}
+	m, err := Open(variant(t, instructed, func(c map[string]any) { c["image_token_index"] = imageID }), Options{Pixels: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	out, err := m.Trace(tensor.Options{Compute: kernel.F32}, Trace{
+		Inputs: weights.Merge(weights.NewMemory(weights.FromFloat32("input_ids", w.Shape, moved)), in),
+		Select: func(n string) bool { return n == "qformer" },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameAsRecorded(t, "", out, want, 1)
+}
+
+// textAlone is the input_ids of inputs.
+func textAlone(t *testing.T, in weights.Source) weights.Source {
+	t.Helper()
+	w, ok := in.Lookup("input_ids")
+	if !ok {
+		t.Fatal("there are no input_ids")
+	}
+	return weights.NewMemory(w)
+}
+
 // TestPlaceholderInText: a text that spells the placeholder's name, which has an id beyond the embeddings, is read without it.
 func TestPlaceholderInText(t *testing.T) {
 	const dir = "../../testdata/blip2-itm"
