@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -119,5 +121,29 @@ func TestSignalNobodyAsks(t *testing.T) {
 		close(returned)
 		signals <- signal
 		stopOn(signals, cancel, returned, time.Hour, func(status int) { t.Errorf("status %d of work that returned", status) })
+	}
+}
+
+// TestSignalWithEndOfInput: a signal that comes together with the end of a pipe, as Ctrl-C does that stops all of a pipeline, counts, be it seen second.
+// What ends by itself ends.
+func TestSignalWithEndOfInput(t *testing.T) {
+	stop := &interrupted{os.Interrupt}
+	for _, signalled := range []bool{true, false} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		defer cancel(nil)
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		writer.Close()
+		want := io.EOF
+		if signalled {
+			want = stop
+			time.AfterFunc(time.Millisecond, func() { cancel(stop) })
+		}
+		if _, err := (interruptible{ctx, reader}).Read(make([]byte, 1)); !errors.Is(err, want) {
+			t.Errorf("the end of a pipe is %v, want %v", err, want)
+		}
 	}
 }

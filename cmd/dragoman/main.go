@@ -113,10 +113,38 @@ func (r interruptible) Read(b []byte) (int, error) {
 	}()
 	select {
 	case got := <-done:
+		if got.err != nil && r.stopped() {
+			return 0, context.Cause(r.ctx)
+		}
 		return copy(b, got.bytes), got.err
 	case <-r.ctx.Done():
 		return 0, context.Cause(r.ctx)
 	}
+}
+
+// together is how long behind the end of a pipe a signal may come that goes with it.
+const together = 50 * time.Millisecond
+
+// stopped says, at the end of standard input, whether a signal has come. Ctrl-C stops all programs of a pipeline, and whoever stops this one may
+// close its standard input in the same breath: which of both is seen first is chance.
+func (r interruptible) stopped() bool {
+	if isPipe(r.Reader) {
+		select {
+		case <-r.ctx.Done():
+		case <-time.After(together):
+		}
+	}
+	return r.ctx.Err() != nil
+}
+
+// isPipe says whether something is written to r by another program.
+func isPipe(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
 }
 
 // interrupted is the cause of a context that a signal ended.
