@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // The parts of the tokenizers library were built with Unicode tables of several
@@ -89,38 +87,4 @@ func lower(r rune) rune {
 		return to
 	}
 	return r
-}
-
-// unicodeForm is NFC, NFD, NFKC or NFKD.
-type unicodeForm norm.Form
-
-// normalize leaves the characters that the reference's tables do not have as
-// they are, and joins nothing to them.
-func (f unicodeForm) normalize(text string) string {
-	form := norm.Form(f)
-	var out strings.Builder
-	begin := 0
-	for i, r := range text {
-		if isNewer(r) {
-			end := i + utf8.RuneLen(r)
-			out.WriteString(form.String(text[begin:i]))
-			out.WriteString(text[i:end])
-			begin = end
-		}
-	}
-	if begin == 0 {
-		return form.String(text)
-	}
-	out.WriteString(form.String(text[begin:]))
-	return out.String()
-}
-
-// isNewer says whether a normal form here, but not in the reference, would
-// change a character or its neighbours.
-func isNewer(r rune) bool {
-	if r < 0x300 || unicode.Is(formTable, r) {
-		return false
-	}
-	p := norm.NFKD.PropertiesString(string(r))
-	return p.CCC() != 0 || p.Decomposition() != nil || !p.BoundaryBefore()
 }
