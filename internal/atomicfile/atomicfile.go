@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 )
 
 // bufferSize joins a writer's small writes into pages worth a system call.
@@ -25,8 +26,12 @@ const bufferSize = 1 << 18
 // removed and path is as it was.
 //
 // The result has the permissions of the file it replaces, or 0644. A symbolic
-// link is followed: the file that it names is replaced, the link stays.
+// link is followed: the file that it names is replaced, the link stays. A pipe
+// or a device (/dev/stdout, /dev/null) is no file to replace: it is written to.
 func WriteFile(path string, write func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return writeThrough(path, write)
+	}
 	target, err := behindLinks(path)
 	if err != nil {
 		return fmt.Errorf("writing: %s: %w", path, err)
@@ -70,6 +75,23 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	renamed = true
 	if err := syncDir(dir); err != nil {
 		return fmt.Errorf("writing: %s: sync directory: %w", path, err)
+	}
+	return nil
+}
+
+// writeThrough writes to what is no file. A pipe that nobody reads is an error,
+// not a wait.
+func writeThrough(path string, write func(io.Writer) error) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		buffered := bufio.NewWriterSize(file, bufferSize)
+		err = cmp.Or(write(buffered), buffered.Flush(), file.Close())
+	}
+	if failed := (*os.PathError)(nil); errors.As(err, &failed) && failed.Path == path {
+		err = failed.Err
+	}
+	if err != nil {
+		return fmt.Errorf("writing: %s: %w", path, err)
 	}
 	return nil
 }
