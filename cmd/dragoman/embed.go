@@ -28,8 +28,7 @@ names in its metadata) or .npy.`,
 	cmd.Flags().BoolVar(&text, "text", false, "the items are texts")
 	cmd.Flags().StringVar(&out, "out", "", "write to FILE.safetensors or FILE.npy, or for - as safetensors to standard output")
 	cmd.RunE = work(func(cmd *cobra.Command, args []string) error {
-		ext := strings.ToLower(filepath.Ext(out))
-		if out != "" && out != stream && ext != ".safetensors" && ext != npyExt {
+		if out != "" && out != stream && !isNPY(out) && !strings.EqualFold(filepath.Ext(out), ".safetensors") {
 			return usagef("--out must end in .safetensors or .npy: %s", out)
 		}
 		if err := c.tensorsTo(out); err != nil {

@@ -11,12 +11,12 @@ import (
 	"dragoman/weights"
 )
 
-// npyExt is what names of numpy's files end in.
-const npyExt = ".npy"
+// isNPY says whether a name is one of numpy's files.
+func isNPY(path string) bool { return strings.EqualFold(filepath.Ext(path), ".npy") }
 
 // writeArray writes one tensor into path, as numpy's file where its name says so, and otherwise as safetensors, which have its name and metadata, too.
 func (c *cli) writeArray(path, name string, values []float32, shape []int, metadata map[string]string) error {
-	if filepath.Ext(path) == npyExt {
+	if isNPY(path) {
 		return c.writeNPY(path, values, shape)
 	}
 	return c.writeTensors(path, []weights.Tensor{weights.FromFloat32(name, shape, values)}, metadata)

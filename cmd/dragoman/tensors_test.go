@@ -243,14 +243,16 @@ func TestPreprocessNPY(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	raw, err := os.ReadFile(written("x.npy"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	want, _ := f.Lookup("pixel_values")
-	header, values, _ := bytes.Cut(raw, []byte("\n"))
-	if shape := fmt.Sprintf("'shape': (2, 3, %d, %d,)", want.Shape[2], want.Shape[3]); !bytes.Contains(header, []byte(shape)) || !bytes.Equal(values, want.Data) {
-		t.Errorf("%d bytes behind %q, not %d of %s", len(values), header, len(want.Data), shape)
+	for _, name := range []string{"x.npy", "X.NPY"} {
+		raw, err := os.ReadFile(written(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		header, values, _ := bytes.Cut(raw, []byte("\n"))
+		if shape := fmt.Sprintf("'shape': (2, 3, %d, %d,)", want.Shape[2], want.Shape[3]); !bytes.Contains(header, []byte(shape)) || !bytes.Equal(values, want.Data) {
+			t.Errorf("%s: %d bytes behind %q, not %d of %s", name, len(values), header, len(want.Data), shape)
+		}
 	}
 }
 

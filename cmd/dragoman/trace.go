@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -67,7 +66,7 @@ status 1.`,
 			}
 		case out == "":
 			return usagef("trace needs --out FILE.safetensors, or --list")
-		case filepath.Ext(out) == npyExt:
+		case isNPY(out):
 			return usagef("--out %s: a .npy holds one tensor, trace writes many: FILE.safetensors", out)
 		case inputs == "" && len(images) == 0 && prompt == "":
 			return usagef("trace needs --inputs FILE.safetensors, or --image and --prompt")
