@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -106,7 +105,8 @@ func (b *Builder) Same(name, other string) bool {
 	}
 	x, _ := b.shared.source.Lookup(b.prefix + name)
 	y, _ := b.shared.source.Lookup(b.prefix + other)
-	return x.Type == y.Type && slices.Equal(x.Shape, y.Shape) && bytes.Equal(x.Data, y.Data)
+	same, err := x.Equal(y)
+	return same && err == nil
 }
 
 // ShapeOf is the tensor's shape in the checkpoint.
