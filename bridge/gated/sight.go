@@ -196,11 +196,12 @@ func (v *Sight) keys() []uint8 {
 	return mask
 }
 
-// even says whether there are observers, who are shown a token that sees no picture as attending to all alike: so it does in transformers'
-// IDEFICS, and what it finds is thrown away behind the attention.
-func (v *Sight) even(run *tensor.Run) bool {
-	return run.Observed() && v.pictures > 0 && v.stack.Config.Names == IDEFICS
-}
+// shown says whether there are observers, who are shown how a token looks that sees none of the pictures.
+func (v *Sight) shown(run *tensor.Run) bool { return run.Observed() && v.pictures > 0 }
+
+// even says whether such a token attends to all pictures alike for them: so it does in transformers' IDEFICS, and what it finds is thrown
+// away behind the attention. In OpenFlamingo it finds zeros.
+func (v *Sight) even(run *tensor.Run) bool { return v.shown(run) && v.stack.Config.Names == IDEFICS }
 
 // one lets each row read its one picture alone, if all have one.
 func (v *Sight) one(w *view) bool {
@@ -233,15 +234,15 @@ func (v *Sight) Hook(run *tensor.Run, layer int, hidden *tensor.Tensor) *tensor.
 	switch {
 	case w.blind && v.stack.Config.Untouched:
 		return hidden
-	case w.blind && !v.even(run):
+	case w.blind && !v.shown(run):
 	case w.apart:
 		w.kv = v.apart[layer]
 	default:
 		w.kv = v.memory[layer]
 	}
 	w.kv.Index = w.index
-	if w.some && v.even(run) {
-		w.mask, w.even = v.keys(), true
+	if w.some && v.shown(run) {
+		w.mask, w.even = v.keys(), v.even(run)
 	}
 	return k.forward(run, hidden, w)
 }

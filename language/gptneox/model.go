@@ -20,7 +20,7 @@ import (
 type Model struct {
 	language.Words
 	cfg            Config
-	path, normPath string
+	path, dropPath string
 	blocks         []block
 	norm           norm
 }
@@ -28,22 +28,35 @@ type Model struct {
 var _ language.Model = (*Model)(nil)
 
 type block struct {
-	path, attentionPath, mlpPath string
-	attentionNorm, mlpNorm       norm
-	qkv, out, inner, outer       linear
+	path, attentionPath, mlpPath, actPath string
+	dropPaths                             [2]string // of what the two halves give
+	attentionNorm, mlpNorm                norm
+	qkv, out, inner, outer                linear
 }
 
 // linear is x·weightᵀ + bias; weight is [out, in], bias nil where the model has none.
-type linear struct{ weight, bias *tensor.Tensor }
+type linear struct {
+	weight, bias *tensor.Tensor
+	path         string
+}
+
+func (l *linear) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	y := r.Linear(x, l.weight, l.bias, kernel.NoAct)
+	r.Observe(l.path, y)
+	return y
+}
 
 // norm is a layer norm's parameters.
 type norm struct {
 	weight, bias *tensor.Tensor
+	path         string
 	eps          float32
 }
 
 func (n norm) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
-	return r.LayerNorm(x, n.weight, n.bias, n.eps)
+	y := r.LayerNorm(x, n.weight, n.bias, n.eps)
+	r.Observe(n.path, y)
+	return y
 }
 
 var normal = nn.Init{Kind: nn.Normal, Std: 0.02}
@@ -52,7 +65,7 @@ var normal = nn.Init{Kind: nn.Normal, Std: 0.02}
 func New(b *nn.Builder, cfg Config) *Model {
 	inner := b.Sub("gpt_neox")
 	cfg.Vocab = language.Vocabulary(inner, "embed_in.weight", cfg.Vocab)
-	m := &Model{cfg: cfg, path: inner.Path(), normPath: inner.Sub("final_layer_norm").Path()}
+	m := &Model{cfg: cfg, path: inner.Path(), dropPath: inner.Sub("emb_dropout").Path()}
 	m.BindTable(inner, "embed_in.weight", cfg.Vocab, cfg.Width, -1)
 	m.norm = newNorm(inner.Sub("final_layer_norm"), &cfg)
 	for i := range b.Count(cfg.Layers) {
@@ -68,14 +81,15 @@ func New(b *nn.Builder, cfg Config) *Model {
 
 func newBlock(b *nn.Builder, c *Config) block {
 	project := func(name string, in, out int, bias bool) linear {
-		l := linear{weight: b.Tensor(name+".weight", normal, out, in)}
+		l := linear{weight: b.Tensor(name+".weight", normal, out, in), path: b.Sub(name).Path()}
 		if bias {
 			l.bias = b.Tensor(name+".bias", nn.Init{Kind: nn.Zero}, out)
 		}
 		return l
 	}
 	return block{
-		path: b.Path(), attentionPath: b.Sub("attention").Path(), mlpPath: b.Sub("mlp").Path(),
+		path: b.Path(), attentionPath: b.Sub("attention").Path(), mlpPath: b.Sub("mlp").Path(), actPath: b.Sub("mlp", "act").Path(),
+		dropPaths:     [2]string{b.Sub("post_attention_dropout").Path(), b.Sub("post_mlp_dropout").Path()},
 		attentionNorm: newNorm(b.Sub("input_layernorm"), c),
 		mlpNorm:       newNorm(b.Sub("post_attention_layernorm"), c),
 		qkv:           project("attention.query_key_value", c.Width, 3*c.Width, c.Bias),
@@ -86,7 +100,7 @@ func newBlock(b *nn.Builder, c *Config) block {
 }
 
 func newNorm(b *nn.Builder, c *Config) norm {
-	return norm{b.Tensor("weight", nn.Init{Kind: nn.One}, c.Width), b.Tensor("bias", nn.Init{Kind: nn.Zero}, c.Width), c.Eps}
+	return norm{b.Tensor("weight", nn.Init{Kind: nn.One}, c.Width), b.Tensor("bias", nn.Init{Kind: nn.Zero}, c.Width), b.Path(), c.Eps}
 }
 
 // Config implements language.Model.
@@ -108,9 +122,9 @@ func (m *Model) Cost() language.Cost {
 func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	p := language.BeginPass(r, in)
 	p.ByPlace()
+	r.Observe(m.dropPath, in.Embeds)
 	h := p.Through(in.Embeds, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h) })
 	h = m.norm.of(r, h)
-	r.Observe(m.normPath, h)
 	r.Observe(m.path, h)
 	return h
 }
@@ -121,8 +135,12 @@ func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor 
 	if !m.cfg.Parallel {
 		h = a
 	}
-	x := r.FeedForward(b.mlpNorm.of(r, h), b.inner.weight, b.inner.bias, m.cfg.Act, b.outer.weight, b.outer.bias)
-	r.Observe(b.mlpPath, x)
+	x := b.mlpNorm.of(r, h)
+	r.ShowLinear(x, b.inner.weight, b.inner.bias, b.inner.path, m.cfg.Act, b.actPath)
+	x = r.FeedForward(x, b.inner.weight, b.inner.bias, m.cfg.Act, b.outer.weight, b.outer.bias)
+	for _, path := range []string{b.outer.path, b.mlpPath, b.dropPaths[1]} {
+		r.Observe(path, x)
+	}
 	h = r.Add(a, x)
 	r.Observe(b.path, h)
 	return h
@@ -131,15 +149,16 @@ func (m *Model) block(p *language.Pass, i int, h *tensor.Tensor) *tensor.Tensor 
 func (m *Model) attention(p *language.Pass, i int, x *tensor.Tensor) *tensor.Tensor {
 	r, b, c := p.Run, &m.blocks[i], &m.cfg
 	d := c.headDim()
-	qkv := r.Reshape(r.Linear(x, b.qkv.weight, b.qkv.bias, kernel.NoAct), p.Rows*p.Length*c.Heads, 3*d)
+	qkv := r.Reshape(b.qkv.of(r, x), p.Rows*p.Length*c.Heads, 3*d)
 	part := func(n int) *tensor.Tensor {
 		return r.Reshape(r.Slice(qkv, 1, n*d, (n+1)*d), p.Rows, p.Length, c.Width)
 	}
 	y := p.Attend(i, tensor.AttentionArgs{
 		Q: r.Rotary(part(0), p.Positions, c.Heads, c.Rope), Heads: c.Heads, Path: b.attentionPath,
 	}, r.Rotary(part(1), p.Positions, c.Heads, c.Rope), part(2))
-	y = r.Linear(y, b.out.weight, b.out.bias, kernel.NoAct)
+	y = b.out.of(r, y)
 	r.Observe(b.attentionPath, y)
+	r.Observe(b.dropPaths[0], y)
 	return y
 }
 

@@ -138,13 +138,13 @@ func (c *Config) scale(raw json.RawMessage) error {
 }
 
 // names are what a generation calls the tensors of a block, and the last norm.
-type names struct{ norm1, norm2, module, up, down, lastNorm string }
+type names struct{ norm1, norm2, module, up, act, down, lastNorm string }
 
 func (c *Config) names() names {
 	if c.First {
-		return names{norm1: "ln_1", norm2: "ln_2", module: "mlp", up: "mlp_up", down: "mlp_down", lastNorm: "ln_f"}
+		return names{norm1: "ln_1", norm2: "ln_2", module: "mlp", up: "mlp_up", act: "mlp_act", down: "mlp_down", lastNorm: "ln_f"}
 	}
-	return names{norm1: "norm_1", norm2: "norm_2", module: "ffn", up: "up_proj", down: "down_proj", lastNorm: "norm_f"}
+	return names{norm1: "norm_1", norm2: "norm_2", module: "ffn", up: "up_proj", act: "act", down: "down_proj", lastNorm: "norm_f"}
 }
 
 // asStored is the configuration of what stands below b, the model's tensors. transformers' MptForCausalLM passes over keys by which MosaicML's own

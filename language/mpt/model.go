@@ -21,29 +21,39 @@ import (
 
 // Model is an MPT with its weights. It may be used by many runs at a time.
 type Model struct {
-	words          language.Words
-	cfg            Config
-	path, normPath string
-	blocks         []block
-	norm           norm
-	slopes         []float64 // of each head
+	words  language.Words
+	cfg    Config
+	path   string
+	blocks []block
+	norm   norm
+	slopes []float64 // of each head
 }
 
 var _ language.Model = (*Model)(nil)
 
 type block struct {
-	path, attentionPath, mlpPath string
-	attentionNorm, mlpNorm       norm
-	queryNorm, keyNorm           norm // without weights where there are none
-	qkv, out, up, down           linear
+	path, attentionPath, mlpPath, actPath, dropPath string
+	attentionNorm, mlpNorm                          norm
+	queryNorm, keyNorm                              norm // without weights where there are none
+	qkv, out, up, down                              linear
 }
 
 // linear is x·weightᵀ + bias; weight is [out, in], bias nil where the model has none.
-type linear struct{ weight, bias *tensor.Tensor }
+type linear struct {
+	weight, bias *tensor.Tensor
+	path         string
+}
+
+func (l *linear) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
+	y := r.Linear(x, l.weight, l.bias, kernel.NoAct)
+	r.Observe(l.path, y)
+	return y
+}
 
 // norm is a layer norm's parameters.
 type norm struct {
 	weight, bias *tensor.Tensor // [width]
+	path         string
 	eps          float32
 }
 
@@ -51,7 +61,9 @@ func (n norm) of(r *tensor.Run, x *tensor.Tensor) *tensor.Tensor {
 	if n.weight == nil {
 		return x
 	}
-	return r.LayerNorm(x, n.weight, n.bias, n.eps)
+	y := r.LayerNorm(x, n.weight, n.bias, n.eps)
+	r.Observe(n.path, y)
+	return y
 }
 
 // New binds a model to the tensors below b. Errors are b's.
@@ -60,7 +72,7 @@ func New(b *nn.Builder, cfg Config) *Model {
 	cfg = cfg.asStored(inner)
 	w := cfg.names()
 	cfg.Vocab = language.Vocabulary(inner, "wte.weight", cfg.Vocab)
-	m := &Model{cfg: cfg, path: inner.Path(), normPath: inner.Sub(w.lastNorm).Path(), slopes: slopes(cfg.Heads, cfg.BiasMax, cfg.First)}
+	m := &Model{cfg: cfg, path: inner.Path(), slopes: slopes(cfg.Heads, cfg.BiasMax, cfg.First)}
 	m.words.BindTable(inner, "wte.weight", cfg.Vocab, cfg.Width, -1)
 	m.norm = newNorm(inner.Sub(w.lastNorm), &cfg)
 	for i := range b.Count(cfg.Layers) {
@@ -74,13 +86,16 @@ func newBlock(b *nn.Builder, c *Config) block {
 	w, a := c.names(), b.Sub("attn")
 	f := b.Sub(w.module)
 	k := block{
-		path: b.Path(), attentionPath: a.Path(), mlpPath: f.Path(),
+		path: b.Path(), attentionPath: a.Path(), mlpPath: f.Path(), actPath: f.Sub(w.act).Path(),
 		attentionNorm: newNorm(b.Sub(w.norm1), c),
 		mlpNorm:       newNorm(b.Sub(w.norm2), c),
 		qkv:           newLinear(a.Sub("Wqkv"), c, c.Width, 3*c.Width),
 		out:           newLinear(a.Sub("out_proj"), c, c.Width, c.Width),
 		up:            newLinear(f.Sub(w.up), c, c.Width, c.FeedForward),
 		down:          newLinear(f.Sub(w.down), c, c.FeedForward, c.Width),
+	}
+	if !c.First { // transformers' name
+		k.dropPath = b.Sub("resid_attn_dropout").Path()
 	}
 	if c.HeadNorm {
 		k.queryNorm, k.keyNorm = newNorm(a.Sub("q_ln"), c), newNorm(a.Sub("k_ln"), c)
@@ -89,7 +104,7 @@ func newBlock(b *nn.Builder, c *Config) block {
 }
 
 func newLinear(b *nn.Builder, c *Config, in, out int) linear {
-	l := linear{weight: b.Tensor("weight", nn.Init{Kind: nn.Normal, Std: 0.02}, out, in)}
+	l := linear{weight: b.Tensor("weight", nn.Init{Kind: nn.Normal, Std: 0.02}, out, in), path: b.Path()}
 	if c.Bias {
 		l.bias = b.Tensor("bias", nn.Init{Kind: nn.Zero}, out)
 	}
@@ -97,7 +112,7 @@ func newLinear(b *nn.Builder, c *Config, in, out int) linear {
 }
 
 func newNorm(b *nn.Builder, c *Config) norm {
-	n := norm{weight: b.Tensor("weight", nn.Init{Kind: nn.One}, c.Width), eps: c.Eps}
+	n := norm{weight: b.Tensor("weight", nn.Init{Kind: nn.One}, c.Width), path: b.Path(), eps: c.Eps}
 	if c.Bias {
 		n.bias = b.Tensor("bias", nn.Init{Kind: nn.Zero}, c.Width)
 	}
@@ -177,7 +192,6 @@ func (m *Model) Forward(r *tensor.Run, in language.Input) *tensor.Tensor {
 	bias := m.bias(p)
 	h := p.Through(in.Embeds, len(m.blocks), func(i int, h *tensor.Tensor) *tensor.Tensor { return m.block(p, i, h, bias) })
 	h = m.norm.of(r, h)
-	r.Observe(m.normPath, h)
 	r.Observe(m.path, h)
 	return h
 }
@@ -202,7 +216,10 @@ func (m *Model) bias(p *language.Pass) *tensor.Tensor {
 func (m *Model) block(p *language.Pass, i int, h, bias *tensor.Tensor) *tensor.Tensor {
 	r, b := p.Run, &m.blocks[i]
 	h = r.Add(h, m.attention(p, i, b.attentionNorm.of(r, h), bias))
-	x := r.FeedForward(b.mlpNorm.of(r, h), b.up.weight, b.up.bias, kernel.GELU, b.down.weight, b.down.bias)
+	x := b.mlpNorm.of(r, h)
+	r.ShowLinear(x, b.up.weight, b.up.bias, b.up.path, kernel.GELU, b.actPath)
+	x = r.FeedForward(x, b.up.weight, b.up.bias, kernel.GELU, b.down.weight, b.down.bias)
+	r.Observe(b.down.path, x)
 	h = r.Add(h, x)
 	if !m.cfg.First { // its feed-forward, as transformers has it, adds what goes around it
 		x = h
@@ -214,13 +231,14 @@ func (m *Model) block(p *language.Pass, i int, h, bias *tensor.Tensor) *tensor.T
 
 func (m *Model) attention(p *language.Pass, i int, x, bias *tensor.Tensor) *tensor.Tensor {
 	r, b, d := p.Run, &m.blocks[i], m.cfg.Width
-	qkv := r.Linear(x, b.qkv.weight, b.qkv.bias, kernel.NoAct)
+	qkv := b.qkv.of(r, x)
 	query, key, value := r.Slice(qkv, 2, 0, d), r.Slice(qkv, 2, d, 2*d), r.Slice(qkv, 2, 2*d, 3*d)
 	y := p.Attend(i, tensor.AttentionArgs{
 		Q: b.queryNorm.of(r, query), Heads: m.cfg.Heads, Scale: m.cfg.Scale, Bias: bias, Path: b.attentionPath,
 	}, b.keyNorm.of(r, key), value)
-	y = r.Linear(y, b.out.weight, b.out.bias, kernel.NoAct)
+	y = b.out.of(r, y)
 	r.Observe(b.attentionPath, y)
+	r.Observe(b.dropPath, y)
 	return y
 }
 

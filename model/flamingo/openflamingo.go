@@ -260,6 +260,15 @@ func (d *openFlamingo) outside(path string) string {
 	return part[1] + ".decoder_layer" + part[2]
 }
 
+// wrapper is the module whose last part a layer of the language model is there, and which gives the same; any other path as it is.
+func (d *openFlamingo) wrapper(path string) string {
+	outer, ok := strings.CutSuffix(path, ".decoder_layer")
+	if ok && d.layer.MatchString(outer) {
+		return outer
+	}
+	return path
+}
+
 // page is texts and pictures as they are.
 func (d *openFlamingo) page(parts []Part) string {
 	var text strings.Builder

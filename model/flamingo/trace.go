@@ -3,6 +3,8 @@ package flamingo
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"dragoman/language"
 	"dragoman/model"
@@ -14,9 +16,42 @@ import (
 // and labels, or OpenFlamingo's vision_x [rows, pictures, frames, 3, H, W] and lang_x, and returns its outputs, float32, named by module path
 // as in the reference.
 func (m *Model) Trace(opt tensor.Options, t model.Trace) ([]weights.Tensor, error) {
-	return t.Run(opt, m.dialect.outside, m.params, "labels among the inputs", func(run *tensor.Run, seen *model.Recorder) (*tensor.Tensor, error) {
+	d, wraps := m.dialect.(assembly)
+	wanted := t.Select
+	if wraps && wanted != nil {
+		t.Select = func(name string) bool { return wanted(name) || wanted(d.wrapper(name)) }
+	}
+	out, err := t.Run(opt, m.dialect.outside, m.params, "labels among the inputs", func(run *tensor.Run, seen *model.Recorder) (*tensor.Tensor, error) {
 		return m.trace(run, seen, t.Inputs)
 	})
+	if err != nil || !wraps {
+		return out, err
+	}
+	_, idsName := m.dialect.inputs()
+	_, rows, err := model.Ints(t.Inputs, idsName)
+	return asAssembled(d, out, wanted, rows), err
+}
+
+// assembly is a dialect whose reference puts modules around a language model's: each layer is one with the gated block before it.
+type assembly interface{ wrapper(path string) string }
+
+// asAssembled are outputs as the reference has them: a layer's under both of its names, and what is inside of a resampler by rows and pictures.
+func asAssembled(d assembly, out []weights.Tensor, wanted func(string) bool, rows int) []weights.Tensor {
+	all := make([]weights.Tensor, 0, len(out))
+	for _, w := range out {
+		outer := d.wrapper(w.Name)
+		if strings.HasPrefix(w.Name, "perceiver.") && !strings.HasSuffix(w.Name, ".attention_probs") {
+			w.Shape = slices.Concat([]int{rows, w.Shape[0] / rows}, w.Shape[1:])
+		}
+		if outer == w.Name || wanted == nil || wanted(w.Name) {
+			all = append(all, w)
+		}
+		if outer != w.Name && (wanted == nil || wanted(outer)) {
+			w.Name = outer
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 // trace is the forward pass; the loss is nil without labels.
