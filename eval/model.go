@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"dragoman/generate"
@@ -19,7 +20,7 @@ import (
 // Item is a picture with what is right to say of it, or a question about it with people's answers.
 type Item struct {
 	Name       string
-	Picture    string                        // tells pictures apart; "": unknown
+	Picture    string                        // tells pictures apart: in retrieval, items of one are one; "": unknown
 	Decode     func() (*picture.RGBA, error) // reads the picture; no item is without
 	Bytes      func() ([]byte, error)        // of the picture's file, for who looks at what moves; nil: it does not
 	Question   string                        // "": the picture is to be captioned
@@ -64,7 +65,8 @@ type Report struct {
 	Skipped  int        `json:"skipped,omitempty"` // pictures that could not be read
 	Captions *Captions  `json:"captions,omitempty"`
 	Answers  *Answers   `json:"answers,omitempty"`
-	Labels   int        `json:"labels,omitempty"` // texts that retrieval chose among
+	Labels   int        `json:"labels,omitempty"`   // texts that retrieval chose among
+	Pictures int        `json:"pictures,omitempty"` // pictures that it chose among, where several items are of one
 	Text     *Retrieval `json:"image_to_text,omitempty"`
 	Image    *Retrieval `json:"text_to_image,omitempty"`
 	Left     []Left     `json:"-"` // why
@@ -237,6 +239,9 @@ func (e *evaluation) say(ctx context.Context, seen blip2.Seen, texts []string) e
 func (e *evaluation) retrieve(ctx context.Context, r *Report) error {
 	labels, number := e.labels()
 	r.Labels = len(labels)
+	if e.join(); len(e.items) < r.N {
+		r.Pictures = len(e.items)
+	}
 	texts := e.m.EmbedTexts(e.run, labels)
 	shared := e.m.Config.Shared
 	n := len(e.items)
@@ -272,6 +277,27 @@ func (e *evaluation) retrieve(ctx context.Context, r *Report) error {
 	text, image := RecallOf(byImage, len(labels), isRight), RecallOf(byText, n, isRightBack)
 	r.Text.Reranked, r.Image.Reranked = &text, &image
 	return nil
+}
+
+// join makes one item of all that are of one picture, as a table with a row for each caption has it: what is said by any of them is right, and the
+// picture is there to be found once.
+func (e *evaluation) join() {
+	count := len(e.items)
+	width, perItem := len(e.raw)/count, len(e.embedded)/count
+	of := map[string]int{} // items of pictures that are known
+	var items []Item       // the report has the old ones
+	for i, it := range e.items {
+		if at, known := of[it.Picture]; known && it.Picture != "" {
+			items[at].References = slices.Concat(items[at].References, it.References)
+			continue
+		}
+		n := len(items)
+		of[it.Picture] = n
+		copy(e.raw[n*width:(n+1)*width], e.raw[i*width:])
+		copy(e.embedded[n*perItem:(n+1)*perItem], e.embedded[i*perItem:])
+		items = append(items, it)
+	}
+	e.items, e.raw, e.embedded = items, e.raw[:len(items)*width], e.embedded[:len(items)*perItem]
 }
 
 // labels lists all texts to choose among, each once, and numbers them.

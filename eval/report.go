@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -44,7 +45,7 @@ func Markdown(reports []Report) string {
 		between(&b)
 		b.WriteString("| retrieval, R@1 · R@5 · R@10 | pictures | texts | text for a picture | with the matching head | picture for a text | with the matching head |\n|---|---|---|---|---|---|---|\n")
 		for _, r := range retrieval {
-			fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s | %s |\n", cell(r.Name), r.N, r.Labels,
+			fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s | %s |\n", cell(r.Name), cmp.Or(r.Pictures, r.N), r.Labels,
 				r.Text.Cosine, orDash(r.Text.Reranked), r.Image.Cosine, orDash(r.Image.Reranked))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 
 	"dragoman/data"
 	"dragoman/eval"
@@ -116,6 +117,7 @@ func itemsOf(pairs []pair, clean string) []eval.Item {
 			question = data.CleanQuestion(question)
 		}
 		items = append(items, eval.Item{
+			Picture:  strconv.Itoa(p.picture),
 			Decode:   func() (*picture.RGBA, error) { return p.decode() },
 			Question: question, References: p.texts, Weights: p.weights, Keywords: p.tags,
 		})

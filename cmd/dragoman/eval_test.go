@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -96,6 +98,45 @@ func TestEvalOfMany(t *testing.T) {
 	}
 	if _, err := os.Stat(said); err == nil {
 		t.Error("what was said of nothing is written")
+	}
+}
+
+// TestEvalOfRowsOfOnePicture: retrieval is the same whether a picture's captions stand in one row or in several, behind each other or apart.
+func TestEvalOfRowsOfOnePicture(t *testing.T) {
+	pictures, err := filepath.Abs("../../recipes/tiny/pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := []string{"a cat", "a dog", "red boat", "the sea", "two cats", "on the boat", "a red dog", "cat on sea", "the dog .", "boat", "running", "red"}
+	var list, first, second strings.Builder
+	for i, name := range []string{"red-circle", "blue-bar", "green-ring", "black-cross", "red-bar", "blue-square"} {
+		row, one, other := filepath.Join(pictures, name+".png"), words[2*i], words[2*i+1]
+		fmt.Fprintf(&list, "{\"image\": %q, \"texts\": [%q, %q]}\n", row, one, other)
+		fmt.Fprintf(&first, "%s,%s\n", row, one)
+		fmt.Fprintf(&second, "%s,%s\n", row, other)
+	}
+	type report struct {
+		N        int             `json:"n"`
+		Pictures int             `json:"pictures"`
+		Text     *eval.Retrieval `json:"image_to_text"`
+		Image    *eval.Retrieval `json:"text_to_image"`
+	}
+	var reports [2]report
+	for i, path := range []string{fileWith(t, "list.jsonl", list.String()), fileWith(t, "rows.csv", "image,text\n"+first.String()+second.String())} {
+		status, out, errs := call(t, "eval", "-q", "--json", "--rerank", "3", "--model", "../../testdata/blip2-itm", path)
+		if status != 0 {
+			t.Fatalf("%d: %s", status, errs)
+		}
+		if err := json.Unmarshal([]byte(out), &reports[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole, rows := reports[0], reports[1]
+	if whole.N != 6 || whole.Pictures != 0 || rows.N != 12 || rows.Pictures != 6 {
+		t.Errorf("%+v, %+v", whole, rows)
+	}
+	if !reflect.DeepEqual(rows.Text, whole.Text) || !reflect.DeepEqual(rows.Image, whole.Image) {
+		t.Errorf("in one row each: %+v %+v, in several: %+v %+v", whole.Text, whole.Image, rows.Text, rows.Image)
 	}
 }
 
