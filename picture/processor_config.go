@@ -64,6 +64,8 @@ type imageProcessor struct {
 	Rescale      *float64        `json:"rescale_factor"`
 	Mean         perChannel      `json:"image_mean"`
 	Std          perChannel      `json:"image_std"`
+	Offset       bool            `json:"rescale_offset"` // EfficientNet: 1 less, once rescaled
+	Top          *bool           `json:"include_top"`    // EfficientNet: over the deviation once more
 }
 
 // ParseProcessor reads either layout of a processor's configuration. What a file leaves out has the default of its class.
@@ -89,7 +91,8 @@ func ParseProcessor(data []byte) (Processor, error) {
 
 func (c *imageProcessor) processor() (Processor, error) {
 	class := cmp.Or(c.Type, c.FeatureType)
-	isCLIP, isIDEFICS := strings.HasPrefix(class, "CLIP"), strings.HasPrefix(class, "Idefics")
+	isCLIP := strings.HasPrefix(class, "CLIP") || strings.HasPrefix(class, "BitImage")
+	isIDEFICS, isEfficientNet := strings.HasPrefix(class, "Idefics"), strings.HasPrefix(class, "EfficientNet")
 	p := BLIP2Processor(384)
 	if isIDEFICS {
 		p.Size = [2]int{224, 224}
@@ -97,6 +100,10 @@ func (c *imageProcessor) processor() (Processor, error) {
 	cut := [2]int{}
 	if isCLIP {
 		p.Fit, p.Edge, cut = Crop, 224, [2]int{224, 224}
+	}
+	if isEfficientNet {
+		half := [3]float32{0.5, 0.5, 0.5}
+		p.Size, p.Mean, p.Std, cut = [2]int{346, 346}, half, half, [2]int{289, 289}
 	}
 	size := c.Size
 	if given(c.ImageSize) && (isIDEFICS || !given(size)) {
@@ -138,11 +145,12 @@ func (c *imageProcessor) processor() (Processor, error) {
 	case p.Fit != Squash:
 		p.Uncut, p.Size = true, [2]int{}
 	}
-	return p, c.numbers(&p)
+	return p, c.numbers(&p, isEfficientNet)
 }
 
 // numbers reads what happens to the values once the picture has its size.
-func (c *imageProcessor) numbers(p *Processor) error {
+// EfficientNet's class may take 1 away before, and divides once more behind; both go into the one sum and quotient.
+func (c *imageProcessor) numbers(p *Processor, isEfficientNet bool) error {
 	if c.Resample != nil {
 		p.Resample = Filter(*c.Resample)
 		if !p.Resample.valid() {
@@ -161,8 +169,17 @@ func (c *imageProcessor) numbers(p *Processor) error {
 	if err := three(&p.Std, c.Std); err != nil {
 		return fmt.Errorf("image_std: %w", err)
 	}
+	std := p.Std
 	if c.DoNormalize != nil && !*c.DoNormalize {
 		p.Mean, p.Std = [3]float32{}, [3]float32{1, 1, 1}
+	}
+	for i := range p.Std {
+		if isEfficientNet && c.Offset && (c.DoRescale == nil || *c.DoRescale) {
+			p.Mean[i]++
+		}
+		if isEfficientNet && (c.Top == nil || *c.Top) {
+			p.Std[i] *= std[i]
+		}
 	}
 	for _, s := range p.Std {
 		if !(s > 0) {

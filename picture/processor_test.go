@@ -60,6 +60,14 @@ func TestProcessorConfigs(t *testing.T) {
 		{`{"image_processor_type":"IdeficsImageProcessor","image_size":20,"size":{"height":30,"width":30}}`, "", func(p Processor) bool { return p.Size == [2]int{20, 20} }},
 		{`{"image_processor_type":"IdeficsImageProcessor","image_size":null,"size":{"height":30,"width":30}}`, "", func(p Processor) bool { return p.Size == [2]int{30, 30} }},
 		{`{"image_processor_type":"IdeficsImageProcessor"}`, "", func(p Processor) bool { return p.Size == [2]int{224, 224} && p.Fit == Squash }},
+		{`{"image_processor_type":"BitImageProcessor","size":24}`, "", func(p Processor) bool { return p.Fit == Crop && p.Edge == 24 && p.Size == [2]int{224, 224} }},
+		{`{"image_processor_type":"BitImageProcessorFast","size":24,"do_center_crop":false}`, "", func(p Processor) bool { return p.SizeOf(10, 30) == [2]int{72, 24} }},
+		{`{"image_processor_type":"EfficientNetImageProcessor"}`, "", func(p Processor) bool { return p.Size == [2]int{346, 346} && p.Mean[0] == 0.5 && p.Std[2] == 0.25 }},
+		{`{"image_processor_type":"EfficientNetImageProcessor","size":20,"do_center_crop":true,"include_top":false,"rescale_offset":true,"rescale_factor":0.01,"image_mean":0.25,"image_std":0.5}`, "", func(p Processor) bool {
+			return p.Squashed == [2]int{20, 20} && p.Size == [2]int{289, 289} && p.Mean[1] == 1.25 && p.Std[1] == 0.5
+		}},
+		{`{"image_processor_type":"EfficientNetImageProcessor","do_normalize":false,"image_std":[0.5,0.25,0.5]}`, "", func(p Processor) bool { return p.Mean[1] == 0 && p.Std[1] == 0.25 }},
+		{`{"image_processor_type":"EfficientNetImageProcessor","do_normalize":false,"image_std":0}`, "not above 0", nil},
 		{`{"image_processor_type":"X","size":{"height":8,"width":9},"do_normalize":false,"do_rescale":false}`, "", func(p Processor) bool { return p.Rescale == 1 && p.Std == [3]float32{1, 1, 1} && p.Mean[0] == 0 }},
 		{`{"image_processor_type":"BlipImageProcessor","do_resize":false}`, "", func(p Processor) bool {
 			return p.Size == [2]int{} && p.SizeOf(9, 7) == [2]int{7, 9} && p.Check(9, 7) != nil
