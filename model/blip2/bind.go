@@ -40,12 +40,19 @@ func (m *Model) bind(files Files, opt Options) error {
 	if opt.Trainable {
 		opt.stock = &m.stock
 	}
+	asked, tell := map[string]bool{}, opt.bound
+	opt.bound = func(t weights.Tensor) {
+		asked[t.Name] = true
+		if tell != nil {
+			tell(t)
+		}
+	}
 	m.packed, m.dir = files.Packed != nil, files.Where("")
 	raw, err := m.readConfig(files, opt.Trainable)
 	if err != nil {
 		return err
 	}
-	own, err := m.openOwn(files)
+	own, lavis, err := m.openOwn(files)
 	if err != nil {
 		return err
 	}
@@ -65,6 +72,11 @@ func (m *Model) bind(files Files, opt Options) error {
 	}
 	if err := m.openTexts(files, own, opt); err != nil {
 		return err
+	}
+	if !lavis {
+		if err := m.strays(own, asked); err != nil {
+			return err
+		}
 	}
 	if opt.Trainable {
 		if err := m.keepSmall(files); err != nil {
@@ -104,22 +116,21 @@ func (m *Model) readConfig(files Files, elsewhere bool) (raw []byte, err error) 
 	return raw, nil
 }
 
-// openOwn opens the model's own checkpoint, as transformers names its tensors.
-func (m *Model) openOwn(files Files) (weights.Source, error) {
+// openOwn opens the model's own checkpoint, as transformers names its tensors; lavis says that LAVIS wrote it.
+func (m *Model) openOwn(files Files) (own weights.Source, lavis bool, err error) {
 	file, err := files.Weights(ownWeights(files, m.Config))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	m.open = append(m.open, file)
-	own, err := translated(file)
-	if err != nil {
-		return nil, err
+	if own, err = translated(file); err != nil {
+		return nil, false, err
 	}
 	m.Config.Extras.Weights = "" // what Save writes has its own
-	if weights.IsLAVIS(file) {
+	if lavis = weights.IsLAVIS(file); lavis {
 		err = m.Config.asTrained()
 	}
-	return own, err
+	return own, lavis, err
 }
 
 // openBeside is the model's own tensors, and what lies beside them that the bridge may need.
