@@ -156,6 +156,17 @@ func TestSentencePiece(t *testing.T) {
 	}
 }
 
+// TestT5WithoutPrefix: T5's class marks a text's beginning even where the file has no space put there, and each word's.
+func TestT5WithoutPrefix(t *testing.T) {
+	model := string(mustRead(t, "t5.model"))
+	noPrefix := model + "\x1a\x02\x18\x00" // the normaliser's settings (3): add_dummy_prefix (3) is false
+	want, got := fromDirectory(t, map[string]string{"spiece.model": model}), fromDirectory(t, map[string]string{"spiece.model": noPrefix})
+	agree(t, got, want, load[[]string](t, "texts.json"))
+	if ids := got.Encode("a red sofa", false); got.Decode(ids, false) != "a red sofa" {
+		t.Errorf("%v is %q", ids, got.Decode(ids, false))
+	}
+}
+
 // TestGGUFSentencePiece describes the same LLaMA tokenizer as a GGUF would.
 func TestGGUFSentencePiece(t *testing.T) {
 	var m spmModel

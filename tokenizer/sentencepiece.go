@@ -124,7 +124,8 @@ func (p *Pipeline) spmSpaces(m *spmModel, style spmStyle) error {
 	}
 	switch {
 	case style.words && m.kind == spmUnigram:
-		marks.words = true
+		// Whatever the file says of the first word, as in the class: white space goes, and a mark is all that tells of it.
+		marks.words, marks.prepend = true, prependAlways
 		p.normalizer, p.preTokenizer, p.decoder = table, marks, marks
 		if m.removeWhitespace {
 			p.preTokenizer = preTokenizers{whitespaceSplit, marks}
