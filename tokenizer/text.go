@@ -5,6 +5,9 @@ import (
 	"unicode/utf8"
 )
 
+// Valid is a text as Encode reads it: what is not UTF-8 is U+FFFD.
+func Valid(text string) string { return toValid(text) }
+
 // toValid replaces what is not UTF-8 with U+FFFD, one for each longest run that
 // could have begun a character, as Rust and Python do.
 func toValid(text string) string {

@@ -111,6 +111,15 @@ func TestTokenizeLines(t *testing.T) {
 	}
 }
 
+// TestTokenizeBrokenText: the text is what was encoded, with one U+FFFD where a character is cut short, not one for each of its bytes.
+func TestTokenizeBrokenText(t *testing.T) {
+	status, out, errs := callWith(t, []byte("a\xf0\x9f\x98 b\xff\n"), "tokenize", "--model", "../../testdata/blip2-opt")
+	var got struct{ Text, Decoded string }
+	if err := json.Unmarshal(out, &got); status != exitDone || err != nil || got.Text != "a\ufffd b\ufffd" || got.Decoded != got.Text {
+		t.Errorf("%d: %s%s, %v", status, out, errs, err)
+	}
+}
+
 // TestTokenizeLongLine: a line without end does not take memory without end; what cannot be read is no end.
 func TestTokenizeLongLine(t *testing.T) {
 	var stdout, stderr bytes.Buffer

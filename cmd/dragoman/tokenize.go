@@ -12,6 +12,7 @@ import (
 
 	"dragoman"
 	"dragoman/internal/plainjson"
+	"dragoman/tokenizer"
 )
 
 func (c *cli) tokenizeCommand() *cobra.Command {
@@ -66,7 +67,7 @@ tokenizer's files.`,
 				Text    string  `json:"text"`
 				IDs     []int32 `json:"ids"`
 				Decoded string  `json:"decoded"`
-			}{text, ids, tok.Decode(ids, false)})
+			}{tokenizer.Valid(text), ids, tok.Decode(ids, false)})
 			if err != nil {
 				return err
 			}
