@@ -165,6 +165,27 @@ func TestNotANumber(t *testing.T) {
 	}
 }
 
+// TestValidationIsNotANumber: a run whose parameters are lost just before a checkpoint is validated without a number, and ends as any that diverges.
+func TestValidationIsNotANumber(t *testing.T) {
+	r := tiny(t, "stages.align.lr=10", "stages.align.weight_decay=1e38", "stages.align.warmup=0", "stages.align.every=1")
+	var notices []string
+	err := Run(context.Background(), r, Options{Notice: func(s string) { notices = append(notices, s) }})
+	if !errors.Is(err, ErrDiverged) || len(notices) != 1+2*patience-1 || notices[0] != "stage align: after step 1 the validation's loss is not a number" {
+		t.Errorf("%v: %q", err, notices)
+	}
+	for _, rec := range metricsOf(t, r).records {
+		if len(rec.Validation) > 0 && !finite(rec.Validation["loss"]) {
+			t.Errorf("%+v", rec)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(r.Output, "curves.svg")); err != nil {
+		t.Error(err)
+	}
+	if best, err := (folder{r.Output}).any(bestPrefix); err != nil || best != "" {
+		t.Errorf("%q: %v", best, err)
+	}
+}
+
 func TestBrokenPicturesAreLeftOut(t *testing.T) {
 	dir := t.TempDir()
 	lines := `{"image":"good.png","text":"a red circle"}

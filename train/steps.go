@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -136,11 +137,19 @@ func (t *trainer) checkpoint(st *Stage, l learner) error {
 		if err != nil {
 			return err
 		}
-		if err := t.metrics.add(Record{Stage: st.Name, Step: t.state.Step, Validation: v}); err != nil {
-			return err
+		// One that is no number is the best of nothing. Where the parameters are to blame, the steps that follow end the run.
+		maps.DeleteFunc(v, func(_ string, loss float64) bool { return !finite(loss) })
+		loss, ok := v["loss"]
+		if !ok {
+			t.opt.Notice(fmt.Sprintf("stage %s: after step %d the validation's loss is not a number", st.Name, t.state.Step))
 		}
-		if t.state.Step > 0 && (t.state.BestStep == 0 || v["loss"] < t.state.Best) {
-			t.state.Best, t.state.BestStep, better = v["loss"], t.state.Step, true
+		if len(v) > 0 {
+			if err := t.metrics.add(Record{Stage: st.Name, Step: t.state.Step, Validation: v}); err != nil {
+				return err
+			}
+		}
+		if ok && t.state.Step > 0 && (t.state.BestStep == 0 || loss < t.state.Best) {
+			t.state.Best, t.state.BestStep, better = loss, t.state.Step, true
 		}
 	}
 	if err := t.metrics.sync(); err != nil {
