@@ -164,7 +164,7 @@ func (b *Builder) make(full string, init Init, shape []int) (*tensor.Tensor, err
 		if s.opt.Fresh {
 			return b.start(full, init, shape)
 		}
-		return nil, errors.New("not in the checkpoint")
+		return nil, s.inFile(errors.New("not in the checkpoint"))
 	}
 	if err := b.check(stored, shape); err != nil {
 		if file := stored.File(); file != "" {
@@ -177,6 +177,20 @@ func (b *Builder) make(full string, init Init, shape []int) (*tensor.Tensor, err
 		s.opt.Bound(stored)
 	}
 	return b.bind(stored)
+}
+
+// inFile names the file of a checkpoint that is one file, in an error about what it lacks.
+func (s *shared) inFile(err error) error {
+	names := s.source.Names()
+	if len(names) == 0 {
+		return err
+	}
+	first, _ := s.source.Lookup(names[0])
+	last, _ := s.source.Lookup(names[len(names)-1])
+	if file := first.File(); file != "" && file == last.File() {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return err
 }
 
 // check says what is wrong with what the checkpoint has.

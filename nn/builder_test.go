@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -227,5 +228,28 @@ func TestMost(t *testing.T) {
 	b.Tensor("d", Init{}, 1<<15, 1<<15)
 	if err := b.Err(); err == nil || !strings.Contains(err.Error(), "c: as [1] it would be the parameter with which") || strings.Contains(err.Error(), "d:") {
 		t.Error(err)
+	}
+}
+
+// TestMissingInFile: an error about what a checkpoint lacks names the file that it is, where it is one.
+func TestMissingInFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := weights.WriteSafetensors(path, []weights.Tensor{weights.FromFloat32("here", []int{1}, []float32{1})}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := weights.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for want, src := range map[string]weights.Source{
+		"bind tensor gone: model.safetensors: not in the checkpoint": f,
+		"bind tensor gone: not in the checkpoint":                    weights.Merge(f, weights.NewMemory(weights.FromFloat32("made", []int{1}, []float32{1}))),
+	} {
+		b := NewBuilder(src, BuilderOptions{})
+		b.Tensor("gone", Init{}, 1)
+		if err := b.Err(); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
