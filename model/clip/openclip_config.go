@@ -14,8 +14,7 @@ import (
 	vision "dragoman/vision/clip"
 )
 
-// openCLIPConfig is the file that open_clip writes beside its checkpoints.
-const openCLIPConfig = "open_clip_config.json"
+const openCLIPConfig = vision.OpenCLIPConfig
 
 // parseOpenCLIP reads open_clip's configuration of a model whose sides are both transformers; what is left out has open_clip's default.
 func parseOpenCLIP(data []byte) (Config, error) {

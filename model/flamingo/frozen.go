@@ -134,7 +134,7 @@ func (m *Model) findCLIP(at string, files model.Files) (src weights.Source, c cl
 		src = inner
 	}
 	if found {
-		c, err = clip.Detect(nn.NewBuilder(src, nn.BuilderOptions{}))
+		c, err = detectCLIP(src, files.Below(at))
 	} else {
 		c, err = readCLIP(files.Below(at))
 	}
@@ -142,6 +142,29 @@ func (m *Model) findCLIP(at string, files model.Files) (src weights.Source, c cl
 		return nil, c, err
 	}
 	return m.findPool(src, all, c)
+}
+
+// detectCLIP takes an encoder's sizes from tensors of open_clip's, and the rest from a configuration beside them: transformers', or open_clip's
+// own. Without either it is one of OpenAI's.
+func detectCLIP(src weights.Source, folder model.Files) (clip.Config, error) {
+	if folder.Has("config.json") {
+		raw, err := visionConfig(folder)
+		var described struct {
+			Heads int `json:"num_attention_heads"`
+		}
+		if err == nil && plainjson.Unmarshal(raw, &described) == nil && described.Heads > 0 { // else it is somebody else's
+			return clip.ParseConfig(raw)
+		}
+	}
+	c, err := clip.Detect(nn.NewBuilder(src, nn.BuilderOptions{}))
+	if err != nil || !folder.Has(clip.OpenCLIPConfig) {
+		return c, err
+	}
+	raw, err := folder.ReadFile(clip.OpenCLIPConfig)
+	if err != nil {
+		return c, err
+	}
+	return c, c.ReadOpenCLIP(raw)
 }
 
 // findPool finds what of an encoder src compares pictures, in a whole checkpoint, and puts the encoder below visionModule. Flamingo reads its
@@ -158,20 +181,29 @@ func (m *Model) findPool(src, all weights.Source, c clip.Config) (weights.Source
 
 // readCLIP reads transformers' configuration of an encoder, by itself or in a whole model's.
 func readCLIP(folder model.Files) (clip.Config, error) {
-	raw, err := folder.ReadFile("config.json")
+	raw, err := visionConfig(folder)
 	if err != nil {
 		return clip.Config{}, err
+	}
+	return clip.ParseConfig(raw)
+}
+
+// visionConfig is what a config.json says of the encoder.
+func visionConfig(folder model.Files) ([]byte, error) {
+	raw, err := folder.ReadFile("config.json")
+	if err != nil {
+		return nil, err
 	}
 	var whole struct {
 		Vision json.RawMessage `json:"vision_config"`
 	}
 	if err := plainjson.Unmarshal(raw, &whole); err != nil {
-		return clip.Config{}, fmt.Errorf("config.json: %w", err)
+		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	if whole.Vision != nil {
 		raw = whole.Vision
 	}
-	return clip.ParseConfig(raw)
+	return raw, nil
 }
 
 // bindCLIP binds the encoder that was found.
