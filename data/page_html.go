@@ -1,9 +1,11 @@
 package data
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -128,6 +130,15 @@ func (d *htmlPages) page(path string, raw []byte) (Page, error) {
 	return p.done()
 }
 
+// unmarked is a text behind the mark of its byte order, which is no part of it.
+func unmarked(text io.Reader) io.Reader {
+	b := bufio.NewReader(text)
+	if first, _, err := b.ReadRune(); err == nil && first != '\ufeff' {
+		_ = b.UnreadRune() // it was just read
+	}
+	return b
+}
+
 // html reads a document's text and pictures in their order.
 func (p *maker) html(raw []byte, in *htmlFinder) error {
 	if len(raw) == 0 {
@@ -137,7 +148,7 @@ func (p *maker) html(raw []byte, in *htmlFinder) error {
 	if err != nil {
 		return fmt.Errorf("not a page: %w", err)
 	}
-	doc, err := html.Parse(text)
+	doc, err := html.Parse(unmarked(text))
 	if err != nil {
 		return fmt.Errorf("not a page: %w", err)
 	}

@@ -55,6 +55,8 @@ func TestHTML(t *testing.T) {
 		{"base", `<base href="../i/">a<img src="r.png">`, "a|(red)"},
 		{"base on the network", `<base href="https://example.org/x/">a<img src="../i/r.png">`, "a|(red)"},
 		{"charset", "<meta charset=iso-8859-1>caf\xe9<img src=../i/r.png>", "café|(red)"},
+		{"a mark of byte order", "\xef\xbb\xbf<!doctype html><p>a</p><img src=../i/r.png>", "a|(red)"},
+		{"two bytes a character", "\xff\xfe" + strings.Join(strings.Split("<p>a</p><img src=../i/r.png>", ""), "\x00") + "\x00", "a|(red)"},
 		{"no markup", "a<img src=../i/r.png>", "a|(red)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
