@@ -21,7 +21,7 @@ func Tokenize(caption string) []string {
 		if strings.EqualFold(t, "no.") && !numbered.MatchString(text[at[1]:]) {
 			t = t[:2]
 		}
-		tokens = appendWord(tokens, strings.ToLower(t))
+		tokens = appendWord(tokens, lower(t))
 	}
 	kept := tokens[:0]
 	for _, t := range tokens {
@@ -57,6 +57,7 @@ var token = func() *regexp.Regexp {
 		`\.\.\.|--+|[?!]+`,
 		`'\d\ds`, // the '90s
 		`'[nN]'|'` + letters + `(?:[-'’]` + word + `)*`,
+		`’(?i:s|m|d|re|ve|ll)\b`,             // apart from its word
 		`(?:\p{L}\.){2,}|[A-Za-z]\.|Ph\.D\.`, // u.s.a.
 		`(?i:mr|mrs|ms|dr|jr|sr|st|vs|prof|etc|mt|inc|ltd|co|no)\.`,
 		`\d+[:/]\d+`,                        // times and fractions
@@ -76,6 +77,12 @@ var endings = []string{"n't", "n’t", "'s", "’s", "'m", "’m", "'d", "’d",
 // joined are words that the Treebank takes apart.
 var joined = map[string]int{"cannot": 3, "gonna": 3, "gotta": 3, "wanna": 3, "lemme": 3, "gimme": 3, "y'all": 2}
 
+// measured is a number with an apostrophe behind it, which does not make it one word with what follows: 5'6, 10'x12.
+var measured = regexp.MustCompile(`^(\d+)['’](.+)$`)
+
+// lower is Java's and Python's lower case, where Turkish's İ keeps its dot.
+func lower(s string) string { return strings.ToLower(strings.ReplaceAll(s, "İ", "i\u0307")) }
+
 // brackets are written out; the lower-cased names are not among the punctuation that is dropped.
 var brackets = map[string]string{"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
 
@@ -86,8 +93,16 @@ func appendWord(tokens []string, t string) []string {
 	if at, ok := joined[t]; ok {
 		return append(tokens, t[:at], t[at:])
 	}
+	if m := measured.FindStringSubmatch(t); m != nil && !slices.Contains(endings, "'"+m[2]) {
+		return appendWord(append(tokens, m[1]), m[2])
+	}
+	if strings.HasPrefix(t, "’") && slices.Contains(endings, t) {
+		return append(tokens, strings.ReplaceAll(t, "’", "'"))
+	}
 	if rest, quoted := strings.CutPrefix(t, "'"); quoted {
 		switch {
+		case t == "'tis" || t == "'twas":
+			return append(tokens, t[:2], t[2:])
 		case rest == "" || t == "'n'" || t == "'em" || slices.Contains(endings, t) || rest[0] >= '0' && rest[0] <= '9':
 			return append(tokens, t)
 		}

@@ -88,7 +88,7 @@ func tenPeople(answers []string, weights []float64) []string {
 func NormalizeAnswer(s string) string {
 	s = withoutPunctuation(strings.TrimSpace(strings.NewReplacer("\n", " ", "\t", " ").Replace(s)))
 	var words []string
-	for w := range strings.FieldsSeq(strings.ToLower(s)) {
+	for w := range strings.FieldsSeq(lower(s)) {
 		if n, ok := numberWords[w]; ok {
 			w = n
 		}

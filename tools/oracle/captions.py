@@ -28,6 +28,8 @@ CASES = [
     ("http://example.com is a URL", ["see example.com or mail a@b.co", "a URL"]),
     ("two dogs.a cat and/or R&B, AT&T &amp; b&w in C#!!", ["a man.black-and-white sign says STOP?! It's the man 's hat.", "y'all -5 degrees, +1, .5 and 5-6"]),
     ("'single' quotes on 'em, rock'n'roll in No. 5 'n' no.", ["pizza 😀 for €5 or £5 ❤️ and ½ cup", "street...two cats at a.", "a woman’s hat, they don’t\u00a0know --- no.1 \ufffd"]),
+    ("", ["...", "a cat"]),
+    ("the dog ’s bone, 5'6\" or 6’2 tall", ["'Tis the women ’s; they ’re 5'11\" tall, 'twas said", "İstanbul’s İ, 10'x12' rooms, the 1990's 4x4's"]),
     ("keycap: *", ["keycap: #", "x*y + [z] {w} <tag>"]),
 ]
 
