@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -19,4 +20,33 @@ func (w Where) Wants(fields map[string]any) bool {
 		}
 	}
 	return true
+}
+
+// Fields are what a list of wants looks at, each of which rows may or may not have.
+type Fields []Field
+
+// Fields are the fields that rows are wanted by.
+func (w Where) Fields() Fields {
+	var fields Fields
+	for _, name := range slices.Sorted(maps.Keys(w)) {
+		fields = append(fields, Field{Name: name})
+	}
+	return fields
+}
+
+// Look takes note of what a row, or a page, has.
+func (f Fields) Look(extra map[string]any) {
+	for i := range f {
+		f[i].Of(Row{Extra: extra})
+	}
+}
+
+// Unknown is an error for the first that none has.
+func (f Fields) Unknown() error {
+	for i := range f {
+		if err := f[i].Unknown(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

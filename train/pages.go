@@ -38,6 +38,8 @@ func (s *pairSet) openPageSources(dir string, sources []Source, spec DataSpec) e
 			return err
 		}
 		from := pageSource{set: src.set(), pages: pages, share: src.share(), spec: src.Pages}
+		s.pages = append(s.pages, from)
+		wanted := data.Where(src.Where).Fields()
 		for i := range pages.Len() {
 			if len(src.Where) > 0 { // otherwise a page is read when it is needed
 				page, err := pages.Page(i)
@@ -45,13 +47,17 @@ func (s *pairSet) openPageSources(dir string, sources []Source, spec DataSpec) e
 					s.report.Broken++
 					continue
 				}
+				wanted.Look(page.Extra)
 				if !data.Where(src.Where).Wants(page.Extra) {
 					continue
 				}
 			}
 			from.rows = append(from.rows, i)
 		}
-		s.pages = append(s.pages, from)
+		if err := wanted.Unknown(); err != nil {
+			return fmt.Errorf("%s: where: %w", src.Path, err)
+		}
+		s.pages[len(s.pages)-1] = from
 		r := pages.Report()
 		s.report.Broken += r.Broken
 		s.report.Examples = append(s.report.Examples, r.Examples...)

@@ -92,7 +92,9 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 		}
 		s.sources = append(s.sources, d)
 		concept, style := data.Field{Name: src.Episodes.Concept}, data.Field{Name: src.Episodes.Style}
+		wanted := data.Where(src.Where).Fields()
 		r := data.Each(d, func(i int, row data.Row) {
+			wanted.Look(row.Extra)
 			if !data.Where(src.Where).Wants(row.Extra) {
 				return
 			}
@@ -113,6 +115,10 @@ func openPairs(dir string, sources []Source, spec DataSpec) (*pairSet, error) {
 			rows[[2]any{src.Path, i}] = len(s.pairs)
 			s.pairs = append(s.pairs, p)
 		})
+		if err := wanted.Unknown(); err != nil {
+			s.close()
+			return nil, fmt.Errorf("%s: where: %w", src.Path, err)
+		}
 		for _, field := range []*data.Field{&concept, &style} {
 			if err := field.Unknown(); err != nil {
 				s.close()

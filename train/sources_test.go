@@ -160,11 +160,16 @@ func pagesIn(t *testing.T) int {
 	return strings.Count(string(raw), "\n")
 }
 
-// TestFieldsOfNoRow: a concept or a style by a field that no row has is an error before the run begins, not a run without.
+// TestFieldsOfNoRow: a concept, a style, or what is wanted of rows and pages, by a field that none has is an error before the run begins, not a run
+// without.
 func TestFieldsOfNoRow(t *testing.T) {
 	for setting, want := range map[string]string{
 		"data.train.1.episodes={pictures: [2, 4], concept: splt}": `tiny/pairs.jsonl: episodes: no row has the field "splt"`,
 		"data.train.1.episodes={pictures: [2, 4], style: kind}":   `tiny/pairs.jsonl: episodes: no row has the field "kind"`,
+		"data.train.0.where={splt: train}":                        `tiny/pairs.jsonl: where: no row has the field "splt"`,
+		"data.train.0.where={split: train, spllt: '!held'}":       `tiny/pairs.jsonl: where: no row has the field "spllt"`,
+		"data.train.2.where={split: train}":                       `tiny/pages.jsonl: where: no row has the field "split"`,
+		"data.validation.0.where={splt: held}":                    `tiny/pairs.jsonl: where: no row has the field "splt"`,
 		"report.0.concept=splt":                                   `report.0: concept: no row has the field "splt"`,
 	} {
 		if _, err := DryRun(t.Context(), tinyFlamingo(t, setting), Options{}); err == nil || !strings.Contains(err.Error(), want) {

@@ -336,8 +336,9 @@ func (c *cli) openItems(path string, wanted data.Where, concept string) (*itemSe
 	if err != nil {
 		return nil, err
 	}
-	set, shows := &itemSet{Closer: rows}, data.Field{Name: concept}
+	set, shows, fields := &itemSet{Closer: rows}, data.Field{Name: concept}, wanted.Fields()
 	set.report = data.Each(rows, func(i int, row data.Row) {
+		fields.Look(row.Extra)
 		if !wanted.Wants(row.Extra) {
 			return
 		}
@@ -366,6 +367,10 @@ func (c *cli) openItems(path string, wanted data.Where, concept string) (*itemSe
 			},
 		})
 	})
+	if err := fields.Unknown(); err != nil && len(set.items) == 0 {
+		set.Close()
+		return nil, fmt.Errorf("reading pairs: %s: --where: %w", path, err)
+	}
 	if err := shows.Unknown(); err != nil {
 		set.Close()
 		return nil, fmt.Errorf("reading pairs: %s: --concept: %w", path, err)

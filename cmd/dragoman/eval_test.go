@@ -140,6 +140,14 @@ func TestEvalOfRowsOfOnePicture(t *testing.T) {
 	}
 }
 
+// TestEvalWhereOfNoRow: a misspelt field of which nothing is left is told, with the one that was meant.
+func TestEvalWhereOfNoRow(t *testing.T) {
+	status, out, errs := call(t, "eval", "-q", "--where", "splti=held", "--model", "../../testdata/blip2-opt", tinyPairs)
+	if want := "no row has the field \"splti\"\nhint: did you mean split?\n"; status != exitFailed || out != "" || !strings.HasSuffix(errs, want) {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+}
+
 // TestEvalSaidNowhere: what was measured is shown even where what was said cannot be written.
 func TestEvalSaidNowhere(t *testing.T) {
 	status, out, errs := call(t, "eval", "-q", "--max-tokens", "1", "--model", "../../testdata/blip2-opt", "--said", filepath.Join(photo, "x"), tinyPairs)
