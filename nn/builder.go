@@ -48,7 +48,6 @@ type shared struct {
 	made   map[string]*tensor.Tensor
 	asked  map[string]bool
 	params []*tensor.Tensor
-	fresh  []string
 	values int64 // of the fresh ones
 	errs   []error
 	zeros  int // elements of what stands in for what is missing
@@ -252,7 +251,6 @@ func (b *Builder) convert(t weights.Tensor) (converted weights.Tensor, own bool,
 // start makes a fresh tensor.
 func (b *Builder) start(full string, init Init, shape []int) (*tensor.Tensor, error) {
 	s := b.shared
-	s.fresh = append(s.fresh, full)
 	if s.opt.Make != nil {
 		return s.opt.Make(full, init, shape), nil
 	}
@@ -321,9 +319,6 @@ func (b *Builder) Unused() []string {
 	}
 	return names
 }
-
-// FreshNames lists what was made fresh, in the order it was asked for.
-func (b *Builder) FreshNames() []string { return slices.Clone(b.shared.fresh) }
 
 // Params lists every trainable parameter, in the order it was asked for.
 func (b *Builder) Params() []*tensor.Tensor { return slices.Clone(b.shared.params) }

@@ -17,20 +17,6 @@ func (m *Model) Cost() language.Cost {
 	return c
 }
 
-// ReadingCost is what it takes to read a token of a prompt, the decoder's keys and values of it included.
-func (m *Model) ReadingCost() language.Cost {
-	var c language.Cost
-	for i := range m.encoder.blocks {
-		m.addAttention(&c, &m.encoder.blocks[i].self)
-		addFeedForward(&c, &m.encoder.blocks[i].mlp)
-	}
-	for i := range m.decoder.blocks {
-		c.Add(m.decoder.blocks[i].cross.key.weight, m.decoder.blocks[i].cross.value.weight)
-		c.CacheRow += 2 * m.cfg.Heads * m.cfg.HeadDim
-	}
-	return c
-}
-
 func (m *Model) addAttention(c *language.Cost, a *attention) {
 	c.Add(a.query.weight, a.key.weight, a.value.weight, a.out.weight)
 	c.Attention += m.cfg.Heads * m.cfg.HeadDim

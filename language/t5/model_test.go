@@ -185,9 +185,6 @@ func TestCost(t *testing.T) {
 	if got, want := m.Cost().Weights, layers*(attention+2*width*inner+mlp); got != want {
 		t.Errorf("%d elements are multiplied to write a token, want %d", got, want)
 	}
-	if got, want := m.ReadingCost().Weights, layers*(attention+mlp+2*width*inner); got != want {
-		t.Errorf("%d elements are multiplied to read a token, want %d", got, want)
-	}
 	if got, want := m.Cost().CacheRow, layers*2*inner; got != want {
 		t.Errorf("a token leaves %d elements behind, want %d", got, want)
 	}

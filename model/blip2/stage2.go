@@ -40,15 +40,10 @@ func (m *Model) ReadIDs(prompt string) []int32 {
 	return ids
 }
 
-// CaptionIDs are a caption's tokens behind the model's own prompt as Stage2 wants them, cut to at most limit, the end included.
-func (m *Model) CaptionIDs(caption string, limit int) []int32 {
-	return m.AnswerIDs(m.Config.Extras.Prompt, caption, limit)
-}
-
 // ChoiceIDs are the tokens of a text that could stand behind a prompt, without an end.
 func (m *Model) ChoiceIDs(prompt, text string) []int32 { return m.behind(prompt, text) }
 
-// AnswerIDs are CaptionIDs behind any prompt.
+// AnswerIDs are a text's tokens behind a prompt as Stage2 wants them, cut to at most limit, the end included.
 func (m *Model) AnswerIDs(prompt, text string, limit int) []int32 {
 	ids := m.behind(prompt, text)
 	return append(ids[:min(len(ids), limit-1):min(len(ids), limit-1)], m.endID())

@@ -124,7 +124,7 @@ func testWithoutQueries(t *testing.T, kind string) []float32 {
 func testStage2Gradients(t *testing.T, m *Model, atLeast int) {
 	raw := tinyFeatures(m, 2)
 	prompts := [][]int32{{5}, {5, 6}}
-	captions := [][]int32{m.CaptionIDs("a red circle", 9), m.CaptionIDs("a bar", 9)}
+	captions := [][]int32{m.AnswerIDs(m.Config.Extras.Prompt, "a red circle", 9), m.AnswerIDs(m.Config.Extras.Prompt, "a bar", 9)}
 	params := m.StageParams(Learns{Second: true})
 	run := tensor.NewRun(tensor.Options{Grad: true})
 	run.Backward(m.testLoss(run, raw, prompts, captions), 1)
@@ -172,7 +172,7 @@ func TestStage2RowsAreAlone(t *testing.T) {
 	m := tinyModel(t)
 	raw := tinyFeatures(m, 2)
 	prompts := [][]int32{{5}, {5, 6, 7}}
-	captions := [][]int32{m.CaptionIDs("a red circle", 9), m.CaptionIDs("bar", 9)}
+	captions := [][]int32{m.AnswerIDs(m.Config.Extras.Prompt, "a red circle", 9), m.AnswerIDs(m.Config.Extras.Prompt, "bar", 9)}
 	run := tensor.NewRun(tensor.Options{})
 	both := float64(m.testLoss(run, raw, prompts, captions).Data()[0])
 	var sum float64
