@@ -114,8 +114,7 @@ func (m *Model) EmbedImage(ctx context.Context, img Image) ([][]float32, error) 
 	if err != nil {
 		return nil, err
 	}
-	rows := m.system.Bridge.EmbedImages(run, seen.Answer, seen.Picture)
-	return rowsOf(rows), finite("embedding: "+img.name, rows.Data()...)
+	return vectorsOf("embedding: "+img.name, m.system.Bridge.EmbedImages(run, seen.Answer, seen.Picture))
 }
 
 // EmbedText is a text as a vector of length 1 that can be compared with those of pictures.
@@ -137,8 +136,24 @@ func (m *Model) EmbedText(ctx context.Context, text string) ([]float32, error) {
 		return nil, fmt.Errorf("embedding: %w", err)
 	}
 	defer done()
-	row := m.system.TextVectors(run, []string{text}, maxTextTokens)
-	return rowsOf(row)[0], finite("embedding a text", row.Data()...)
+	return vectorOf("embedding a text", m.system.TextVectors(run, []string{text}, maxTextTokens))
+}
+
+// vectorsOf copies a tensor's rows, and refuses those that are no numbers.
+func vectorsOf(what string, t *tensor.Tensor) ([][]float32, error) {
+	if err := finite(what, t.Data()...); err != nil {
+		return nil, err
+	}
+	return rowsOf(t), nil
+}
+
+// vectorOf is vectorsOf of the one row that there is.
+func vectorOf(what string, t *tensor.Tensor) ([]float32, error) {
+	rows, err := vectorsOf(what, t)
+	if err != nil {
+		return nil, err
+	}
+	return rows[0], nil
 }
 
 // rowsOf copies a tensor's rows.

@@ -44,8 +44,7 @@ func (m *Model) embedPicture(ctx context.Context, img Image) ([]float32, error) 
 		return nil, fmt.Errorf("embedding: %w", err)
 	}
 	defer done()
-	row := m.pair.EmbedPictures(run, pixels)
-	return rowsOf(row)[0], finite("embedding: "+img.name, row.Data()...)
+	return vectorOf("embedding: "+img.name, m.pair.EmbedPictures(run, pixels))
 }
 
 // embedWords is a text's.
@@ -62,7 +61,7 @@ func (m *Model) embedWords(text string) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedding: %w", err)
 	}
-	return rowsOf(row)[0], finite("embedding a text", row.Data()...)
+	return vectorOf("embedding a text", row)
 }
 
 // Slot is what a template has where a text belongs.
