@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,7 +128,7 @@ func (f inFolder) folder(name any) string {
 func folderVideo(dir string, rate float64) (*Media, error) {
 	frames, err := picture.FramesIn(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return &Media{folder: dir, frames: frames, image: onDisk(frames[0]), video: true, rate: rate}, nil
 }

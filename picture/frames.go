@@ -9,12 +9,14 @@ import (
 	"strings"
 )
 
+var errNoPictures = errors.New("the folder holds no pictures")
+
 // FramesIn lists the pictures in a folder, the frames of a video, in the order of their names; numbers in them count by their values, so
-// that 10 comes behind 9. Names that begin with a dot are passed over.
+// that 10 comes behind 9. Names that begin with a dot are passed over. The caller of an error names the folder.
 func FramesIn(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, bare(err)
 	}
 	var files []string
 	for _, e := range entries {
@@ -23,7 +25,7 @@ func FramesIn(dir string) ([]string, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: the folder holds no pictures", dir)
+		return nil, errNoPictures
 	}
 	slices.SortStableFunc(files, natural)
 	return files, nil

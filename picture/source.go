@@ -156,7 +156,7 @@ func expandFolder(root string, yield func(Item) bool) bool {
 	case err != nil:
 		return yield(Item{Name: root, Err: bare(err)})
 	case !found:
-		return yield(Item{Name: root, Err: errors.New("the folder holds no pictures")})
+		return yield(Item{Name: root, Err: errNoPictures})
 	}
 	return true
 }
