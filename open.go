@@ -25,7 +25,7 @@ import (
 	"dragoman/weights"
 )
 
-// ErrNoModel is wrapped where a name leads to no model.
+// ErrNoModel is wrapped where a name leads to no model, or to a folder that holds none.
 var ErrNoModel = errors.New("no such model")
 
 // ErrNoPart is wrapped where a model lacks the part that a call needs: a language model to caption with, heads to match with.
@@ -140,7 +140,8 @@ func resolve(name string) (string, error) {
 	return dir, nil
 }
 
-// Locate is the directory or the file of a model that Open takes, whose name may be one in the Hugging Face cache.
+// Locate is the directory or the file of a model that Open takes, whose name may be one in the Hugging Face cache; of a built-in one it is where
+// the packages below find it, which is no path.
 func Locate(name string) (string, error) { return resolve(name) }
 
 // Open loads a model: a directory with a config.json, the GGUF file that Convert made of one, a GGUF file or a directory of a language
@@ -199,7 +200,7 @@ func open(name string, trainable bool, opts ...Option) (*Model, error) {
 				err = errors.Join(err, m.extra.Close())
 			}
 			if _, none := os.Stat(filepath.Join(path, "config.json")); errors.Is(err, fs.ErrNotExist) && errors.Is(none, fs.ErrNotExist) {
-				err = hint.Wrap(err, "%s", orBuiltIn(name, aModel))
+				err = hint.Wrap(fmt.Errorf("opening a model: %s: %w: there is no config.json in it", path, ErrNoModel), "%s", orBuiltIn(name, aModel))
 			}
 			return nil, err
 		}

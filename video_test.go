@@ -141,3 +141,15 @@ func TestInspectVideo(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyFolder: it is no video and no model, and the error names it once.
+func TestEmptyFolder(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := dragoman.Video(dir, 1).Decode(picture.Options{}); err == nil || err.Error() != "reading a picture: "+dir+": the folder holds no pictures" {
+		t.Error(err)
+	}
+	_, err := dragoman.Open(dir)
+	if !errors.Is(err, dragoman.ErrNoModel) || err.Error() != "opening a model: "+dir+": no such model: there is no config.json in it" {
+		t.Error(err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"dragoman/internal/hint"
 	"dragoman/internal/nearest"
+	"dragoman/picture"
 )
 
 // failure marks an error that came out of a command's work, as opposed to one in how it was called.
@@ -77,7 +79,7 @@ func plainly(err error) string {
 	return oneLine(text)
 }
 
-// unknownCommand refuses what is no command, with the one that was meant.
+// unknownCommand refuses what is no command, with the one that was meant, or with caption where it is a picture.
 func unknownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -89,6 +91,9 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	err := usagef("unknown command %.60q", args[0])
 	if meant := nearest.To(args[0], known); meant != "" {
 		return hint.Wrap(err, "did you mean %s? dragoman --help lists the commands", meant)
+	}
+	if _, none := os.Stat(args[0]); none == nil && picture.HasExtension(args[0]) {
+		return hint.Wrap(err, "a command stands before a picture: dragoman caption %s", oneLine(args[0]))
 	}
 	return err
 }
