@@ -229,8 +229,10 @@ func (c *Config) detect(src weights.Source) {
 			c.QFormer.Vocab, words = t.Shape[0], true
 		}
 	}
-	if _, speaks := src.Lookup("language_projection.weight"); speaks && !words && !c.Instruct {
-		c.QFormer.Text = false // transformers wrote the stream's layers, and has no place for its words
+	has := func(name string) bool { _, ok := src.Lookup(name); return ok }
+	reads := has("text_projection.weight") || has("itm_head.weight")
+	if !words && !c.Instruct && (has("language_projection.weight") || !reads) {
+		c.QFormer.Text = false // transformers wrote the stream's layers, and has no place for its words (Blip2VisionModelWithProjection, too)
 	}
 }
 

@@ -147,6 +147,9 @@ func cutColumns[T any](x []T, rows, length, cut int) []T {
 
 // text is the Q-Former's text input, whose names begin with kind.
 func (p *tracePass) text(kind string) (*qformer.Text, error) {
+	if _, ok := p.in.Inputs.Lookup(kind + "input_ids"); !ok {
+		return nil, nil
+	}
 	if !p.Config.QFormer.Text {
 		return nil, fmt.Errorf("the model has no text stream to match with")
 	}
@@ -195,7 +198,7 @@ func (p *tracePass) match(head string) error {
 		p.seen.Keep("itm_logits", logits)
 		p.seen.Keep("logits_per_image", logits)
 	case "", "itc":
-		if b.Heads.Vision == nil || b.Heads.Text == nil {
+		if b.Heads.Vision == nil && (view != nil || text == nil) || b.Heads.Text == nil && (text != nil || view == nil) {
 			return fmt.Errorf("the model has no projections to compare with")
 		}
 		var images, texts *tensor.Tensor

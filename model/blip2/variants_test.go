@@ -308,3 +308,33 @@ func TestBatches(t *testing.T) {
 		}
 	}
 }
+
+// TestVisionAlone: a matching model's half that reads pictures, as transformers' Blip2VisionModelWithProjection is saved: layers of the text
+// stream, and none of its words.
+func TestVisionAlone(t *testing.T) {
+	const dir = "../../testdata/blip2-itm"
+	src := openFile(t, dir+"/model.safetensors")
+	var tensors []weights.Tensor
+	for _, n := range src.Names() {
+		if w, _ := src.Lookup(n); !strings.HasPrefix(n, "embeddings.") && !strings.HasPrefix(n, "text_projection.") && !strings.HasPrefix(n, "itm_head.") {
+			tensors = append(tensors, w)
+		}
+	}
+	at := variant(t, dir, func(map[string]any) {})
+	if err := weights.WriteSafetensors(filepath.Join(at, "model.safetensors"), tensors, nil); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(at, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	pixels, _ := openFile(t, dir+"/inputs.safetensors").Lookup("pixel_values")
+	out, err := m.Trace(tensor.Options{Compute: kernel.F32}, Trace{
+		Inputs: weights.NewMemory(pixels), Head: "itc", Select: func(n string) bool { return n == "image_embeds" },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameAsRecorded(t, "", out, openFile(t, dir+"/expected.safetensors"), 1)
+}
