@@ -150,13 +150,19 @@ func (m *Model) TraceNames() ([]weights.Tensor, error) {
 		p := m.system.Vision.Processor()
 		in = append(in, weights.FromFloat32("pixel_values", []int{1, 3, p.Size[0], p.Size[1]}, make([]float32, p.Len())))
 	}
-	in = append(in, repeated("input_ids", []int32{1, 2}, 1)...)
+	matches := m.system.Language == nil
+	if !matches || m.system.Config.QFormer.Text {
+		in = append(in, repeated("input_ids", []int32{1, 2}, 1)...)
+	}
 	if m.system.Config.Instruct {
 		in = append(in, repeated("qformer_input_ids", []int32{1, 2}, 1)...)
 	}
 	heads := []string{""}
-	if m.system.Language == nil {
+	if matches {
 		heads = []string{"itc", "itm"}
+		if m.system.Bridge.Heads.Match == nil {
+			heads = heads[:1]
+		}
 	}
 	var all []weights.Tensor
 	for _, head := range heads {

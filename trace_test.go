@@ -1,7 +1,11 @@
 package dragoman_test
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -52,5 +56,41 @@ func TestConcurrentGradients(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	}
+}
+
+// TestTraceNamesOfVisionAlone: what goes through the half of a matching model that reads pictures can be listed without texts.
+func TestTraceNamesOfVisionAlone(t *testing.T) {
+	const from = "testdata/blip2-itm"
+	src, err := weights.Open(from + "/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	var tensors []weights.Tensor
+	for _, n := range src.Names() {
+		if w, _ := src.Lookup(n); !strings.HasPrefix(n, "embeddings.") && !strings.HasPrefix(n, "text_projection.") && !strings.HasPrefix(n, "itm_head.") {
+			tensors = append(tensors, w)
+		}
+	}
+	dir := t.TempDir()
+	if err := weights.WriteSafetensors(filepath.Join(dir, "model.safetensors"), tensors, nil); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(from + "/config.json")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "config.json"), config, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := dragoman.OpenTrace(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	names, err := m.TraceNames()
+	if err != nil || !slices.ContainsFunc(names, func(w weights.Tensor) bool { return w.Name == "image_embeds" }) {
+		t.Errorf("%d names, %v", len(names), err)
 	}
 }
