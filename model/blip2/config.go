@@ -126,7 +126,7 @@ type configJSON struct {
 
 type qformerJSON struct {
 	VocabSize         *int     `json:"vocab_size"`
-	PadID             *int32   `json:"pad_token_id,omitempty"`
+	PadID             padID    `json:"pad_token_id,omitempty"`
 	HiddenSize        *int     `json:"hidden_size"`
 	Layers            *int     `json:"num_hidden_layers"`
 	Heads             *int     `json:"num_attention_heads"`
@@ -141,6 +141,29 @@ type qformerJSON struct {
 	EncoderHiddenSize *int     `json:"encoder_hidden_size"`
 	UseTextInput      *bool    `json:"use_qformer_text_input"`
 	TextInput         *bool    `json:"qformer_text_input,omitempty"` // how an early release spelt it
+}
+
+// padID is an id, or null for none, which is not the default; empty for that.
+type padID json.RawMessage
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *padID) UnmarshalJSON(data []byte) error {
+	*p = slices.Clone(data)
+	return json.Unmarshal(data, new(*int32))
+}
+
+// MarshalJSON implements json.Marshaler.
+func (p padID) MarshalJSON() ([]byte, error) { return p, nil }
+
+// set writes the id, −1 for none.
+func (p padID) set(to *int32) {
+	var id *int32
+	if len(p) == 0 || json.Unmarshal(p, &id) != nil {
+		return
+	}
+	if *to = -1; id != nil {
+		*to = *id
+	}
 }
 
 // ParseConfig reads a config.json; keys that are absent have Hugging Face's defaults.
@@ -169,7 +192,7 @@ func ParseConfig(raw []byte) (Config, error) {
 	set(&c.ImageID, j.ImageTokenIndex)
 	set(&c.ImageID, j.ImageTokenID)
 	set(&q.Vocab, j.QFormer.VocabSize)
-	set(&q.Pad, j.QFormer.PadID)
+	j.QFormer.PadID.set(&q.Pad)
 	set(&q.Width, j.QFormer.HiddenSize)
 	set(&q.Layers, j.QFormer.Layers)
 	set(&q.Heads, j.QFormer.Heads)
@@ -284,8 +307,11 @@ func (c Config) MarshalJSON() ([]byte, error) {
 			EncoderHiddenSize: &q.FeatureWidth, UseTextInput: &q.Text,
 		},
 	}
-	if q.Pad != 0 {
-		j.QFormer.PadID = &q.Pad
+	switch {
+	case q.Pad < 0:
+		j.QFormer.PadID = padID("null")
+	case q.Pad > 0:
+		j.QFormer.PadID = fmt.Append(nil, q.Pad)
 	}
 	if c.Instruct {
 		j.ModelType = typeInstruct

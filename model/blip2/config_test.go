@@ -37,6 +37,26 @@ func TestConfigDefaults(t *testing.T) {
 	}
 }
 
+// TestConfigPadding: a Q-Former may have no padding, whose word would get no gradient, which is not the same as saying nothing of it.
+func TestConfigPadding(t *testing.T) {
+	for key, want := range map[string]int32{"": 0, `"pad_token_id":0`: 0, `"pad_token_id":3`: 3, `"pad_token_id":null`: -1} {
+		c, err := ParseConfig([]byte(`{"model_type":"blip-2","qformer_config":{` + key + `}}`))
+		if err != nil || c.QFormer.Pad != want {
+			t.Errorf("%s: %d, %v", key, c.QFormer.Pad, err)
+		}
+		raw, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err = ParseConfig(raw); err != nil || c.QFormer.Pad != want {
+			t.Errorf("%s written and read: %d, %v", key, c.QFormer.Pad, err)
+		}
+	}
+	if _, err := ParseConfig([]byte(`{"model_type":"blip-2","qformer_config":{"pad_token_id":"none"}}`)); err == nil || !strings.Contains(err.Error(), "config.json") {
+		t.Errorf("a word for an id: %v", err)
+	}
+}
+
 func TestConfigRoundTrip(t *testing.T) {
 	c := oracleConfig()
 	c.Vision, c.Language = Part{Type: "efficientnet_lite", JSON: json.RawMessage(`{"model_type":"efficientnet_lite","weights":"v.pth"}`)}, Part{Type: "llama", JSON: json.RawMessage(`{"model_type":"llama"}`)}
