@@ -63,16 +63,11 @@ func parseOpenCLIP(data []byte) (Config, error) {
 	}
 	var acts [2]string
 	for i, approximate := range []string{v.Act.Approximate, t.Act.Approximate} {
-		switch {
-		case approximate != "" && approximate != "none" && (approximate != "tanh" || j.Model.Quick):
-			return Config{}, fmt.Errorf("%s: act_kwargs: approximate %.60q is not supported", openCLIPConfig, approximate)
-		case j.Model.Quick:
-			acts[i] = "quick_gelu"
-		case approximate == "tanh":
-			acts[i] = "gelu_pytorch_tanh"
-		default:
-			acts[i] = "gelu"
+		act, err := vision.OpenCLIPAct(j.Model.Quick, approximate)
+		if err != nil {
+			return Config{}, err
 		}
+		acts[i] = act
 	}
 	eos := int32(highest)
 	if t.Pool == "eos" {

@@ -32,23 +32,32 @@ func (c *Config) ReadOpenCLIP(data []byte) error {
 	if err := plainjson.Unmarshal(data, &j); err != nil {
 		return fmt.Errorf("%s: %w", OpenCLIPConfig, err)
 	}
-	switch approximate := v.Act.Approximate; {
+	switch {
 	case v.Timm != "":
 		return fmt.Errorf("%s: an encoder out of timm (%.60s) is not supported", OpenCLIPConfig, v.Timm)
 	case v.HeadWidth < 1 || c.HiddenSize%v.HeadWidth != 0:
 		return fmt.Errorf("%s: heads of %d for a width of %d", OpenCLIPConfig, v.HeadWidth, c.HiddenSize)
-	case approximate != "" && approximate != "none" && (approximate != "tanh" || j.Model.Quick):
-		return fmt.Errorf("%s: act_kwargs: approximate %.60q is not supported", OpenCLIPConfig, approximate)
-	case j.Model.Quick:
-		c.Act = "quick_gelu"
-	case approximate == "tanh":
-		c.Act = "gelu_pytorch_tanh"
-	default:
-		c.Act = "gelu"
 	}
-	c.Heads, c.Eps = c.HiddenSize/v.HeadWidth, v.Norm.Eps
+	act, err := OpenCLIPAct(j.Model.Quick, v.Act.Approximate)
+	if err != nil {
+		return err
+	}
+	c.Act, c.Heads, c.Eps = act, c.HiddenSize/v.HeadWidth, v.Norm.Eps
 	if err := c.Check(); err != nil {
 		return fmt.Errorf("%s: %w", OpenCLIPConfig, err)
 	}
 	return nil
+}
+
+// OpenCLIPAct is an encoder's activation by quick_gelu, and by approximate of its act_kwargs.
+func OpenCLIPAct(quick bool, approximate string) (string, error) {
+	switch {
+	case approximate != "" && approximate != "none" && (approximate != "tanh" || quick):
+		return "", fmt.Errorf("%s: act_kwargs: approximate %.60q is not supported", OpenCLIPConfig, approximate)
+	case quick:
+		return "quick_gelu", nil
+	case approximate == "tanh":
+		return "gelu_pytorch_tanh", nil
+	}
+	return "gelu", nil
 }
